@@ -1,0 +1,82 @@
+"""The units that the paper and its predecessors put after a layer (paper 3.1).
+
+Every unit is a pure function of a tensor of any shape and floating dtype; it returns the same shape and dtype.
+``UNITS`` names them for the networks, experiments and figures.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+# LeCun's constants: scaled_tanh(1) = 1 to four digits, largest curvature near 1. The 2012 code offers the form
+# a * tanh(b * x) with both numbers free (``tanh[a,b]`` in its layer files).
+SCALED_TANH_A = 1.7159
+SCALED_TANH_B = 2 / 3
+
+
+def threshold_unit(x: Tensor) -> Tensor:
+    """Return 1 where x > 0, else 0: the unit of the perceptron, whose derivative is 0 wherever it exists."""
+    return (x > 0).to(x.dtype)
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """Return 1 / (1 + exp(-x)), between 0 and 1; its slope is at most 1/4."""
+    return torch.sigmoid(x)
+
+
+def tanh(x: Tensor) -> Tensor:
+    """Return tanh(x), the standard unit before the paper (paper 3.1); between -1 and 1, slope at most 1."""
+    return torch.tanh(x)
+
+
+def scaled_tanh(x: Tensor, *, a: float = SCALED_TANH_A, b: float = SCALED_TANH_B) -> Tensor:
+    """Return a * tanh(b * x), the form in which the 2012 code has tanh; between -a and a, slope at most a * b."""
+    return a * torch.tanh(b * x)
+
+
+def abs_tanh(x: Tensor) -> Tensor:
+    """Return |tanh(x)|, the rectified unit of Jarrett et al. (2009), which the paper sets its own apart from (3.1)."""
+    return torch.tanh(x).abs()
+
+
+def relu(x: Tensor) -> Tensor:
+    """Return max(0, x), the paper's unit (paper 3.1): it never saturates for x > 0."""
+    return torch.relu(x)
+
+
+UNITS: dict[str, Callable[[Tensor], Tensor]] = {
+    "threshold": threshold_unit,
+    "sigmoid": sigmoid,
+    "tanh": tanh,
+    "scaled_tanh": scaled_tanh,
+    "abs_tanh": abs_tanh,
+    "relu": relu,
+}
+
+
+def unit_by_name(name: str) -> Callable[[Tensor], Tensor]:
+    """Return the unit called ``name``.
+
+    Raises:
+        ValueError: there is no unit of that name.
+    """
+    if name not in UNITS:
+        raise ValueError(f"there is no unit named {name!r}; the units are {', '.join(UNITS)}")
+    return UNITS[name]
+
+
+def slope(unit: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return the derivative of ``unit`` at each entry of ``x``, computed by autograd.
+
+    Args:
+        unit: an element-wise function.
+        x: any shape, floating.
+    Returns:
+        the same shape as x; 0 everywhere for a unit with no gradient, such as the threshold.
+    """
+    x = x.detach().clone().requires_grad_(True)
+    y = unit(x)
+    if not y.requires_grad:
+        return torch.zeros_like(x)
+    return torch.autograd.grad(y.sum(), x)[0]

@@ -1,0 +1,105 @@
+"""A record: what a run measured, and everything needed to judge the number. Stored as JSON.
+
+Every number that the book, the README or a caption quotes is read from a record. The project's own records lie in
+``data/records`` and are installed with the package.
+"""
+
+import json
+import os
+import platform
+import tempfile
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import alexnet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One experiment's outcome with its provenance.
+
+    Attributes:
+        experiment: the name under which ``alexnet experiment`` runs it.
+        scale: one sentence: which data, how much of it, how many seeds.
+        data: name, source, sizes and fingerprint of the data set.
+        config: everything that was chosen.
+        seeds: of the runs that the results are taken over.
+        environment: versions, device, threads (see ``environment``).
+        seconds: wall time of all runs together.
+        results: the numbers; their layout is the experiment's own.
+    """
+
+    experiment: str
+    scale: str
+    data: dict[str, Any]
+    config: dict[str, Any]
+    seeds: list[int]
+    environment: dict[str, Any]
+    seconds: float
+    results: dict[str, Any]
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the record as JSON, whole or not at all."""
+        write_json(Path(path), asdict(self))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as JSON under a temporary name, then move it into place, so that no half-written file is left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(value, file, indent=1, allow_nan=False)
+            file.write("\n")
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def load(name_or_path: str | os.PathLike) -> Record:
+    """Read a record: one that the project ships, by its experiment's name, or any, by the path of its .json file.
+
+    Raises:
+        FileNotFoundError: there is none of that name or at that path.
+        ValueError: the file is not a record.
+    """
+    text = str(name_or_path)
+    source = Path(text) if text.endswith(".json") else resources.files("alexnet._data") / "records" / f"{text}.json"
+    if not source.is_file():
+        raise FileNotFoundError(f"there is no record {text!r}; `alexnet experiment {text}` makes one if it is known")
+    try:
+        return Record(**json.loads(source.read_text(encoding="utf-8")))
+    except (json.JSONDecodeError, TypeError) as error:
+        raise ValueError(f"{source} is not a record: {error}") from error
+
+
+def environment(device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Describe the software and the machine that a run used."""
+    device = torch.device(device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    return {
+        "alexnet": alexnet.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "system": platform.system(),
+        "device": f"{device.type}: {name}",
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _processor() -> str:
+    """Name the processor: /proc/cpuinfo knows it on Linux, where ``platform`` says only x86_64."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

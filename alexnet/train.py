@@ -1,0 +1,86 @@
+"""The training step and the loop. Neither owns data, files, devices or printing.
+
+Letters in shapes: N images, C channels, H height, W width.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one training step saw: the mean loss in nats, and how many of its images were classified wrongly.
+
+    Both are measured before the step's update, as 0-d tensors on the device, so that a caller decides when to wait.
+    """
+
+    loss: Tensor
+    num_wrong: Tensor
+    num_images: int
+
+
+def shuffled_batches(
+    images: Tensor, labels: Tensor, *, batch_size: int, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield one epoch of batches in a random order; the last may be smaller.
+
+    Args:
+        images: (N, C, H, W), any dtype. labels: (N,) class indices.
+        batch_size: images in a batch.
+        generator: draws the order (on the CPU).
+    Raises:
+        ValueError: batch_size is not positive, or images and labels differ in number.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    if len(images) != len(labels):
+        raise ValueError(f"{len(images)} images but {len(labels)} labels")
+    order = torch.randperm(len(images), generator=generator)
+    for indices in order.split(batch_size):
+        yield images[indices], labels[indices]
+
+
+def train_step(model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> StepResult:
+    """Do one update: batch, logits, loss, backward, step (paper 5).
+
+    Args:
+        model: from images to logits (N, num_classes).
+        optimizer: over the model's parameters.
+        images: (N, C, H, W) as the model wants them. labels: (N,) int64 class indices.
+    """
+    logits = model(images)
+    loss = F.cross_entropy(logits.float(), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    num_wrong = (logits.detach().argmax(1) != labels).sum()
+    return StepResult(loss.detach(), num_wrong, len(labels))
+
+
+def train(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    *,
+    on_step: Callable[[int, StepResult], bool | None],
+) -> int:
+    """Train on the batches in turn until they end or ``on_step`` returns True.
+
+    Args:
+        model, optimizer: as for ``train_step``; the model is put into training mode.
+        batches: (images, labels) pairs, ready for the model.
+        on_step: called after each step with its number from 1 and its result; returning True stops.
+    Returns:
+        the number of steps done.
+    """
+    model.train()
+    step = 0
+    for images, labels in batches:
+        step += 1
+        if on_step(step, train_step(model, optimizer, images, labels)):
+            break
+    return step
