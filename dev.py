@@ -1,0 +1,225 @@
+"""Set up, build and test the project with nothing but Python 3.11 or later.
+
+    python3 dev.py book     build the book, warnings are errors, and print where its first page lies
+    python3 dev.py test     lint, unit tests, the notebooks against their stored outputs, the built pages
+    python3 dev.py run      execute the notebooks again, in place
+    python3 dev.py lock     write requirements.lock anew from pyproject.toml (needs uv)
+    python3 dev.py adopt    make a fork's links lead to the fork
+
+book, test and run first make an environment in .venv with the versions of requirements.lock, by uv where it is
+on PATH and by pip otherwise; later they bring it up to date when the lock or pyproject.toml has changed.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036  (any Python 3 may start this file, so it must be able to read it)
+    this = "{}.{}".format(*sys.version_info[:2])
+    sys.exit("dev.py needs Python 3.11 or later and this is " + this + ": start it with a newer one.")
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+import tomllib
+import webbrowser
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+STAMP = VENV / "dev.json"  # "{}" while .venv is being made, what it was made from once it is whole
+LOCK = ROOT / "requirements.lock"
+FIRST_PAGE = ROOT / "_build" / "html" / "index.html"
+CODE = ["alexnet", "book", "conftest.py", "data", "dev.py", "tests", "tools"]
+STAGES = {
+    "lint": ["ruff", "check", *CODE],
+    "format": ["ruff", "format", "--check", *CODE],
+    "unit tests": ["pytest", "tests", "--ignore=tests/test_book.py"],
+    "notebooks": ["pytest", "--nbval", "book"],
+    "built pages": ["pytest", "tests/test_book.py"],
+}
+
+
+def run(*command: object, **settings) -> int:
+    """Run a command in the project's folder, say which, and return its exit status."""
+    words = [str(word) for word in command]
+    print("+", " ".join(words), flush=True)
+    try:
+        return subprocess.run(words, cwd=ROOT, **settings).returncode
+    except OSError as error:
+        print(f"dev.py: {words[0]} could not be started: {error}", file=sys.stderr)
+        return 127
+
+
+def must(purpose: str, *command: object, **settings) -> None:
+    """Run a command; where it fails, end with one sentence that says what for."""
+    status = run(*command, **settings)
+    if status:
+        sys.exit(f"dev.py: {purpose} failed (exit status {status}); the lines above say why.")
+
+
+def wanted() -> dict[str, str]:
+    """What a whole environment is made from: the Python, the place, and the packages."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    parts = [pyproject[table] for table in ("build-system", "project")] + [pyproject["tool"]["setuptools"]]
+    packages = LOCK.read_text(encoding="utf-8") + json.dumps(parts, sort_keys=True)
+    version = ".".join(map(str, sys.version_info[:3]))
+    return {
+        "base": f"Python {version} in {ROOT}",
+        "packages": hashlib.sha256(packages.encode()).hexdigest(),
+    }
+
+
+def stored() -> dict[str, str]:
+    """What .venv was made from; empty where there is none or where making it was interrupted."""
+    if VENV.exists() and not STAMP.exists():
+        sys.exit(f"dev.py: {VENV} was not made by dev.py; rename or delete it and run this again.")
+    try:
+        return json.loads(STAMP.read_text(encoding="utf-8")) if PYTHON.exists() else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def make_environment(uv: str | None) -> None:
+    """Replace .venv by an environment that holds pip alone."""
+    try:
+        if VENV.exists():
+            print(
+                f"Removing {VENV}, which is unfinished or was made for another Python or folder.", flush=True
+            )
+            shutil.rmtree(VENV)
+        VENV.mkdir()
+        STAMP.write_text("{}", encoding="utf-8")
+    except OSError as error:
+        sys.exit(f"dev.py: {VENV} could not be replaced: {error}.")
+    if uv:
+        command = [uv, "venv", "--allow-existing", "--seed", "--python", sys.executable, VENV]
+    else:
+        command = [sys.executable, "-m", "venv", VENV]
+    must("making .venv (on Debian and Ubuntu it needs the package python3-venv)", *command)
+
+
+def set_up() -> None:
+    """Make .venv hold exactly what requirements.lock and pyproject.toml ask for."""
+    want, have = wanted(), stored()
+    if have == want:
+        return
+    start, uv = time.monotonic(), shutil.which("uv")
+    print(f"Setting up .venv with {'uv' if uv else 'pip'}; the first time this fetches PyTorch.", flush=True)
+    if have.get("base") != want["base"]:
+        make_environment(uv)
+    STAMP.write_text("{}", encoding="utf-8")
+    install = [uv, "pip", "install", "--python", PYTHON] if uv else [PYTHON, "-m", "pip", "install"]
+    must("installing the packages of requirements.lock", *install, "-r", LOCK)
+    must("installing the package alexnet", *install, "--no-deps", "--no-build-isolation", "-e", ".")
+    STAMP.write_text(json.dumps(want), encoding="utf-8")
+    print(f"== set-up: {time.monotonic() - start:.1f} s", flush=True)
+
+
+def book(arguments: argparse.Namespace) -> None:
+    """Build the book and print the address of its first page."""
+    start = time.monotonic()
+    # --all, because a partial build keeps old numbers on pages that quote another chapter.
+    must("building the book", BIN / "jupyter-book", "build", "-W", "--keep-going", "--all", "book/")
+    print(f"== book: {time.monotonic() - start:.1f} s\n{FIRST_PAGE.as_uri()}", flush=True)
+    if arguments.open:
+        webbrowser.open(FIRST_PAGE.as_uri())
+
+
+def test(arguments: argparse.Namespace) -> None:
+    """Run every stage, also after one that failed, and end with what each did."""
+    lines, failed = [], []
+    for name, command in STAGES.items():
+        start = time.monotonic()
+        print(f"\n== {name}", flush=True)
+        status = run(PYTHON, "-m", *command)
+        if status:
+            failed.append(name)
+        lines.append(f"{name:12} {'FAILED' if status else 'passed'} {time.monotonic() - start:7.1f} s")
+    print("\n== dev.py test", *lines, sep="\n", flush=True)
+    if failed:
+        sys.exit(f"dev.py: failed: {', '.join(failed)}.")
+
+
+def run_notebooks(arguments: argparse.Namespace) -> None:
+    """Execute notebooks and store their outputs."""
+    notebooks = [path.resolve() for path in arguments.notebooks] or sorted((ROOT / "book").glob("*.ipynb"))
+    must("executing the notebooks", PYTHON, ROOT / "tools" / "execnb.py", *notebooks)
+
+
+def lock(arguments: argparse.Namespace) -> None:
+    """Write requirements.lock anew; versions that still fit stay, unless --upgrade."""
+    uv = shutil.which("uv")
+    if not uv:
+        sys.exit("dev.py: lock needs uv, which is not on PATH: install it with `pip install uv`.")
+    command = [
+        uv,
+        "pip",
+        "compile",
+        "pyproject.toml",
+        "--all-extras",
+        "--universal",
+        "--python-version",
+        "3.11",
+    ]
+    command += ["--no-annotate", "--quiet", "--output-file", LOCK.name]
+    environment = os.environ | {"UV_CUSTOM_COMPILE_COMMAND": "python3 dev.py lock"}
+    must("writing requirements.lock", *command, *["--upgrade"] * arguments.upgrade, env=environment)
+
+
+def adopt(arguments: argparse.Namespace) -> None:
+    """Write a fork's address in place of the one that the files hold."""
+    from tools.adopt import adopt as rewrite
+
+    try:
+        changed = rewrite(ROOT, arguments.url)
+    except ValueError as error:
+        sys.exit(f"dev.py: {error}.")
+    print("\n".join(changed) or "Nothing to change.")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one sentence."""
+
+    def error(self, message: str):
+        """Say what is wrong with the command line and end."""
+        self.exit(2, f"dev.py: {message}; `python3 dev.py --help` shows every verb.\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of dev.py."""
+    top = Parser(prog="dev.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verb = verbs.add_parser("book", help="build the book")
+    verb.add_argument("--open", action="store_true", help="open the first page in a browser")
+    verb.set_defaults(act=book)
+    verbs.add_parser("test", help="check everything").set_defaults(act=test)
+    verb = verbs.add_parser("run", help="execute notebooks in place")
+    verb.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK", help="default: all in book/")
+    verb.set_defaults(act=run_notebooks)
+    verb = verbs.add_parser("lock", help="write requirements.lock anew")
+    verb.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
+    verb.set_defaults(act=lock)
+    verb = verbs.add_parser("adopt", help="write a fork's address into every file that names the repository")
+    verb.add_argument("url", metavar="URL", help="https://github.com/OWNER/NAME")
+    verb.set_defaults(act=adopt)
+    return top
+
+
+def main() -> None:
+    """Do what the command line asks for."""
+    arguments = parser().parse_args()
+    try:
+        if arguments.verb in ("book", "test", "run"):
+            set_up()
+        arguments.act(arguments)
+    except KeyboardInterrupt:
+        sys.exit("dev.py: interrupted; run the same command again to go on.")
+
+
+if __name__ == "__main__":
+    main()
