@@ -6,8 +6,8 @@
     python3 dev.py lock     write requirements.lock anew from pyproject.toml (needs uv)
     python3 dev.py adopt    make a fork's links lead to the fork
 
-book, test and run first make an environment in .venv with the versions of requirements.lock, by uv where it is
-on PATH and by pip otherwise; later they bring it up to date when the lock or pyproject.toml has changed.
+book, test and run first make an environment in .venv with the versions of requirements.lock, by uv where it
+is on PATH and by pip otherwise; later they bring it up to date when the lock or pyproject.toml has changed.
 """
 
 import sys
