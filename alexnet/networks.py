@@ -2,11 +2,12 @@
 
 Letters in shapes: N images, C channels, H height, W width.
 
-The paper's figure 1 compares units in "a four-layer convolutional network" and says no more of it. The 2012 code holds no
-definition of it either, but it has CIFAR-10 networks of the right size, and two ways to count to four:
+The paper's figure 1 compares units in a convolutional network of four layers and says no more of it. The 2012
+code holds no definition of it either, but it has CIFAR-10 networks of the right size, and there are two
+ways to count to four:
 
-* ``layers-19pct``: three convolutions and the output layer, four layers with weights (counted as the paper counts the eight
-  layers of AlexNet);
+* ``layers-19pct``: three convolutions and the output layer, four layers with weights (counted as the
+  paper counts the eight layers of AlexNet);
 * ``layers-80sec``: the same with a dense layer of 64 units before the output layer, four hidden layers.
 """
 
@@ -50,25 +51,27 @@ def four_layer_net(
 ) -> nn.Sequential:
     """Build the four-layer network for 32x32 colour pictures (paper 3.1, figure 1).
 
-    5x5 convolutions with padding 2, each followed by the unit and by overlapping pooling (z = 3, s = 2; maximum, then
-    average, then average) that rounds sizes up, as the 2012 code does: 32 -> 16 -> 8 -> 4.
+    5x5 convolutions with padding 2, each followed by the unit and by overlapping pooling (z = 3, s = 2;
+    maximum, then average, then average) that rounds sizes up, as the 2012 code does: 32 -> 16 -> 8 -> 4.
 
     Args:
         unit: a name in ``alexnet.functional.UNITS``.
-        initialisation: "2012" for the normal distributions of the 2012 layer files, which want pictures of 0..255 with
-            the mean subtracted; "scaled" for widths chosen from the fan-in (He et al. for ReLU, Glorot & Bengio for the
-            others), which want pictures of unit variance. Biases are 0 in both.
+        initialisation: "2012" for the normal distributions of the 2012 layer files, which want pictures of
+            0..255 with the mean subtracted; "scaled" for widths chosen from the fan-in (He et al. for ReLU,
+            Glorot & Bengio for the others), which want pictures of unit variance. Biases are 0 in both.
         generator: source of all random numbers.
         channels: output channels of the three convolutions.
         dense: units of a dense layer before the output; 0 for none.
         num_classes: outputs.
     Returns:
-        a network from (N, 3, 32, 32) to logits (N, num_classes), its layers named conv1, unit1, pool1, ..., output.
+        a network from (N, 3, 32, 32) to logits (N, num_classes), its layers named conv1, unit1, ..., output.
     Raises:
         ValueError: an unknown unit or initialisation.
     """
     if initialisation not in INITIALISATIONS:
-        raise ValueError(f"there is no initialisation {initialisation!r}; there are {', '.join(INITIALISATIONS)}")
+        raise ValueError(
+            f"there is no initialisation {initialisation!r}; there are {', '.join(INITIALISATIONS)}"
+        )
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     pools = (nn.MaxPool2d, nn.AvgPool2d, nn.AvgPool2d)
     for i, (c_in, c_out, pool) in enumerate(zip((3, *channels), channels, pools, strict=False), start=1):
@@ -90,7 +93,7 @@ def four_layer_net(
 
 
 def initialise_2012(net: nn.Sequential, generator: torch.Generator) -> None:
-    """Draw every weight from N(0, std^2) with the standard deviations of the 2012 layer files; set biases to 0."""
+    """Draw every weight from N(0, std^2) with the std of the 2012 layer files; set biases to 0."""
     stds = STDS_2012_DENSE if "dense" in dict(net.named_children()) else STDS_2012
     for name, std in stds.items():
         layer = net.get_submodule(name)
@@ -101,7 +104,8 @@ def initialise_2012(net: nn.Sequential, generator: torch.Generator) -> None:
 def initialise_scaled(net: nn.Sequential, unit: str, generator: torch.Generator) -> None:
     """Draw weights so that the variance of signals is kept from layer to layer; set biases to 0.
 
-    Variance 2 / fan_in for ReLU (He et al. 2015), 2 / (fan_in + fan_out) for the other units (Glorot & Bengio 2010).
+    Variance 2 / fan_in for ReLU (He et al. 2015), 2 / (fan_in + fan_out) for the others
+    (Glorot & Bengio 2010).
     """
     for layer in net.children():
         if isinstance(layer, nn.Conv2d | nn.Linear):

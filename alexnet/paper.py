@@ -1,8 +1,9 @@
 """Every number that the paper prints, by section; the only place where they are written.
 
 Krizhevsky, Sutskever & Hinton: ImageNet Classification with Deep Convolutional Neural Networks. NIPS 2012.
-Error rates are fractions between 0 and 1. Numbers that the paper rounds ("about 60 million") are kept as printed; what they
-are exactly, the package computes. Where the paper contradicts itself or the 2012 code, the printed number stands here.
+Error rates are fractions between 0 and 1. Numbers that the paper rounds ("about 60 million") are kept as
+printed; what they are exactly, the package computes. Where the paper contradicts itself or the 2012 code,
+the printed number stands here.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ class PrintedLayer:
     Attributes:
         name: in the notation of this package.
         num_kernels: kernels (convolution) or neurons (dense), both GPUs together.
-        kernel_shape: (height, width, depth) of one kernel; None for a dense layer, which sees everything below.
+        kernel_shape: (height, width, depth) of one kernel; None for a dense layer, which sees all below.
         stride: in pixels; 1 where the paper gives none. None for a dense layer.
         num_neurons: the size of the layer's output as printed.
         reads_both_gpus: whether its input comes from both GPUs (3.2, 3.5).
@@ -97,20 +98,46 @@ LAYERS = (
         reads_both_gpus=True,
     ),
     PrintedLayer(
-        name="conv2", num_kernels=256, kernel_shape=(5, 5, 48), stride=1, num_neurons=186_624, reads_both_gpus=False
+        name="conv2",
+        num_kernels=256,
+        kernel_shape=(5, 5, 48),
+        stride=1,
+        num_neurons=186_624,
+        reads_both_gpus=False,
     ),
     PrintedLayer(
-        name="conv3", num_kernels=384, kernel_shape=(3, 3, 256), stride=1, num_neurons=64_896, reads_both_gpus=True
+        name="conv3",
+        num_kernels=384,
+        kernel_shape=(3, 3, 256),
+        stride=1,
+        num_neurons=64_896,
+        reads_both_gpus=True,
     ),
     PrintedLayer(
-        name="conv4", num_kernels=384, kernel_shape=(3, 3, 192), stride=1, num_neurons=64_896, reads_both_gpus=False
+        name="conv4",
+        num_kernels=384,
+        kernel_shape=(3, 3, 192),
+        stride=1,
+        num_neurons=64_896,
+        reads_both_gpus=False,
     ),
     PrintedLayer(
-        name="conv5", num_kernels=256, kernel_shape=(3, 3, 192), stride=1, num_neurons=43_264, reads_both_gpus=False
+        name="conv5",
+        num_kernels=256,
+        kernel_shape=(3, 3, 192),
+        stride=1,
+        num_neurons=43_264,
+        reads_both_gpus=False,
     ),
-    PrintedLayer(name="fc6", num_kernels=4096, kernel_shape=None, stride=None, num_neurons=4096, reads_both_gpus=True),
-    PrintedLayer(name="fc7", num_kernels=4096, kernel_shape=None, stride=None, num_neurons=4096, reads_both_gpus=True),
-    PrintedLayer(name="fc8", num_kernels=1000, kernel_shape=None, stride=None, num_neurons=1000, reads_both_gpus=True),
+    PrintedLayer(
+        name="fc6", num_kernels=4096, kernel_shape=None, stride=None, num_neurons=4096, reads_both_gpus=True
+    ),
+    PrintedLayer(
+        name="fc7", num_kernels=4096, kernel_shape=None, stride=None, num_neurons=4096, reads_both_gpus=True
+    ),
+    PrintedLayer(
+        name="fc8", num_kernels=1000, kernel_shape=None, stride=None, num_neurons=1000, reads_both_gpus=True
+    ),
 )
 CONV1_MAP_SIZE = 55  # pixels, figure 2
 
@@ -143,7 +170,7 @@ ILSVRC2010_TEST = (  # table 1
     ErrorRates(model="CNN", top1=0.375, top5=0.170),
 )
 ILSVRC2010_ONE_CROP = ErrorRates(model="CNN, centre crop only", top1=0.390, top5=0.183)  # 4.1, 6
-ILSVRC2012 = (  # table 2; top1 and top5 on the validation set; * pre-trained on the Fall 2011 release of ImageNet
+ILSVRC2012 = (  # table 2; top1, top5 on the validation set; * pre-trained on ImageNet's Fall 2011 release
     ErrorRates(model="SIFT + FVs", top5_test=0.262),
     ErrorRates(model="1 CNN", top1=0.407, top5=0.182),
     ErrorRates(model="5 CNNs", top1=0.381, top5=0.164, top5_test=0.164),

@@ -1,7 +1,7 @@
 """A record: what a run measured, and everything needed to judge the number. Stored as JSON.
 
-Every number that the book, the README or a caption quotes is read from a record. The project's own records lie in
-``data/records`` and are installed with the package.
+Every number that the book, the README or a caption quotes is read from a record. The project's own records
+lie in ``data/records`` and are installed with the package.
 """
 
 import json
@@ -49,7 +49,7 @@ class Record:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as JSON under a temporary name, then move it into place, so that no half-written file is left."""
+    """Write ``value`` as JSON, whole or not at all: under a temporary name first, then moved into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     try:
@@ -64,16 +64,22 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def load(name_or_path: str | os.PathLike) -> Record:
-    """Read a record: one that the project ships, by its experiment's name, or any, by the path of its .json file.
+    """Read a record: one that the project ships, by its experiment's name, or any, by its .json file's path.
 
     Raises:
         FileNotFoundError: there is none of that name or at that path.
         ValueError: the file is not a record.
     """
     text = str(name_or_path)
-    source = Path(text) if text.endswith(".json") else resources.files("alexnet._data") / "records" / f"{text}.json"
+    source = (
+        Path(text)
+        if text.endswith(".json")
+        else resources.files("alexnet._data") / "records" / f"{text}.json"
+    )
     if not source.is_file():
-        raise FileNotFoundError(f"there is no record {text!r}; `alexnet experiment {text}` makes one if it is known")
+        raise FileNotFoundError(
+            f"there is no record {text!r}; `alexnet experiment {text}` makes one if it is known"
+        )
     try:
         return Record(**json.loads(source.read_text(encoding="utf-8")))
     except (json.JSONDecodeError, TypeError) as error:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 class StepResult:
     """What one training step saw: the mean loss in nats, and how many of its images were classified wrongly.
 
-    Both are measured before the step's update, as 0-d tensors on the device, so that a caller decides when to wait.
+    Both are measured before the step's update, as 0-d tensors on the device: a caller decides when to wait.
     """
 
     loss: Tensor
@@ -44,7 +44,9 @@ def shuffled_batches(
         yield images[indices], labels[indices]
 
 
-def train_step(model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> StepResult:
+def train_step(
+    model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
+) -> StepResult:
     """Do one update: batch, logits, loss, backward, step (paper 5).
 
     Args:

@@ -1,6 +1,6 @@
 """The units that the paper and its predecessors put after a layer (paper 3.1).
 
-Every unit is a pure function of a tensor of any shape and floating dtype; it returns the same shape and dtype.
+Every unit is a pure function of a tensor of any shape and floating dtype, and keeps both.
 ``UNITS`` names them for the networks, experiments and figures.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-# LeCun's constants: scaled_tanh(1) = 1 to four digits, largest curvature near 1. The 2012 code offers the form
+# LeCun's constants, for which scaled_tanh(1) is 1 to four digits. The 2012 code offers the form
 # a * tanh(b * x) with both numbers free (``tanh[a,b]`` in its layer files).
 SCALED_TANH_A = 1.7159
 SCALED_TANH_B = 2 / 3
@@ -31,12 +31,12 @@ def tanh(x: Tensor) -> Tensor:
 
 
 def scaled_tanh(x: Tensor, *, a: float = SCALED_TANH_A, b: float = SCALED_TANH_B) -> Tensor:
-    """Return a * tanh(b * x), the form in which the 2012 code has tanh; between -a and a, slope at most a * b."""
+    """Return a * tanh(b * x), the 2012 code's form of tanh; between -a and a, slope at most a * b."""
     return a * torch.tanh(b * x)
 
 
 def abs_tanh(x: Tensor) -> Tensor:
-    """Return |tanh(x)|, the rectified unit of Jarrett et al. (2009), which the paper sets its own apart from (3.1)."""
+    """Return |tanh(x)|, the unit of Jarrett et al. (2009), named in the paper for contrast (paper 3.1)."""
     return torch.tanh(x).abs()
 
 

@@ -1,0 +1,102 @@
+"""Many training runs, kept in a folder so that an experiment goes on where it was stopped."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from torch import Tensor
+from tqdm import tqdm
+
+from alexnet import records
+from alexnet.experiments.learning_curves import Run, RunConfig, Setup, epochs_to, run_once
+
+SEARCH_SEED = 100
+RATE_FACTOR = 10**0.5
+MAX_RATES_WITHOUT_SUCCESS = 5
+
+
+class Laboratory:
+    """Makes runs of one base configuration with changes; a run whose file is there is read, not repeated.
+
+    Args:
+        images: (N, 3, 32, 32) uint8 training pictures. labels: (N,) int64.
+        folder: where finished runs are kept, one JSON file each.
+        base: the configuration from which ``run`` departs.
+    """
+
+    def __init__(self, images: Tensor, labels: Tensor, folder: Path, base: RunConfig):
+        self.images, self.labels, self.folder, self.base = images, labels, folder, base
+        self.seconds = 0.0  # of all the runs asked for, whether made now or earlier
+
+    def run(self, **changes) -> Run:
+        """Return the run of the base configuration with these changes, made now or read from the folder."""
+        config = replace(self.base, **changes)
+        path = self.folder / run_file_name(config)
+        if path.is_file():
+            run = Run(**json.loads(path.read_text(encoding="utf-8"))["run"])
+        else:
+            run = run_with_progress(config, self.images, self.labels)
+            records.write_json(path, {"config": asdict(config), "run": asdict(run)})
+        self.seconds += run.seconds
+        return run
+
+    def search_rate(self, unit: str, setup: Setup, target: float) -> dict[float, float]:
+        """Find the learning rate with the fewest epochs to the target by climbing from rate to rate.
+
+        Starts at the setup's first rate and tries both neighbours, a factor of sqrt(10) away, of the best
+        rate so far until both are known. A run that can no longer beat the best is ended there.
+
+        Returns:
+            {rate: epochs to the target, infinite if it was not reached within the best rate's epochs}
+        """
+        found: dict[int, float] = {}
+        best = 0
+        while missing := [k for k in (best, best + 1, best - 1) if k not in found]:
+            limit = min([self.base.max_epochs, *(e for e in found.values() if math.isfinite(e))])
+            rate = rate_at(setup, missing[0])
+            run = self.run(unit=unit, setup=setup, rate=rate, seed=SEARCH_SEED, max_epochs=math.ceil(limit))
+            found[missing[0]] = epochs_to(run, target)
+            best = min(found, key=lambda k: (found[k], abs(k)))
+            if math.isinf(found[best]):
+                best = furthest_unexplored(found)
+                if len(found) == MAX_RATES_WITHOUT_SUCCESS:
+                    break
+        return {rate_at(setup, k): found[k] for k in sorted(found)}
+
+
+def furthest_unexplored(found: dict[int, float]) -> int:
+    """Return the end of the tried rates nearer to the start: a search without success widens."""
+    return min((max(found), min(found)), key=abs)
+
+
+def run_with_progress(config: RunConfig, images: Tensor, labels: Tensor) -> Run:
+    """Make a run while a bar shows its epoch and error."""
+    title = f"{config.unit} at rate {config.rate:.3g}, seed {config.seed}"
+    layout = "{l_bar}{bar}{postfix} {elapsed}"
+    with tqdm(total=config.max_epochs, desc=title, bar_format=layout) as bar:
+        return run_once(config, images, labels, bar_updater(bar))
+
+
+def bar_updater(bar: tqdm) -> Callable[[float, float], None]:
+    """Return the function that a run calls to move the bar."""
+
+    def on_window(epoch: float, error: float) -> None:
+        bar.n = min(epoch, bar.total)
+        bar.set_postfix_str(f"epoch {epoch:.2f}, training error {error:.1%}")
+
+    return on_window
+
+
+def rate_at(setup: Setup, k: int) -> float:
+    """Return the k-th rate above the setup's first rate on the grid, to three digits."""
+    return float(f"{setup.first_rate * RATE_FACTOR**k:.3g}")
+
+
+def run_file_name(config: RunConfig) -> str:
+    """Name a run's file: readable at the front, unique by a hash of the configuration."""
+    digest = hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode()).hexdigest()[:12]
+    setup = f"{config.setup.initialisation}-{config.setup.input_scale}"
+    return f"{config.unit}-{setup}-{config.rate:g}-{config.seed}-{digest}.json"

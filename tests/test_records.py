@@ -1,0 +1,61 @@
+"""Records: whole or not at all, and back again unchanged."""
+
+import json
+from importlib import resources
+
+import pytest
+
+from alexnet import records
+
+RECORD = records.Record(
+    experiment="toy",
+    scale="two numbers, one seed",
+    data={"name": "none"},
+    config={"rate": 0.1},
+    seeds=[0],
+    environment=records.environment(),
+    seconds=1.5,
+    results={"value": [1, 2.5, None]},
+)
+
+
+def test_a_record_comes_back_unchanged(tmp_path):
+    path = tmp_path / "new" / "toy.json"
+    RECORD.save(path)
+    assert records.load(path) == RECORD
+
+
+def test_the_environment_says_where_it_ran():
+    environment = RECORD.environment
+    assert environment["torch"] and environment["python"] and environment["device"].startswith("cpu: ")
+    assert environment["threads"] >= 1
+
+
+def test_a_failed_save_leaves_the_old_record_and_nothing_else(tmp_path):
+    path = tmp_path / "toy.json"
+    RECORD.save(path)
+    with pytest.raises(ValueError):
+        records.write_json(path, {"error": float("nan")})
+    assert records.load(path) == RECORD
+    assert [p.name for p in tmp_path.iterdir()] == ["toy.json"]
+
+
+def test_a_missing_record_is_named():
+    with pytest.raises(FileNotFoundError, match="no record 'nonsense'"):
+        records.load("nonsense")
+
+
+def test_a_file_that_is_no_record_is_named(tmp_path):
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps({"experiment": "toy"}))
+    with pytest.raises(ValueError, match="other.json is not a record"):
+        records.load(path)
+
+
+def test_every_committed_record_loads():
+    names = [
+        p.name for p in (resources.files("alexnet._data") / "records").iterdir() if p.name.endswith(".json")
+    ]
+    assert names
+    for name in names:
+        assert records.load(name.removesuffix(".json")).experiment == name.removesuffix(".json")

@@ -1,0 +1,177 @@
+"""The experiment's arithmetic, its search, and that finished runs are kept."""
+
+import argparse
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from alexnet.data import synthetic
+from alexnet.experiments import laboratory
+from alexnet.experiments import relu_vs_tanh as experiment
+from alexnet.experiments.learning_curves import Run, RunConfig, epochs_to, prepare, run_once
+
+TINY = RunConfig(
+    unit="relu", setup=experiment.SETUPS["scaled"], rate=0.01, seed=0, max_epochs=2, channels=(4, 4, 4)
+)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    small = synthetic(num_train=640, num_test=10, seed=1)
+    return small.train_images, small.train_labels
+
+
+def run_of(errors, width=0.25):
+    epochs = [width * (i + 0.5) for i in range(len(errors))]
+    return Run(epochs=epochs, errors=errors, diverged=False, seconds=1.0)
+
+
+def test_the_crossing_lies_on_the_straight_line_between_windows():
+    run = run_of([0.8, 0.5, 0.3, 0.2])  # windows at 0.125, 0.375, 0.625, 0.875
+    assert epochs_to(run, 0.25) == pytest.approx(0.75)
+    assert epochs_to(run, 0.3) == pytest.approx(0.625)
+    assert epochs_to(run, 0.35) == pytest.approx(0.375 + 0.25 * 0.75)
+
+
+def test_the_first_crossing_counts_and_none_is_infinite():
+    assert epochs_to(run_of([0.8, 0.2, 0.6, 0.2]), 0.5) == pytest.approx(0.25)
+    assert epochs_to(run_of([0.8, 0.7]), 0.25) == math.inf
+    assert epochs_to(run_of([]), 0.25) == math.inf
+    assert epochs_to(run_of([0.1]), 0.25) == 0.125
+
+
+def test_prepared_pictures_have_mean_zero_and_unit_variance(pictures):
+    images, _ = pictures
+    mean, factor = prepare(images, "unit")
+    scaled = (images.double() - mean) * factor
+    assert scaled.mean().item() == pytest.approx(0, abs=1e-5)
+    assert scaled.var(correction=0).item() == pytest.approx(1, rel=1e-5)
+    torch.testing.assert_close(mean.double(), images.double().mean(0), rtol=1e-6, atol=1e-4)
+    assert prepare(images, "raw")[1] == 1.0
+
+
+def test_a_run_learns_and_its_windows_are_quarter_epochs(pictures):
+    run = run_once(replace(TINY, rate=0.03, max_epochs=8), *pictures)
+    # 5 batches an epoch make windows of 2: their middles lie 2/5 of an epoch apart.
+    assert run.epochs[:3] == pytest.approx([0.2, 0.6, 1.0])
+    assert run.errors[0] > 0.6 and run.errors[-1] < run.errors[0] - 0.1
+    assert all(0 <= error <= 1 for error in run.errors) and not run.diverged
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(pictures):
+    first, again, other = (run_once(replace(TINY, seed=seed), *pictures).errors for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_a_run_stops_at_its_error_and_a_diverging_one_at_once(pictures):
+    assert len(run_once(replace(TINY, stop_error=1.0), *pictures).errors) == 1
+    hot = run_once(replace(TINY, rate=1e6, max_epochs=50), *pictures)
+    assert hot.diverged and len(hot.errors) < 10
+
+
+class Landscape(laboratory.Laboratory):
+    """Runs that are looked up in a table of epochs by rate, and counted."""
+
+    def __init__(self, epochs_by_rate, max_epochs=60):
+        super().__init__(None, None, None, replace(TINY, max_epochs=max_epochs))
+        self.table, self.asked = epochs_by_rate, []
+
+    def run(self, *, rate, max_epochs, **_):
+        self.asked.append((rate, max_epochs))
+        epochs = self.table.get(rate, math.inf)
+        if epochs > max_epochs:
+            return run_of([0.9])
+        return Run(epochs=[epochs], errors=[experiment.TARGET], diverged=False, seconds=1.0)
+
+
+def test_the_search_climbs_to_the_best_rate_and_caps_the_others():
+    bench = Landscape({0.01: 20.0, 0.0316: 12.0, 0.1: 9.0, 0.316: 30.0, 0.00316: 50.0})
+    found = bench.search_rate("tanh", experiment.SETUPS["scaled"], 0.25)
+    assert min(found, key=found.__getitem__) == 0.1
+    assert found[0.1] == 9.0 and found[0.316] == math.inf
+    assert list(found) == sorted(found)
+    assert bench.asked == [(0.01, 60), (0.0316, 20), (0.1, 12), (0.316, 9)]
+
+
+def test_the_search_looks_at_both_neighbours_of_the_best():
+    bench = Landscape({0.01: 10.0, 0.0316: 12.0, 0.00316: 11.0})
+    assert set(bench.search_rate("relu", experiment.SETUPS["scaled"], 0.25)) == {0.00316, 0.01, 0.0316}
+
+
+def test_a_unit_that_never_arrives_ends_the_search():
+    bench = Landscape({}, max_epochs=5)
+    found = bench.search_rate("sigmoid", experiment.SETUPS["scaled"], 0.25)
+    assert all(math.isinf(epochs) for epochs in found.values())
+    assert len(found) == laboratory.MAX_RATES_WITHOUT_SUCCESS and max(found) > 0.01 > min(found)
+
+
+def test_the_search_goes_on_past_rates_that_fail():
+    bench = Landscape({0.1: 8.0})
+    found = bench.search_rate("tanh", experiment.SETUPS["scaled"], 0.25)
+    assert min(found, key=found.__getitem__) == 0.1 and 0.316 in found
+
+
+RESULTS = {
+    "scaled": {
+        "relu": {"rate": 0.01, "runs": [{"epochs_to_target": 4.0}, {"epochs_to_target": 6.0}]},
+        "tanh": {"rate": 0.01, "runs": [{"epochs_to_target": 9.0}, {"epochs_to_target": 12.0}]},
+        "sigmoid": {"rate": 0.01, "runs": []},
+    }
+}
+
+
+def test_the_ratio_is_of_the_means_with_its_extremes():
+    got = experiment.ratio(RESULTS, "scaled")
+    assert got == pytest.approx({"mean": 10.5 / 5, "low": 9 / 6, "high": 12 / 4})
+
+
+def test_a_unit_that_did_not_arrive_has_no_ratio():
+    with pytest.raises(ValueError, match="sigmoid did not reach the target"):
+        experiment.ratio(RESULTS, "scaled", slow="sigmoid")
+
+
+@pytest.fixture
+def arguments(tmp_path):
+    parser = argparse.ArgumentParser()
+    experiment.add_arguments(parser)
+    words = [
+        "--setups",
+        "scaled",
+        "--units",
+        "relu",
+        "tanh",
+        "--seeds",
+        "0",
+        "1",
+        "--max-epochs",
+        "1",
+        "--stop-error",
+        "0.9",
+        "--device",
+        "cpu",
+    ]
+    return parser.parse_args(
+        [*words, "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "record.json")]
+    )
+
+
+def test_the_command_writes_a_record_and_goes_on_where_it_stopped(arguments, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(
+        experiment.data, "load_or_default", lambda name: synthetic(num_train=256, num_test=10, seed=2)
+    )
+    monkeypatch.setattr(experiment, "TARGET", 0.95)
+    assert experiment.run(arguments) == 0
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert "default" in record["scale"] and record["seeds"] == [0, 1]
+    assert {unit: len(entry["runs"]) for unit, entry in record["results"]["scaled"].items()} == {
+        "relu": 2,
+        "tanh": 2,
+    }
+    assert "tanh / ReLU" in capsys.readouterr().out
+
+    monkeypatch.setattr(laboratory, "run_once", lambda *_: pytest.fail("a finished run was repeated"))
+    assert experiment.run(arguments) == 0
+    assert json.loads((tmp_path / "record.json").read_text()) == record
