@@ -55,7 +55,8 @@ def train_step(
         images: (N, C, H, W) as the model wants them. labels: (N,) int64 class indices.
     """
     logits = model(images)
-    loss = F.cross_entropy(logits.float(), labels)
+    # Half precision is too coarse for the loss; float64 is kept.
+    loss = F.cross_entropy(logits.to(torch.promote_types(logits.dtype, torch.float32)), labels)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

@@ -26,9 +26,8 @@ def test_one_step_is_the_update_by_hand():
     net = linear_net(weight)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.7)
     result = train_step(net, optimizer, torch.from_numpy(x)[:, :, None, None], torch.from_numpy(labels))
-    # The loss is taken in float32, whatever the network's precision.
-    assert result.loss.item() == pytest.approx(loss, rel=1e-6)
-    np.testing.assert_allclose(net[1].weight.detach().numpy(), weight - 0.7 * gradient, rtol=1e-6)
+    assert result.loss.item() == pytest.approx(loss, rel=1e-12)
+    np.testing.assert_allclose(net[1].weight.detach().numpy(), weight - 0.7 * gradient, rtol=1e-12)
     assert int(result.num_wrong) == int((logits.argmax(1) != labels).sum()) == 1
     assert result.num_images == 2
 
