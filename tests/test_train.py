@@ -17,7 +17,7 @@ def linear_net(weight):
 def test_one_step_is_the_update_by_hand():
     weight = np.array([[0.3, -0.2], [0.1, 0.5], [-0.4, 0.7]])
     x = np.array([[1.0, 2.0], [-0.5, 0.25]])
-    labels = np.array([2, 0])
+    labels = np.array([1, 0])
     logits = x @ weight.T
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     loss = -np.log(p[[0, 1], labels]).mean()
