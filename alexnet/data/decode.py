@@ -1,0 +1,79 @@
+"""Turn the bytes of a picture, or of a batch file of the official CIFAR-10 archive, into arrays."""
+
+import io
+import pickle
+import struct
+
+import numpy as np
+from PIL import Image
+
+FORMATS = ("JPEG", "PNG", "BMP", "PPM", "WEBP")
+# numpy has no public name for the function that its pickles call, and has moved it; an array tells what it is.
+RECONSTRUCT = np.empty(0).__reduce__()[0]
+
+
+def decode_picture(content: bytes, *, height: int, width: int) -> tuple[np.ndarray, str]:
+    """Decode a picture to RGB.
+
+    Returns:
+        (3, height, width) uint8, and the name of the format, such as "JPEG".
+    Raises:
+        ValueError: the bytes are no picture, are damaged, or the picture has another size.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+            size, kind = picture.size, picture.format
+            pixels = np.asarray(picture.convert("RGB")) if size == (width, height) else None
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
+        raise ValueError("is not a picture that can be read") from error
+    if pixels is None:
+        raise ValueError(f"has {size[0]} x {size[1]} pixels, not {width} x {height}")
+    return pixels.transpose(2, 0, 1), kind
+
+
+class BatchUnpickler(pickle.Unpickler):
+    """An unpickler that can build dictionaries, lists, text, numbers and numpy arrays, and call nothing else."""
+
+    ALLOWED = {
+        ("numpy.core.multiarray", "_reconstruct"): RECONSTRUCT,
+        ("numpy._core.multiarray", "_reconstruct"): RECONSTRUCT,
+        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "dtype"): np.dtype,
+        # How Python 3 writes bytes in the old protocols: text to be encoded, always as Latin-1.
+        ("_codecs", "encode"): lambda text, _encoding: text.encode("latin1"),
+    }
+
+    def find_class(self, module: str, name: str):
+        try:
+            return self.ALLOWED[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no batch needs") from None
+
+
+def decode_batch(
+    content: bytes, *, height: int, width: int, num_classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Decode a batch of the official archive: a pickled dictionary with "data" and "labels".
+
+    Returns:
+        images (N, 3, height, width) uint8, and labels (N,) int64.
+    Raises:
+        ValueError: the bytes are no such batch.
+    """
+    try:
+        # The official files were written by Python 2, whose strings are bytes; Latin-1 keeps every byte.
+        batch = BatchUnpickler(io.BytesIO(content), encoding="latin1").load()
+        images, labels = batch["data"], np.asarray(batch["labels"])
+    except Exception as error:  # unpickling damaged bytes can raise nearly anything
+        raise ValueError(f"is not a batch of pictures ({error})") from error
+    if (
+        not isinstance(images, np.ndarray)
+        or images.dtype != np.uint8
+        or images.shape[1:] != (3 * height * width,)
+    ):
+        raise ValueError("is not a batch of pictures (its data is not one row of bytes for each picture)")
+    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
+        raise ValueError("is not a batch of pictures (there is not one label for each picture)")
+    if labels.min(initial=0) < 0 or labels.max(initial=0) >= num_classes:
+        raise ValueError(f"has labels outside 0 to {num_classes - 1}")
+    return images.reshape(-1, 3, height, width), labels.astype(np.int64)

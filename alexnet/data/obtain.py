@@ -1,0 +1,163 @@
+"""Make the stored form of a data set: from the official archive, or from archives and folders of pictures."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from tqdm import tqdm
+
+from alexnet.data import store
+from alexnet.data.catalogue import KnownSet, known_set
+from alexnet.data.decode import decode_batch, decode_picture
+from alexnet.data.members import members
+
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".webp")
+BATCH_NAME = re.compile(r"(data_batch_\d+|test_batch)")
+SPLITS = ("train", "test")
+
+
+@dataclass
+class Collection:
+    """Pictures gathered so far. Each part has a key that sorts it, so that the order of reading does not matter."""
+
+    known: KnownSet
+    parts: dict[str, list[tuple[tuple, np.ndarray, np.ndarray]]] = field(
+        default_factory=lambda: {s: [] for s in SPLITS}
+    )
+    formats: Counter = field(default_factory=Counter)
+
+    def add(self, name: str, content: bytes) -> int:
+        """Take a file in if it is a picture or a batch; return how many pictures it held.
+
+        Raises:
+            ValueError: it is a picture or a batch but does not belong into the data set.
+        """
+        base = PurePosixPath(name).name
+        try:
+            if BATCH_NAME.fullmatch(base):
+                return self.add_batch(base, content)
+            if base.lower().endswith(PICTURE_SUFFIXES):
+                return self.add_picture(name, content)
+        except ValueError as error:
+            raise ValueError(f"{name} {error}") from error
+        return 0
+
+    def add_batch(self, base: str, content: bytes) -> int:
+        """Take in a batch of the official archive; batches keep their order."""
+        known = self.known
+        images, labels = decode_batch(
+            content, height=known.height, width=known.width, num_classes=len(known.classes)
+        )
+        self.parts["test" if base == "test_batch" else "train"].append(((0, base), images, labels))
+        self.formats["batch"] += len(images)
+        return len(images)
+
+    def add_picture(self, name: str, content: bytes) -> int:
+        """Take in one picture at .../train/<class>/<file> or .../test/<class>/<file>."""
+        split, label, base = ("", "", *PurePosixPath(name).parts)[-3:]
+        if split not in SPLITS:
+            raise ValueError("lies neither in train/<class>/ nor in test/<class>/")
+        if label not in self.known.classes:
+            raise ValueError(
+                f"is of the class {label!r}, which {self.known.title} does not have; it has "
+                + ", ".join(self.known.classes)
+            )
+        pixels, kind = decode_picture(content, height=self.known.height, width=self.known.width)
+        index = self.known.classes.index(label)
+        self.parts[split].append(((index + 1, base), pixels[None], np.array([index])))
+        self.formats[kind] += 1
+        return 1
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Put the pictures together: by class, and by file name within a class; batches in their own order.
+
+        Raises:
+            ValueError: a class is missing, or has too few or too many pictures.
+        """
+        arrays = {}
+        for split in SPLITS:
+            parts = sorted(self.parts[split], key=lambda part: part[0])
+            labels = np.concatenate([np.empty(0, np.int64), *(labels for _, _, labels in parts)])
+            self.check_counts(split, np.bincount(labels, minlength=len(self.known.classes)))
+            arrays[f"{split}_images"] = np.concatenate([images for _, images, _ in parts])
+            arrays[f"{split}_labels"] = labels
+        return arrays
+
+    def check_counts(self, split: str, counts: np.ndarray) -> None:
+        """Raise ValueError unless every class has as many pictures as it must."""
+        wanted = self.known.per_class(split)
+        found = list(zip(self.known.classes, counts.tolist(), strict=True))
+        if not counts.any():
+            raise ValueError(
+                f"there are no pictures of {split}/ in what was given; {wanted:,} of each class are needed"
+            )
+        for name, count in found:
+            if count == 0:
+                raise ValueError(
+                    f"the class {name!r} is missing from {split}/; {wanted:,} pictures of it are needed"
+                )
+        for name, count in found:
+            if count != wanted:
+                raise ValueError(f"{split}/{name} has {count:,} pictures, not {wanted:,}")
+
+
+def import_set(name: str, paths: Iterable[Path | str], *, progress: bool = True) -> Path:
+    """Make a data set of archives or folders that together hold it, and store it.
+
+    Args:
+        name: "cifar10".
+        paths: the official archive, archives (tar, tar.gz, tar.xz, zip) of pictures, or folders of pictures; pictures lie
+            in train/<class>/ and test/<class>/. They are stored sorted by class and file name, so training must shuffle.
+        progress: show a progress bar.
+    Returns:
+        the path of the stored file.
+    Raises:
+        FileNotFoundError: a path is not there.
+        ValueError: what the paths hold is not exactly the data set; nothing is stored then.
+        OSError: it cannot be written.
+    """
+    known = known_set(name)
+    paths = [Path(path).expanduser() for path in paths]
+    for path in paths:
+        if not path.exists():
+            raise FileNotFoundError(f"there is no file or folder {path}")
+    collection = Collection(known)
+    total = sum(known.num_images(split) for split in SPLITS)
+    with tqdm(total=total, desc=f"reading {known.title}", unit=" pictures", disable=not progress) as bar:
+        for path in paths:
+            for member, content in members(path):
+                bar.update(collection.add(member, content))
+    arrays = collection.arrays()
+    inputs = [describe_input(path) for path in paths]
+    return store.save(known, arrays, {"inputs": inputs} | describe(known, inputs, collection.formats))
+
+
+def describe_input(path: Path) -> dict[str, str]:
+    """Describe an input for the provenance: an archive by name and checksum, a folder only as one."""
+    if path.is_dir():
+        return {"kind": "folder"}
+    return {"kind": "archive", "name": path.name, "sha256": sha256_of(path)}
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def describe(known: KnownSet, inputs: list[dict[str, str]], formats: Counter) -> dict:
+    """Say in one phrase what the pictures are and where they came from, and count them by format."""
+    counts = " + ".join(f"{known.num_images(split):,}" for split in SPLITS)
+    if [given.get("sha256") for given in inputs] == [known.archive.sha256]:
+        origin = "from the official archive"
+    else:
+        kinds = sorted({given["kind"] for given in inputs})
+        what = "/".join(kind for kind in sorted(formats) if kind != "batch")
+        content = f"{what} pictures" if what else "batches"
+        places = " and ".join(f"an {kind}" if kind == "archive" else f"a {kind}" for kind in kinds)
+        origin = f"imported from {places} of {content}"
+    return {"source": f"{known.title} ({counts} pictures, {origin})", "formats": dict(formats)}
