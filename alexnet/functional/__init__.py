@@ -1,0 +1,54 @@
+"""The pure mathematics of the network: tensors and numbers in, tensors and numbers out."""
+
+from alexnet.functional.activations import (
+    SCALED_TANH_A,
+    SCALED_TANH_B,
+    UNITS,
+    abs_tanh,
+    relu,
+    scaled_tanh,
+    sigmoid,
+    slope,
+    tanh,
+    threshold_unit,
+    unit_by_name,
+)
+from alexnet.functional.conv import as_matrix, convolve, cross_correlate, im2col
+from alexnet.functional.geometry import (
+    ReceptiveField,
+    ceil_padding,
+    conv_num_multiply_adds,
+    conv_num_parameters,
+    dense_num_multiply_adds,
+    dense_num_parameters,
+    leftover,
+    output_size,
+    receptive_field,
+)
+
+__all__ = [
+    "SCALED_TANH_A",
+    "SCALED_TANH_B",
+    "UNITS",
+    "ReceptiveField",
+    "abs_tanh",
+    "as_matrix",
+    "ceil_padding",
+    "conv_num_multiply_adds",
+    "conv_num_parameters",
+    "convolve",
+    "cross_correlate",
+    "dense_num_multiply_adds",
+    "dense_num_parameters",
+    "im2col",
+    "leftover",
+    "output_size",
+    "receptive_field",
+    "relu",
+    "scaled_tanh",
+    "sigmoid",
+    "slope",
+    "tanh",
+    "threshold_unit",
+    "unit_by_name",
+]
