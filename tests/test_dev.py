@@ -1,0 +1,215 @@
+"""dev.py: the set-up is whole or begun anew, every stage runs, mistakes are answered in one sentence."""
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dev
+from tools.adopt import FILES, adopt, repository
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """dev.py in a folder of its own, where commands are noted, not run; `statuses` says how they end."""
+    for name in ("pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    venv = tmp_path / ".venv"
+    paths = {"ROOT": tmp_path, "VENV": venv, "BIN": venv / "bin", "PYTHON": venv / "bin" / "python"}
+    for name, value in (paths | {"STAMP": venv / "dev.json", "LOCK": tmp_path / "requirements.lock"}).items():
+        monkeypatch.setattr(dev, name, value)
+    project = type("Project", (), {"folder": tmp_path, "ran": [], "statuses": {}})()
+
+    def run(*command, **settings):
+        words = " ".join(str(word) for word in command)
+        project.ran.append(words)
+        if "venv" in words.split():
+            dev.BIN.mkdir(parents=True)
+            dev.PYTHON.touch()
+        return next((status for part, status in project.statuses.items() if part in words), 0)
+
+    monkeypatch.setattr(dev, "run", run)
+    monkeypatch.setattr(dev.shutil, "which", lambda name: None)
+    return project
+
+
+def steps(project):
+    """What the last set-up did: v(env), r(equirements), e(ditable), in order."""
+    marks = {"-m venv": "v", "uv venv": "v", "requirements.lock": "r", " -e ": "e"}
+    done = "".join(mark for words in project.ran for part, mark in marks.items() if part in words)
+    project.ran.clear()
+    return done
+
+
+def test_set_up_is_made_once(project):
+    dev.set_up()
+    assert project.ran[0] == f"{sys.executable} -m venv {dev.VENV}"
+    assert project.ran[1].startswith(f"{dev.PYTHON} -m pip install")
+    assert steps(project) == "vre"
+    dev.set_up()
+    assert steps(project) == ""
+
+
+def test_uv_is_used_where_it_is(project, monkeypatch):
+    monkeypatch.setattr(dev.shutil, "which", lambda name: name)
+    dev.set_up()
+    assert all(words.startswith("uv ") for words in project.ran)
+    assert steps(project) == "vre"
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])
+def test_changed_packages_are_installed_again(project, name):
+    dev.set_up()
+    steps(project)
+    path = project.folder / name
+    path.write_text(path.read_text(encoding="utf-8").replace("tqdm", "tqdm2"), encoding="utf-8")
+    dev.set_up()
+    assert steps(project) == "re"
+
+
+def test_settings_of_other_tools_change_nothing(project):
+    dev.set_up()
+    steps(project)
+    path = project.folder / "pyproject.toml"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("line-length = 110", "line-length = 99"), "utf-8"
+    )
+    dev.set_up()
+    assert steps(project) == ""
+
+
+@pytest.mark.parametrize("part", ["venv", "requirements.lock", " -e "])
+def test_failed_set_up_is_begun_anew(project, part):
+    project.statuses[part] = 1
+    with pytest.raises(SystemExit, match=r"^dev.py: (making|installing) .* failed \(exit status 1\)"):
+        dev.set_up()
+    project.statuses.clear()
+    project.ran.clear()
+    left = dev.VENV / "left over from the failed set-up"
+    left.touch()
+    dev.set_up()
+    assert steps(project) == "vre"
+    assert not left.exists()
+
+
+def test_failed_update_is_begun_anew(project):
+    dev.set_up()
+    dev.LOCK.write_text("new==1\n", encoding="utf-8")
+    project.statuses["requirements.lock"] = 1
+    with pytest.raises(SystemExit):
+        dev.set_up()
+    project.statuses.clear()
+    project.ran.clear()
+    dev.set_up()
+    assert steps(project) == "vre"
+
+
+def test_another_python_or_folder_begins_anew(project):
+    dev.set_up()
+    stamp = json.loads(dev.STAMP.read_text(encoding="utf-8"))
+    dev.STAMP.write_text(json.dumps(stamp | {"base": "Python 3.10.1 in /elsewhere"}), encoding="utf-8")
+    steps(project)
+    dev.set_up()
+    assert steps(project) == "vre"
+
+
+def test_environment_of_someone_else_is_left_alone(project):
+    dev.VENV.mkdir()
+    with pytest.raises(SystemExit, match="was not made by dev.py; rename or delete it"):
+        dev.set_up()
+    assert project.ran == []
+
+
+def test_every_stage_runs_after_a_failure(project, capsys):
+    project.statuses = {"ruff check": 1, "--nbval": 5}
+    with pytest.raises(SystemExit, match="^dev.py: failed: lint, notebooks.$"):
+        dev.test(None)
+    assert len(project.ran) == len(dev.STAGES) == 5
+    assert capsys.readouterr().out.count("passed") == 3
+
+
+def test_stages_cover_the_tests(project):
+    dev.test(None)
+    assert f"{dev.PYTHON} -m pytest --nbval book" in project.ran
+    assert all((ROOT / name).exists() for name in dev.CODE)
+
+
+def say(*words):
+    return subprocess.run(
+        [sys.executable, ROOT / "dev.py", *words], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["boook"], "dev.py: argument VERB: invalid choice: 'boook'"),
+        ([], "dev.py: the following arguments are required: VERB;"),
+        (
+            ["adopt", "gitlab.com/a/b"],
+            "dev.py: the address must be https://github.com/OWNER/NAME, got 'gitlab.com/a/b'",
+        ),
+    ],
+)
+def test_wrong_command_is_answered_in_one_sentence(words, sentence):
+    done = say(*words)
+    assert done.returncode != 0
+    assert done.stderr.startswith(sentence)
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_names_every_verb():
+    shown = say("--help").stdout
+    assert [verb for verb in ("book", "test", "run", "lock", "adopt") if f"dev.py {verb}" not in shown] == []
+
+
+def test_old_python_is_answered_in_one_sentence():
+    source = (ROOT / "dev.py").read_text(encoding="utf-8")
+    ast.parse(source, feature_version=(3, 7))
+    command = "import sys; sys.version_info = (3, 9, 1); exec(sys.stdin.read())"
+    done = subprocess.run(
+        [sys.executable, "-c", command], input=source, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == "dev.py needs Python 3.11 or later and this is 3.9: start it with a newer one.\n"
+    assert done.returncode == 1
+
+
+def test_missing_program_is_named(capfd):
+    assert dev.run("no-such-program-here") == 127
+    assert "no-such-program-here could not be started" in capfd.readouterr().err
+
+
+def test_adopt_rewrites_every_mention(tmp_path):
+    names = FILES + [path.relative_to(ROOT).as_posix() for path in (ROOT / "book").glob("*.ipynb")]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    old = repository(ROOT).removeprefix("https://github.com/")
+    changed = adopt(tmp_path, "https://github.com/someone/their-copy.git")
+    assert {"_config.yml", "pyproject.toml", "CITATION.cff", "tools/bootstrap.py"} <= set(changed)
+    assert set(changed) == {name for name in names if old in (ROOT / name).read_text(encoding="utf-8")}
+    assert repository(tmp_path) == "https://github.com/someone/their-copy"
+    assert [name for name in names if old in (tmp_path / name).read_text(encoding="utf-8")] == []
+    assert adopt(tmp_path, "https://github.com/someone/their-copy") == []
+    adopt(tmp_path, repository(ROOT))
+    assert [name for name in names if (tmp_path / name).read_bytes() != (ROOT / name).read_bytes()] == []
+
+
+def test_adopt_reaches_every_committed_mention():
+    """A file that names the repository and is not rewritten would keep leading to the original."""
+    old = repository(ROOT).removeprefix("https://github.com/")
+    suffixes = {".py", ".md", ".yml", ".cff", ".toml", ".ipynb", ".cfg"}
+    folders = ("alexnet", "book", "data", "tools", "tests", ".github")
+    paths = [*ROOT.glob("*"), *(path for folder in folders for path in (ROOT / folder).rglob("*"))]
+    naming = {
+        path.relative_to(ROOT).as_posix()
+        for path in paths
+        if path.is_file() and path.suffix in suffixes and old in path.read_text(encoding="utf-8")
+    }
+    assert {name for name in naming if not name.startswith("book/")} <= set(FILES)

@@ -1,0 +1,124 @@
+"""pyproject.toml, requirements.lock and environment.yml agree; the package holds all it must, no data set."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+SYSTEMS = [(python, system) for python in ("3.11", "3.12", "3.13") for system in ("linux", "darwin", "win32")]
+
+
+def disagreements(project: dict, lock: str, python: str, system: str) -> list[str]:
+    """Requirements of a project, extras included, that a lock does not meet on one Python and system."""
+    here = default_environment() | {"python_version": python, "python_full_version": f"{python}.9"}
+    here |= {"sys_platform": system, "os_name": "nt" if system == "win32" else "posix"}
+    pinned = {}
+    for line in lock.splitlines():
+        if line and not line.startswith("#"):
+            entry = Requirement(line)
+            if entry.marker is None or entry.marker.evaluate(here):
+                pinned.setdefault(canonicalize_name(entry.name), []).append(str(entry.specifier))
+    found = []
+    for text in project["dependencies"] + sum(project["optional-dependencies"].values(), []):
+        asked = Requirement(text)
+        versions = pinned.get(canonicalize_name(asked.name), [])
+        if len(versions) != 1 or not versions[0].startswith("=="):
+            found.append(f"{text}: the lock has {versions}, not one version")
+        elif not asked.specifier.contains(versions[0].removeprefix("==")):
+            found.append(f"{text}: the lock has {versions[0]}")
+    return found
+
+
+@pytest.mark.parametrize(("python", "system"), SYSTEMS)
+def test_lock_meets_every_range(python, system):
+    assert disagreements(PROJECT, LOCK, python, system) == []
+
+
+def test_lock_that_is_behind_is_seen():
+    project = {"dependencies": ["a>=2", "b", "c<3"], "optional-dependencies": {"x": ["d"]}}
+    lock = "a==1.9\nb>=1\nc==2.0 ; sys_platform == 'win32'\nd==1.0\n"
+    found = [line.split(":")[0] for line in disagreements(project, lock, "3.12", "linux")]
+    assert found == ["a>=2", "b", "c<3"]
+    assert disagreements(project, lock.replace("1.9", "2.1").replace(">=", "=="), "3.12", "win32") == []
+
+
+def test_lock_names_packages_alone():
+    for line in LOCK.splitlines():
+        assert re.match(r"#|[a-z0-9-]+==[\w.]+( ; .*)?$", line), f"not a pinned package: {line}"
+
+
+def test_environment_yml_says_the_same():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    from_conda = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
+    (from_pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    assert from_conda == ["python" + PROJECT["requires-python"], "pip"]
+    assert from_pip == [f"-e .[{','.join(sorted(PROJECT['optional-dependencies']))}]"]
+
+
+def test_ranges_leave_colab_as_it_is():
+    """The package must not ask for newer versions than a Colab image of July 2025 has."""
+    colab = {"torch": "2.6.0", "torchvision": "0.21.0", "numpy": "2.0.2", "matplotlib": "3.10.0"}
+    colab |= {"ipython": "7.34.0", "ipywidgets": "7.7.1"}
+    asked = {canonicalize_name(r.name): r.specifier for r in map(Requirement, PROJECT["dependencies"])}
+    assert [name for name, version in colab.items() if not asked[name].contains(version)] == []
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> list[str]:
+    """Names of the files in the wheel, built from the tree as it is, with a data set lying in data/."""
+    out = tmp_path_factory.mktemp("wheel")
+    tree = copy_of_the_package(out / "tree")
+    (tree / "data" / "cifar10.npz").write_bytes(b"a data set")
+    (tree / "data" / "cifar10").mkdir()
+    (tree / "data" / "cifar10" / "picture.json").write_text("{}", encoding="utf-8")
+    command = [sys.executable, "-c", "from setuptools import build_meta as b; b.build_wheel('..')"]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (built,) = out.glob("*.whl")
+    return zipfile.ZipFile(built).namelist()
+
+
+def copy_of_the_package(tree: Path) -> Path:
+    """What a wheel is built from, without the folders that a build leaves behind."""
+    files = [ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE")]
+    files += [
+        *(ROOT / "alexnet").rglob("*.py"),
+        *(ROOT / "data").glob("*.py"),
+        *(ROOT / "data/records").glob("*.json"),
+    ]
+    for path in files:
+        target = tree / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    return tree
+
+
+def test_wheel_holds_every_module(wheel):
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "alexnet").rglob("*.py")}
+    assert modules <= set(wheel), "add the missing folder to packages in pyproject.toml"
+
+
+def test_wheel_holds_every_record(wheel):
+    records = {f"alexnet/_data/records/{path.name}" for path in (ROOT / "data/records").glob("*.json")}
+    assert records <= set(wheel)
+
+
+def test_wheel_holds_no_data_set(wheel):
+    beyond = [name for name in wheel if name.startswith("alexnet/_data/") and "/records/" not in name]
+    assert beyond == ["alexnet/_data/__init__.py"]
+    assert {name.split("/")[0] for name in wheel if ".dist-info" not in name} == {"alexnet"}
+
+
+def test_wheel_offers_the_command_alexnet():
+    assert PROJECT["scripts"] == {"alexnet": "alexnet.cli:main"}
