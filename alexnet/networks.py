@@ -92,6 +92,37 @@ def four_layer_net(
     return net
 
 
+def dense_stack(
+    unit: str,
+    *,
+    depth: int,
+    generator: torch.Generator,
+    gain: float = 1.0,
+    width: int = 128,
+    num_inputs: int = 3 * 32 * 32,
+    num_classes: int = 10,
+) -> nn.Sequential:
+    """Build ``depth`` dense layers in a row, each followed by the unit, and an output layer.
+
+    Weights are drawn from N(0, gain^2 / fan_in), biases are 0: with gain 1 and linear units every layer would
+    pass on the size of its input unchanged.
+
+    Returns:
+        a network from images (N, C, H, W) of num_inputs numbers each to logits (N, num_classes); its layers
+        are named dense1, unit1, dense2, ..., output.
+    """
+    layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
+    for i in range(1, depth + 1):
+        layers[f"dense{i}"] = nn.Linear(num_inputs if i == 1 else width, width)
+        layers[f"unit{i}"] = Unit(unit)
+    layers["output"] = nn.Linear(width, num_classes)
+    for layer in layers.values():
+        if isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, std=gain / layer.in_features**0.5, generator=generator)
+            nn.init.zeros_(layer.bias)
+    return nn.Sequential(layers)
+
+
 def initialise_2012(net: nn.Sequential, generator: torch.Generator) -> None:
     """Draw every weight from N(0, std^2) with the std of the 2012 layer files; set biases to 0."""
     stds = STDS_2012_DENSE if "dense" in dict(net.named_children()) else STDS_2012

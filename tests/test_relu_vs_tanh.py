@@ -36,6 +36,12 @@ def test_the_crossing_lies_on_the_straight_line_between_windows():
     assert epochs_to(run, 0.35) == pytest.approx(0.375 + 0.25 * 0.75)
 
 
+def test_errors_are_averaged_over_windows_first():
+    # Means of two: 0.7 at 0.25, 0.5 at 0.5, 0.3 at 0.75.
+    assert epochs_to(run_of([0.8, 0.6, 0.4, 0.2]), 0.4, windows=2) == pytest.approx(0.625)
+    assert epochs_to(run_of([0.8, 0.2]), 0.4, windows=4) == math.inf
+
+
 def test_the_first_crossing_counts_and_none_is_infinite():
     assert epochs_to(run_of([0.8, 0.2, 0.6, 0.2]), 0.5) == pytest.approx(0.25)
     assert epochs_to(run_of([0.8, 0.7]), 0.25) == math.inf

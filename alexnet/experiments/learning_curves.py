@@ -148,14 +148,24 @@ def window_error(window: list[StepResult]) -> float:
     return sum(int(result.num_wrong) for result in window) / sum(result.num_images for result in window)
 
 
-def epochs_to(run: Run, target: float) -> float:
-    """Return after how many epochs the error reached the target, between two windows by a straight line.
+def moving_mean(values: list[float], width: int) -> list[float]:
+    """Return the mean of every ``width`` values that follow each other; empty if there are fewer."""
+    return [sum(values[i : i + width]) / width for i in range(len(values) - width + 1)]
 
+
+def epochs_to(run: Run, target: float, *, windows: int = 1) -> float:
+    """Return after how many epochs the error reached the target, between two points by a straight line.
+
+    Args:
+        run: a finished run. target: the error as a fraction.
+        windows: measuring windows over which epochs and errors are averaged first. The error falls in steps
+            from one epoch to the next, because a picture met again is known already; the mean over an epoch,
+            ``WINDOWS_PER_EPOCH``, evens the steps out.
     Returns:
         epochs, or infinity if the run never got there.
     """
     previous_epoch, previous_error = 0.0, None
-    for epoch, error in zip(run.epochs, run.errors, strict=True):
+    for epoch, error in zip(moving_mean(run.epochs, windows), moving_mean(run.errors, windows), strict=True):
         if error <= target:
             if previous_error is None:
                 return epoch

@@ -2,7 +2,8 @@
 
 The protocol: CIFAR-10, no regularisation of any kind, stochastic gradient descent with momentum 0.9 and
 batches of 128, and for every unit the learning rate that suits it best, found by a search of its own. What is
-measured is the number of epochs until the training error, counted while training, has fallen to 25%.
+measured is the number of epochs until the training error, counted while training and averaged over an epoch,
+has fallen to 25%.
 
 The paper does not say which network, initialisation or input scale it used, so there are several ``SETUPS``.
 """
@@ -17,7 +18,7 @@ import torch
 
 from alexnet import data, paper, records
 from alexnet.experiments.laboratory import SEARCH_SEED, Laboratory
-from alexnet.experiments.learning_curves import RunConfig, Setup, epochs_to
+from alexnet.experiments.learning_curves import WINDOWS_PER_EPOCH, RunConfig, Setup, epochs_to
 
 NAME = "relu-vs-tanh"
 DESCRIPTION = "epochs to 25% training error on CIFAR-10 for ReLU, tanh and others (paper 3.1, figure 1)"
@@ -56,7 +57,7 @@ def measure(laboratory: Laboratory, unit: str, setup: Setup, seeds: list[int], s
         entry["runs"].append(
             {
                 "seed": seed,
-                "epochs_to_target": finite(epochs_to(run, TARGET)),
+                "epochs_to_target": finite(epochs_to(run, TARGET, windows=WINDOWS_PER_EPOCH)),
                 "epochs": [round(epoch, 4) for epoch in run.epochs],
                 "errors": [round(error, 5) for error in run.errors],
                 "seconds": round(run.seconds, 1),

@@ -1,0 +1,77 @@
+"""Signals and gradients against back-propagation written out in numpy."""
+
+import numpy as np
+import pytest
+import torch
+
+from alexnet.networks import dense_stack
+from alexnet.probes import unit_signals
+
+
+def stack(unit, **options):
+    options = {"depth": 2, "width": 5, "num_inputs": 4, "num_classes": 3, "gain": 1.7} | options
+    return dense_stack(unit, generator=torch.Generator().manual_seed(5), **options).double()
+
+
+def batch(num_images=7):
+    rng = np.random.default_rng(1)
+    return rng.normal(size=(num_images, 4, 1, 1)), rng.integers(0, 3, num_images)
+
+
+def by_hand(net, x, labels):
+    """Pre-activations and gradients of a tanh stack of depth 2, layer by layer."""
+    w1, w2, w3 = (net.get_submodule(n).weight.detach().numpy() for n in ("dense1", "dense2", "output"))
+    z1 = x.reshape(len(x), -1) @ w1.T
+    z2 = np.tanh(z1) @ w2.T
+    logits = np.tanh(z2) @ w3.T
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    d_logits = p - np.eye(3)[labels]
+    d2 = d_logits @ w3 * (1 - np.tanh(z2) ** 2)
+    d1 = d2 @ w2 * (1 - np.tanh(z1) ** 2)
+    return [z1, z2], [d1, d2]
+
+
+def test_signals_are_those_of_backpropagation_by_hand():
+    net, (x, labels) = stack("tanh"), batch()
+    inputs, gradients = by_hand(net, x, labels)
+    got = unit_signals(net, torch.from_numpy(x), torch.from_numpy(labels))
+    assert [signals.name for signals in got] == ["unit1", "unit2"]
+    for signals, z, d in zip(got, inputs, gradients, strict=True):
+        assert signals.input_size == pytest.approx(np.sqrt((z**2).mean()), rel=1e-12)
+        assert signals.slope == pytest.approx((1 - np.tanh(z) ** 2).mean(), rel=1e-12)
+        assert signals.gradient_size == pytest.approx(np.sqrt((d**2).mean()), rel=1e-12)
+        assert signals.share_zero == 0
+
+
+def test_relu_counts_its_zeros():
+    net, (x, labels) = stack("relu"), batch()
+    z1 = x.reshape(len(x), -1) @ net.get_submodule("dense1").weight.detach().numpy().T
+    first = unit_signals(net, torch.from_numpy(x), torch.from_numpy(labels))[0]
+    assert first.share_zero == pytest.approx((z1 <= 0).mean()) and 0 < first.share_zero < 1
+    assert first.slope == pytest.approx((z1 > 0).mean())
+
+
+def test_the_threshold_lets_no_gradient_through():
+    net, (x, labels) = stack("threshold"), batch()
+    signals = unit_signals(net, torch.from_numpy(x), torch.from_numpy(labels))
+    assert [s.gradient_size for s in signals] == [0, 0]
+
+
+def test_the_number_of_images_does_not_change_the_size_of_gradients():
+    net, (x, labels) = stack("tanh"), batch()
+    once = unit_signals(net, torch.from_numpy(x), torch.from_numpy(labels))
+    twice = unit_signals(net, torch.from_numpy(x).repeat(2, 1, 1, 1), torch.from_numpy(labels).repeat(2))
+    assert once[0].gradient_size == pytest.approx(twice[0].gradient_size)
+
+
+def test_the_network_is_left_as_it_was():
+    net, (x, labels) = stack("relu"), batch()
+    unit_signals(net, torch.from_numpy(x), torch.from_numpy(labels))
+    assert all(parameter.grad is None for parameter in net.parameters())
+
+
+def test_a_linear_layer_of_gain_one_keeps_the_size():
+    net = dense_stack("relu", depth=1, width=4000, num_inputs=900, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(20, 900, 1, 1, generator=torch.Generator().manual_seed(1))
+    size = unit_signals(net, x, torch.zeros(20, dtype=torch.int64))[0].input_size
+    assert size == pytest.approx(1, rel=0.02)
