@@ -1,4 +1,4 @@
-"""Slow references, written from the printed formula, one output at a time; numpy alone, nothing of the package."""
+"""Slow references, written from the printed formula, one output at a time; they import numpy alone."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def correlate_by_the_sum(x, weight, bias, stride, sides, groups):
 
 
 def convolve_by_the_sum(image, kernel):
-    """The full convolution of two 2-D arrays: y[i, j] = sum over r, s of kernel[r, s] * image[i - r, j - s]."""
+    """Full convolution of 2-D arrays: y[i, j] = sum over r, s of kernel[r, s] * image[i - r, j - s]."""
     y = np.zeros(np.add(image.shape, kernel.shape) - 1)
     for i, j in np.ndindex(y.shape):
         for r, s in np.ndindex(kernel.shape):
@@ -44,7 +44,7 @@ def windows_that_fit(n, kernel_size, stride, padding):
 
 
 def windows_that_cover(n, kernel_size, stride, padding):
-    """Lay windows until none of the padded axis is left over: (how many, pixels by which the last overhangs)."""
+    """Lay windows until they cover the padded axis: (how many, pixels by which the last overhangs)."""
     count, end = 1, kernel_size
     while end < n + 2 * padding:
         count += 1

@@ -11,7 +11,7 @@ Padding = int | tuple[int, int, int, int]  # one number for all sides, or (left,
 
 
 class ReceptiveField(NamedTuple):
-    """What a layer's units see of the input along one axis: unit i sees `size` pixels from start + i * stride.
+    """What units see along one axis of the input: unit i sees `size` pixels from start + i * stride.
 
     Attributes:
         size: pixels that one unit sees.
