@@ -1,0 +1,136 @@
+"""From arrays and drawings to pictures that a page can hold: pixels, colours, encoding.
+
+Shapes: H, W height and width in pixels.
+"""
+
+import base64
+import io
+import sys
+from typing import NamedTuple
+
+import matplotlib
+import matplotlib.style
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+# An inch of a drawing is shown 120 CSS pixels wide: 10-point type is then as large as the text around it on a
+# wide screen, and can still be read on a phone. Drawings are stored at 1.5 times that, for fine screens.
+CSS_PIXELS_PER_INCH = 120
+DOTS_PER_INCH = 180
+PALETTE = 96  # colours of a stored drawing
+MANY_COLOURS = 4096  # a drawing with more of them holds a photograph, which a palette would spoil
+WEBP_QUALITY = 80
+
+
+class Encoded(NamedTuple):
+    """A picture ready for a page: its data URI, its width in CSS pixels, whether its pixels stay square."""
+
+    uri: str
+    width: int
+    sharp: bool = False
+
+
+def pixels(image) -> Image.Image:
+    """Read an image in any of the usual forms.
+
+    Args:
+        image: PIL image; or tensor or array of shape (H, W), (3, H, W) or (H, W, 3), uint8 or float in 0..1.
+    Returns:
+        A PIL image in mode RGB.
+    Raises:
+        TypeError: neither array nor picture. ValueError: another shape, or values out of range.
+    """
+    if isinstance(image, Image.Image):
+        return image.convert("RGB")
+    array = np.asarray(image)
+    if array.dtype.kind != "f" and array.dtype != np.uint8:
+        kind = type(image).__name__
+        raise TypeError(f"a picture is a PIL image, or uint8 or float pixels, got {kind} of {array.dtype}")
+    if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] != 3:
+        array = array.transpose(1, 2, 0)  # (H, W, 3)
+    if array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)) or array.size == 0:
+        raise ValueError(f"a picture has shape (H, W), (3, H, W) or (H, W, 3), got {np.shape(image)}")
+    if array.dtype.kind == "f":
+        if not (array.min() >= 0 and array.max() <= 1):
+            low, high = array.min(), array.max()
+            raise ValueError(f"float pixels lie in 0..1, got {low:g}..{high:g}: see signed() and stretched()")
+        array = np.rint(array * 255).astype(np.uint8)
+    return Image.fromarray(array).convert("RGB")
+
+
+def signed(values, *, limit: float | None = None) -> np.ndarray:
+    """Colour numbers of both signs: blue below zero, white at zero, red above.
+
+    Args:
+        values: (H, W). limit: the magnitude that gets the full colour; the largest in values when None.
+    Returns:
+        (H, W, 3), uint8.
+    Raises:
+        ValueError: values has another shape, or limit is not positive.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 2:
+        raise ValueError(f"signed takes values of shape (H, W), got {values.shape}")
+    if limit is None:
+        limit = np.abs(values).max() or 1.0
+    if not limit > 0:
+        raise ValueError(f"limit must be positive, got {limit}")
+    position = np.clip(0.5 + values / (2 * limit), 0, 1)
+    return matplotlib.colormaps["RdBu_r"](position, bytes=True)[..., :3]
+
+
+def stretched(values) -> np.ndarray:
+    """Stretch numbers to 0..255, smallest to largest; equal numbers become middle grey.
+
+    Args:
+        values: any shape that ``pixels`` takes.
+    Returns:
+        The same shape, uint8.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    low, span = values.min(), np.ptp(values)
+    if span == 0:
+        return np.full(values.shape, 128, dtype=np.uint8)
+    return np.rint((values - low) / span * 255).astype(np.uint8)
+
+
+def encode_drawing(figure: Figure, *, dots_per_inch: float = DOTS_PER_INCH) -> Encoded:
+    """Encode a matplotlib figure: PNG with a palette, or WebP where it holds a photograph.
+
+    Neither date nor version is stored: the same drawing gives the same bytes. A figure of pyplot is closed
+    there, else the notebook would show it a second time.
+    """
+    raw = io.BytesIO()
+    with matplotlib.style.context("default"):
+        figure.savefig(raw, format="png", dpi=dots_per_inch, facecolor="white", metadata={"Software": None})
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close(figure)
+    width = round(figure.get_size_inches()[0] * CSS_PIXELS_PER_INCH)
+    image = Image.open(raw).convert("RGB")
+    if image.getcolors(MANY_COLOURS) is None:
+        return Encoded(_uri(image, "webp", quality=WEBP_QUALITY, method=6), width)
+    reduced = image.quantize(PALETTE, dither=Image.Dither.NONE)
+    return Encoded(_uri(reduced, "png", optimize=True), width)
+
+
+def encode_picture(image, *, scale: float = 1) -> Encoded:
+    """Encode an image as WebP.
+
+    Args:
+        image: see ``pixels``.
+        scale: CSS pixels for each pixel; from 2 on the pixels stay sharp squares, stored without loss.
+    """
+    if not scale > 0:
+        raise ValueError(f"scale must be positive, got {scale}")
+    image = pixels(image)
+    width = max(1, round(image.width * scale))
+    if scale >= 2:
+        return Encoded(_uri(image, "webp", lossless=True, method=6), width, sharp=True)
+    return Encoded(_uri(image, "webp", quality=WEBP_QUALITY, method=6), width)
+
+
+def _uri(image: Image.Image, kind: str, **options) -> str:
+    data = io.BytesIO()
+    image.save(data, kind, **options)
+    return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode()}"
