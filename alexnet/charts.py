@@ -1,0 +1,91 @@
+"""Charts of units, signals and records, drawn into axes from ``alexnet.figures.new``."""
+
+from collections.abc import Sequence
+
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from alexnet import figures
+from alexnet.experiments.learning_curves import WINDOWS_PER_EPOCH, moving_mean
+from alexnet.functional.activations import slope, unit_by_name
+from alexnet.probes import UnitSignals
+
+UNIT_LABELS = {
+    "threshold": "threshold",
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+    "scaled_tanh": "scaled tanh",
+    "abs_tanh": "|tanh|",
+    "relu": "ReLU",
+}
+
+
+def unit_line(name: str, **changes) -> dict:
+    """Return the keywords for ``Axes.plot`` that draw a unit in its colour, dashes and label."""
+    return figures.line(name, label=UNIT_LABELS[name]) | changes
+
+
+def unit_and_slope(value_axis: Axes, slope_axis: Axes, name: str, x: Tensor) -> None:
+    """Draw a unit, and beside it its slope, at the points x (1-d, floating)."""
+    unit = unit_by_name(name)
+    value_axis.plot(x, unit(x), **unit_line(name))
+    slope_axis.plot(x, slope(unit, x), **unit_line(name))
+    value_axis.set(title="the unit, f(x)", xlabel="x")
+    slope_axis.set(title="its slope, f′(x)", xlabel="x")
+
+
+def gradient_sizes(axis: Axes, signals: dict[str, Sequence[UnitSignals]]) -> None:
+    """Draw the gradient's size at every layer, one line a unit, on a logarithmic axis; zeros are left out."""
+    for name, layers in signals.items():
+        sizes = [layer.gradient_size or float("nan") for layer in layers]
+        axis.plot(range(1, len(sizes) + 1), sizes, marker="o", markersize=4, **unit_line(name))
+    axis.set(yscale="log", xlabel="layer (the loss lies to the right)", ylabel="size of the gradient")
+    axis.legend(frameon=False)
+
+
+def learning_curves(axis: Axes, entries: dict[str, dict], target: float) -> None:
+    """Draw training error against epochs for the units of one setup: every seed thin, their mean thick.
+
+    Args:
+        axis: to draw into. entries: {unit: entry} as ``relu_vs_tanh`` records them. target: drawn as a line.
+    """
+    for unit, entry in entries.items():
+        curves = [smooth_curve(run) for run in entry["runs"]]
+        for epochs, errors in curves:
+            axis.plot(epochs, errors, **unit_line(unit, label=None, linewidth=0.7, alpha=0.6))
+        shared = min(len(epochs) for epochs, _ in curves)
+        mean = torch.tensor([errors[:shared] for _, errors in curves]).mean(0)
+        axis.plot(curves[0][0][:shared], mean, **unit_line(unit))
+    axis.axhline(target, **figures.line("reference", label=f"{target:.0%}"))
+    axis.set(xlabel="epochs", ylabel="training error", ylim=(0.15, 0.8), xlim=(0, None))
+    axis.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axis.legend(frameon=False)
+
+
+def smooth_curve(run: dict) -> tuple[list[float], list[float]]:
+    """Return a recorded run's epochs and errors, averaged over an epoch."""
+    return moving_mean(run["epochs"], WINDOWS_PER_EPOCH), moving_mean(run["errors"], WINDOWS_PER_EPOCH)
+
+
+def rate_search(axis: Axes, entries: dict[str, dict]) -> None:
+    """Draw the epochs to the target against the learning rate; a rate that did not get there is left out."""
+    for unit, entry in entries.items():
+        reached = [(rate, epochs) for rate, epochs in entry["search"] if epochs is not None]
+        axis.plot(*zip(*reached, strict=True), marker="o", markersize=5, **unit_line(unit))
+    axis.set(xscale="log", xlabel="learning rate", ylabel="epochs to the target", ylim=(0, None))
+    axis.legend(frameon=False)
+
+
+def ranges(axis: Axes, rows: dict[str, dict[str, float]], *, reference: float, reference_label: str) -> None:
+    """Draw a row for each name: a dot at "mean", a bar from "low" to "high"; and a line at the reference."""
+    names = list(rows)
+    for y, name in enumerate(names):
+        row = rows[name]
+        axis.plot([row["low"], row["high"]], [y, y], color=figures.COLOURS["relu"], linewidth=3, alpha=0.5)
+        axis.plot(row["mean"], y, "o", color=figures.COLOURS["relu"])
+    axis.axvline(1, **figures.line("reference", label="as fast"))
+    axis.axvline(reference, **figures.line("paper", label=reference_label, linestyle="-"))
+    axis.set(yticks=range(len(names)), yticklabels=names, xlim=(0, None))
+    axis.invert_yaxis()
+    axis.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
