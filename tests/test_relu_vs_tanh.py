@@ -158,8 +158,6 @@ def arguments(tmp_path):
         "1",
         "--max-epochs",
         "1",
-        "--stop-error",
-        "0.9",
         "--device",
         "cpu",
     ]
