@@ -20,7 +20,7 @@ class UnitSignals:
     Attributes:
         name: the layer's name in the network.
         input_size: root mean square of what goes into the units.
-        slope: mean of the units' derivative there, over all units and images.
+        slope: mean absolute value of the units' derivative there, over all units and images.
         share_zero: the share of outputs that are exactly 0.
         gradient_size: root mean square of the loss's gradient with respect to the units' input, the loss
             summed over the images, so that the number of images does not matter.
@@ -54,7 +54,7 @@ def unit_signals(net: nn.Sequential, images: Tensor, labels: Tensor) -> list[Uni
         UnitSignals(
             name=name,
             input_size=root_mean_square(inputs[name]),
-            slope=slope(net.get_submodule(name).function, inputs[name]).mean().item(),
+            slope=slope(net.get_submodule(name).function, inputs[name]).abs().mean().item(),
             share_zero=(outputs[name] == 0).double().mean().item(),
             gradient_size=0.0 if gradient is None else root_mean_square(gradient),
         )

@@ -51,6 +51,13 @@ def test_relu_counts_its_zeros():
     assert first.slope == pytest.approx((z1 > 0).mean())
 
 
+def test_slopes_of_either_sign_do_not_cancel():
+    net, (x, labels) = stack("abs_tanh"), batch()
+    inputs, _ = by_hand(net, x, labels)  # the first layer's input is that of any unit
+    first = unit_signals(net, torch.from_numpy(x), torch.from_numpy(labels))[0]
+    assert first.slope == pytest.approx((1 - np.tanh(inputs[0]) ** 2).mean(), rel=1e-12)
+
+
 def test_the_threshold_lets_no_gradient_through():
     net, (x, labels) = stack("threshold"), batch()
     signals = unit_signals(net, torch.from_numpy(x), torch.from_numpy(labels))
