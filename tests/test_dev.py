@@ -190,15 +190,21 @@ def test_adopt_rewrites_every_mention(tmp_path):
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
+    names.append("book/99-new.ipynb")
+    before = {name: (tmp_path / name).read_bytes() for name in names[:-1]}
+    before[names[-1]] = f'"git+{repository(ROOT)}"\r\n {repository(ROOT)}-not-ours'.encode()
+    (tmp_path / names[-1]).write_bytes(before[names[-1]])
     old = repository(ROOT).removeprefix("https://github.com/")
     changed = adopt(tmp_path, "https://github.com/someone/their-copy.git")
     assert {"_config.yml", "pyproject.toml", "CITATION.cff", "tools/bootstrap.py"} <= set(changed)
-    assert set(changed) == {name for name in names if old in (ROOT / name).read_text(encoding="utf-8")}
+    assert set(changed) == {name for name in names if old.encode() in before[name]}
     assert repository(tmp_path) == "https://github.com/someone/their-copy"
-    assert [name for name in names if old in (tmp_path / name).read_text(encoding="utf-8")] == []
+    assert [name for name in names[:-1] if old.encode() in (tmp_path / name).read_bytes()] == []
+    notebook = f'"git+https://github.com/someone/their-copy"\r\n https://github.com/{old}-not-ours'
+    assert (tmp_path / names[-1]).read_bytes() == notebook.encode()
     assert adopt(tmp_path, "https://github.com/someone/their-copy") == []
     adopt(tmp_path, repository(ROOT))
-    assert [name for name in names if (tmp_path / name).read_bytes() != (ROOT / name).read_bytes()] == []
+    assert [name for name in names if (tmp_path / name).read_bytes() != before[name]] == []
 
 
 def test_adopt_reaches_every_committed_mention():

@@ -1,5 +1,6 @@
 """The notebook runner: a second run changes nothing, and a notebook that fails stays as it was."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tools.execnb import METADATA, clean
+from tools.execnb import ENVIRONMENT, METADATA, clean
 
 RUNNER = Path(__file__).resolve().parents[1] / "tools" / "execnb.py"
 SHOWS = "import os\nfor i in range(3):\n    print(i, os.environ['ALEXNET_FIGURES'], flush=True)"
@@ -21,7 +22,8 @@ def write(path, *cells, **metadata):
 
 def run(*arguments):
     command = [sys.executable, str(RUNNER), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    bare = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT}
+    return subprocess.run(command, env=bare, capture_output=True, text=True, check=False)
 
 
 def test_second_run_changes_nothing(tmp_path):

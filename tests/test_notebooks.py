@@ -12,7 +12,7 @@ from tools.pictures import wordless_in_markdown
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
 NOTEBOOKS = sorted(BOOK.rglob("*.ipynb"))
-PICTURE = '<figure><img src="data:image/png;base64,AA/tmp/A==" alt="A line that rises"></figure>'
+PICTURE = '<figure><img src="data:image/png;base64,AA+/tmp/A==" alt="A line that rises"></figure>'
 
 
 def html(text):
