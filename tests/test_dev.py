@@ -190,6 +190,7 @@ def test_adopt_rewrites_every_mention(tmp_path):
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "book").mkdir(exist_ok=True)
     names.append("book/99-new.ipynb")
     before = {name: (tmp_path / name).read_bytes() for name in names[:-1]}
     before[names[-1]] = f'"git+{repository(ROOT)}"\r\n {repository(ROOT)}-not-ours'.encode()
