@@ -1,0 +1,174 @@
+"""Figures carry their alt text, keep their bytes, and leave nothing behind."""
+
+import base64
+import io
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from alexnet import figures
+from alexnet.functional.activations import UNITS
+from alexnet.pictures import pixels, signed, stretched
+
+DRAW = """
+import sys
+from alexnet import figures
+figure, axis = figures.new()
+axis.plot([0, 1, 2], [0, 1, 4], **figures.line("relu"))
+axis.set(xlabel="epoch", title="$x^2$")
+print(figures.show(figure, alt="A curve.").html)
+assert "matplotlib.pyplot" not in sys.modules
+"""
+
+
+def decoded(shown: figures.Shown, place: int = 0) -> Image.Image:
+    """The picture inside the HTML."""
+    data = re.findall(r'src="data:image/\w+;base64,([^"]+)"', shown.html)[place]
+    return Image.open(io.BytesIO(base64.b64decode(data)))
+
+
+def test_a_figure_is_html_with_alt_text_and_caption():
+    figure, axis = figures.new(width=4, height=2)
+    shown = figures.show(figure, alt='5 < 6 & "quoted"', caption="<b>not bold</b>")
+    bundle = shown._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "text/plain"}
+    assert bundle["text/plain"] == repr(shown) == '5 < 6 & "quoted"'
+    assert '<img alt="5 &lt; 6 &amp; &quot;quoted&quot;"' in shown.html
+    assert "&lt;b&gt;not bold&lt;/b&gt;</figcaption></figure>" in shown.html
+    assert decoded(shown).size == (720, 360) and 'width="480"' in shown.html
+    assert shown.num_bytes == len(bundle["text/html"].encode())
+
+
+@pytest.mark.parametrize("alt", ["", "  ", None])
+def test_no_figure_without_alt_text(alt):
+    with pytest.raises(ValueError, match="alt is empty"):
+        figures.show(figures.new()[0], alt=alt)
+    with pytest.raises(ValueError, match="alt is empty"):
+        figures.picture(np.zeros((2, 2)), alt=alt)
+    with pytest.raises(ValueError, match="alt is empty"):
+        figures.grid([np.zeros((2, 2))], alt=alt)
+
+
+def test_the_same_drawing_has_the_same_bytes_in_two_processes_and_needs_no_pyplot():
+    run = [sys.executable, "-c", DRAW]
+    outputs = {subprocess.run(run, capture_output=True, text=True, check=True).stdout for _ in range(2)}
+    assert len(outputs) == 1 and "base64" in outputs.pop()
+
+
+def test_a_drawing_is_opaque_white_small_and_names_no_program():
+    figure, axis = figures.new()
+    axis.plot(np.sin(np.linspace(0, 9, 200)))
+    shown = figures.show(figure, alt="A sine.")
+    image = decoded(shown)
+    assert image.mode == "P" and not image.info.get("Software") and "transparency" not in image.info
+    assert image.convert("RGBA").getpixel((0, 0)) == (255, 255, 255, 255)
+    assert shown.num_bytes < 25_000
+
+
+def test_a_drawing_with_a_photograph_is_webp():
+    figure, axis = figures.new()
+    axis.imshow(np.random.default_rng(0).integers(0, 256, (120, 120, 3), dtype=np.uint8))
+    assert decoded(figures.show(figure, alt="Noise.")).format == "WEBP"
+
+
+def test_style_holds_for_all_axes_and_does_not_leak():
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    figure, axes = figures.new(rows=2, columns=3, sharex=True)
+    assert axes.shape == (2, 3) and dict(matplotlib.rcParams) == before
+    assert not any(axis.spines[side].get_visible() for axis in axes.flat for side in ("top", "right"))
+
+
+def test_a_figure_of_pyplot_is_not_shown_twice():
+    from matplotlib import pyplot
+
+    figure = pyplot.figure()
+    figures.show(figure, alt="Nothing.")
+    assert not pyplot.get_fignums()
+
+
+def test_every_unit_has_a_line_of_its_own():
+    looks = [(figures.line(name)["color"], figures.line(name)["linestyle"]) for name in UNITS]
+    assert len(set(looks)) == len(looks)
+    assert len({colour for colour, _ in looks}) == len({dashes for _, dashes in looks}) == len(UNITS)
+    assert figures.line("relu", label="ReLU", linewidth=3)["label"] == "ReLU"
+    with pytest.raises(ValueError, match="no colour is set for 'gelu'; the names are relu"):
+        figures.line("gelu")
+
+
+def test_pictures_keep_their_pixels_where_they_are_enlarged():
+    values = np.random.default_rng(0).integers(0, 256, (3, 5, 7), dtype=np.uint8)
+    shown = figures.picture(torch.from_numpy(values), alt="Noise.", scale=20)
+    np.testing.assert_array_equal(np.array(decoded(shown)), values.transpose(1, 2, 0))
+    assert 'width="140"' in shown.html and "image-rendering:pixelated" in shown.html
+
+
+@pytest.mark.parametrize(
+    ("shape", "place"),
+    [((5, 7), (2, 4)), ((3, 5, 7), (slice(None), 2, 4)), ((5, 7, 3), (2, 4, slice(None)))],
+)
+def test_pixels_take_every_usual_shape(shape, place):
+    values = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+    image = pixels(values)
+    assert image.size == (7, 5) and image.mode == "RGB"
+    np.testing.assert_array_equal(image.getpixel((4, 2)), np.broadcast_to(values[place], 3))
+    np.testing.assert_array_equal(np.array(image), np.array(pixels(values / 255)))
+
+
+@pytest.mark.parametrize(
+    ("image", "error", "text"),
+    [
+        (np.zeros((2, 4, 5)), ValueError, r"\(2, 4, 5\)"),
+        (np.zeros((0, 4)), ValueError, r"\(0, 4\)"),
+        (np.full((2, 2), 1.5), ValueError, "0..1, got 1.5..1.5"),
+        (np.full((2, 2), np.nan), ValueError, "0..1, got nan"),
+        (np.zeros((2, 2), dtype=np.int64), TypeError, "int64"),
+        ("cat.png", TypeError, "str"),
+    ],
+)
+def test_what_is_no_picture_is_refused(image, error, text):
+    with pytest.raises(error, match=text):
+        figures.picture(image, alt="Nothing.")
+
+
+def test_a_picture_is_not_a_figure():
+    with pytest.raises(TypeError, match="got ndarray; for pixels there is picture"):
+        figures.show(np.zeros((2, 2)), alt="Zeros.")
+    with pytest.raises(ValueError, match="scale must be positive, got 0"):
+        figures.picture(np.zeros((2, 2)), alt="Zeros.", scale=0)
+
+
+def test_grid_labels_each_picture():
+    shown = figures.grid(
+        [np.zeros((2, 2)), np.ones((2, 2))], alt="Two <squares>", labels=["a&b", "c"], scale=8
+    )
+    assert 'aria-label="Two &lt;squares&gt;"' in shown.html and shown.alt == "Two <squares>"
+    assert re.findall(r'<img alt="([^"]*)"', shown.html) == ["a&amp;b", "c"]
+    assert np.array(decoded(shown, 0)).max() == 0 and np.array(decoded(shown, 1)).min() == 255
+    unnamed = figures.grid([np.zeros((2, 2))] * 2, alt="Two squares")
+    assert re.findall(r'<img alt="([^"]*)"', unnamed.html) == ["picture 1 of 2", "picture 2 of 2"]
+    for images, labels in ([], None), ([np.zeros((2, 2))], ["a", "b"]):
+        with pytest.raises(ValueError, match="it needs one for each"):
+            figures.grid(images, alt="Squares", labels=labels)
+
+
+def test_signed_puts_zero_at_white_and_the_signs_apart():
+    blue, white, red = signed([[-2.0, 0.0, 2.0]])[0].astype(int)
+    assert blue[2] > blue[0] + 50 and red[0] > red[2] + 50 and min(white) > 240
+    half = signed([[1.0]], limit=2.0)[0, 0].astype(int)
+    assert red[1] < half[1] < white[1]  # with its limit given, half the size has half the colour
+    assert (signed(np.zeros((2, 2))) > 240).all()
+    for values, limit in (np.zeros(3), None), (np.zeros((2, 2)), 0):
+        with pytest.raises(ValueError, match="signed takes values|limit must be positive"):
+            signed(values, limit=limit)
+
+
+def test_stretched_reaches_both_ends():
+    np.testing.assert_array_equal(stretched([[-3.0, -1.0, 5.0]]), [[0, 64, 255]])
+    assert (stretched(np.full((2, 2), 7.0)) == 128).all()

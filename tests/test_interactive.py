@@ -1,0 +1,313 @@
+"""One figure, three forms: each shows the right state, and what is stored is the same at every run."""
+
+import html
+import json
+import re
+import subprocess
+import sys
+
+import ipywidgets
+import numpy as np
+import pytest
+from py_mini_racer import MiniRacer
+
+from alexnet import figures
+from alexnet.interactive import explore, first_disagreement
+from alexnet.pictures import encode_drawing, encode_picture
+
+ALT = "The square of {a} is next to {b}."
+SUM = "({n, m}) => `<p>${n} + ${m} = <b>${n + m}</b></p>`"
+
+PROCESS = """
+import numpy as np
+from alexnet import figures
+from alexnet.interactive import explore
+
+def curve(a, b):
+    figure, axis = figures.new(width=3, height=2)
+    axis.plot([0, a], label=b)
+    axis.legend()
+    return figure
+
+print(explore(curve, alt="{a}, {b}", live=False, a=[0.5, 1.0], b=["x", "y"]).html)
+script = "({n}) => `<p>${n}</p>`"
+print(explore(lambda n: f"<p>{n}</p>", script=script, alt="{n}", live=False, n=range(9)).html)
+"""
+
+
+def grey(a, b="x"):
+    """A picture of one pixel value, different for every pair."""
+    return np.full((4, 4), 0.1 * a + (0.05 if b == "y" else 0.0))
+
+
+def total(n, m):
+    return f"<p>{n} + {m} = <b>{n + m}</b></p>"
+
+
+def spec_of(shown) -> dict:
+    return json.loads(re.search(r'data-part="spec">(.*?)</script>', shown.html, re.S)[1])
+
+
+def test_frames_are_stored_in_the_order_of_the_sliders_and_the_start_once():
+    shown = explore(grey, alt=ALT, start={"a": 2, "b": "y"}, live=False, a=[1, 2, 3], b=["x", "y"])
+    spec = spec_of(shown)
+    expected = [encode_picture(grey(a, b)).uri for a in (1, 2, 3) for b in "xy"]
+    assert len(set(expected)) == 6 and spec["start"] == 3
+    assert spec["frames"] == [uri if k != 3 else None for k, uri in enumerate(expected)]
+    assert shown.html.count(expected[3]) == 1 and f'src="{expected[3]}"' in shown.html
+    assert spec["alt"][4] == "The square of 3 is next to x." and shown.alt == spec["alt"][3]
+    assert shown._repr_mimebundle_()["text/plain"] == "The square of 2 is next to y."
+    assert "caption" not in spec and "figcaption" not in shown.html
+
+
+def test_without_its_script_the_start_is_visible_and_the_sliders_sleep():
+    shown = explore(
+        grey, alt=ALT, caption="Now {a}.", labels={"a": "size <a>"}, live=False, a=[1, 2], b=["x"]
+    )
+    bare = re.sub(r"<script.*?</script>", "", shown.html, flags=re.S)
+    assert bare.count('type="range"') == bare.count(" disabled ") == 2
+    assert '<img alt="The square of 1 is next to x."' in bare and "Run this cell" in bare
+    assert "size &lt;a&gt;" in bare and "size <a>" not in bare and "Now 1.</figcaption>" in bare
+    assert 'aria-live="polite"' in bare
+
+
+def test_text_is_escaped_everywhere():
+    evil = '</script><b a="'
+    shown = explore(grey, alt="{b} {a}", caption="{b}", live=False, a=[1, 2], b=[evil, "y"])
+    assert evil not in shown.html and html.escape(evil) in shown.html
+    assert shown.html.count("</script>") == 2
+    assert spec_of(shown)["alt"][0] == evil + " 1"
+
+
+def test_stored_form_is_the_same_in_two_processes_and_holds_no_widget():
+    run = [sys.executable, "-c", PROCESS]
+    first, second = (subprocess.run(run, capture_output=True, text=True, check=True).stdout for _ in range(2))
+    assert first == second and first.count("<figure") == 2
+    assert "jupyter" not in first and "widget" not in first and "http" not in first
+
+
+def test_the_name_of_a_figure_does_not_depend_on_the_bytes_of_its_pictures():
+    def name(draw):
+        return re.search(r'data-explore="(\w+)"', explore(draw, alt=ALT, live=False, a=[1, 2], b=["x"]).html)[
+            1
+        ]
+
+    assert name(grey) == name(lambda a, b: 1 - grey(a, b))
+
+
+@pytest.mark.parametrize("kind", ["figure", "shown", "html", "encoded"])
+def test_draw_may_return_any_of_these(kind):
+    def draw(a):
+        figure, _ = figures.new(width=1 + a, height=1)
+        forms = {"figure": figure, "html": f"<p>{a}</p>", "encoded": encode_picture(grey(a), scale=a)}
+        forms["shown"] = figures.picture(grey(a), alt="grey")
+        return forms[kind]
+
+    spec = spec_of(explore(draw, alt="{a}", live=False, a=[1, 3]))
+    if kind == "html":
+        assert spec["frames"] == [None, "<p>3</p>"] and "widths" not in spec
+    elif kind == "shown":
+        assert spec["frames"][1] == figures.picture(grey(3), alt="grey").html
+    elif kind == "figure":
+        assert spec["widths"] == [240, 480]
+        assert spec["frames"][1] == encode_drawing(draw(3), dots_per_inch=120).uri
+    else:
+        assert spec["widths"] == [4, 12]
+
+
+BAD = [
+    ({"alt": ""}, ValueError, "alt is empty"),
+    ({"alt": "A picture."}, ValueError, r"alt must follow the sliders: give it a field such as \{a\}"),
+    ({"alt": "{c}"}, ValueError, "alt '{c}' does not fit the sliders a: 'c'"),
+    ({"alt": lambda a: ""}, ValueError, "alt is empty"),
+    ({"caption": "{a:q}"}, ValueError, "caption .* does not fit"),
+    ({"a": []}, ValueError, "a has no values"),
+    ({"a": [1, 1]}, ValueError, "a has a value twice: 1, 1"),
+    ({"a": "abc"}, TypeError, "a must be a sequence of values, got 'abc'"),
+    ({"a": 3}, TypeError, "a must be a sequence of values, got 3"),
+    ({"a": [None]}, TypeError, "finite numbers or strings, got None"),
+    ({"a": [float("nan")]}, TypeError, "finite numbers or strings, got nan"),
+    ({"start": {"a": 7}}, ValueError, "start has a=7, which is not in its range, 1 to 2"),
+    ({"start": {"z": 7}}, ValueError, "start names 'z'; the sliders are a"),
+    ({"labels": {"z": "zed"}}, ValueError, "labels names 'z'; the sliders are a"),
+    ({"draw": lambda a: 3}, TypeError, "draw must return a figure, a picture or a string of HTML, got int"),
+    ({"draw": lambda a: "x" if a == 1 else grey(a)}, TypeError, "it must keep to one"),
+    ({"a": range(31), "draw": lambda a: "x"}, ValueError, "31 combinations are too many .* script="),
+    ({"draw": lambda a: "x" * 150_000}, ValueError, "takes 3..,... bytes, 200,000 at most"),
+    ({"script": "({a}) => `${a}`", "alt": lambda a: f"{a}"}, ValueError, "strings with fields"),
+    ({"script": "({a}) => `${a}`", "alt": "{b}"}, ValueError, "alt has the field 'b'; the sliders are a"),
+    ({"script": "({a}) => `</script>`", "draw": lambda a: "x"}, ValueError, "contains '</script'"),
+    ({"script": "({a}) => `${a}`"}, TypeError, "with a script, draw must return a string"),
+    (
+        {"script": "({a}) => `${a}`", "draw": lambda a: f"{a * a}"},
+        ValueError,
+        "disagree at {'a': 2}: '4' and '2'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "error", "text"), BAD)
+def test_a_mistake_is_named(change, error, text):
+    arguments = {"draw": grey, "alt": "Grey {a}", "live": False, "a": [1, 2]} | change
+    with pytest.raises(error, match=text):
+        explore(arguments.pop("draw"), **arguments)
+
+
+def test_no_slider_at_all_is_a_mistake():
+    with pytest.raises(ValueError, match="the values of at least one keyword"):
+        explore(grey, alt="Grey")
+
+
+def test_numpy_values_and_labels():
+    shown = explore(lambda a: f"<p>{a!r}</p>", alt="{a}", live=False, a=np.array([0.1, 1.0]))
+    assert spec_of(shown)["sliders"] == [{"name": "a", "values": [0.1, 1.0], "labels": ["0.1", "1"]}]
+    assert "<p>0.1</p>" in shown.html
+    close = spec_of(explore(lambda a: "x", alt="{a}", live=False, a=[0.12345671, 0.12345672]))
+    assert close["sliders"][0]["labels"] == ["0.12345671", "0.12345672"]
+
+
+def test_script_form_starts_with_the_html_of_draw_and_stores_no_frames():
+    shown = explore(
+        total, script=SUM, alt="{n} and {m}", start={"n": 40}, live=False, n=range(100), m=range(100)
+    )
+    assert "<p>40 + 0 = <b>40</b></p>" in shown.html and shown.alt == "40 and 0"
+    assert "frames" not in spec_of(shown) and SUM in shown.html and shown.num_bytes < 10_000
+
+
+def test_disagreement_is_found_and_agreement_is_believed():
+    assert first_disagreement(total, SUM, n=range(100), m=range(100)) is None
+    wrong = SUM.replace("n + m}", "n - m}")
+    values, drawn, scripted = first_disagreement(total, wrong, n=range(3), m=range(3))
+    assert (values, drawn, scripted) == ({"n": 0, "m": 1}, total(0, 1), "<p>0 + 1 = <b>-1</b></p>")
+    at_the_end = SUM.replace("n + m}", "n + m + (n == 99 && m == 99)}")
+    assert first_disagreement(total, at_the_end, n=range(100), m=range(100))[0] == {"n": 99, "m": 99}
+
+
+# The page's script runs here against the least of a document that it needs.
+DOCUMENT = """
+function element(attributes) {
+  return {dataset: {}, attributes: {}, listeners: {}, hidden: false, disabled: true,
+    setAttribute(name, value) { this.attributes[name] = value; },
+    addEventListener(name, call) { this.listeners[name] = call; }, ...attributes};
+}
+var image = element({src: "START"});
+var parts = {spec: {textContent: JSON.stringify(SPEC)}, view: element({innerHTML: "START"}), hint: element(),
+             caption: element(), spoken: element()};
+parts.view.querySelector = () => image;
+var inputs = SPEC.sliders.map(() => element({value: "0", parentNode: {lastElementChild: element()}}));
+var root = element({
+  querySelector: (text) => parts[text.match(/data-part="(\\w+)"/)[1]],
+  querySelectorAll: () => inputs});
+var document = {querySelectorAll: () => [root, root]};  // the same figure met twice is prepared once
+function move(places) {
+  inputs.forEach((input, k) => { input.value = String(places[k]); });
+  inputs[0].listeners.input(); inputs[0].listeners.change();
+}
+"""
+
+
+def engine_with(shown) -> MiniRacer:
+    """A JavaScript engine in which the figure's own script has run."""
+    engine = MiniRacer()
+    engine.eval(f"var SPEC = {json.dumps(spec_of(shown))};" + DOCUMENT)
+    engine.eval(re.findall(r"<script>(.*?)</script>", shown.html, re.S)[-1])
+    return engine
+
+
+def test_the_page_shows_the_frame_of_the_sliders():
+    shown = explore(grey, alt=ALT, caption="Now {a}{b}.", live=False, a=[1, 2, 3], b=["x", "y"])
+    engine = engine_with(shown)
+    assert engine.eval("inputs.every((input) => !input.disabled) && parts.hint.hidden")
+    engine.eval("move([2, 1])")
+    assert engine.eval("image.src") == encode_picture(grey(3, "y")).uri
+    assert engine.eval("image.alt") == engine.eval("parts.spoken.textContent") == ALT.format(a=3, b="y")
+    assert engine.eval("parts.caption.textContent") == "Now 3y."
+    assert engine.eval("inputs[1].attributes['aria-valuetext']") == "y"
+    assert engine.eval("inputs[1].parentNode.lastElementChild.textContent") == "y"
+    engine.eval("move([0, 0])")
+    assert engine.eval("image.src") == "START"
+
+
+def test_the_page_computes_where_there_is_a_script():
+    shown = explore(total, script=SUM, alt="{n} and {m}", caption="{n}!", live=False, n=[5, 7], m=[0.5, 2.25])
+    engine = engine_with(shown)
+    engine.eval("move([1, 1])")
+    assert engine.eval("parts.view.innerHTML") == "<p>7 + 2.25 = <b>9.25</b></p>"
+    assert engine.eval("parts.view.attributes['aria-label']") == "7 and 2.25"
+    assert engine.eval("parts.caption.textContent") == "7!"
+
+
+def test_live_sliders_compute_in_the_kernel():
+    calls = []
+
+    def draw(a, b):
+        calls.append((a, b))
+        return grey(a, b)
+
+    live = explore(
+        draw,
+        alt=ALT,
+        caption="Now {a}.",
+        start={"a": 2},
+        labels={"a": "size"},
+        live=True,
+        a=[1, 2],
+        b=["x", "y"],
+    )
+    assert calls == [(2, "x")] and live.sliders["a"].description == "size"
+    assert isinstance(live.view, ipywidgets.HTML) and live.sliders["a"].label == "2"
+    live.sliders["b"].value = 1
+    assert encode_picture(grey(2, "y")).uri in live.view.value
+    assert f'alt="{ALT.format(a=2, b="y")}"' in live.view.value and "Now 2.</figcaption>" in live.view.value
+    live.sliders["a"].value = 0
+    live.sliders["a"].value = 1
+    assert encode_picture(grey(2, "y")).uri in live.view.value
+    assert calls == [(2, "x"), (2, "y"), (1, "y")]  # going back draws nothing again
+    assert repr(live) == ALT.format(a=2, b="x") and "script" not in live.view.value
+
+
+def test_live_form_shows_the_error_of_a_drawing():
+    live = explore(lambda a: f"{1 / a}", alt="{a}", live=True, a=[1, 0])
+    live.sliders["a"].value = 1
+    assert "ZeroDivisionError at {&#x27;a&#x27;: 0}: division by zero" in live.view.value
+    live.sliders["a"].value = 0
+    assert "1.0" in live.view.value
+
+
+def test_live_form_displays_a_widget_with_its_alt_text(monkeypatch):
+    from alexnet.interactive import live as module
+
+    seen = []
+    monkeypatch.setattr(module, "display", lambda data, raw: seen.append((data, raw)))
+    live = explore(total, script=SUM, alt="{n} {m}", live=True, n=range(99), m=range(99))
+    live._ipython_display_()
+    ((data, raw),) = seen
+    assert raw and data["text/plain"] == "0 0"
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == live.box.model_id
+
+
+def test_the_environment_chooses_the_form(monkeypatch):
+    def form():
+        return type(explore(grey, alt=ALT, a=[1, 2], b=["x"])).__name__
+
+    monkeypatch.setenv("ALEXNET_FIGURES", "live")
+    assert form() == "Live"
+    monkeypatch.setenv("ALEXNET_FIGURES", "static")
+    assert form() == "Shown"
+    monkeypatch.setenv("ALEXNET_FIGURES", "moving")
+    with pytest.raises(ValueError, match="ALEXNET_FIGURES must be live or static, got 'moving'"):
+        form()
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"), [(("ZMQInteractiveShell", "Shell"), "Live"), (("TerminalShell",), "Shown")]
+)
+def test_without_a_wish_a_notebook_is_live(names, expected, monkeypatch):
+    import IPython
+
+    shell = object
+    for name in names:
+        shell = type(name, (shell,), {})
+    monkeypatch.delenv("ALEXNET_FIGURES", raising=False)
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell())
+    assert type(explore(grey, alt=ALT, a=[1, 2], b=["x"])).__name__ == expected
