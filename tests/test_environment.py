@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
+CODE = [path for path in (ROOT / "alexnet").rglob("*.*") if path.is_file() and path.suffix != ".pyc"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 SYSTEMS = [(python, system) for python in ("3.11", "3.12", "3.13") for system in ("linux", "darwin", "win32")]
@@ -92,11 +93,7 @@ def wheel(tmp_path_factory) -> list[str]:
 def copy_of_the_package(tree: Path) -> Path:
     """What a wheel is built from, without the folders that a build leaves behind."""
     files = [ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE")]
-    files += [
-        *(ROOT / "alexnet").rglob("*.py"),
-        *(ROOT / "data").glob("*.py"),
-        *(ROOT / "data/records").glob("*.json"),
-    ]
+    files += [*CODE, *(ROOT / "data").glob("*.py"), *(ROOT / "data/records").glob("*.json")]
     for path in files:
         target = tree / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -104,9 +101,9 @@ def copy_of_the_package(tree: Path) -> Path:
     return tree
 
 
-def test_wheel_holds_every_module(wheel):
-    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "alexnet").rglob("*.py")}
-    assert modules <= set(wheel), "add the missing folder to packages in pyproject.toml"
+def test_wheel_holds_every_file_of_the_package(wheel):
+    files = {path.relative_to(ROOT).as_posix() for path in CODE}
+    assert files <= set(wheel), "add what is missing to packages or package-data in pyproject.toml"
 
 
 def test_wheel_holds_every_record(wheel):
