@@ -1,6 +1,5 @@
 """Make the stored form of a data set: from the official archive, or from archives and folders of pictures."""
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from tqdm import tqdm
 from alexnet.data import store
 from alexnet.data.catalogue import KnownSet, known_set
 from alexnet.data.decode import decode_batch, decode_picture
+from alexnet.data.download import download, sha256_of
 from alexnet.data.members import members
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".webp")
@@ -105,6 +105,30 @@ class Collection:
                 raise ValueError(f"{split}/{name} has {count:,} pictures, not {wanted:,}")
 
 
+def get(name: str, *, mirror: str | None = None, keep_archive: bool = False, progress: bool = True) -> Path:
+    """Download the official archive of a data set, verify it, and store the set.
+
+    Args:
+        name: "cifar10".
+        mirror: address of another copy of the archive, or of the folder that holds it.
+        keep_archive: leave the archive beside the stored set.
+        progress: show progress bars.
+    Returns:
+        the path of the stored file.
+    Raises:
+        ValueError: there is no such data set, or what was downloaded is not its archive.
+        ConnectionError: the archive cannot be had; a later call goes on where this one broke off.
+        OSError: the disk is full, or the folder cannot be written to.
+    """
+    known = known_set(name)
+    with store.write_errors_explained(known.archive.num_bytes):
+        archive = download(known.archive, store.root(), mirror=mirror, progress=progress)
+    path = import_set(name, [archive], progress=progress)
+    if not keep_archive:
+        archive.unlink()
+    return path
+
+
 def import_set(name: str, paths: Iterable[Path | str], *, progress: bool = True) -> Path:
     """Make a data set of archives or folders that together hold it, and store it.
 
@@ -141,12 +165,6 @@ def describe_input(path: Path) -> dict[str, str]:
     if path.is_dir():
         return {"kind": "folder"}
     return {"kind": "archive", "name": path.name, "sha256": sha256_of(path)}
-
-
-def sha256_of(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def describe(known: KnownSet, inputs: list[dict[str, str]], formats: Counter) -> dict:

@@ -130,13 +130,9 @@ def save(known: KnownSet, arrays: dict[str, np.ndarray], provenance: dict) -> Pa
     provenance = {**provenance, "fingerprint": fingerprint_of(arrays[key] for key in ARRAYS)}
     arrays["provenance"] = np.array(json.dumps(provenance, sort_keys=True))
     path = path_of(known.name)
-    try:
+    with write_errors_explained(sum(array.nbytes for array in arrays.values())):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, arrays)
-    except OSError as error:
-        raise explain_write_error(
-            error, path.parent, sum(array.nbytes for array in arrays.values())
-        ) from error
     return path
 
 
@@ -154,10 +150,16 @@ def write_whole(path: Path, arrays: dict[str, np.ndarray]) -> None:
         raise
 
 
-def explain_write_error(error: OSError, folder: Path, num_bytes: int) -> OSError:
-    """Return an error of the same type whose message says what to do about a folder that cannot be written to."""
-    reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-    return type(error)(
-        f"cannot write to {folder}: {reason}; {num_bytes / 1e6:.0f} MB are needed there, or in another folder that you "
-        "name in the environment variable ALEXNET_DATA"
-    )
+@contextlib.contextmanager
+def write_errors_explained(num_bytes: int):
+    """Say in one sentence why the folder of the data sets cannot be written to, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # not from the file system; it explains itself
+            raise
+        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
+        raise OSError(
+            f"cannot write to {root()}: {reason}; {num_bytes / 1e6:.0f} MB are needed there, or in another folder "
+            "that you name in the environment variable ALEXNET_DATA"
+        ) from error

@@ -1,0 +1,190 @@
+"""The command ``alexnet``. What a command needs is imported when it runs, so that ``alexnet --help`` answers at once."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import alexnet
+
+DESCRIPTION = """\
+AlexNet, executable: the data sets and the experiments of the book on
+Krizhevsky, Sutskever & Hinton, "ImageNet Classification with Deep
+Convolutional Neural Networks" (NIPS 2012).
+"""
+
+# Shown by --help, in the order in which a new reader runs them. Every one must parse; a test sees to it.
+EXAMPLES = (
+    ("alexnet data list", "what data is there? (without any, everything runs on generated pictures)"),
+    ("alexnet data get cifar10", "download CIFAR-10 (170 MB); run it again if it breaks off, it goes on"),
+    ("alexnet data import cifar10 ~/cifar-10-python.tar.gz", "or use an archive that you have"),
+    ("alexnet data import cifar10 ~/cifar/train ~/cifar/test", "or folders of pictures, one for each class"),
+    ("alexnet experiment", "which experiments are there?"),
+    ("alexnet experiment relu-vs-tanh --help", "what can be chosen in one of them?"),
+    ("alexnet experiment relu-vs-tanh", "run it; stopped and started again, it goes on"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the words after ``alexnet``; those of the process if None.
+    Returns:
+        the exit status: 0 for success, 2 for an error that the message explains, 130 when interrupted.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        parser = build_parser(with_experiments=argv[:1] == ["experiment"])
+        arguments = parser.parse_args(argv)
+        return arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("\nalexnet: interrupted", file=sys.stderr)
+        return 130
+    except (ValueError, OSError) as error:
+        print(f"alexnet: {sentence(error)}", file=sys.stderr)
+        return 2
+
+
+def sentence(error: Exception) -> str:
+    """Return an error's message; one from the operating system without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)
+
+
+def build_parser(*, with_experiments: bool) -> argparse.ArgumentParser:
+    """Build the parser of all commands.
+
+    Args:
+        with_experiments: also import the experiments and add their options, which takes seconds.
+    """
+    width = max(len(command) for command, _ in EXAMPLES)
+    examples = "\n".join(f"  {command:{width}}  {meaning}" for command, meaning in EXAMPLES)
+    parser = argparse.ArgumentParser(
+        prog="alexnet",
+        description=DESCRIPTION,
+        epilog=f"in this order, the first time:\n{examples}\n\nEvery command explains itself with --help.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"alexnet {alexnet.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add_data(commands)
+    add_experiment(commands, with_experiments)
+    return parser
+
+
+def add_data(commands) -> None:
+    """Add ``alexnet data`` and its commands."""
+    about = (
+        "Data sets lie in $ALEXNET_DATA; if that is not set, in data/ of a clone of the project, else in a cache folder. "
+        "Where a set is missing, chapters and experiments use pictures generated from a seed, and say so."
+    )
+    data = commands.add_parser("data", help="get, import and list data sets", description=about)
+    actions = data.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    about = "Download the official archive, verify its checksum, and store the set. A download that broke off goes on."
+    get = actions.add_parser("get", help="download a data set", description=about)
+    get.add_argument("name", metavar="NAME", help="the data set: cifar10")
+    get.add_argument(
+        "--mirror", metavar="URL", help="another copy of the archive, or the folder on the web that holds it"
+    )
+    get.add_argument(
+        "--keep-archive", action="store_true", help="keep the downloaded archive beside the stored set"
+    )
+    get.set_defaults(run=run_get)
+
+    about = (
+        "Make a data set of files that you have: the official archive, or archives (tar, tar.gz, tar.xz, zip) or folders "
+        "of pictures in train/<class>/ and test/<class>/. Several PATHs together may hold the set. Pictures are stored "
+        "sorted by class and file name, and training shuffles them."
+    )
+    importing = actions.add_parser(
+        "import", help="make a data set of an archive or a folder", description=about
+    )
+    importing.add_argument("name", metavar="NAME", help="the data set: cifar10")
+    importing.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="an archive or a folder")
+    importing.set_defaults(run=run_import)
+
+    about = "Show which data sets are stored, where, their size and where they came from."
+    actions.add_parser("list", help="show what is stored", description=about).set_defaults(run=run_list)
+    about = "Print the folder of the data sets."
+    actions.add_parser("path", help="print the folder of the data sets", description=about).set_defaults(
+        run=run_path
+    )
+
+
+def add_experiment(commands, with_experiments: bool) -> None:
+    """Add ``alexnet experiment`` and, if asked for, the experiments themselves."""
+    about = "Run an experiment of the book and write its record; without a name, list the experiments."
+    experiment = commands.add_parser("experiment", help="run an experiment, or list them", description=about)
+    experiment.set_defaults(run=run_experiment_list)
+    if with_experiments:
+        from alexnet.experiments import EXPERIMENTS
+
+        names = experiment.add_subparsers(title="experiments", metavar="NAME")
+        for name, module in EXPERIMENTS.items():
+            parser = names.add_parser(name, help=module.DESCRIPTION, description=module.DESCRIPTION)
+            module.add_arguments(parser)
+            parser.set_defaults(run=module.run)
+
+
+def run_get(arguments: argparse.Namespace) -> int:
+    """Run ``alexnet data get``."""
+    from alexnet import data
+
+    data.get(arguments.name, mirror=arguments.mirror, keep_archive=arguments.keep_archive)
+    return report(arguments.name)
+
+
+def run_import(arguments: argparse.Namespace) -> int:
+    """Run ``alexnet data import``."""
+    from alexnet import data
+
+    data.import_set(arguments.name, arguments.paths)
+    return report(arguments.name)
+
+
+def report(name: str) -> int:
+    """Open a set that was just stored, which proves it whole, and say what and where it is."""
+    from alexnet import data
+
+    print(f"{data.load(name).source}\nstored in {data.path_of(name)}")
+    return 0
+
+
+def run_list(_arguments: argparse.Namespace) -> int:
+    """Run ``alexnet data list``; a damaged set is shown as such, and makes the status 2."""
+    from alexnet import data
+
+    status = 0
+    print(f"data sets in {data.root()}")
+    for name in data.KNOWN_SETS:
+        path = data.path_of(name)
+        try:
+            text = f"{data.load(name).source}, {path.stat().st_size / 1e6:.0f} MB"
+        except FileNotFoundError:
+            text = f"not there; `alexnet data get {name}` downloads it, `alexnet data import {name} PATH` makes it"
+        except ValueError as error:
+            status, text = 2, str(error)
+        print(f"  {name:10} {text}")
+    print(f"  {'(default)':10} {data.synthetic(num_train=1, num_test=1).source}, made when it is needed")
+    return status
+
+
+def run_path(_arguments: argparse.Namespace) -> int:
+    """Run ``alexnet data path``."""
+    from alexnet import data
+
+    print(data.root())
+    return 0
+
+
+def run_experiment_list(_arguments: argparse.Namespace) -> int:
+    """Run ``alexnet experiment`` without a name."""
+    from alexnet.experiments import EXPERIMENTS
+
+    for name, module in EXPERIMENTS.items():
+        print(f"{name:16} {module.DESCRIPTION}")
+    print("\n`alexnet experiment NAME --help` shows what can be chosen.")
+    return 0
