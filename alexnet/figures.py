@@ -45,7 +45,7 @@ INK, GRID = "#222222", "#dddddd"
 # Inline, because a notebook brings no style sheet along. White ground and no filter: the dark theme of the
 # book would dim the pictures. The caption takes the colour of the text around it.
 IMAGE_STYLE = "display:block;max-width:100%;height:auto;background:#fff;filter:none;margin:0"
-CAPTION_STYLE = "color:inherit;font-size:.9em;margin:.3em 0 0;text-align:left"
+CAPTION_STYLE = "color:inherit;font-size:.9em;margin:.3em 0 0;padding:0;text-align:left"
 ROW_STYLE = "display:flex;flex-wrap:wrap;gap:.6em 1em;align-items:end"
 
 

@@ -228,6 +228,18 @@ def test_the_page_shows_the_frame_of_the_sliders():
     assert engine.eval("image.src") == "START"
 
 
+def test_arrow_keys_move_a_slider():
+    engine = engine_with(explore(grey, alt=ALT, caption="{a}", live=False, a=[1, 2, 3], b=["x"]))
+    press = "var seen = []; inputs[0].listeners.keydown({key: KEY, preventDefault() { seen.push(1); }, "
+    press += "stopPropagation() { seen.push(2); }})"
+    for key, expected in (("ArrowRight", 2), ("ArrowUp", 3), ("ArrowLeft", 2)):
+        engine.eval(press.replace("KEY", f"'{key}'"))
+        assert engine.eval("seen.length") == 2
+        assert engine.eval("parts.spoken.textContent") == ALT.format(a=expected, b="x")
+    engine.eval(press.replace("KEY", "'Tab'"))
+    assert engine.eval("seen.length") == 0
+
+
 def test_the_page_computes_where_there_is_a_script():
     shown = explore(total, script=SUM, alt="{n} and {m}", caption="{n}!", live=False, n=[5, 7], m=[0.5, 2.25])
     engine = engine_with(shown)

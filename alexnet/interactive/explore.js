@@ -42,10 +42,21 @@ function (id, compute) {
       }
       if (caption) caption.textContent = text("caption");
     }
+    // Spoken when a slider comes to rest, not at each step of a drag.
+    function speak() { part("spoken").textContent = text("alt"); }
+    var steps = {ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1};
     inputs.forEach(function (input) {
       input.addEventListener("input", show);
-      // Spoken when a slider comes to rest, not at each step of a drag.
-      input.addEventListener("change", function () { part("spoken").textContent = text("alt"); });
+      input.addEventListener("change", speak);
+      // JupyterLab cancels what arrow keys do in an output, so the step is made here.
+      input.addEventListener("keydown", function (event) {
+        if (!(event.key in steps) || event.altKey || event.ctrlKey || event.metaKey) return;
+        event.preventDefault();
+        event.stopPropagation();
+        input.value = +input.value + steps[event.key];
+        show();
+        speak();
+      });
       input.disabled = false;
     });
     part("hint").hidden = true;

@@ -28,6 +28,7 @@ class Live:
         began = time.monotonic()
         self.view = ipywidgets.HTML(self._html(explorer.start))
         slow = time.monotonic() - began > SLOW
+        widest = max(len(slider.title) for slider in explorer.sliders)
         self.sliders = {}
         for slider, place in zip(explorer.sliders, explorer.positions(explorer.start), strict=True):
             self.sliders[slider.name] = ipywidgets.SelectionSlider(
@@ -35,7 +36,7 @@ class Live:
                 value=place,
                 description=slider.title,
                 continuous_update=not slow,
-                style={"description_width": "initial"},
+                style={"description_width": f"{widest + 1}ch"},
                 layout={"width": "30em", "max_width": "98%"},
             )
             self.sliders[slider.name].observe(self._redraw, names="value")
