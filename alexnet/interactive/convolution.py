@@ -24,6 +24,8 @@ WINDOWS_SCRIPT = """({n, f, s, p}) => {
   for (let i = 0; i < up; i++)
     bars += `<rect x="${i * s}" y="${6 + i % rows * 4}" width="${f}" height="3" ` +
       `fill="${i < down ? "#0072B2" : "#D55E00"}" stroke="#fff" vector-effect="non-scaling-stroke"/>`;
+  for (let i = 1; i < n + 2 * p && n < 40; i++)
+    bars += `<path d="M${i} 0v4" stroke="#fff" vector-effect="non-scaling-stroke"/>`;
   return `<p>(${n} + 2·${p} − ${f}) / ${s} + 1 = ${(room / s + 1).toFixed(2)}<br>` +
     `rounded down: <b>${down}</b> (pixels left over: ${rest})<br>` +
     `rounded up: <b>${up}</b> (pixels overhanging: ${over})</p>` +
@@ -74,6 +76,12 @@ def windows(n: int, f: int, s: int, p: int) -> str:
         f'fill="{"#0072B2" if i < down else "#D55E00"}" stroke="#fff" vector-effect="non-scaling-stroke"/>'
         for i in range(up)
     )
+    if n < 40:  # wide enough to tell single pixels apart
+        marks = (
+            f'<path d="M{i} 0v4" stroke="#fff" vector-effect="non-scaling-stroke"/>'
+            for i in range(1, n + 2 * p)
+        )
+        bars += "".join(marks)
     return (
         f"<p>({n} + 2·{p} − {f}) / {s} + 1 = {(n + 2 * p - f) / s + 1:.2f}<br>"
         f"rounded down: <b>{down}</b> (pixels left over: {rest})<br>"
