@@ -6,7 +6,7 @@ from tools.execnb import ENVIRONMENT
 
 
 def pytest_configure(config):
-    """Ask for the self-contained form of interactive figures; unit tests draw without a screen, on one thread."""
+    """Ask for the self-contained form of interactive figures; unit tests have no screen and one thread."""
     os.environ.update(ENVIRONMENT)
     if not config.getoption("nbval"):
         os.environ["MPLBACKEND"] = "agg"
