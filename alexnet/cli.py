@@ -1,4 +1,4 @@
-"""The command ``alexnet``. What a command needs is imported when it runs, so that ``alexnet --help`` answers at once."""
+"""The command ``alexnet``. Commands import what they need when run, so that ``--help`` is quick."""
 
 import argparse
 import sys
@@ -15,13 +15,16 @@ Convolutional Neural Networks" (NIPS 2012).
 
 # Shown by --help, in the order in which a new reader runs them. Every one must parse; a test sees to it.
 EXAMPLES = (
-    ("alexnet data list", "what data is there? (without any, everything runs on generated pictures)"),
-    ("alexnet data get cifar10", "download CIFAR-10 (170 MB); run it again if it breaks off, it goes on"),
-    ("alexnet data import cifar10 ~/cifar-10-python.tar.gz", "or use an archive that you have"),
-    ("alexnet data import cifar10 ~/cifar/train ~/cifar/test", "or folders of pictures, one for each class"),
-    ("alexnet experiment", "which experiments are there?"),
-    ("alexnet experiment relu-vs-tanh --help", "what can be chosen in one of them?"),
-    ("alexnet experiment relu-vs-tanh", "run it; stopped and started again, it goes on"),
+    ("what data is there? (without any, everything runs on generated pictures)", "alexnet data list"),
+    ("download CIFAR-10 (170 MB); the same command goes on where it broke off", "alexnet data get cifar10"),
+    ("or use an archive that you have", "alexnet data import cifar10 ~/cifar-10-python.tar.gz"),
+    (
+        "or folders of pictures, in them one for each class",
+        "alexnet data import cifar10 ~/cifar/train ~/cifar/test",
+    ),
+    ("which experiments are there?", "alexnet experiment"),
+    ("what can be chosen in one of them?", "alexnet experiment relu-vs-tanh --help"),
+    ("run it; stopped and started again, it goes on", "alexnet experiment relu-vs-tanh"),
 )
 
 
@@ -59,8 +62,7 @@ def build_parser(*, with_experiments: bool) -> argparse.ArgumentParser:
     Args:
         with_experiments: also import the experiments and add their options, which takes seconds.
     """
-    width = max(len(command) for command, _ in EXAMPLES)
-    examples = "\n".join(f"  {command:{width}}  {meaning}" for command, meaning in EXAMPLES)
+    examples = "\n".join(f"  # {meaning}\n  {command}" for meaning, command in EXAMPLES)
     parser = argparse.ArgumentParser(
         prog="alexnet",
         description=DESCRIPTION,
@@ -77,13 +79,13 @@ def build_parser(*, with_experiments: bool) -> argparse.ArgumentParser:
 def add_data(commands) -> None:
     """Add ``alexnet data`` and its commands."""
     about = (
-        "Data sets lie in $ALEXNET_DATA; if that is not set, in data/ of a clone of the project, else in a cache folder. "
-        "Where a set is missing, chapters and experiments use pictures generated from a seed, and say so."
+        "Data sets lie in $ALEXNET_DATA; if that is not set, in data/ of a clone of the project, else in a "
+        "cache folder. Where a set is missing, chapters and experiments use generated pictures, and say so."
     )
     data = commands.add_parser("data", help="get, import and list data sets", description=about)
     actions = data.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    about = "Download the official archive, verify its checksum, and store the set. A download that broke off goes on."
+    about = "Download the official archive, verify it, store the set. A download that broke off goes on."
     get = actions.add_parser("get", help="download a data set", description=about)
     get.add_argument("name", metavar="NAME", help="the data set: cifar10")
     get.add_argument(
@@ -95,9 +97,9 @@ def add_data(commands) -> None:
     get.set_defaults(run=run_get)
 
     about = (
-        "Make a data set of files that you have: the official archive, or archives (tar, tar.gz, tar.xz, zip) or folders "
-        "of pictures in train/<class>/ and test/<class>/. Several PATHs together may hold the set. Pictures are stored "
-        "sorted by class and file name, and training shuffles them."
+        "Make a data set of files that you have: the official archive, or archives (tar, tar.gz, tar.xz, zip) "
+        "or folders of pictures in train/<class>/ and test/<class>/. Several PATHs together may hold the set. "
+        "Pictures are stored sorted by class and file name, and training shuffles them."
     )
     importing = actions.add_parser(
         "import", help="make a data set of an archive or a folder", description=about
@@ -164,7 +166,7 @@ def run_list(_arguments: argparse.Namespace) -> int:
         try:
             text = f"{data.load(name).source}, {path.stat().st_size / 1e6:.0f} MB"
         except FileNotFoundError:
-            text = f"not there; `alexnet data get {name}` downloads it, `alexnet data import {name} PATH` makes it"
+            text = f"not there; get it with `alexnet data get {name}` or `alexnet data import {name} PATH`"
         except ValueError as error:
             status, text = 2, str(error)
         print(f"  {name:10} {text}")

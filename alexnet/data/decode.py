@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 FORMATS = ("JPEG", "PNG", "BMP", "PPM", "WEBP")
-# numpy has no public name for the function that its pickles call, and has moved it; an array tells what it is.
+# numpy has no public name for the function that its pickles call, and has moved it; an array knows it.
 RECONSTRUCT = np.empty(0).__reduce__()[0]
 
 
@@ -32,7 +32,7 @@ def decode_picture(content: bytes, *, height: int, width: int) -> tuple[np.ndarr
 
 
 class BatchUnpickler(pickle.Unpickler):
-    """An unpickler that can build dictionaries, lists, text, numbers and numpy arrays, and call nothing else."""
+    """An unpickler that builds dictionaries, lists, text, numbers and arrays, and calls nothing else."""
 
     ALLOWED = {
         ("numpy.core.multiarray", "_reconstruct"): RECONSTRUCT,

@@ -1,4 +1,4 @@
-"""Download an archive: with a progress bar, going on where an earlier try broke off, and verified by its checksum."""
+"""Download an archive: show progress, go on where an earlier try broke off, verify the checksum."""
 
 import contextlib
 import hashlib
@@ -55,8 +55,8 @@ def download(archive: Archive, folder: Path, *, mirror: str | None = None, progr
         part.unlink()
         what = "the download, begun in an earlier try," if resumed else f"what {url} sent"
         raise ValueError(
-            f"{what} is not the official {archive.file_name} (its SHA-256 differs) and was removed; run the same "
-            "command again to download all of it anew, or name another copy with --mirror URL"
+            f"{what} is not the official {archive.file_name} (its SHA-256 differs) and was removed; "
+            "run the same command again to download all of it anew, or name another copy with --mirror URL"
         )
     part.replace(path)
     return path
@@ -114,7 +114,7 @@ def fetch_rest(url: str, part: Path, num_bytes: int, *, progress: bool) -> None:
 
 
 def announced(response: http.client.HTTPResponse) -> tuple[int, int | None]:
-    """Return at which byte of the file the answer begins, and the size of the whole file where the server tells it."""
+    """Return at which byte of the file the answer begins, and the size of the whole file if it is told."""
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
     if response.status == http.HTTPStatus.PARTIAL_CONTENT and found:
         return int(found[1]), None if found[2] == "*" else int(found[2])

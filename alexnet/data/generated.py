@@ -1,8 +1,8 @@
 """The embedded default: ten kinds of shapes and patterns in 32x32 colour pictures, made from a seed.
 
-It stands in for CIFAR-10 where that is not there. The class is the kind of shape. Place, size, rotation, colours, which of
-figure and ground is the brighter, the clutter beside the shape and the noise are drawn at random and tell nothing about
-the class, so no single pixel does either: a linear model fails, and a convolutional network does not.
+It stands in for CIFAR-10 where that is not there. The class is the kind of shape. Place, size, rotation,
+colours, which of figure and ground is the brighter, clutter and noise are drawn at random and tell nothing about the
+class, so no single pixel does either: a linear model fails, and a convolutional network does not.
 
 Letters in shapes: N pictures, 32 x 32 pixels. Coordinates u and v run from -1 to 1 across the shape's frame.
 """
@@ -18,6 +18,7 @@ from alexnet.data.imageset import ImageSet, fingerprint_of
 SIZE = 32
 CHUNK = 500  # pictures drawn together: enough to be fast, few enough to stay small in memory
 NUM_CLUTTER = 2
+LARGEST_ROTATION = np.pi / 4  # radians, to either side
 
 
 def disc(u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -65,7 +66,7 @@ def dots(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def wave(u: np.ndarray, period: float) -> np.ndarray:
-    """Return a triangle wave of the given period with slope 1: positive in one half of it, negative in the other."""
+    """Return a triangle wave of slope 1: positive in one half of the period, negative in the other."""
     return abs((u + 8) % np.float32(period) - np.float32(period / 2)) - np.float32(period / 4)
 
 
@@ -150,7 +151,7 @@ def uniform(generator: Generator, shape: tuple[int, ...], low: float, high: floa
 
 
 def contrasting_colours(count: int, generator: Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Draw pairs of colours, (N, 3, 1, 1) each, whose brightness differs by 80 to 140 levels of 255, either way."""
+    """Draw pairs of colours, (N, 3, 1, 1) each, whose brightness differs by 80 to 140 levels, either way."""
     step = uniform(generator, (count, 1, 1, 1), 80, 140)
     darker = uniform(generator, (count, 1, 1, 1), 20, 95)
     tints = uniform(generator, (2, count, 3, 1, 1), -40, 40)
@@ -175,13 +176,14 @@ def frames(
     Args:
         smallest, largest: bounds of the half-width of a shape, in pixels.
     Returns:
-        u, v: (N, 32, 32) coordinates of every pixel in the frame of its picture's shape; radius: (N, 1, 1), in pixels.
+        u, v: (N, 32, 32) coordinates of every pixel in the frame of its picture's shape;
+        radius: (N, 1, 1), in pixels.
     """
     radius = uniform(generator, (count, 1, 1), smallest, largest)
     free = (SIZE - 1) / 2 - radius
     centre = np.float32((SIZE - 1) / 2) + uniform(generator, (2, count, 1, 1), -1, 1) * free
-    angle = generator.random((count, 1, 1)) * (2 * np.pi)
-    # Sine and cosine in double precision, then rounded: so that their last bit, which processors disagree on, is lost.
+    angle = (2 * generator.random((count, 1, 1)) - 1) * LARGEST_ROTATION
+    # Double precision, then rounded, so that the last bit, on which processors disagree, is lost.
     sine, cosine = np.sin(angle).astype(np.float32), np.cos(angle).astype(np.float32)
     pixel = np.arange(SIZE, dtype=np.float32)
     x, y = (pixel - centre[0]) / radius, (pixel[:, None] - centre[1]) / radius

@@ -15,7 +15,8 @@ class ImageSet:
     Attributes:
         name: short name, as commands take it.
         source: one phrase that says what the pictures are and where they came from, fit for a caption.
-        train_images: (N, 3, H, W) uint8, channels red, green, blue. train_labels: (N,) int64, indices into classes.
+        train_images: (N, 3, H, W) uint8, channels red, green, blue.
+        train_labels: (N,) int64, indices into classes.
         test_images, test_labels: the same for the test pictures.
         classes: the names of the classes.
         fingerprint: 16 hexadecimal digits that change when any picture or label changes.
@@ -32,7 +33,7 @@ class ImageSet:
 
 
 def fingerprint_of(arrays: Iterable[np.ndarray]) -> str:
-    """Return the first 16 hexadecimal digits of the SHA-256 of the arrays' types, shapes and bytes, in order."""
+    """Return the first 16 hexadecimal digits of the SHA-256 of the arrays' types, shapes and bytes."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())

@@ -8,14 +8,14 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-# A whole batch of CIFAR-10 has 31 MB; anything much larger is no member of a data set and is not read into memory.
+# A whole batch of CIFAR-10 has 31 MB; anything much larger is no part of a data set and is not read.
 MAX_MEMBER_BYTES = 64 * 1024 * 1024
 
 
 def members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and the content of every file in a folder, a tar archive (.gz, .xz, .bz2 or plain) or a zip archive.
+    """Yield the name and the content of every file in a folder or in a tar (also compressed) or zip archive.
 
-    Names are relative and use "/". In a folder they begin with its own name, so that ``.../train`` can be given alone.
+    Names use "/". In a folder they begin with its own name, so that ``.../train`` can be given alone.
     Hidden files and the folders that macOS adds are left out.
 
     Raises:

@@ -22,7 +22,7 @@ SPLITS = ("train", "test")
 
 @dataclass
 class Collection:
-    """Pictures gathered so far. Each part has a key that sorts it, so that the order of reading does not matter."""
+    """Pictures gathered so far. Each part has a key to sort by, so the order of reading does not matter."""
 
     known: KnownSet
     parts: dict[str, list[tuple[tuple, np.ndarray, np.ndarray]]] = field(
@@ -134,8 +134,8 @@ def import_set(name: str, paths: Iterable[Path | str], *, progress: bool = True)
 
     Args:
         name: "cifar10".
-        paths: the official archive, archives (tar, tar.gz, tar.xz, zip) of pictures, or folders of pictures; pictures lie
-            in train/<class>/ and test/<class>/. They are stored sorted by class and file name, so training must shuffle.
+        paths: the official archive, or archives (tar, tar.gz, tar.xz, zip) or folders of pictures in
+            train/<class>/ and test/<class>/. They are stored by class and file name: training must shuffle.
         progress: show a progress bar.
     Returns:
         the path of the stored file.

@@ -1,7 +1,7 @@
 """Where data sets lie, and their stored form: one uncompressed .npz file for each.
 
-The file holds the four arrays, the class names, and a JSON text of provenance without dates or paths, so that the same
-pictures give the same file. It is a zip file, whose checksums tell a damaged file from a whole one.
+The file holds the four arrays, the class names, and a JSON text of provenance without dates or paths, so
+that the same pictures give the same file. It is a zip file, whose checksums tell a damaged file from a whole one.
 """
 
 import contextlib
@@ -28,8 +28,8 @@ ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 def root() -> Path:
     """Return the folder of the data sets, which need not exist yet.
 
-    It is $ALEXNET_DATA where that is set; else ``data/`` in a clone of the project that can be written to; else a folder
-    in the user's cache.
+    It is $ALEXNET_DATA where that is set; else ``data/`` in a clone of the project that can be written to; else
+    a folder in the user's cache.
     """
     chosen = os.environ.get("ALEXNET_DATA")
     if chosen:
@@ -92,8 +92,9 @@ def load_or_default(name: str) -> ImageSet:
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read every array of an .npz file; its checksums are verified on the way."""
-    with np.load(path, allow_pickle=False) as file:
-        return {key: file[key] for key in (*ARRAYS, "classes", "provenance")}
+    # Opened here, because np.load leaves a file open that it cannot make sense of.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+        return {key: content[key] for key in (*ARRAYS, "classes", "provenance")}
 
 
 def check_arrays(known: KnownSet, arrays: dict[str, np.ndarray]) -> None:
@@ -160,6 +161,6 @@ def write_errors_explained(num_bytes: int):
             raise
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
         raise OSError(
-            f"cannot write to {root()}: {reason}; {num_bytes / 1e6:.0f} MB are needed there, or in another folder "
-            "that you name in the environment variable ALEXNET_DATA"
+            f"cannot write to {root()}: {reason}; {num_bytes / 1e6:.0f} MB are needed there, or in another "
+            "folder that you name in the environment variable ALEXNET_DATA"
         ) from error

@@ -1,0 +1,226 @@
+"""Downloading the official archive, against a server on this machine that misbehaves in every way we know."""
+
+import hashlib
+import sys
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from samples import known_with, official_files, write_tar
+
+from alexnet import data
+from alexnet.data import catalogue
+from alexnet.data.download import download
+
+
+@dataclass
+class Server:
+    """What the server holds, how it behaves, and what it was asked."""
+
+    content: bytes
+    url: str = ""
+    ranges: bool = True  # does it understand Range?
+    break_after: list[int] = field(default_factory=list)  # bytes after which each coming answer breaks off
+    status: int = 200
+    asked: list[str | None] = field(default_factory=list)  # the Range of every request
+    bytes_sent: int = 0
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Serve the small archive at /kriz/cifar-10-python.tar.gz."""
+    state = Server(write_tar(tmp_path / "original.tar.gz", official_files(), "w:gz").read_bytes())
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            answer(self, state)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http_server:
+        thread = threading.Thread(target=http_server.serve_forever, args=(0.01,))
+        thread.start()
+        state.url = f"http://127.0.0.1:{http_server.server_port}/kriz/cifar-10-python.tar.gz"
+        yield state
+        http_server.shutdown()
+        thread.join()
+
+
+def answer(handler: BaseHTTPRequestHandler, state: Server) -> None:
+    wanted = handler.headers["Range"]
+    state.asked.append(wanted)
+    if state.status != 200 or handler.path != "/kriz/cifar-10-python.tar.gz":
+        handler.send_error(state.status if state.status != 200 else 404)
+        return
+    start, total = 0, len(state.content)
+    if wanted and state.ranges:
+        start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        if start >= total:
+            handler.send_error(416)
+            return
+        handler.send_response(206)
+        handler.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
+    else:
+        handler.send_response(200)
+    handler.send_header("Content-Length", str(total - start))
+    handler.end_headers()
+    end = total if not state.break_after else start + state.break_after.pop(0)
+    state.bytes_sent += len(state.content[start:end])  # before the client can have them, and look
+    handler.wfile.write(state.content[start:end])
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch, tmp_path, server):
+    """Let "cifar10" be the small set whose official archive the server holds, in an empty folder."""
+    monkeypatch.setenv("ALEXNET_DATA", str(tmp_path / "sets"))
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    known = known_with(server.content, hashlib.sha256(server.content).hexdigest(), server.url)
+    monkeypatch.setitem(catalogue.KNOWN_SETS, "cifar10", known)
+    return known
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "sets").mkdir()
+    return tmp_path / "sets"
+
+
+@pytest.fixture
+def part(folder):
+    return folder / "cifar-10-python.tar.gz.part"
+
+
+def names(folder) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_get_stores_the_set_and_removes_the_archive(folder):
+    data.get("cifar10", progress=False)
+    assert names(folder) == ["cifar10.npz"]
+    assert data.load("cifar10").source == "CIFAR-10 (20 + 10 pictures, from the official archive)"
+
+
+def test_the_archive_can_be_kept_and_is_not_fetched_again(folder, server):
+    for _ in range(2):
+        data.get("cifar10", keep_archive=True, progress=False)
+    assert names(folder) == ["cifar-10-python.tar.gz", "cifar10.npz"]
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("form", ["archive", "folder", "folder/"])
+def test_a_mirror_is_the_archive_or_its_folder(folder, server, known, monkeypatch, form):
+    official = known.archive.url
+    elsewhere = known_with(server.content, known.archive.sha256, "http://127.0.0.1:9/cifar-10-python.tar.gz")
+    monkeypatch.setitem(catalogue.KNOWN_SETS, "cifar10", elsewhere)
+    base = official.rsplit("/", 1)[0]
+    mirror = {"archive": official, "folder": base, "folder/": base + "/"}[form]
+    data.get("cifar10", mirror=mirror, progress=False)
+    assert names(folder) == ["cifar10.npz"]
+
+
+def test_a_download_that_breaks_goes_on_by_itself(folder, server):
+    server.break_after = [1000, 500]
+    data.get("cifar10", progress=False)
+    assert server.asked == [None, "bytes=1000-", "bytes=1500-"]
+    assert server.bytes_sent == len(server.content)  # no byte was fetched twice
+    assert names(folder) == ["cifar10.npz"]
+
+
+def test_a_download_interrupted_at_half_goes_on_in_the_next_run(folder, part, server, known):
+    half = len(server.content) // 2
+    server.break_after = [half, 0]
+    with pytest.raises(ConnectionError, match=r"and stopped; run the same command again to go on|broke"):
+        data.get("cifar10", progress=False)
+    assert part.read_bytes() == server.content[:half]
+    data.get("cifar10", progress=False)
+    assert server.asked == [None, f"bytes={half}-", f"bytes={half}-"]
+    assert server.bytes_sent == len(server.content)
+    assert names(folder) == ["cifar10.npz"]
+
+
+def test_a_server_without_ranges_begins_again(folder, part, server):
+    server.ranges = False
+    part.write_bytes(b"x" * 1000)
+    data.get("cifar10", progress=False)
+    assert server.asked == ["bytes=1000-"]
+    assert names(folder) == ["cifar10.npz"]
+
+
+def test_a_stale_part_is_found_removed_and_said(folder, part, server):
+    part.write_bytes(b"x" * 1000)
+    with pytest.raises(ValueError, match=r"begun in an earlier try, is not the official .* was removed"):
+        data.get("cifar10", progress=False)
+    assert names(folder) == []
+    data.get("cifar10", progress=False)
+    assert names(folder) == ["cifar10.npz"]
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_a_stale_part_as_long_as_the_archive_or_longer_is_removed(folder, part, server, extra):
+    part.write_bytes(b"x" * (len(server.content) + extra))
+    with pytest.raises(ValueError, match="was removed"):
+        data.get("cifar10", progress=False)
+    assert names(folder) == []
+
+
+def test_a_wrong_checksum_leaves_nothing(folder, server):
+    server.content = server.content[:-1] + bytes([server.content[-1] ^ 1])
+    with pytest.raises(ValueError, match=r"what http://127.*sent is not the official .*SHA-256 differs"):
+        data.get("cifar10", progress=False)
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize("change", [-10, 10])
+def test_a_file_of_another_size_is_refused_at_once(folder, server, change):
+    server.content = server.content[:change] if change < 0 else server.content + b"x" * change
+    with pytest.raises(ValueError, match=r"has [\d,]+ bytes, not the [\d,]+ of the official archive"):
+        data.get("cifar10", progress=False)
+    assert names(folder) == []
+
+
+def test_a_copy_shorter_than_what_is_here_is_refused_and_the_part_kept(folder, part, server):
+    begun = server.content[: len(server.content) - 5]
+    part.write_bytes(begun)
+    server.content = server.content[:100]
+    with pytest.raises(ValueError, match="is shorter than the official archive; name another copy"):
+        data.get("cifar10", progress=False)
+    assert part.read_bytes() == begun
+
+
+@pytest.mark.parametrize(("status", "words"), [(404, "404 Not Found"), (503, "503 Service Unavailable")])
+def test_a_server_that_refuses_is_quoted(folder, server, status, words):
+    server.status = status
+    with pytest.raises(ConnectionError, match=f"cannot be had: the server answered {words}; .*--mirror URL"):
+        data.get("cifar10", progress=False)
+    assert names(folder) == []
+
+
+def test_without_a_network_the_host_is_named(folder):
+    with pytest.raises(ConnectionError, match=r"127.0.0.1:9 cannot be reached .*--mirror URL"):
+        data.get("cifar10", mirror="http://127.0.0.1:9/", progress=False)
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize(
+    "mirror", ["file:///etc/passwd", "ftp://host/x", "/home/me/cifar-10-python.tar.gz", "http:", ""]
+)
+def test_a_mirror_that_is_no_web_address_is_refused(mirror):
+    with pytest.raises(ValueError, match=r"must be an http:// or https:// address.*alexnet data import"):
+        data.get("cifar10", mirror=mirror, progress=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full, a file on a disk that is always full")
+def test_a_full_disk_is_called_so(part):
+    part.symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"the disk is full; .*ALEXNET_DATA"):
+        data.get("cifar10", progress=False)
+
+
+def test_the_progress_bar_counts_from_where_it_goes_on(folder, part, server, known, capsys):
+    part.write_bytes(server.content[:1000])
+    download(known.archive, folder, progress=True)
+    shown = capsys.readouterr().err
+    assert "cifar-10-python.tar.gz" in shown and "100%" in shown
