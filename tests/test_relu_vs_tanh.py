@@ -9,9 +9,16 @@ import pytest
 import torch
 
 from alexnet.data import synthetic
-from alexnet.experiments import laboratory
+from alexnet.experiments import laboratory, learning_curves
 from alexnet.experiments import relu_vs_tanh as experiment
-from alexnet.experiments.learning_curves import Run, RunConfig, epochs_to, prepare, run_once
+from alexnet.experiments.learning_curves import (
+    WINDOWS_PER_EPOCH,
+    Run,
+    RunConfig,
+    epochs_to,
+    prepare,
+    run_once,
+)
 
 TINY = RunConfig(
     unit="relu", setup=experiment.SETUPS["scaled"], rate=0.01, seed=0, max_epochs=2, channels=(4, 4, 4)
@@ -82,6 +89,17 @@ def test_a_run_stops_at_its_error_and_a_diverging_one_at_once(pictures):
     assert hot.diverged and len(hot.errors) < 10
 
 
+def test_a_hopeless_run_is_given_up():
+    config = replace(TINY, hopeless_epoch=3, hopeless_error=0.6)
+    assert learning_curves.is_over(config, 3.1, 0.61) and not learning_curves.is_over(config, 2.9, 0.61)
+    assert not learning_curves.is_over(config, 3.1, 0.59) and learning_curves.is_over(config, 1, 0.25)
+
+
+def test_rates_lie_on_one_grid_wherever_the_search_begins():
+    assert [laboratory.rate_at(0.01, k) for k in (-1, 0, 1, 2)] == [0.00316, 0.01, 0.0316, 0.1]
+    assert [laboratory.rate_at(0.00316, k) for k in (0, 1)] == [0.00316, 0.01]
+
+
 class Landscape(laboratory.Laboratory):
     """Runs that are looked up in a table of epochs by rate, and counted."""
 
@@ -99,7 +117,7 @@ class Landscape(laboratory.Laboratory):
 
 def test_the_search_climbs_to_the_best_rate_and_caps_the_others():
     bench = Landscape({0.01: 20.0, 0.0316: 12.0, 0.1: 9.0, 0.316: 30.0, 0.00316: 50.0})
-    found = bench.search_rate("tanh", experiment.SETUPS["scaled"], 0.25)
+    found = bench.search_rate("tanh", experiment.SETUPS["scaled"], 0.01, 0.25)
     assert min(found, key=found.__getitem__) == 0.1
     assert found[0.1] == 9.0 and found[0.316] == math.inf
     assert list(found) == sorted(found)
@@ -108,26 +126,36 @@ def test_the_search_climbs_to_the_best_rate_and_caps_the_others():
 
 def test_the_search_looks_at_both_neighbours_of_the_best():
     bench = Landscape({0.01: 10.0, 0.0316: 12.0, 0.00316: 11.0})
-    assert set(bench.search_rate("relu", experiment.SETUPS["scaled"], 0.25)) == {0.00316, 0.01, 0.0316}
+    assert set(bench.search_rate("relu", experiment.SETUPS["scaled"], 0.01, 0.25)) == {0.00316, 0.01, 0.0316}
 
 
 def test_a_unit_that_never_arrives_ends_the_search():
     bench = Landscape({}, max_epochs=5)
-    found = bench.search_rate("sigmoid", experiment.SETUPS["scaled"], 0.25)
+    found = bench.search_rate("sigmoid", experiment.SETUPS["scaled"], 0.01, 0.25)
     assert all(math.isinf(epochs) for epochs in found.values())
     assert len(found) == laboratory.MAX_RATES_WITHOUT_SUCCESS and max(found) > 0.01 > min(found)
 
 
 def test_the_search_goes_on_past_rates_that_fail():
     bench = Landscape({0.1: 8.0})
-    found = bench.search_rate("tanh", experiment.SETUPS["scaled"], 0.25)
+    found = bench.search_rate("tanh", experiment.SETUPS["scaled"], 0.01, 0.25)
     assert min(found, key=found.__getitem__) == 0.1 and 0.316 in found
+
+
+def recorded(*crossings):
+    """Runs whose errors fall by 0.1 an epoch, averaged over an epoch, through 0.25 at the given epochs."""
+    width = 1 / WINDOWS_PER_EPOCH
+    epochs = [width * (i + 0.5) for i in range(60)]
+    return [
+        {"epochs": epochs, "errors": [0.25 - 0.1 * (e - crossing) for e in epochs], "seconds": 1.0}
+        for crossing in crossings
+    ]
 
 
 RESULTS = {
     "scaled": {
-        "relu": {"rate": 0.01, "runs": [{"epochs_to_target": 4.0}, {"epochs_to_target": 6.0}]},
-        "tanh": {"rate": 0.01, "runs": [{"epochs_to_target": 9.0}, {"epochs_to_target": 12.0}]},
+        "relu": {"rate": 0.01, "runs": recorded(4.0, 6.0)},
+        "tanh": {"rate": 0.01, "runs": recorded(9.0, 12.0)},
         "sigmoid": {"rate": 0.01, "runs": []},
     }
 }
@@ -136,10 +164,12 @@ RESULTS = {
 def test_the_ratio_is_of_the_means_with_its_extremes():
     got = experiment.ratio(RESULTS, "scaled")
     assert got == pytest.approx({"mean": 10.5 / 5, "low": 9 / 6, "high": 12 / 4})
+    later = experiment.ratio(RESULTS, "scaled", target=0.15)  # one epoch after
+    assert later == pytest.approx({"mean": 11.5 / 6, "low": 10 / 7, "high": 13 / 5})
 
 
 def test_a_unit_that_did_not_arrive_has_no_ratio():
-    with pytest.raises(ValueError, match="sigmoid did not reach the target"):
+    with pytest.raises(ValueError, match="sigmoid did not reach 25% in every run"):
         experiment.ratio(RESULTS, "scaled", slow="sigmoid")
 
 

@@ -43,12 +43,14 @@ class Laboratory:
         self.seconds += run.seconds
         return run
 
-    def search_rate(self, unit: str, setup: Setup, target: float) -> dict[float, float]:
+    def search_rate(self, unit: str, setup: Setup, first_rate: float, target: float) -> dict[float, float]:
         """Find the learning rate with the fewest epochs to the target by climbing from rate to rate.
 
-        Starts at the setup's first rate and tries both neighbours, a factor of sqrt(10) away, of the best
-        rate so far until both are known. A run that can no longer beat the best is ended there.
+        Starts at the first rate and tries both neighbours, a factor of sqrt(10) away, of the best rate so
+        far until both are known. A run that can no longer beat the best is ended there.
 
+        Args:
+            unit, setup: what to train. first_rate: a guess. target: training error as a fraction.
         Returns:
             {rate: epochs to the target, infinite if it was not reached within the best rate's epochs}
         """
@@ -56,7 +58,7 @@ class Laboratory:
         best = 0
         while missing := [k for k in (best, best + 1, best - 1) if k not in found]:
             limit = min([self.base.max_epochs, *(e for e in found.values() if math.isfinite(e))])
-            rate = rate_at(setup, missing[0])
+            rate = rate_at(first_rate, missing[0])
             run = self.run(unit=unit, setup=setup, rate=rate, seed=SEARCH_SEED, max_epochs=math.ceil(limit))
             found[missing[0]] = epochs_to(run, target)
             best = min(found, key=lambda k: (found[k], abs(k)))
@@ -64,7 +66,7 @@ class Laboratory:
                 best = furthest_unexplored(found)
                 if len(found) == MAX_RATES_WITHOUT_SUCCESS:
                     break
-        return {rate_at(setup, k): found[k] for k in sorted(found)}
+        return {rate_at(first_rate, k): found[k] for k in sorted(found)}
 
 
 def furthest_unexplored(found: dict[int, float]) -> int:
@@ -90,9 +92,10 @@ def bar_updater(bar: tqdm) -> Callable[[float, float], None]:
     return on_window
 
 
-def rate_at(setup: Setup, k: int) -> float:
-    """Return the k-th rate above the setup's first rate on the grid, to three digits."""
-    return float(f"{setup.first_rate * RATE_FACTOR**k:.3g}")
+def rate_at(first_rate: float, k: int) -> float:
+    """Return the k-th rate above the first on the grid of powers of sqrt(10), to three digits."""
+    first_power = round(math.log(first_rate, RATE_FACTOR))
+    return float(f"{RATE_FACTOR ** (first_power + k):.3g}")
 
 
 def run_file_name(config: RunConfig) -> str:

@@ -26,13 +26,11 @@ class Setup:
         input_scale: "raw" for grey levels of 0..255 minus the mean image, "unit" for the same divided by
             their standard deviation.
         dense: units of a dense hidden layer before the output layer, 0 for none.
-        first_rate: where the search for the learning rate starts.
     """
 
     initialisation: str
     input_scale: str
     dense: int = 0
-    first_rate: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +38,9 @@ class RunConfig:
     """One training run: a unit in a setup, at one learning rate, from one seed.
 
     Attributes:
-        stop_error: the run ends when the training error is there.
-        max_epochs: or after this many passes over the training set.
+        stop_error: the run ends when the training error is there,
+        max_epochs: or after this many passes over the training set,
+        hopeless_error: or when the error is still above this after hopeless_epoch.
         channels: output channels of the three convolutions.
         precision: "float32", or "bfloat16" for autocast to it in convolutions and the dense layers.
     """
@@ -51,7 +50,9 @@ class RunConfig:
     rate: float
     seed: int
     stop_error: float = 0.25
-    max_epochs: float = 60
+    max_epochs: float = 40
+    hopeless_error: float = 0.5
+    hopeless_epoch: float = 10
     batch_size: int = 128
     momentum: float = 0.9
     channels: tuple[int, ...] = (32, 32, 64)
@@ -97,7 +98,7 @@ def run_once(
     labels: Tensor,
     on_window: Callable[[float, float], None] = lambda epoch, error: None,
 ) -> Run:
-    """Train one network until its training error is at ``stop_error``, it diverges, or ``max_epochs`` end.
+    """Train one network until one of the ends that its configuration names, or until it diverges.
 
     Args:
         config: what to run.
@@ -123,8 +124,8 @@ def run_once(
     steps_per_window = math.ceil(steps_per_epoch / WINDOWS_PER_EPOCH)
     max_steps = math.ceil(config.max_epochs * steps_per_epoch)
     epochs, errors, window = [], [], []
-    step, diverged = 0, False
-    while step < max_steps and not diverged and (not errors or errors[-1] > config.stop_error):
+    step, diverged, ended = 0, False, False
+    while not ended:
         for batch, truth in shuffled_batches(
             images, labels, batch_size=config.batch_size, generator=generator
         ):
@@ -138,9 +139,16 @@ def run_once(
                 diverged = not math.isfinite(float(window[-1].loss))
                 window = []
                 on_window(epochs[-1], errors[-1])
-                if diverged or errors[-1] <= config.stop_error or step >= max_steps:
-                    break
+                ended = diverged or is_over(config, epochs[-1], errors[-1])
+            if ended := ended or step >= max_steps:
+                break
     return Run(epochs=epochs, errors=errors, diverged=diverged, seconds=time.perf_counter() - start)
+
+
+def is_over(config: RunConfig, epoch: float, error: float) -> bool:
+    """Say whether a run with this error at this epoch has arrived or is hopeless."""
+    hopeless = epoch > config.hopeless_epoch and error > config.hopeless_error
+    return error <= config.stop_error or hopeless
 
 
 def window_error(window: list[StepResult]) -> float:

@@ -18,44 +18,49 @@ import torch
 
 from alexnet import data, paper, records
 from alexnet.experiments.laboratory import SEARCH_SEED, Laboratory
-from alexnet.experiments.learning_curves import WINDOWS_PER_EPOCH, RunConfig, Setup, epochs_to
+from alexnet.experiments.learning_curves import WINDOWS_PER_EPOCH, Run, RunConfig, Setup, epochs_to
 
 NAME = "relu-vs-tanh"
 DESCRIPTION = "epochs to 25% training error on CIFAR-10 for ReLU, tanh and others (paper 3.1, figure 1)"
 TARGET = paper.RELU_TARGET_TRAINING_ERROR
 
 SETUPS = {
-    "scaled": Setup(initialisation="scaled", input_scale="unit", first_rate=0.01),
-    "2012": Setup(initialisation="2012", input_scale="raw", first_rate=0.001),
-    "raw-input": Setup(initialisation="scaled", input_scale="raw", first_rate=0.0001),
-    "four-hidden": Setup(initialisation="scaled", input_scale="unit", dense=64, first_rate=0.01),
+    "scaled": Setup(initialisation="scaled", input_scale="unit"),
+    "2012": Setup(initialisation="2012", input_scale="raw"),
+    "raw-input": Setup(initialisation="scaled", input_scale="raw"),
+    "four-hidden": Setup(initialisation="scaled", input_scale="unit", dense=64),
 }
-# Which units are compared in which setup: all in the first, the paper's two everywhere.
+# Which units are compared in which setup, and where the search for each one's learning rate begins: all units
+# in the first setup, the paper's two everywhere.
 PLAN = {
-    "scaled": ("relu", "tanh", "scaled_tanh", "abs_tanh", "sigmoid"),
-    "2012": ("relu", "tanh", "scaled_tanh"),
-    "raw-input": ("relu", "tanh"),
-    "four-hidden": ("relu", "tanh"),
+    "scaled": {"relu": 0.01, "tanh": 0.01, "scaled_tanh": 0.01, "abs_tanh": 0.0316, "sigmoid": 0.1},
+    "2012": {"relu": 0.00316, "tanh": 0.01},
+    "raw-input": {"relu": 0.000316, "tanh": 0.00316},
+    "four-hidden": {"relu": 0.01, "tanh": 0.0316},
 }
 # Where the runs at the best rate end: below the target, and further in the setup whose curves are drawn.
 STOP_ERRORS = {"scaled": 0.20, "2012": 0.22, "raw-input": 0.22, "four-hidden": 0.22}
 
 
-def measure(laboratory: Laboratory, unit: str, setup: Setup, seeds: list[int], stop_error: float) -> dict:
+def measure(laboratory: Laboratory, setup: str, unit: str, seeds: list[int]) -> dict:
     """Search the rate of one unit in one setup, then run every seed at the best rate.
 
+    Args:
+        laboratory: makes the runs. setup, unit: names in ``PLAN``. seeds: of the runs at the best rate.
     Returns:
         "search": [[rate, epochs to the target or None], ...]; "rate": the best; "runs": for every seed
         its "epochs_to_target" (None if not reached) and its curve, "epochs" and "errors". No runs if the
         search never reached the target.
     """
-    search = laboratory.search_rate(unit, setup, TARGET)
+    search = laboratory.search_rate(unit, SETUPS[setup], PLAN[setup][unit], TARGET)
     best = min(search, key=search.__getitem__)
     entry = {"search": [[rate, finite(epochs)] for rate, epochs in search.items()], "rate": best, "runs": []}
     if math.isinf(search[best]):
         return entry
     for seed in seeds:
-        run = laboratory.run(unit=unit, setup=setup, rate=best, seed=seed, stop_error=stop_error)
+        run = laboratory.run(
+            unit=unit, setup=SETUPS[setup], rate=best, seed=seed, stop_error=STOP_ERRORS[setup]
+        )
         entry["runs"].append(
             {
                 "seed": seed,
@@ -73,18 +78,21 @@ def finite(value: float) -> float | None:
     return round(value, 4) if math.isfinite(value) else None
 
 
-def ratio(results: dict, setup: str, slow: str = "tanh", fast: str = "relu") -> dict[str, float]:
+def ratio(
+    results: dict, setup: str, slow: str = "tanh", fast: str = "relu", *, target: float = TARGET
+) -> dict[str, float]:
     """Compare two units of a record: how many times more epochs the slow one takes to the target.
 
     Args:
         results: a record's results. setup: a name in them. slow, fast: units.
+        target: the training error to be reached.
     Returns:
         "mean": the ratio of the means over the seeds; "low", "high": the smallest and the largest ratio of
         any run of the one to any run of the other.
     Raises:
         ValueError: one of the units did not reach the target in that setup.
     """
-    slow_epochs, fast_epochs = (target_epochs(results, setup, unit) for unit in (slow, fast))
+    slow_epochs, fast_epochs = (target_epochs(results, setup, unit, target) for unit in (slow, fast))
     return {
         "mean": statistics.mean(slow_epochs) / statistics.mean(fast_epochs),
         "low": min(slow_epochs) / max(fast_epochs),
@@ -92,25 +100,37 @@ def ratio(results: dict, setup: str, slow: str = "tanh", fast: str = "relu") -> 
     }
 
 
-def target_epochs(results: dict, setup: str, unit: str) -> list[float]:
-    """Return the epochs to the target of every seed of a unit in a setup."""
-    epochs = [run["epochs_to_target"] for run in results[setup][unit]["runs"]]
-    if not epochs or None in epochs:
-        raise ValueError(f"{unit} did not reach the target in every run of the setup {setup!r}")
+def target_epochs(results: dict, setup: str, unit: str, target: float = TARGET) -> list[float]:
+    """Return the epochs to a training error for every seed of a unit in a setup, from its recorded curves.
+
+    Raises:
+        ValueError: not every run got there, or there is none.
+    """
+    runs = [
+        Run(epochs=run["epochs"], errors=run["errors"], diverged=False, seconds=run["seconds"])
+        for run in results[setup][unit]["runs"]
+    ]
+    epochs = [epochs_to(run, target, windows=WINDOWS_PER_EPOCH) for run in runs]
+    if not epochs or max(epochs) == math.inf:
+        raise ValueError(f"{unit} did not reach {target:.0%} in every run of the setup {setup!r}")
     return epochs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this experiment's options to the command line."""
-    units = PLAN["scaled"]
+    units = list(PLAN["scaled"])
     parser.add_argument("--setups", nargs="+", choices=PLAN, default=list(PLAN), help="default: all")
     parser.add_argument("--units", nargs="+", choices=units, default=units, help="default: all")
     parser.add_argument(
         "--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the runs at the best rate"
     )
-    parser.add_argument("--max-epochs", type=float, default=60, help="give a run up after this many")
-    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--max-epochs", type=float, default=40, help="give a run up after this many")
+    parser.add_argument(
+        "--precision", choices=["float32", "bfloat16"], default="float32", help="of the layers"
+    )
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda"
+    )
     parser.add_argument(
         "--runs", type=Path, default=Path("runs", NAME), help="folder that keeps finished runs"
     )
@@ -135,7 +155,7 @@ def run(arguments: argparse.Namespace) -> int:
     laboratory = Laboratory(pictures.train_images, pictures.train_labels, folder, base)
     results = {
         name: {
-            unit: measure(laboratory, unit, SETUPS[name], arguments.seeds, STOP_ERRORS[name])
+            unit: measure(laboratory, name, unit, arguments.seeds)
             for unit in PLAN[name]
             if unit in arguments.units
         }
