@@ -188,7 +188,10 @@ DOCUMENT = """
 function element(attributes) {
   return {dataset: {}, attributes: {}, listeners: {}, hidden: false, disabled: true,
     setAttribute(name, value) { this.attributes[name] = value; },
-    addEventListener(name, call) { this.listeners[name] = call; }, ...attributes};
+    addEventListener(name, call) {
+      if (name in this.listeners) throw new Error("prepared twice");
+      this.listeners[name] = call;
+    }, ...attributes};
 }
 var image = element({src: "START"});
 var parts = {spec: {textContent: JSON.stringify(SPEC)}, view: element({innerHTML: "START"}), hint: element(),
