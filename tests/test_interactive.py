@@ -9,7 +9,6 @@ import sys
 import ipywidgets
 import numpy as np
 import pytest
-from py_mini_racer import MiniRacer
 
 from alexnet import figures
 from alexnet.interactive import explore, first_disagreement
@@ -181,75 +180,6 @@ def test_disagreement_is_found_and_agreement_is_believed():
     assert (values, drawn, scripted) == ({"n": 0, "m": 1}, total(0, 1), "<p>0 + 1 = <b>-1</b></p>")
     at_the_end = SUM.replace("n + m}", "n + m + (n == 99 && m == 99)}")
     assert first_disagreement(total, at_the_end, n=range(100), m=range(100))[0] == {"n": 99, "m": 99}
-
-
-# The page's script runs here against the least of a document that it needs.
-DOCUMENT = """
-function element(attributes) {
-  return {dataset: {}, attributes: {}, listeners: {}, hidden: false, disabled: true,
-    setAttribute(name, value) { this.attributes[name] = value; },
-    addEventListener(name, call) {
-      if (name in this.listeners) throw new Error("prepared twice");
-      this.listeners[name] = call;
-    }, ...attributes};
-}
-var image = element({src: "START"});
-var parts = {spec: {textContent: JSON.stringify(SPEC)}, view: element({innerHTML: "START"}), hint: element(),
-             caption: element(), spoken: element()};
-parts.view.querySelector = () => image;
-var inputs = SPEC.sliders.map(() => element({value: "0", parentNode: {lastElementChild: element()}}));
-var root = element({
-  querySelector: (text) => parts[text.match(/data-part="(\\w+)"/)[1]],
-  querySelectorAll: () => inputs});
-var document = {querySelectorAll: () => [root, root]};  // the same figure met twice is prepared once
-function move(places) {
-  inputs.forEach((input, k) => { input.value = String(places[k]); });
-  inputs[0].listeners.input(); inputs[0].listeners.change();
-}
-"""
-
-
-def engine_with(shown) -> MiniRacer:
-    """A JavaScript engine in which the figure's own script has run."""
-    engine = MiniRacer()
-    engine.eval(f"var SPEC = {json.dumps(spec_of(shown))};" + DOCUMENT)
-    engine.eval(re.findall(r"<script>(.*?)</script>", shown.html, re.S)[-1])
-    return engine
-
-
-def test_the_page_shows_the_frame_of_the_sliders():
-    shown = explore(grey, alt=ALT, caption="Now {a}{b}.", live=False, a=[1, 2, 3], b=["x", "y"])
-    engine = engine_with(shown)
-    assert engine.eval("inputs.every((input) => !input.disabled) && parts.hint.hidden")
-    engine.eval("move([2, 1])")
-    assert engine.eval("image.src") == encode_picture(grey(3, "y")).uri
-    assert engine.eval("image.alt") == engine.eval("parts.spoken.textContent") == ALT.format(a=3, b="y")
-    assert engine.eval("parts.caption.textContent") == "Now 3y."
-    assert engine.eval("inputs[1].attributes['aria-valuetext']") == "y"
-    assert engine.eval("inputs[1].parentNode.lastElementChild.textContent") == "y"
-    engine.eval("move([0, 0])")
-    assert engine.eval("image.src") == "START"
-
-
-def test_arrow_keys_move_a_slider():
-    engine = engine_with(explore(grey, alt=ALT, caption="{a}", live=False, a=[1, 2, 3], b=["x"]))
-    press = "var seen = []; inputs[0].listeners.keydown({key: KEY, preventDefault() { seen.push(1); }, "
-    press += "stopPropagation() { seen.push(2); }})"
-    for key, expected in (("ArrowRight", 2), ("ArrowUp", 3), ("ArrowLeft", 2)):
-        engine.eval(press.replace("KEY", f"'{key}'"))
-        assert engine.eval("seen.length") == 2
-        assert engine.eval("parts.spoken.textContent") == ALT.format(a=expected, b="x")
-    engine.eval(press.replace("KEY", "'Tab'"))
-    assert engine.eval("seen.length") == 0
-
-
-def test_the_page_computes_where_there_is_a_script():
-    shown = explore(total, script=SUM, alt="{n} and {m}", caption="{n}!", live=False, n=[5, 7], m=[0.5, 2.25])
-    engine = engine_with(shown)
-    engine.eval("move([1, 1])")
-    assert engine.eval("parts.view.innerHTML") == "<p>7 + 2.25 = <b>9.25</b></p>"
-    assert engine.eval("parts.view.attributes['aria-label']") == "7 and 2.25"
-    assert engine.eval("parts.caption.textContent") == "7!"
 
 
 def test_live_sliders_compute_in_the_kernel():
