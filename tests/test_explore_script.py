@@ -1,4 +1,4 @@
-"""The script of an interactive figure, run by a JavaScript engine against the least of a page that it needs."""
+"""The script of an interactive figure, run by a JavaScript engine against as little of a page as it needs."""
 
 import json
 import re
