@@ -71,8 +71,9 @@ def smooth_curve(run: dict) -> tuple[list[float], list[float]]:
 def rate_search(axis: Axes, entries: dict[str, dict]) -> None:
     """Draw the epochs to the target against the learning rate; a rate that did not get there is left out."""
     for unit, entry in entries.items():
-        reached = [(rate, epochs) for rate, epochs in entry["search"] if epochs is not None]
-        axis.plot(*zip(*reached, strict=True), marker="o", markersize=5, **unit_line(unit))
+        reached = [(rate, epochs) for rate, epochs, _ in entry["search"] if epochs is not None]
+        rates, epochs = zip(*reached, strict=True) if reached else ((), ())
+        axis.plot(rates, epochs, marker="o", markersize=5, **unit_line(unit))
     axis.set(xscale="log", xlabel="learning rate", ylabel="epochs to the target", ylim=(0, None))
     axis.legend(frameon=False)
 

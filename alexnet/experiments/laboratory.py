@@ -15,7 +15,6 @@ from alexnet.experiments.learning_curves import Run, RunConfig, Setup, epochs_to
 
 SEARCH_SEED = 100
 RATE_FACTOR = 10**0.5
-MAX_RATES_WITHOUT_SUCCESS = 5
 
 
 class Laboratory:
@@ -43,35 +42,30 @@ class Laboratory:
         self.seconds += run.seconds
         return run
 
-    def search_rate(self, unit: str, setup: Setup, first_rate: float, target: float) -> dict[float, float]:
+    def search_rate(
+        self, unit: str, setup: Setup, first_rate: float, target: float
+    ) -> dict[float, tuple[float, float]]:
         """Find the learning rate with the fewest epochs to the target by climbing from rate to rate.
 
         Starts at the first rate and tries both neighbours, a factor of sqrt(10) away, of the best rate so
-        far until both are known. A run that can no longer beat the best is ended there.
+        far until both are known. A run that can no longer beat the best is ended there. Among rates that do
+        not reach the target, the one that ends with the lowest error is the best.
 
         Args:
             unit, setup: what to train. first_rate: a guess. target: training error as a fraction.
         Returns:
-            {rate: epochs to the target, infinite if it was not reached within the best rate's epochs}
+            {rate: (epochs to the target, error at the end)} by rising rates; the epochs are infinite where
+            the target was not reached. The smallest pair belongs to the best rate.
         """
-        found: dict[int, float] = {}
+        found: dict[int, tuple[float, float]] = {}
         best = 0
         while missing := [k for k in (best, best + 1, best - 1) if k not in found]:
-            limit = min([self.base.max_epochs, *(e for e in found.values() if math.isfinite(e))])
+            limit = min([self.base.max_epochs, *(epochs for epochs, _ in found.values())])
             rate = rate_at(first_rate, missing[0])
             run = self.run(unit=unit, setup=setup, rate=rate, seed=SEARCH_SEED, max_epochs=math.ceil(limit))
-            found[missing[0]] = epochs_to(run, target)
+            found[missing[0]] = (epochs_to(run, target), run.errors[-1])
             best = min(found, key=lambda k: (found[k], abs(k)))
-            if math.isinf(found[best]):
-                best = furthest_unexplored(found)
-                if len(found) == MAX_RATES_WITHOUT_SUCCESS:
-                    break
         return {rate_at(first_rate, k): found[k] for k in sorted(found)}
-
-
-def furthest_unexplored(found: dict[int, float]) -> int:
-    """Return the end of the tried rates nearer to the start: a search without success widens."""
-    return min((max(found), min(found)), key=abs)
 
 
 def run_with_progress(config: RunConfig, images: Tensor, labels: Tensor) -> Run:
@@ -79,7 +73,7 @@ def run_with_progress(config: RunConfig, images: Tensor, labels: Tensor) -> Run:
     title = f"{config.unit} at rate {config.rate:.3g}, seed {config.seed}"
     layout = "{l_bar}{bar}{postfix} {elapsed}"
     with tqdm(total=config.max_epochs, desc=title, bar_format=layout) as bar:
-        return run_once(config, images, labels, bar_updater(bar))
+        return run_once(config, images, labels, bar_updater(bar))[0]
 
 
 def bar_updater(bar: tqdm) -> Callable[[float, float], None]:

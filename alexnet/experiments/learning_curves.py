@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from alexnet.networks import four_layer_net
 from alexnet.train import StepResult, shuffled_batches, train_step
@@ -97,13 +97,15 @@ def run_once(
     images: Tensor,
     labels: Tensor,
     on_window: Callable[[float, float], None] = lambda epoch, error: None,
-) -> Run:
+) -> tuple[Run, nn.Sequential]:
     """Train one network until one of the ends that its configuration names, or until it diverges.
 
     Args:
         config: what to run.
         images: (N, 3, 32, 32) uint8 training pictures. labels: (N,) int64.
         on_window: called with (epoch, error) after each measuring window, a quarter of an epoch.
+    Returns:
+        the run, and the network as it was at the end.
     """
     start = time.perf_counter()
     generator = torch.Generator().manual_seed(config.seed)
@@ -142,7 +144,8 @@ def run_once(
                 ended = diverged or is_over(config, epochs[-1], errors[-1])
             if ended := ended or step >= max_steps:
                 break
-    return Run(epochs=epochs, errors=errors, diverged=diverged, seconds=time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return Run(epochs=epochs, errors=errors, diverged=diverged, seconds=seconds), net
 
 
 def is_over(config: RunConfig, epoch: float, error: float) -> bool:

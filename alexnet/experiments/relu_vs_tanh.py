@@ -48,15 +48,13 @@ def measure(laboratory: Laboratory, setup: str, unit: str, seeds: list[int]) -> 
     Args:
         laboratory: makes the runs. setup, unit: names in ``PLAN``. seeds: of the runs at the best rate.
     Returns:
-        "search": [[rate, epochs to the target or None], ...]; "rate": the best; "runs": for every seed
-        its "epochs_to_target" (None if not reached) and its curve, "epochs" and "errors". No runs if the
-        search never reached the target.
+        "search": [[rate, epochs to the target or None, error at the end], ...]; "rate": the best; "runs":
+        for every seed its "epochs_to_target" (None if not reached) and its curve, "epochs" and "errors".
     """
     search = laboratory.search_rate(unit, SETUPS[setup], PLAN[setup][unit], TARGET)
     best = min(search, key=search.__getitem__)
-    entry = {"search": [[rate, finite(epochs)] for rate, epochs in search.items()], "rate": best, "runs": []}
-    if math.isinf(search[best]):
-        return entry
+    tried = [[rate, finite(epochs), round(error, 5)] for rate, (epochs, error) in search.items()]
+    entry = {"search": tried, "rate": best, "runs": []}
     for seed in seeds:
         run = laboratory.run(
             unit=unit, setup=SETUPS[setup], rate=best, seed=seed, stop_error=STOP_ERRORS[setup]
@@ -195,7 +193,6 @@ def print_summary(record: records.Record) -> None:
         for unit, entry in units.items():
             epochs = [run["epochs_to_target"] for run in entry["runs"]]
             shown = ", ".join("not reached" if e is None else f"{e:.1f}" for e in epochs)
-            shown = shown or "not reached in the search"
             print(f"{setup:12} {unit:12} rate {entry['rate']:<8g} epochs to {TARGET:.0%}: {shown}")
         if {"relu", "tanh"} <= units.keys():
             print(f"{setup:12} tanh / ReLU  {ratio_sentence(record.results, setup)}")
