@@ -97,9 +97,9 @@ def add_data(commands) -> None:
     get.set_defaults(run=run_get)
 
     about = (
-        "Make a data set of files that you have: the official archive, or archives (tar, tar.gz, tar.xz, zip) "
-        "or folders of pictures in train/<class>/ and test/<class>/. Several PATHs together may hold the set. "
-        "Pictures are stored sorted by class and file name, and training shuffles them."
+        "Make a data set of files that you have: the official archive, or archives (tar, tar.gz, tar.xz, "
+        "zip) or folders of pictures in train/<class>/ and test/<class>/. Several PATHs together may hold "
+        "the set. Pictures are stored sorted by class and file name, and training shuffles them."
     )
     importing = actions.add_parser(
         "import", help="make a data set of an archive or a folder", description=about

@@ -1,8 +1,8 @@
 """The embedded default: ten kinds of shapes and patterns in 32x32 colour pictures, made from a seed.
 
 It stands in for CIFAR-10 where that is not there. The class is the kind of shape. Place, size, rotation,
-colours, which of figure and ground is the brighter, clutter and noise are drawn at random and tell nothing about the
-class, so no single pixel does either: a linear model fails, and a convolutional network does not.
+colours, which of figure and ground is the brighter, clutter and noise are drawn at random and tell nothing
+about the class, so no single pixel does either: a linear model fails, and a convolutional network does not.
 
 Letters in shapes: N pictures, 32 x 32 pixels. Coordinates u and v run from -1 to 1 across the shape's frame.
 """
@@ -52,22 +52,22 @@ def crescent(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def stripes(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return np.minimum(square(u, v), wave(u, 0.5))
+    return np.minimum(square(u, v), wave(u, 1.76 / 3))
 
 
 def checks(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    a, b = wave(u, 0.88), wave(v, 0.88)
+    a, b = wave(u + np.float32(0.22), 0.88), wave(v + np.float32(0.22), 0.88)
     return np.minimum(square(u, v), np.maximum(np.minimum(a, b), -np.maximum(a, b)))
 
 
 def dots(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    a, b = (u + 8) % np.float32(0.6) - np.float32(0.3), (v + 8) % np.float32(0.6) - np.float32(0.3)
+    a, b = ((w + np.float32(0.3)) % np.float32(0.6) - np.float32(0.3) for w in (u, v))
     return np.minimum(square(u, v), np.float32(0.19) - np.sqrt(a * a + b * b))
 
 
 def wave(u: np.ndarray, period: float) -> np.ndarray:
-    """Return a triangle wave of slope 1: positive in one half of the period, negative in the other."""
-    return abs((u + 8) % np.float32(period) - np.float32(period / 2)) - np.float32(period / 4)
+    """Return a triangle wave of slope 1, positive in the half of each period around u = 0."""
+    return abs(u % np.float32(period) - np.float32(period / 2)) - np.float32(period / 4)
 
 
 # Each is positive inside the shape, negative outside, and changes at a rate of about 1 for a unit of length.
@@ -200,7 +200,8 @@ def paint(picture: np.ndarray, inside: np.ndarray, colour: np.ndarray) -> np.nda
     """Paint a shape over pictures, its edge softened over one pixel.
 
     Args:
-        picture: (N, 3, 32, 32). inside: (N, 32, 32), signed distance from the edge in pixels, positive inside.
+        picture: (N, 3, 32, 32).
+        inside: (N, 32, 32), signed distance from the edge in pixels, positive inside.
         colour: (N, 3, 1, 1) or (N, 3, 32, 32).
     """
     cover = np.clip(inside + np.float32(0.5), 0, 1)[:, None]

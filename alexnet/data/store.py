@@ -1,7 +1,8 @@
 """Where data sets lie, and their stored form: one uncompressed .npz file for each.
 
 The file holds the four arrays, the class names, and a JSON text of provenance without dates or paths, so
-that the same pictures give the same file. It is a zip file, whose checksums tell a damaged file from a whole one.
+that the same pictures give the same file. It is a zip file, whose checksums tell a damaged file from a whole
+one.
 """
 
 import contextlib
@@ -28,8 +29,8 @@ ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 def root() -> Path:
     """Return the folder of the data sets, which need not exist yet.
 
-    It is $ALEXNET_DATA where that is set; else ``data/`` in a clone of the project that can be written to; else
-    a folder in the user's cache.
+    It is $ALEXNET_DATA where that is set; else ``data/`` in a clone of the project that can be written to;
+    else a folder in the user's cache.
     """
     chosen = os.environ.get("ALEXNET_DATA")
     if chosen:
