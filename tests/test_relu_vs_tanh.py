@@ -134,13 +134,18 @@ def test_the_search_looks_at_both_neighbours_of_the_best():
 
 
 def test_without_success_the_lowest_error_leads():
-    bench = Landscape({0.01: (math.inf, 0.6), 0.0316: (math.inf, 0.5), 0.1: (math.inf, 0.7)}, max_epochs=5)
+    bench = Landscape({0.01: (math.inf, 0.45), 0.0316: (math.inf, 0.4), 0.1: (math.inf, 0.5)}, max_epochs=5)
     found = bench.search()
     assert min(found, key=found.__getitem__) == 0.0316 and set(found) == {0.01, 0.0316, 0.1}
 
 
+def test_hopeless_rates_do_not_lead_the_search_away():
+    bench = Landscape({0.01: (math.inf, 0.91), 0.0316: (math.inf, 0.90), 0.00316: (math.inf, 0.4)})
+    assert min(bench.search().items(), key=lambda item: item[1])[0] == 0.00316
+
+
 def test_the_search_goes_on_past_rates_that_fail():
-    bench = Landscape({0.01: (math.inf, 0.8), 0.0316: (math.inf, 0.5), 0.1: (8, 0.4)})
+    bench = Landscape({0.01: (math.inf, 0.8), 0.0316: (math.inf, 0.45), 0.1: (8, 0.4)})
     found = bench.search()
     assert min(found, key=found.__getitem__) == 0.1 and 0.316 in found
 

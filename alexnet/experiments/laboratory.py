@@ -55,7 +55,8 @@ class Laboratory:
             unit, setup: what to train. first_rate: a guess. target: training error as a fraction.
         Returns:
             {rate: (epochs to the target, error at the end)} by rising rates; the epochs are infinite where
-            the target was not reached. The smallest pair belongs to the best rate.
+            the target was not reached, the error where it stayed hopeless. The smallest pair belongs to the
+            best rate.
         """
         found: dict[int, tuple[float, float]] = {}
         best = 0
@@ -63,7 +64,8 @@ class Laboratory:
             limit = min([self.base.max_epochs, *(epochs for epochs, _ in found.values())])
             rate = rate_at(first_rate, missing[0])
             run = self.run(unit=unit, setup=setup, rate=rate, seed=SEARCH_SEED, max_epochs=math.ceil(limit))
-            found[missing[0]] = (epochs_to(run, target), run.errors[-1])
+            error = run.errors[-1] if run.errors[-1] <= self.base.hopeless_error else math.inf
+            found[missing[0]] = (epochs_to(run, target), error)
             best = min(found, key=lambda k: (found[k], abs(k)))
         return {rate_at(first_rate, k): found[k] for k in sorted(found)}
 

@@ -48,12 +48,12 @@ def measure(laboratory: Laboratory, setup: str, unit: str, seeds: list[int]) -> 
     Args:
         laboratory: makes the runs. setup, unit: names in ``PLAN``. seeds: of the runs at the best rate.
     Returns:
-        "search": [[rate, epochs to the target or None, error at the end], ...]; "rate": the best; "runs":
-        for every seed its "epochs_to_target" (None if not reached) and its curve, "epochs" and "errors".
+        "search": [[rate, epochs to the target or None, error at the end or None], ...]; "rate": the best;
+        "runs": for every seed its "epochs_to_target" (None if not reached) and its curve, "epochs" and "errors".
     """
     search = laboratory.search_rate(unit, SETUPS[setup], PLAN[setup][unit], TARGET)
     best = min(search, key=search.__getitem__)
-    tried = [[rate, finite(epochs), round(error, 5)] for rate, (epochs, error) in search.items()]
+    tried = [[rate, finite(epochs), finite(error)] for rate, (epochs, error) in search.items()]
     entry = {"search": tried, "rate": best, "runs": []}
     for seed in seeds:
         run = laboratory.run(
