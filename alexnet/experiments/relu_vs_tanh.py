@@ -49,7 +49,8 @@ def measure(laboratory: Laboratory, setup: str, unit: str, seeds: list[int]) -> 
         laboratory: makes the runs. setup, unit: names in ``PLAN``. seeds: of the runs at the best rate.
     Returns:
         "search": [[rate, epochs to the target or None, error at the end or None], ...]; "rate": the best;
-        "runs": for every seed its "epochs_to_target" (None if not reached) and its curve, "epochs" and "errors".
+        "runs": for every seed its "epochs_to_target" (None if not reached) and its curve, "epochs" and
+        "errors".
     """
     search = laboratory.search_rate(unit, SETUPS[setup], PLAN[setup][unit], TARGET)
     best = min(search, key=search.__getitem__)
@@ -137,6 +138,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the experiment as the command line asks for it and write its record."""
+    # Saturated units make gradients so small that processors handle them at half the speed or less.
+    torch.set_flush_denormal(True)
     pictures = data.load_or_default("cifar10")
     print(f"data: {pictures.source}")
     print(f"finished runs are kept in {arguments.runs}: stop at any time, the same command goes on there")
