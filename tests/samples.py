@@ -24,8 +24,8 @@ def pixels(split: str, label: int, number: int) -> np.ndarray:
 
 
 def expected(split: str) -> np.ndarray:
-    """Return all pictures of a part, (N, 3, 32, 32), by class and number."""
-    pictures = [pixels(split, label, n) for label in range(10) for n in range(COUNTS[split])]
+    """Return all pictures of a part, (N, 3, 32, 32), as the classes take turns."""
+    pictures = [pixels(split, label, n) for n in range(COUNTS[split]) for label in range(10)]
     return np.stack(pictures).transpose(0, 3, 1, 2)
 
 
@@ -93,7 +93,7 @@ def python3_batch(images: np.ndarray, labels: list[int]) -> bytes:
 def official_files(batch=python2_batch) -> dict[str, bytes]:
     """Return the files of an archive in the official layout: two training batches and one for testing."""
     train, test = expected("train").reshape(20, 3072), expected("test").reshape(10, 3072)
-    labels = [label for label in range(10) for _ in range(2)]
+    labels = [*range(10), *range(10)]
     folder = "cifar-10-batches-py/"
     return {
         folder + "batches.meta": pickle.dumps({"label_names": list(TINY.classes)}, protocol=2),

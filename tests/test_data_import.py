@@ -43,7 +43,7 @@ def assert_whole(source: str) -> None:
     opened = data.load("cifar10")
     np.testing.assert_array_equal(opened.train_images.numpy(), expected("train"))
     np.testing.assert_array_equal(opened.test_images.numpy(), expected("test"))
-    assert opened.train_labels.tolist() == [label for label in range(10) for _ in range(2)]
+    assert opened.train_labels.tolist() == [*range(10), *range(10)]
     assert opened.test_labels.tolist() == list(range(10))
     assert opened.source == f"CIFAR-10 (20 + 10 pictures, {source})"
 

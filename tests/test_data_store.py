@@ -27,7 +27,7 @@ def tiny(monkeypatch, tmp_path):
 def arrays() -> dict[str, np.ndarray]:
     return {
         "train_images": expected("train"),
-        "train_labels": np.repeat(np.arange(10), 2),
+        "train_labels": np.tile(np.arange(10), 2),
         "test_images": expected("test"),
         "test_labels": np.arange(10),
     }
@@ -66,6 +66,15 @@ def test_the_fingerprint_sees_one_pixel_and_one_label():
     labels[0], labels[1] = 1, 0
     assert len({fingerprint(), fingerprint(train_images=images), fingerprint(test_labels=labels)}) == 3
     assert len(fingerprint()) == 16
+
+
+def test_the_fingerprint_does_not_see_the_order():
+    turned = {key: array[::-1] for key, array in arrays().items()}
+    prints = []
+    for content in (arrays(), turned):
+        store.save(TINY, content, {"source": "x"})
+        prints.append(data.load("cifar10").fingerprint)
+    assert prints[0] == prints[1]
 
 
 def test_a_missing_set_names_the_commands_that_get_it():

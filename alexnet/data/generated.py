@@ -92,12 +92,12 @@ def synthetic(*, num_train: int = 10_000, num_test: int = 2_000, seed: int = 0) 
         raise ValueError(f"num_train and num_test must be at least 1, got {num_train} and {num_test}")
     if seed < 0:
         raise ValueError(f"seed must not be negative, got {seed}")
-    arrays = []
+    splits = []
     for split, count in enumerate((num_train, num_test)):
         generator = np.random.Generator(np.random.PCG64([seed, split]))
         labels = generator.permutation(np.arange(count) % len(SHAPES))
-        arrays += [draw(labels, generator), labels]
-    tensors = [torch.from_numpy(array) for array in arrays]
+        splits.append((draw(labels, generator), labels))
+    tensors = [torch.from_numpy(array) for split in splits for array in split]
     return ImageSet(
         name="synthetic",
         source=f"generated default set, seed {seed} (not CIFAR-10)",
@@ -106,7 +106,7 @@ def synthetic(*, num_train: int = 10_000, num_test: int = 2_000, seed: int = 0) 
         test_images=tensors[2],
         test_labels=tensors[3],
         classes=tuple(SHAPES),
-        fingerprint=fingerprint_of(arrays),
+        fingerprint=fingerprint_of(splits),
     )
 
 

@@ -19,7 +19,7 @@ class ImageSet:
         train_labels: (N,) int64, indices into classes.
         test_images, test_labels: the same for the test pictures.
         classes: the names of the classes.
-        fingerprint: 16 hexadecimal digits that change when any picture or label changes.
+        fingerprint: 16 hexadecimal digits that name the pictures with their labels, whatever their order.
     """
 
     name: str
@@ -32,10 +32,19 @@ class ImageSet:
     fingerprint: str
 
 
-def fingerprint_of(arrays: Iterable[np.ndarray]) -> str:
-    """Return the first 16 hexadecimal digits of the SHA-256 of the arrays' types, shapes and bytes."""
+def fingerprint_of(splits: Iterable[tuple[np.ndarray, np.ndarray]]) -> str:
+    """Return 16 hexadecimal digits that name the pictures and labels of each split, whatever their order.
+
+    Args:
+        splits: (images, labels) of the training and of the test set; images uint8 (N, C, H, W).
+    Returns:
+        the start of the SHA-256 of the sorted SHA-256s of every label with its picture, split by split.
+    """
     digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+    for images, labels in splits:
+        digest.update(repr(images.shape).encode())
+        pairs = zip(images, labels.tolist(), strict=True)
+        digest.update(
+            b"".join(sorted(hashlib.sha256(b"%d " % n + image.tobytes()).digest() for image, n in pairs))
+        )
     return digest.hexdigest()[:16]

@@ -73,14 +73,16 @@ class Collection:
         return 1
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Put the pictures together: by class, and by file name within a class; batches in their own order.
+        """Put the pictures together: one of each class in turn, by file name; batches in their own order.
+
+        Classes take turns so that the first pictures of a set are a fair sample of it.
 
         Raises:
             ValueError: a class is missing, or has too few or too many pictures.
         """
         arrays = {}
         for split in SPLITS:
-            parts = sorted(self.parts[split], key=lambda part: part[0])
+            parts = in_turn(self.parts[split])
             labels = np.concatenate([np.empty(0, np.int64), *(labels for _, _, labels in parts)])
             self.check_counts(split, np.bincount(labels, minlength=len(self.known.classes)))
             arrays[f"{split}_images"] = np.concatenate([images for _, images, _ in parts])
@@ -103,6 +105,17 @@ class Collection:
         for name, count in found:
             if count != wanted:
                 raise ValueError(f"{split}/{name} has {count:,} pictures, not {wanted:,}")
+
+
+def in_turn(parts: list[tuple[tuple, np.ndarray, np.ndarray]]) -> list[tuple[tuple, np.ndarray, np.ndarray]]:
+    """Order parts by their keys, then let the groups that share a key's first entry take turns."""
+    turns: Counter = Counter()
+    ordered = []
+    for part in sorted(parts, key=lambda part: part[0]):
+        group = part[0][0]
+        ordered.append(((turns[group], part[0]), part))
+        turns[group] += 1
+    return [part for _, part in sorted(ordered, key=lambda entry: entry[0])]
 
 
 def get(name: str, *, mirror: str | None = None, keep_archive: bool = False, progress: bool = True) -> Path:
@@ -135,7 +148,7 @@ def import_set(name: str, paths: Iterable[Path | str], *, progress: bool = True)
     Args:
         name: "cifar10".
         paths: the official archive, or archives (tar, tar.gz, tar.xz, zip) or folders of pictures in
-            train/<class>/ and test/<class>/. They are stored by class and file name: training must shuffle.
+            train/<class>/ and test/<class>/. Classes take turns in the stored order.
         progress: show a progress bar.
     Returns:
         the path of the stored file.

@@ -129,13 +129,18 @@ def save(known: KnownSet, arrays: dict[str, np.ndarray], provenance: dict) -> Pa
     """
     arrays = {**arrays, "classes": np.array(known.classes)}
     check_arrays(known, arrays)
-    provenance = {**provenance, "fingerprint": fingerprint_of(arrays[key] for key in ARRAYS)}
+    provenance = {**provenance, "fingerprint": fingerprint_of(in_splits(arrays))}
     arrays["provenance"] = np.array(json.dumps(provenance, sort_keys=True))
     path = path_of(known.name)
     with write_errors_explained(sum(array.nbytes for array in arrays.values())):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, arrays)
     return path
+
+
+def in_splits(arrays: dict[str, np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return (images, labels) of the training and of the test set."""
+    return [(arrays[f"{split}_images"], arrays[f"{split}_labels"]) for split in ("train", "test")]
 
 
 def write_whole(path: Path, arrays: dict[str, np.ndarray]) -> None:
