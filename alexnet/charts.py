@@ -78,15 +78,17 @@ def rate_search(axis: Axes, entries: dict[str, dict]) -> None:
     axis.legend(frameon=False)
 
 
-def ranges(axis: Axes, rows: dict[str, dict[str, float]], *, reference: float, reference_label: str) -> None:
-    """Draw a row for each name: a dot at "mean", a bar from "low" to "high"; and a line at the reference."""
-    names = list(rows)
-    for y, name in enumerate(names):
-        row = rows[name]
-        axis.plot([row["low"], row["high"]], [y, y], color=figures.COLOURS["relu"], linewidth=3, alpha=0.5)
-        axis.plot(row["mean"], y, "o", color=figures.COLOURS["relu"])
-    axis.axvline(1, **figures.line("reference", label="as fast"))
-    axis.axvline(reference, **figures.line("paper", label=reference_label, linestyle="-"))
-    axis.set(yticks=range(len(names)), yticklabels=names, xlim=(0, None))
-    axis.invert_yaxis()
-    axis.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+def ratios_by_target(axis: Axes, curves: dict[str, list[tuple[float, dict[str, float]]]]) -> None:
+    """Draw a ratio against the training error to be reached, its extremes as a band; errors fall rightwards.
+
+    Args:
+        axis: to draw into. curves: {name: [(target, ratio)]} as ``relu_vs_tanh.ratios_by_target`` gives them.
+    """
+    for name, points in curves.items():
+        targets = [target for target, _ in points]
+        (line,) = axis.plot(targets, [found["mean"] for _, found in points], linewidth=1.8, label=name)
+        low, high = ([found[end] for _, found in points] for end in ("low", "high"))
+        axis.fill_between(targets, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+    axis.invert_xaxis()
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axis.set(xlabel="training error to be reached", ylabel="epochs of tanh / epochs of ReLU", ylim=(0, None))

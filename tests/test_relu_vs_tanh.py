@@ -176,6 +176,12 @@ def test_the_ratio_is_of_the_means_with_its_extremes():
     assert later == pytest.approx({"mean": 11.5 / 6, "low": 10 / 7, "high": 13 / 5})
 
 
+def test_ratios_by_target_leave_out_what_was_not_reached():
+    got = experiment.ratios_by_target(RESULTS, "scaled", [0.25, 0.15, -99.0])
+    assert [target for target, _ in got] == [0.25, 0.15]
+    assert got[0][1] == experiment.ratio(RESULTS, "scaled")
+
+
 def test_a_unit_that_did_not_arrive_has_no_ratio():
     with pytest.raises(ValueError, match="sigmoid did not reach 25% in every run"):
         experiment.ratio(RESULTS, "scaled", slow="sigmoid")

@@ -33,7 +33,7 @@ SETUPS = {
 # Which units are compared in which setup, and where the search for each one's learning rate begins: all units
 # in the first setup, the paper's two everywhere.
 PLAN = {
-    "scaled": {"relu": 0.01, "tanh": 0.01, "scaled_tanh": 0.01, "abs_tanh": 0.0316, "sigmoid": 0.1},
+    "scaled": {"relu": 0.01, "tanh": 0.01, "scaled_tanh": 0.01, "abs_tanh": 0.01, "sigmoid": 0.0316},
     "2012": {"relu": 0.00316, "tanh": 0.01},
     "raw-input": {"relu": 0.000316, "tanh": 0.00316},
     "four-hidden": {"relu": 0.01, "tanh": 0.0316},
@@ -113,6 +113,17 @@ def target_epochs(results: dict, setup: str, unit: str, target: float = TARGET) 
     if not epochs or max(epochs) == math.inf:
         raise ValueError(f"{unit} did not reach {target:.0%} in every run of the setup {setup!r}")
     return epochs
+
+
+def ratios_by_target(results: dict, setup: str, targets: list[float]) -> list[tuple[float, dict[str, float]]]:
+    """Return (target, ratio of tanh to ReLU) for each of the targets that every run of both reached."""
+    found = []
+    for target in targets:
+        try:
+            found.append((target, ratio(results, setup, target=target)))
+        except ValueError:
+            continue
+    return found
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
