@@ -50,7 +50,7 @@ class RunConfig:
     rate: float
     seed: int
     stop_error: float = 0.25
-    max_epochs: float = 40
+    max_epochs: int = 40
     hopeless_error: float = 0.5
     hopeless_epoch: float = 10
     batch_size: int = 128

@@ -134,7 +134,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the runs at the best rate"
     )
-    parser.add_argument("--max-epochs", type=float, default=40, help="give a run up after this many")
+    parser.add_argument("--max-epochs", type=int, default=40, help="give a run up after this many")
     parser.add_argument(
         "--precision", choices=["float32", "bfloat16"], default="float32", help="of the layers"
     )
