@@ -99,7 +99,7 @@ def add_data(commands) -> None:
     about = (
         "Make a data set of files that you have: the official archive, or archives (tar, tar.gz, tar.xz, "
         "zip) or folders of pictures in train/<class>/ and test/<class>/. Several PATHs together may hold "
-        "the set. Pictures are stored sorted by class and file name, and training shuffles them."
+        "the set. In the stored order the classes take turns; training shuffles anyway."
     )
     importing = actions.add_parser(
         "import", help="make a data set of an archive or a folder", description=about
