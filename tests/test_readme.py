@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from alexnet import records
+from alexnet.experiments import relu_vs_tanh
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md"]
 
@@ -28,3 +31,18 @@ def test_tree_in_the_readme_is_the_tree():
     named = re.findall(r"^    (\S+?),? ", section, re.MULTILINE)
     assert len(named) > 8
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_measured_numbers_are_those_of_the_record():
+    record = records.load("relu-vs-tanh")
+    targets = [round(0.5 - 0.01 * i, 2) for i in range(31)]
+    target, hardest = relu_vs_tanh.ratios_by_target(record.results, "2012", targets)[-1]
+    slowest = max(relu_vs_tanh.target_epochs(record.results, "2012", "relu"))
+    scaled = relu_vs_tanh.ratio(record.results, "scaled")
+    assert (
+        f"scales of 2012: {hardest['mean']:.1f} times at {target:.0%}, "
+        f"more than {record.config['max_epochs'] / slowest:.1f} times at 25%; "
+        f"scaled as today: {scaled['mean']:.1f} times at 25% "
+        f"| CIFAR-10, 50,000 pictures, {len(record.seeds)} seeds |"
+    ) in text_of("README.md")
+    assert record.data["name"] == "cifar10"
