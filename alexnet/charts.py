@@ -68,16 +68,6 @@ def smooth_curve(run: dict) -> tuple[list[float], list[float]]:
     return moving_mean(run["epochs"], WINDOWS_PER_EPOCH), moving_mean(run["errors"], WINDOWS_PER_EPOCH)
 
 
-def rate_search(axis: Axes, entries: dict[str, dict]) -> None:
-    """Draw the epochs to the target against the learning rate; a rate that did not get there is left out."""
-    for unit, entry in entries.items():
-        reached = [(rate, epochs) for rate, epochs, _ in entry["search"] if epochs is not None]
-        rates, epochs = zip(*reached, strict=True) if reached else ((), ())
-        axis.plot(rates, epochs, marker="o", markersize=5, **unit_line(unit))
-    axis.set(xscale="log", xlabel="learning rate", ylabel="epochs to the target", ylim=(0, None))
-    axis.legend(frameon=False)
-
-
 def ratios_by_target(axis: Axes, curves: dict[str, list[tuple[float, dict[str, float]]]]) -> None:
     """Draw a ratio against the training error to be reached, its extremes as a band; errors fall rightwards.
 

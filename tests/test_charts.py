@@ -46,17 +46,6 @@ def test_learning_curves_show_seeds_their_mean_and_the_target():
     assert list(lines_of(axis)["25%"].get_ydata()) == [0.25, 0.25]
 
 
-def test_rate_search_leaves_out_rates_that_failed():
-    _, axis = figures.new()
-    entries = {
-        "relu": {"search": [[0.01, 7.0, 0.25], [0.1, None, None]]},
-        "sigmoid": {"search": [[0.1, None, 0.4]]},
-    }
-    charts.rate_search(axis, entries)
-    assert list(lines_of(axis)["ReLU"].get_xdata()) == [0.01]
-    assert list(lines_of(axis)["sigmoid"].get_xdata()) == []
-
-
 def test_ratios_by_target_draw_mean_and_band():
     _, axis = figures.new()
     points = [(0.4, {"mean": 5.0, "low": 4.0, "high": 6.0}), (0.35, {"mean": 6.0, "low": 5.0, "high": 7.0})]
