@@ -32,6 +32,7 @@ class Record:
         environment: versions, device, threads (see ``environment``).
         seconds: wall time of all runs together.
         results: the numbers; their layout is the experiment's own.
+        notes: what else a reader must know to judge them, written by hand; empty for a run like any other.
     """
 
     experiment: str
@@ -42,6 +43,7 @@ class Record:
     environment: dict[str, Any]
     seconds: float
     results: dict[str, Any]
+    notes: str = ""
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the record as JSON, whole or not at all."""
