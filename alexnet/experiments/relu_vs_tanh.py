@@ -33,9 +33,9 @@ SETUPS = {
 # Which units are compared in which setup, and where the search for each one's learning rate begins: all units
 # in the first setup, the paper's two everywhere.
 PLAN = {
-    "scaled": {"relu": 0.01, "tanh": 0.01, "scaled_tanh": 0.01, "abs_tanh": 0.01, "sigmoid": 0.0316},
+    "scaled": {"relu": 0.01, "tanh": 0.01, "scaled_tanh": 0.01, "abs_tanh": 0.00316, "sigmoid": 0.0316},
     "2012": {"relu": 0.00316, "tanh": 0.01},
-    "raw-input": {"relu": 0.000316, "tanh": 0.00316},
+    "raw-input": {"relu": 0.0001, "tanh": 0.00316},
     "four-hidden": {"relu": 0.01, "tanh": 0.0316},
 }
 # Where the runs at the best rate end: below the target, and further in the setup whose curves are drawn.

@@ -1,0 +1,358 @@
+"""What is trained and how: the recipes ``paper`` and ``code2012``, and every difference between them.
+
+A recipe has three parts, each a frozen dataclass whose defaults are the paper's text: the network, the
+augmentation of its training pictures, and the learning. ``DIFFERENCES`` lists, field by field, where the code
+that the authors ran in 2012 departs from the text; DEVIATIONS.md explains each under the same id.
+"""
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from alexnet import paper
+
+COLOUR_NOISE_READINGS = ("none", "std", "eigenvalue", "eigenvalue-255")
+MEANS = ("under-crop", "centre")
+ORDERS = ("shuffled", "fixed")
+ROUNDINGS = ("ceil", "floor")
+SCHEDULES = ("plateau", "logged-2012", "logged-2010", "constant")
+CONV_LAYERS = tuple(layer.name for layer in paper.LAYERS if layer.kernel_shape)
+REMOVABLE_LAYERS = ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetConfig:
+    """A network of AlexNet's kind (paper 3.5). Channels and units count all towers together.
+
+    Attributes:
+        name: under which it is known.
+        towers: into how many equal parts the layers are split, one a GPU; 1 for a net that is not split.
+        conv_channels: kernels of conv1 to conv5, and of conv6 where there is a sixth.
+        kernel_sizes, paddings: of conv1 to conv5, in pixels.
+        conv1_stride: in pixels; the other convolutions have stride 1.
+        rounding: "ceil" puts zeros on the right and at the bottom of the input of conv1 until every pixel is
+            read, which makes 55 of 224; "floor" leaves pixels out, which makes 54 of it.
+        crossing: the layers that read the maps or units of all towers (3.2, 3.5).
+        pool_size, pool_stride: z and s of 3.4.
+        lrn: whether conv1 and conv2 are followed by local response normalisation (3.3).
+        lrn_n, lrn_k, lrn_alpha, lrn_beta: its constants.
+        lrn_divide_alpha: alpha is divided by n.
+        lrn_per_tower: the sum stays within a tower's maps.
+        norm1_before_relu: in layer 1 the order is convolution, normalisation, pooling, ReLU.
+        spatial_norm: norm2 is followed by a normalisation over 5x5 pixels of the same map.
+        dense_units: of fc6 and fc7.
+        dropout: probability with which a unit's output is set to zero (4.2).
+        dropout_before: it acts on what fc6 and fc7 read, not on what fc7 and fc8 read.
+        dropout_inverted: outputs are doubled in training, and not halved at test.
+        weight_std, conv3_5_weight_std: of the initial weights (5); the second for conv3 and the later ones.
+        std_by_fan_in: multiply that by sqrt(inputs of the paper's unit / inputs of this net's unit), so that
+            a smaller net starts with signals of the same size.
+        bias_one: the layers whose biases start at 1; at 0 in the others.
+        removed: layers that are left out.
+        num_classes: outputs of fc8.
+        input_size, input_channels: of the pictures, height = width.
+    """
+
+    name: str = "paper"
+    towers: int = paper.NUM_GPUS
+    conv_channels: tuple[int, ...] = (96, 256, 384, 384, 256)
+    kernel_sizes: tuple[int, ...] = (11, 5, 3, 3, 3)
+    paddings: tuple[int, ...] = (0, 2, 1, 1, 1)
+    conv1_stride: int = 4
+    rounding: str = "ceil"
+    crossing: tuple[str, ...] = ("conv3", "conv6", "fc6", "fc7", "fc8")
+    pool_size: int = paper.POOL_SIZE
+    pool_stride: int = paper.POOL_STRIDE
+    lrn: bool = True
+    lrn_n: int = paper.LRN_N
+    lrn_k: float = paper.LRN_K
+    lrn_alpha: float = paper.LRN_ALPHA
+    lrn_beta: float = paper.LRN_BETA
+    lrn_divide_alpha: bool = False
+    lrn_per_tower: bool = False
+    norm1_before_relu: bool = False
+    spatial_norm: bool = False
+    dense_units: tuple[int, int] = (4096, 4096)
+    dropout: float = paper.DROPOUT_PROBABILITY
+    dropout_before: bool = False
+    dropout_inverted: bool = False
+    weight_std: float = paper.INITIAL_WEIGHT_STD
+    conv3_5_weight_std: float = paper.INITIAL_WEIGHT_STD
+    std_by_fan_in: bool = False
+    bias_one: tuple[str, ...] = paper.INITIAL_BIAS_ONE
+    removed: tuple[str, ...] = ()
+    num_classes: int = paper.ILSVRC_NUM_CLASSES
+    input_size: int = paper.INPUT_SIZE
+    input_channels: int = paper.INPUT_CHANNELS
+
+    def __post_init__(self):
+        one_of("rounding", self.rounding, ROUNDINGS)
+        if len(self.conv_channels) not in (5, 6):
+            raise ValueError(f"conv_channels must have 5 or 6 numbers, got {self.conv_channels}")
+        if len(self.kernel_sizes) != 5 or len(self.paddings) != 5:
+            raise ValueError("kernel_sizes and paddings must have 5 numbers each, one for conv1 to conv5")
+        if self.num_classes < 2:
+            raise ValueError(f"a classifier needs at least 2 classes, got num_classes={self.num_classes}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be at least 0 and below 1, got {self.dropout}")
+        for name in self.removed:
+            one_of("removed", name, REMOVABLE_LAYERS)
+        for count in (*self.conv_channels, *self.dense_units):
+            if self.towers < 1 or count % self.towers:
+                raise ValueError(f"{count} kernels or units cannot be split into {self.towers} equal towers")
+        if self.towers > 1 and "conv1" in self.crossing:
+            raise ValueError("conv1 reads the picture, which every tower has; it cannot be among the crossing")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig:
+    """How a training picture differs from the stored one (paper 4.1).
+
+    Attributes:
+        size: of the crop, in pixels; the network's input_size.
+        num_offsets: positions of the crop along each axis.
+        crop_group: how many consecutive pictures share one position and one reflection.
+        flip: whether half of the pictures are reflected left to right.
+        colour_noise: a reading of the PCA noise, one of ``COLOUR_NOISE_READINGS`` (see ``alexnet.augment``).
+        colour_noise_std: standard deviation of the random factor alpha.
+        colour_divisor: what pictures are divided by after the noise.
+        mean: which part of the mean image is subtracted, the one "under-crop" or always the "centre".
+    """
+
+    size: int = paper.INPUT_SIZE
+    num_offsets: int = paper.IMAGE_SIZE - paper.INPUT_SIZE
+    crop_group: int = 1
+    flip: bool = True
+    colour_noise: str = "eigenvalue"
+    colour_noise_std: float = paper.PCA_NOISE_STD
+    colour_divisor: float = 1.0
+    mean: str = "under-crop"
+
+    def __post_init__(self):
+        one_of("colour_noise", self.colour_noise, COLOUR_NOISE_READINGS)
+        one_of("mean", self.mean, MEANS)
+        if self.num_offsets < 1 or self.crop_group < 1 or self.size < 1:
+            raise ValueError("size, num_offsets and crop_group must be at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningConfig:
+    """The update rule, its rates and their schedule (paper 5).
+
+    Attributes:
+        batch_size: pictures in an update, all devices together.
+        momentum, weight_decay, rate: of the update rule; rate is the initial learning rate.
+        bias_rate_factor: the rate of biases as a multiple of that of weights.
+        decay_biases: whether weight decay acts on biases too.
+        schedule: one of ``SCHEDULES`` (see ``alexnet.schedule``).
+        epochs: length of the training; a logged schedule is stretched to it, "plateau" ends by itself and
+            takes it as the limit.
+        plateau_patience: epochs without a new lowest validation error after which "plateau" divides by 10.
+        order: "shuffled" anew in each epoch, or "fixed": one random order for all epochs.
+    """
+
+    batch_size: int = paper.BATCH_SIZE
+    momentum: float = paper.MOMENTUM
+    weight_decay: float = paper.WEIGHT_DECAY
+    rate: float = paper.LEARNING_RATE
+    bias_rate_factor: float = 1.0
+    decay_biases: bool = True
+    schedule: str = "plateau"
+    epochs: float = paper.NUM_EPOCHS
+    plateau_patience: int = 5
+    order: str = "shuffled"
+
+    def __post_init__(self):
+        one_of("schedule", self.schedule, SCHEDULES)
+        one_of("order", self.order, ORDERS)
+        if self.batch_size < 1 or self.epochs <= 0 or self.rate < 0:
+            raise ValueError("batch_size must be at least 1, epochs positive and rate not negative")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A network with the way in which it is trained."""
+
+    name: str = "paper"
+    net: NetConfig = field(default_factory=NetConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    learning: LearningConfig = field(default_factory=LearningConfig)
+
+    def __post_init__(self):
+        if self.augment.size != self.net.input_size:
+            raise ValueError(
+                f"crops of {self.augment.size} pixels do not fit a net that reads {self.net.input_size} pixels"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A place where the 2012 code departs from the paper's text.
+
+    Attributes:
+        id: as in DEVIATIONS.md.
+        part, field: of a ``Recipe``.
+        section: of the paper, whose value is the field's default.
+        code: the value in the 2012 code.
+    """
+
+    id: str
+    part: str
+    field: str
+    section: str
+    code: Any
+
+
+DIFFERENCES = (
+    Difference(id="D1", part="net", field="lrn_divide_alpha", section="3.3", code=True),
+    Difference(id="D2", part="net", field="lrn_per_tower", section="3.3", code=True),
+    Difference(id="D3", part="net", field="norm1_before_relu", section="3.3", code=True),
+    Difference(id="D4", part="net", field="spatial_norm", section="3.3", code=True),
+    Difference(id="D5", part="net", field="conv3_5_weight_std", section="5", code=0.03),
+    Difference(id="D6", part="augment", field="num_offsets", section="4.1", code=33),
+    Difference(id="D7", part="augment", field="crop_group", section="4.1", code=32),
+    Difference(id="D8", part="augment", field="colour_noise", section="4.1", code="std"),
+    Difference(id="D9", part="augment", field="colour_divisor", section="4.1", code=1.1),
+    Difference(id="D10", part="augment", field="mean", section="2", code="centre"),
+    Difference(id="D11", part="learning", field="bias_rate_factor", section="5", code=2.0),
+    Difference(id="D12", part="learning", field="decay_biases", section="5", code=False),
+    Difference(id="D13", part="learning", field="schedule", section="5", code="logged-2012"),
+    Difference(id="D14", part="learning", field="order", section="5", code="fixed"),
+)
+
+
+def of_code(part: str) -> dict[str, Any]:
+    """Return the fields of one part of a recipe in which the 2012 code differs, with its values."""
+    return {difference.field: difference.code for difference in DIFFERENCES if difference.part == part}
+
+
+PAPER = Recipe()
+CODE2012 = Recipe(
+    name="code2012",
+    net=NetConfig(name="code2012", **of_code("net")),
+    augment=AugmentConfig(**of_code("augment")),
+    learning=LearningConfig(**of_code("learning")),
+)
+RECIPES = {recipe.name: recipe for recipe in (PAPER, CODE2012)}
+
+# Variants of the paper's net (or of the 2012 code's, given as `base`) as their differences from it.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "merged": {"towers": 1},  # one tower that reads everything
+    "half": {"towers": 1, "conv_channels": (48, 128, 192, 192, 256)},  # one GPU (3.2, footnote): #145-half
+    "sixth-conv": {  # section 6: for pre-training on all of ImageNet
+        "conv_channels": (96, 256, 384, 384, 256, 256),
+        "bias_one": (*paper.INITIAL_BIAS_ONE, "conv6"),
+    },
+    "no-lrn": {"lrn": False, "spatial_norm": False},
+    # 3.4: z = s = 2; the 2012 code takes padding away in conv2 and conv5 to end at the same 6x6 (#147).
+    "no-overlap": {"pool_size": 2, "paddings": (0, 1, 1, 1, 0)},
+    "literal-224": {"rounding": "floor"},  # no padding anywhere on the input, as printed: 54, not 55
+    "torchvision": {  # one tower after "One weird trick" (Krizhevsky 2014); loads torchvision's weights
+        "towers": 1,
+        "conv_channels": (64, 192, 384, 256, 256),
+        "paddings": (2, 2, 1, 1, 1),
+        "rounding": "floor",
+        "lrn": False,
+        "spatial_norm": False,
+        "dropout_before": True,
+        "dropout_inverted": True,
+    },
+    "small": {  # two towers for pictures of 32x32, cropped to 28x28; an eighth of the work of a laptop-second
+        "conv_channels": (32, 64, 96, 96, 64),
+        "kernel_sizes": (5, 5, 3, 3, 3),
+        "paddings": (2, 2, 1, 1, 1),
+        "conv1_stride": 1,
+        "dense_units": (256, 256),
+        "std_by_fan_in": True,
+        "input_size": 28,
+    },
+    **{f"without-{name}": {"removed": (name,)} for name in REMOVABLE_LAYERS},
+}
+NETS = ("paper", "code2012", *VARIANTS)
+
+
+def net_config(name: str, *, base: str = "paper", **changes: Any) -> NetConfig:
+    """Return a network's configuration by name.
+
+    Args:
+        name: one of ``NETS``.
+        base: the recipe, "paper" or "code2012", whose net a variant departs from.
+        changes: fields to set on top, for example num_classes=10.
+    Raises:
+        ValueError: there is no net, base or field of that name.
+    """
+    one_of("net", name, NETS)
+    if name in RECIPES:
+        base, variant = name, {}
+    else:
+        variant = {"name": name if base == "paper" else f"{name}-{base}"} | VARIANTS[name]
+    unknown = changes.keys() - {f.name for f in fields(NetConfig)}
+    if unknown:
+        raise ValueError(f"a net has no field {sorted(unknown)[0]!r}")
+    return replace(recipe_named(base).net, **(variant | changes))
+
+
+def recipe_named(name: str) -> Recipe:
+    """Return a recipe by name.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    one_of("recipe", name, tuple(RECIPES))
+    return RECIPES[name]
+
+
+def fit(recipe: Recipe, net: NetConfig, *, picture_size: int) -> Recipe:
+    """Return the recipe with another net, its crops fitted to that net and to the stored pictures.
+
+    The number of crop positions keeps its relation to the room that there is: all but the last one in the
+    paper (32 of the 33 that 256 - 224 leaves), all of them in the 2012 code.
+
+    Args:
+        recipe: whose augmentation and learning are kept.
+        net: the net to train.
+        picture_size: height = width of the stored pictures, in pixels.
+    Raises:
+        ValueError: the pictures are smaller than the net's input.
+    """
+    room = picture_size - net.input_size
+    if room < 0:
+        raise ValueError(
+            f"pictures of {picture_size} pixels are smaller than the {net.input_size} that the net "
+            f"{net.name!r} reads; choose `--net small` or prepare larger pictures"
+        )
+    all_positions = recipe.augment.num_offsets > paper.IMAGE_SIZE - paper.INPUT_SIZE
+    num_offsets = room + 1 if all_positions else max(room, 1)
+    augment = replace(recipe.augment, size=net.input_size, num_offsets=num_offsets)
+    return replace(recipe, net=net, augment=augment)
+
+
+def to_dict(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe as plain dictionaries, lists, numbers and texts, ready for JSON."""
+    return asdict(recipe)
+
+
+def from_dict(values: dict[str, Any]) -> Recipe:
+    """Return the recipe that ``to_dict`` made the dictionary of, also after a round trip through JSON.
+
+    Raises:
+        ValueError: a field is missing or unknown, or a value is not allowed.
+    """
+    parts = {"net": NetConfig, "augment": AugmentConfig, "learning": LearningConfig}
+    if set(values) != {"name", *parts}:
+        raise ValueError(f"a recipe has the parts name, {', '.join(parts)}; got {', '.join(values)}")
+    return Recipe(name=values["name"], **{part: build(kind, values[part]) for part, kind in parts.items()})
+
+
+def build(kind: type, values: dict[str, Any]) -> Any:
+    """Build one part of a recipe; lists become the tuples that they were."""
+    known = {f.name for f in fields(kind)}
+    if known != values.keys():
+        names = ", ".join(sorted(known ^ values.keys()))
+        raise ValueError(f"the fields of {kind.__name__} do not match: {names}")
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+def one_of(field_name: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Raise ValueError unless the value is among those allowed."""
+    if value not in allowed:
+        raise ValueError(f"{field_name} must be one of {', '.join(allowed)}; got {value!r}")
