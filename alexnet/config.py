@@ -19,6 +19,12 @@ CONV_LAYERS = tuple(layer.name for layer in paper.LAYERS if layer.kernel_shape)
 REMOVABLE_LAYERS = ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
 
 
+def one_of(field_name: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Raise ValueError unless the value is among those allowed."""
+    if value not in allowed:
+        raise ValueError(f"{field_name} must be one of {', '.join(allowed)}; got {value!r}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class NetConfig:
     """A network of AlexNet's kind (paper 3.5). Channels and units count all towers together.
@@ -256,7 +262,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "dropout_before": True,
         "dropout_inverted": True,
     },
-    "small": {  # two towers for pictures of 32x32, cropped to 28x28; an eighth of the work of a laptop-second
+    "small": {  # two towers for pictures of 32x32, cropped to 28x28
         "conv_channels": (32, 64, 96, 96, 64),
         "kernel_sizes": (5, 5, 3, 3, 3),
         "paddings": (2, 2, 1, 1, 1),
@@ -350,9 +356,3 @@ def build(kind: type, values: dict[str, Any]) -> Any:
         names = ", ".join(sorted(known ^ values.keys()))
         raise ValueError(f"the fields of {kind.__name__} do not match: {names}")
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
-
-
-def one_of(field_name: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Raise ValueError unless the value is among those allowed."""
-    if value not in allowed:
-        raise ValueError(f"{field_name} must be one of {', '.join(allowed)}; got {value!r}")
