@@ -25,6 +25,7 @@ from alexnet.functional.geometry import (
     output_size,
     receptive_field,
 )
+from alexnet.functional.lrn import local_response_norm
 
 __all__ = [
     "SCALED_TANH_A",
@@ -42,6 +43,7 @@ __all__ = [
     "dense_num_parameters",
     "im2col",
     "leftover",
+    "local_response_norm",
     "output_size",
     "receptive_field",
     "relu",
