@@ -106,7 +106,9 @@ class NetConfig:
             if self.towers < 1 or count % self.towers:
                 raise ValueError(f"{count} kernels or units cannot be split into {self.towers} equal towers")
         if self.towers > 1 and "conv1" in self.crossing:
-            raise ValueError("conv1 reads the picture, which every tower has; it cannot be among the crossing")
+            raise ValueError(
+                "conv1 reads the picture, which every tower has; it cannot be among the crossing"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +188,7 @@ class Recipe:
     def __post_init__(self):
         if self.augment.size != self.net.input_size:
             raise ValueError(
-                f"crops of {self.augment.size} pixels do not fit a net that reads {self.net.input_size} pixels"
+                f"crops of {self.augment.size} pixels do not fit the {self.net.input_size} that the net reads"
             )
 
 
