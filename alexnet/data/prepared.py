@@ -1,0 +1,168 @@
+"""Open a prepared set, which ``alexnet data prepare`` made, or any other set in the same form.
+
+A prepared set is a folder:
+
+    set.json             what the set is and where it came from; written last, so it stands for a whole set
+    manifest.csv         pictures that were converted or left out, and why
+    train.npz, val.npz   the index of each split: labels, names, where each picture lies
+    train-00000.tar ...  the pictures (train-00000.npy ... in the raw form)
+"""
+
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from alexnet.data import store
+from alexnet.data.catalogue import KNOWN_SETS
+from alexnet.data.generated import synthetic
+from alexnet.data.imageset import ImageSet
+from alexnet.data.splits import MemorySplit, Split, StoredSplit, damaged
+
+DESCRIPTION = "set.json"
+FORMAT = 1
+SUFFIXES = {"jpeg": ".tar", "raw": ".npy"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PreparedSet:
+    """Labelled pictures for training and evaluation, on disk or in memory.
+
+    Attributes:
+        name: short name.
+        source: one phrase that says what the pictures are and where they came from, fit for a caption.
+        classes: the classes in the order of the labels, by identifier: for ImageNet "n01440764".
+        names: the same for people to read: "tench".
+        fingerprint: 16 hexadecimal digits that name the pictures with their labels, whatever their order.
+        splits: the pictures by split: "train", "val", "test", as far as the set has them.
+        path: the folder; None for a set that has none.
+    """
+
+    name: str
+    source: str
+    classes: tuple[str, ...]
+    names: tuple[str, ...]
+    fingerprint: str
+    splits: Mapping[str, Split] = field(repr=False)
+    path: Path | None
+
+    @property
+    def train(self) -> Split:
+        """The training pictures. Raises ValueError if there are none."""
+        return self.split("train")
+
+    @property
+    def val(self) -> Split:
+        """The validation pictures, or the test pictures of a set without; ValueError if it has neither."""
+        return self.split("val" if "val" in self.splits else "test")
+
+    def split(self, name: str) -> Split:
+        """Return the pictures of "train", "val" or "test".
+
+        Raises:
+            ValueError: the set has no such split.
+        """
+        if name not in self.splits:
+            there = ", ".join(self.splits)
+            raise ValueError(
+                f"{self.name} has no {name!r} pictures, only {there}; "
+                "give them to `alexnet data prepare` as well, or use --val-share for a part of train"
+            )
+        return self.splits[name]
+
+
+def pictures_of(name_or_path: str | Path) -> PreparedSet:
+    """Return any set of pictures that training takes.
+
+    Args:
+        name_or_path: "cifar10", "default" (the generated set), or the folder of a prepared set.
+    Raises:
+        FileNotFoundError: it is not there; the message names the command that makes it.
+        ValueError: it is damaged.
+    """
+    if name_or_path == "default":
+        return in_memory(synthetic())
+    if name_or_path in KNOWN_SETS:
+        return in_memory(store.load(name_or_path))
+    return open_set(name_or_path)
+
+
+def in_memory(images: ImageSet) -> PreparedSet:
+    """Present a set in memory as a prepared one; its test pictures are the split "test"."""
+    return PreparedSet(
+        name=images.name,
+        source=images.source,
+        classes=images.classes,
+        names=images.classes,
+        fingerprint=images.fingerprint,
+        splits={
+            "train": MemorySplit(images.train_images, images.train_labels),
+            "test": MemorySplit(images.test_images, images.test_labels),
+        },
+        path=None,
+    )
+
+
+def open_set(path: Path | str) -> PreparedSet:
+    """Open a prepared set.
+
+    Args:
+        path: its folder.
+    Raises:
+        FileNotFoundError: there is no prepared set, or it is not finished.
+        ValueError: it is damaged, or was made by a later version.
+    """
+    path = Path(path).expanduser()
+    file = path / DESCRIPTION
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"there is no finished prepared set in {path}; `alexnet data prepare KIND SRC {path}` makes it, "
+            "and goes on with one that was stopped"
+        )
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+        if about["format"] != FORMAT:
+            raise ValueError(f"it has format {about['format']}; this version reads {FORMAT}")
+        splits = {name: open_split(path, name, about) for name in about["splits"]}
+        return PreparedSet(
+            name=str(about["name"]),
+            source=str(about["source"]),
+            classes=tuple(about["classes"]),
+            names=tuple(about["names"]),
+            fingerprint=str(about["fingerprint"]),
+            splits=splits,
+            path=path,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, ValueError) and str(path) in str(error):  # it names the file already
+            raise
+        raise damaged(file, f"{type(error).__name__}: {error}") from error
+
+
+def open_split(folder: Path, name: str, about: dict) -> StoredSplit:
+    """Open the split of a prepared set and see that its files are there, whole as far as their sizes tell.
+
+    Args:
+        folder: the prepared set.
+        name: "train", "val" or "test".
+        about: the content of set.json.
+    """
+    file = folder / f"{name}.npz"
+    try:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+            index = {key: content[key] for key in content.files}
+        count, num_bytes = about["splits"][name]["count"], index["shard_bytes"]
+        if len(index["labels"]) != count:
+            raise ValueError(f"it has {len(index['labels']):,} labels, not {count:,}")
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError) as error:
+        raise damaged(file, str(error)) from error
+    shards = [folder / f"{name}-{k:05}{SUFFIXES[about['form']]}" for k in range(len(num_bytes))]
+    for shard, wanted in zip(shards, num_bytes.tolist(), strict=True):
+        found = shard.stat().st_size if shard.is_file() else 0
+        if found != wanted:
+            raise damaged(shard, f"it has {found:,} bytes, not {wanted:,}")
+    return StoredSplit(shards, index, size=about["size"])

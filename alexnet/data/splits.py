@@ -1,0 +1,158 @@
+"""Labelled pictures that are read by index: from memory, or from the shards of a prepared set.
+
+A shard holds up to ``PICTURES_PER_SHARD`` pictures in one of two forms:
+
+- "jpeg": an uncompressed tar archive of <class>/<name>.jpg, which any tool unpacks. The index of the split
+  knows at which byte each picture begins, so one is read without looking at the others.
+- "raw": a numpy array (n, 3, size, size) uint8, in a .npy file.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.io import ImageReadMode, decode_jpeg
+
+Indices = Sequence[int] | Tensor
+
+
+class Split(Protocol):
+    """What training and evaluation need of a set of pictures.
+
+    Attributes:
+        labels: (N,) int64.
+        shape: (3, H, W) of every picture.
+        in_memory: whether ``read`` only copies, so that reading in other processes would gain nothing.
+    """
+
+    labels: Tensor
+    shape: tuple[int, int, int]
+    in_memory: bool
+
+    def __len__(self) -> int: ...
+
+    def read(self, indices: Indices) -> Tensor:
+        """Return the pictures (len(indices), 3, H, W) uint8, channels red, green, blue."""
+
+
+@dataclass(frozen=True, eq=False)
+class MemorySplit:
+    """A ``Split`` of pictures in memory. images: (N, 3, H, W) uint8; labels: (N,) int64."""
+
+    images: Tensor = field(repr=False)
+    labels: Tensor = field(repr=False)
+    in_memory = True
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of one picture."""
+        return tuple(self.images.shape[1:])
+
+    def read(self, indices: Indices) -> Tensor:
+        """Copy pictures out, as ``Split`` says.
+
+        Raises:
+            IndexError: there is no picture of such an index.
+        """
+        return self.images[checked(indices, len(self))]
+
+
+class StoredSplit:
+    """A ``Split`` of a prepared set; its shards are opened when first read, in each process by itself.
+
+    Attributes:
+        labels, shape: as of ``Split``.
+        names: (N,) bytes, <class>/<name> of each picture.
+    """
+
+    in_memory = False
+
+    def __init__(self, shards: Sequence[Path], index: dict[str, np.ndarray], *, size: int):
+        """Describe the split; nothing is opened yet.
+
+        Args:
+            shards: the files, all .tar or all .npy.
+            index: "labels" (N,); "names" (N,); "starts" (number of shards + 1,), the first picture of each
+                shard and N; for .tar also "offsets" and "sizes" (N,), in bytes within the shard.
+            size: height and width of every picture, in pixels.
+        """
+        self.labels = torch.from_numpy(index["labels"].astype(np.int64))
+        self.names = index["names"]
+        self.shape = (3, size, size)
+        self._shards = tuple(shards)
+        self._index = index
+        self._open: dict[int, np.ndarray] = {}
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getstate__(self) -> dict:
+        # Another process maps the files for itself: a mapped array would be sent as its whole content.
+        return self.__dict__ | {"_open": {}}
+
+    def read(self, indices: Indices) -> Tensor:
+        """Read pictures, as ``Split`` says.
+
+        Raises:
+            IndexError: there is no picture of such an index.
+            ValueError: a file is gone or damaged.
+        """
+        indices = checked(indices, len(self)).numpy()
+        shards = np.searchsorted(self._index["starts"], indices, side="right") - 1
+        images = torch.empty((len(indices), *self.shape), dtype=torch.uint8)
+        for image, shard, index in zip(images, shards.tolist(), indices.tolist(), strict=True):
+            image.copy_(self._picture(shard, index))
+        return images
+
+    def _picture(self, shard: int, index: int) -> Tensor:
+        """Return one picture (3, size, size)."""
+        content = self._content(shard)
+        if self._shards[shard].suffix == ".npy":
+            return torch.from_numpy(content[index - self._index["starts"][shard]])
+        offset, num_bytes = self._index["offsets"][index], self._index["sizes"][index]
+        try:
+            picture = decode_jpeg(
+                torch.from_numpy(content[offset : offset + num_bytes]), mode=ImageReadMode.RGB
+            )
+            if tuple(picture.shape) != self.shape:
+                raise RuntimeError(f"its shape is {tuple(picture.shape)}, not {self.shape}")
+            return picture
+        except RuntimeError as error:
+            raise damaged(self._shards[shard], f"{self.names[index].decode()}: {error}") from error
+
+    def _content(self, shard: int) -> np.ndarray:
+        """Return a shard's bytes, or its pictures if it is a .npy file, mapped into memory."""
+        if shard not in self._open:
+            path = self._shards[shard]
+            # "c", copy on write: torch takes only arrays that could be written to; nobody writes to them.
+            try:
+                if path.suffix == ".npy":
+                    self._open[shard] = np.load(path, mmap_mode="c")
+                else:
+                    self._open[shard] = np.memmap(path, np.uint8, mode="c")
+            except (OSError, ValueError) as error:
+                raise damaged(path, str(error)) from error
+        return self._open[shard]
+
+
+def checked(indices: Indices, count: int) -> Tensor:
+    """Return the indices as a tensor (n,) int64; IndexError unless each is at least 0 and below the count."""
+    indices = torch.as_tensor(indices, dtype=torch.int64)
+    wrong = indices[(indices < 0) | (indices >= count)]
+    if len(wrong):
+        raise IndexError(f"there is no picture {wrong[0].item()}; there are {count:,}")
+    return indices
+
+
+def damaged(path: Path, reason: str) -> ValueError:
+    """Return the error for a file of a prepared set that cannot be read."""
+    return ValueError(
+        f"{path} is damaged ({reason}); delete it and run the `alexnet data prepare` command of the set again"
+    )

@@ -1,0 +1,209 @@
+"""Batches of pictures in an order that needs no state: the position (epoch, step) says what comes next.
+
+The order of an epoch is a function of the seed and the epoch alone, and batch i is a slice of it. So training
+that was stopped goes on at its position with exactly the batches that it would have seen, also with another
+number of worker processes; nothing but the two numbers is to be saved. Batches hold whole pictures as bytes:
+crops, flips and colours are made where the network is.
+"""
+
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from alexnet.data.splits import Split
+
+ORDERS = ("shuffled", "fixed", "stored")
+
+
+class Batch(NamedTuple):
+    """Pictures of one step.
+
+    Attributes:
+        images: (n, 3, H, W) uint8.
+        labels: (n,) int64.
+        indices: (n,) int64, which pictures of the split they are.
+    """
+
+    images: Tensor
+    labels: Tensor
+    indices: Tensor
+
+
+def epoch_order(num_images: int, seed: int, epoch: int, order: str = "shuffled") -> Tensor:
+    """Return the order in which the pictures come in an epoch.
+
+    Args:
+        num_images: N.
+        seed, epoch: at least 0.
+        order: "shuffled": another random order in each epoch; "fixed": one random order for all epochs, as in
+            the 2012 code, which shuffled once when it wrote its files; "stored": as they lie, for evaluation.
+    Returns:
+        (N,) int64, a permutation of 0 to N - 1.
+    Raises:
+        ValueError: the order is unknown.
+    """
+    if order not in ORDERS:
+        raise ValueError(f"order must be one of {', '.join(ORDERS)}, got {order!r}")
+    if order == "stored":
+        return torch.arange(num_images)
+    return torch.randperm(num_images, generator=generator_of(seed, 0 if order == "fixed" else epoch))
+
+
+def generator_of(*numbers: int) -> torch.Generator:
+    """Return a generator for a combination of whole numbers, each at least 0, such as (seed, epoch)."""
+    # Mixed by numpy: torch's CPU generator uses the lower 32 bits of its seed alone.
+    (seed,) = np.random.SeedSequence(numbers).generate_state(1)
+    return torch.Generator().manual_seed(int(seed))
+
+
+def batches_of(
+    order: Tensor, batch_size: int, *, rank: int = 0, num_ranks: int = 1, drop_last: bool
+) -> list[Tensor]:
+    """Cut an order into batches, and take one rank's part of each: every num_ranks-th picture from rank on.
+
+    Args:
+        order: (N,), as from ``epoch_order``.
+        batch_size: pictures of a step, over all ranks together.
+        rank, num_ranks: whose part; 0 of 1 is everything.
+        drop_last: leave out the last batch if it is not full. If it is kept, the ranks' parts of it may
+            differ by one picture, and some may be empty.
+    Returns:
+        one tensor of indices a step.
+    Raises:
+        ValueError: the ranks do not divide the batch, or there is no such rank, or no full batch to keep.
+    """
+    if not 0 <= rank < num_ranks:
+        raise ValueError(f"rank must be from 0 to {num_ranks - 1}, got {rank}")
+    if batch_size < 1 or batch_size % num_ranks:
+        raise ValueError(f"the batch of {batch_size} pictures cannot be shared evenly by {num_ranks} ranks")
+    if drop_last and len(order) < batch_size:
+        raise ValueError(f"{len(order):,} pictures do not fill a batch of {batch_size}")
+    parts = [batch[rank::num_ranks] for batch in order.split(batch_size)]
+    return parts[: len(order) // batch_size] if drop_last else parts
+
+
+def usable_cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class BatchesOf(Dataset):
+    """What a worker process runs: from the indices of a batch to the batch."""
+
+    def __init__(self, split: Split):
+        self.split = split
+
+    def __getitem__(self, indices: Tensor) -> Batch:
+        return Batch(self.split.read(indices), self.split.labels[indices], indices)
+
+
+class Loader:
+    """Batches of a split, read ahead by worker processes if it lies on disk.
+
+    Attributes:
+        steps_per_epoch: batches in an epoch.
+        wait_seconds: how long the caller has waited for batches so far.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        *,
+        drop_last: bool,
+        order: str = "shuffled",
+        seed: int = 0,
+        rank: int = 0,
+        num_ranks: int = 1,
+        workers: int | None = None,
+        prefetch: int = 2,
+        pin_memory: bool = False,
+    ):
+        """Prepare to read; workers start with the first batch and stay until ``close``.
+
+        Args:
+            split: the pictures.
+            batch_size, rank, num_ranks, drop_last: as for ``batches_of``.
+            order, seed: as for ``epoch_order``.
+            workers: processes that read; None: one for each core, and none for a set in memory. A script that
+                uses any needs the line ``if __name__ == "__main__":``, as they begin by importing it.
+            prefetch: batches that each worker reads ahead.
+            pin_memory: put batches into page-locked memory, from which copies to a GPU need not wait.
+        Raises:
+            ValueError: the batch cannot be shared or filled, or the order is unknown.
+        """
+        self.split, self.batch_size, self.drop_last = split, batch_size, drop_last
+        self.order, self.seed, self.rank, self.num_ranks = order, seed, rank, num_ranks
+        self.steps_per_epoch = len(self._plan(0))
+        self.wait_seconds = 0.0
+        self._batches: list[Tensor] = []
+        if workers is None:
+            workers = 0 if split.in_memory else usable_cores()
+        ahead = {"prefetch_factor": prefetch, "multiprocessing_context": processes()} if workers else {}
+        self._data = DataLoader(
+            BatchesOf(split),
+            batch_size=None,
+            sampler=self._batches,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=pin_memory,
+            generator=torch.Generator(),  # or it would draw from the global one
+            **ahead,
+        )
+
+    def epoch(self, epoch: int = 0, first_step: int = 0) -> Iterator[Batch]:
+        """Yield this rank's batches of an epoch, from a step on.
+
+        Args:
+            epoch: which, from 0 on.
+            first_step: the step to begin with; 0 is the first, steps_per_epoch yields nothing.
+        Raises:
+            ValueError: the epoch has no such step.
+        """
+        if not 0 <= first_step <= self.steps_per_epoch:
+            raise ValueError(f"first_step must be from 0 to {self.steps_per_epoch}, got {first_step}")
+        self._batches[:] = self._plan(epoch)[first_step:]
+        batches = iter(self._data)
+        while True:
+            start = time.perf_counter()
+            batch = next(batches, None)
+            self.wait_seconds += time.perf_counter() - start
+            if batch is None:
+                return
+            yield batch
+
+    def close(self) -> None:
+        """End the worker processes."""
+        self._data = None
+
+    def _plan(self, epoch: int) -> list[Tensor]:
+        """Return the indices of each step's pictures in an epoch."""
+        order = epoch_order(len(self.split), self.seed, epoch, self.order)
+        ranks = {"rank": self.rank, "num_ranks": self.num_ranks}
+        return batches_of(order, self.batch_size, drop_last=self.drop_last, **ranks)
+
+
+def evaluation_loader(split: Split, batch_size: int, **options) -> Loader:
+    """Return a loader whose every epoch has every picture once, over all ranks together, as they lie.
+
+    Args:
+        split, batch_size, options: as for ``Loader``; the last batch may be smaller, or empty on some ranks.
+    """
+    return Loader(split, batch_size, order="stored", drop_last=False, **options)
+
+
+def processes():
+    """Return how worker processes start: not by forking this one, whose threads might hold locks."""
+    if sys.platform == "win32" or sys.platform == "darwin":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["alexnet.loader"])
+    return context
