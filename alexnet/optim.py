@@ -1,0 +1,179 @@
+"""The update rule as the paper prints it (section 5), and groups of parameters with rates of their own."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.sgd import sgd
+
+from alexnet.config import LearningConfig
+
+GROUPS = ("conv1.weight", "weight", "bias")  # conv1's weights, every other layer's, every layer's biases
+
+
+class PaperSGD(torch.optim.Optimizer):
+    """Gradient descent with momentum, the learning rate inside the velocity (paper 5).
+
+        v <- momentum * v - weight_decay * lr * w - lr * gradient
+        w <- w + v
+
+    ``torch.optim.SGD`` multiplies the whole velocity by the rate instead. While the rate stays the two agree;
+    when it drops, torch's steps shrink at once, whereas here the old velocity runs out by the factor momentum
+    a step. A group whose rate is 0 is frozen: its weights and its velocity stay as they are, as in the 2012
+    code. Parameters without a gradient are passed over.
+
+    One call of torch's fused kernel does the update, so a step reads weights, velocities and gradients once.
+    The state of a parameter is its "velocity", of its shape, dtype and device, 0 before the first step.
+    """
+
+    def __init__(
+        self, params: Any, *, lr: float = 0.01, momentum: float = 0.9, weight_decay: float = 0.0005
+    ) -> None:
+        """Take the parameters, or groups of them with rates, momenta and decays of their own.
+
+        Args:
+            params: parameters, or dictionaries as ``param_groups`` makes them.
+            lr: the rate, not negative. momentum: above 0 and below 1. weight_decay: not negative.
+        Raises:
+            ValueError: one of the three is out of range.
+        """
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with rates of their own.
+
+        Raises:
+            ValueError: a number is out of range, or a parameter is in another group already.
+        """
+        values = {**self.defaults, **param_group}
+        if not values["lr"] >= 0:
+            raise ValueError(f"lr must not be negative, got {values['lr']}")
+        if not 0 < values["momentum"] < 1:
+            raise ValueError(f"momentum must be above 0 and below 1, got {values['momentum']}")
+        if not values["weight_decay"] >= 0:
+            raise ValueError(f"weight_decay must not be negative, got {values['weight_decay']}")
+        super().add_param_group(param_group)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        """Do one update.
+
+        Args:
+            closure: computes the loss and the gradients, for callers that want torch's other way.
+        Returns:
+            what the closure returned.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            parameters = [p for p in group["params"] if p.grad is not None]
+            if parameters and group["lr"] != 0:
+                velocities = [self.velocity(p) for p in parameters]
+                update(parameters, velocities, lr=group["lr"], **_constants(group))
+        return loss
+
+    def velocity(self, parameter: Tensor) -> Tensor:
+        """Return the velocity of a parameter, which is made of zeros when it is first asked for."""
+        state = self.state[parameter]
+        if "velocity" not in state:
+            state["velocity"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+        return state["velocity"]
+
+
+def update(
+    parameters: list[Tensor], velocities: list[Tensor], *, lr: float, momentum: float, weight_decay: float
+) -> None:
+    """Change velocities and parameters in place by the printed rule, from the parameters' ``grad``.
+
+    torch's kernel computes b <- momentum * b + (1 - dampening) * d and w <- w - rate * b from the direction
+    d = -gradient + decay * w of ``maximize``. Its b is our v when 1 - dampening is the learning rate, the
+    decay is negative and the rate is -1. The learning rate is thereby rounded to a multiple of 2**-53.
+    """
+    sgd(
+        parameters,
+        [p.grad for p in parameters],
+        velocities,
+        fused=True,
+        maximize=True,
+        lr=-1.0,
+        momentum=momentum,
+        dampening=1 - lr,
+        weight_decay=-weight_decay,
+        nesterov=False,
+    )
+
+
+def _constants(group: dict[str, Any]) -> dict[str, float]:
+    return {key: group[key] for key in ("momentum", "weight_decay")}
+
+
+def param_groups(net: nn.Module, learning: LearningConfig) -> list[dict[str, Any]]:
+    """Split a net's parameters into those that have a rate or a decay of their own.
+
+    The groups are ``GROUPS``: the weights of conv1, which the 2012 schedules cut and froze early, the weights
+    of the other layers, and the biases. A group without parameters is left out.
+
+    Args:
+        net: whose parameters end on "weight" or "bias", the first layer being called conv1.
+        learning: rate, bias_rate_factor, momentum, weight_decay, decay_biases.
+    Returns:
+        groups for ``PaperSGD``, each with its "name".
+    Raises:
+        ValueError: a parameter is neither a weight nor a bias.
+    """
+    members: dict[str, list[nn.Parameter]] = {name: [] for name in GROUPS}
+    for name, parameter in net.named_parameters():
+        members[group_of(name)].append(parameter)
+    rates = {"bias": learning.rate * learning.bias_rate_factor}
+    decays = {} if learning.decay_biases else {"bias": 0.0}
+    return [
+        {
+            "name": name,
+            "params": parameters,
+            "lr": rates.get(name, learning.rate),
+            "momentum": learning.momentum,
+            "weight_decay": decays.get(name, learning.weight_decay),
+        }
+        for name, parameters in members.items()
+        if parameters
+    ]
+
+
+def group_of(name: str) -> str:
+    """Return the one of ``GROUPS`` that a parameter belongs to, by its name in the net.
+
+    Raises:
+        ValueError: it is neither a weight nor a bias.
+    """
+    *layers, kind = name.split(".")
+    if kind not in ("weight", "bias"):
+        raise ValueError(f"the parameter {name!r} is neither a weight nor a bias")
+    return "conv1.weight" if kind == "weight" and "conv1" in layers else kind
+
+
+def velocities(net: nn.Module, optimizer: PaperSGD) -> dict[str, Tensor]:
+    """Return the velocity of every parameter under the parameter's name: the optimizer's own tensors."""
+    return {name: optimizer.velocity(parameter) for name, parameter in net.named_parameters()}
+
+
+def load_velocities(net: nn.Module, optimizer: PaperSGD, values: Mapping[str, Tensor]) -> None:
+    """Copy velocities into the optimizer; they may come from another device.
+
+    Args:
+        net, optimizer: the optimizer's parameters are the net's.
+        values: one tensor a parameter, under its name and of its shape.
+    Raises:
+        ValueError: a parameter has no velocity, a velocity no parameter, or a shape differs.
+    """
+    own = velocities(net, optimizer)
+    if own.keys() != values.keys():
+        names = ", ".join(sorted(own.keys() ^ values.keys()))
+        raise ValueError(f"the velocities are not those of this net: they differ in {names}")
+    for name, velocity in own.items():
+        if velocity.shape != values[name].shape:
+            shapes = f"{tuple(values[name].shape)} for {tuple(velocity.shape)}"
+            raise ValueError(f"the velocity of {name} has another shape: {shapes}")
+        velocity.copy_(values[name])
