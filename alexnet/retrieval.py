@@ -1,0 +1,61 @@
+"""The pictures most like another, by what the net makes of them or by their pixels (paper 6.1, figure 4).
+
+Letters in shapes: N pictures to search, Q queries, D numbers that describe a picture.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Neighbours(NamedTuple):
+    """The nearest pictures of each query, the nearest first.
+
+    Attributes:
+        distances: (Q, k) float64, Euclidean.
+        indices: (Q, k) int64, rows of what was searched.
+    """
+
+    distances: Tensor
+    indices: Tensor
+
+
+@torch.no_grad()
+def nearest(features: Tensor, query: Tensor, k: int, *, chunk: int = 1024) -> Neighbours:
+    """Find the k nearest by Euclidean distance, exactly: every distance is computed, in float64.
+
+    Args:
+        features: (N, D), such as the 4096 outputs of fc7; or (N, ...), such as pictures (N, 3, H, W) uint8,
+            whose pixels are then compared.
+        query: (Q, D) or (Q, ...), of the same kind. A query that is among the features finds itself first.
+        k: how many, at most N.
+        chunk: rows that are looked at together, which bounds the memory to about 8 * chunk * D bytes.
+    Returns:
+        distances and indices; of equal distances the lower index comes first.
+    Raises:
+        ValueError: k is not from 1 to N, or the shapes do not match.
+    """
+    if features.ndim < 2 or features.shape[1:] != query.shape[1:]:
+        raise ValueError(
+            f"what is searched, {tuple(features.shape)}, and the queries, {tuple(query.shape)}, must be "
+            "(N, ...) and (Q, ...) with equal numbers for each picture"
+        )
+    if not 1 <= k <= len(features):
+        raise ValueError(f"k must be from 1 to the {len(features)} pictures that are searched, got {k}")
+    wanted = query.flatten(1).double()
+    found = Neighbours(wanted.new_empty(len(query), 0), wanted.new_empty(len(query), 0, dtype=torch.int64))
+    for start in range(0, len(features), chunk):
+        rows = features[start : start + chunk].flatten(1).double()
+        # Not by the expanded square, whose rounding would part a picture from itself.
+        distances = torch.cdist(wanted, rows, compute_mode="donot_use_mm_for_euclid_dist")
+        indices = torch.arange(start, start + len(rows), device=rows.device).expand_as(distances)
+        both = zip(found, (distances, indices), strict=True)
+        found = first(Neighbours(*(torch.cat(pair, dim=1) for pair in both)), k)
+    return found
+
+
+def first(candidates: Neighbours, k: int) -> Neighbours:
+    """Keep the k nearest of each query; where distances are equal, the order is kept."""
+    distances, order = candidates.distances.sort(dim=1, stable=True)
+    return Neighbours(distances[:, :k], candidates.indices.gather(1, order)[:, :k])

@@ -1,0 +1,45 @@
+"""``import alexnet`` alone: quick, and enough for those who want the net."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import alexnet
+
+
+def test_importing_the_package_loads_nothing_else():
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        "import alexnet\n"
+        "assert set(sys.modules) - before == {'alexnet'}, set(sys.modules) - before\n"
+        "alexnet.net_config('paper')\n"
+        "assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_net_is_there_under_its_name():
+    net = alexnet.AlexNet(alexnet.net_config("small", base="code2012", num_classes=10))
+    assert net.eval()(torch.zeros(1, 3, 28, 28)).shape == (1, 10)
+    with torch.device("meta"):
+        net = alexnet.AlexNet(alexnet.net_config("code2012", num_classes=10))
+    assert net.fc8.weight.shape == (10, 4096)
+
+
+@pytest.mark.parametrize("name", [name for name in alexnet.__all__ if name != "__version__"])
+def test_every_name_is_what_its_module_defines(name):
+    value = getattr(alexnet, name)
+    assert value is getattr(importlib.import_module(alexnet._MODULES[name]), name)
+    assert getattr(value, "__module__", alexnet._MODULES[name]) == alexnet._MODULES[name]
+    assert name in dir(alexnet)
+
+
+def test_other_names_are_missed_as_usual():
+    with pytest.raises(AttributeError, match="module 'alexnet' has no attribute 'Alexnet'"):
+        _ = alexnet.Alexnet
+    with pytest.raises(ImportError, match="cannot import name 'nothing' from 'alexnet'"):
+        from alexnet import nothing  # noqa: F401
