@@ -1,0 +1,186 @@
+"""What the authors noted beside their runs in 2012 and 2013.
+
+Source: the code that the Computer History Museum has published
+(https://github.com/computerhistory/AlexNet-Source-Code, revision 2f8b81f). The files
+``layers/layer-params-NET.cfg`` end in comments that served as a lab notebook: dates, drops of the learning
+rate by hand, scores. Error rates are fractions, as noted, to all digits given.
+"""
+
+from dataclasses import dataclass
+
+SOURCE = "https://github.com/computerhistory/AlexNet-Source-Code"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedRun:
+    """A run's scores.
+
+    Attributes:
+        net: the number under which the authors kept it; its notes are in layer-params-NET.cfg.
+        about: what distinguishes it from #145, the net of the paper.
+        data: what it was scored on.
+        views: crops averaged for each picture, 10 or 1.
+        top1, top5: error rates.
+        lines: of the file.
+    """
+
+    net: str
+    about: str
+    data: str
+    views: int
+    top1: float
+    top5: float
+    lines: str
+
+
+TEST_2010, VAL_2012 = "ILSVRC-2010 test", "ILSVRC-2012 validation"
+
+RUNS = (
+    LoggedRun(
+        net="145-2010",
+        about="the net of the paper",
+        data=TEST_2010,
+        views=10,
+        top1=0.374727,
+        top5=0.169987,
+        lines="177-178",
+    ),
+    LoggedRun(
+        net="145-2010",
+        about="the same, centre crop alone",
+        data=TEST_2010,
+        views=1,
+        top1=0.390247,
+        top5=0.182953,
+        lines="179-180",
+    ),
+    LoggedRun(
+        net="145",
+        about="the net of the paper",
+        data=VAL_2012,
+        views=10,
+        top1=0.406640,
+        top5=0.182100,
+        lines="182",
+    ),
+    LoggedRun(
+        net="146-2012-2011",
+        about="with conv6, first trained on all of ImageNet",
+        data=VAL_2012,
+        views=10,
+        top1=0.389900,
+        top5=0.166220,
+        lines="194-195",
+    ),
+    LoggedRun(
+        net="145-half",
+        about="one tower of the two",
+        data=TEST_2010,
+        views=10,
+        top1=0.39168,
+        top5=0.18229,
+        lines="90-100",
+    ),
+    LoggedRun(
+        net="147",
+        about="pooling without overlap",
+        data=VAL_2012,
+        views=10,
+        top1=0.41058,
+        top5=0.18510,
+        lines="165-174",
+    ),
+    LoggedRun(
+        net="148",
+        about="no response normalisation of any kind",
+        data=VAL_2012,
+        views=10,
+        top1=0.42034,
+        top5=0.19362,
+        lines="137-148",
+    ),
+    LoggedRun(
+        net="150",
+        about="towers that never exchange anything",
+        data=VAL_2012,
+        views=10,
+        top1=0.41828,
+        top5=0.19330,
+        lines="165-179",
+    ),
+    LoggedRun(
+        net="167",
+        about="no normalisation in layer 2",
+        data=VAL_2012,
+        views=10,
+        top1=0.40488,
+        top5=0.18118,
+        lines="178-185",
+    ),
+    LoggedRun(
+        net="170",
+        about="another schedule of the rate",
+        data=VAL_2012,
+        views=10,
+        top1=0.40528,
+        top5=0.18048,
+        lines="",
+    ),
+    LoggedRun(
+        net="145",
+        about="trained on to epoch 135, the rate raised again",
+        data=VAL_2012,
+        views=10,
+        top1=0.40250,
+        top5=0.17994,
+        lines="192-203",
+    ),
+    LoggedRun(
+        net="120-2012",
+        about="64 kernels in conv1, and a blurred small picture read beside it",
+        data=VAL_2012,
+        views=10,
+        top1=0.4104,
+        top5=0.1871,
+        lines="",
+    ),
+    LoggedRun(
+        net="131",
+        about="like 120-2012, other order in layer 1",
+        data=VAL_2012,
+        views=10,
+        top1=0.4093,
+        top5=0.1857,
+        lines="",
+    ),
+    LoggedRun(
+        net="135",
+        about="like 131, k = 2",
+        data=VAL_2012,
+        views=10,
+        top1=0.4107,
+        top5=0.1842,
+        lines="",
+    ),
+    LoggedRun(
+        net="137",
+        about="like 135, spatial normalisation in layer 2",
+        data=VAL_2012,
+        views=10,
+        top1=0.4078,
+        top5=0.1834,
+        lines="",
+    ),
+)
+
+
+def run_of(net: str, *, data: str, views: int = 10) -> LoggedRun:
+    """Return a run's scores; where a net has several on the same data, the first that was noted.
+
+    Raises:
+        ValueError: nothing is noted.
+    """
+    for run in RUNS:
+        if (run.net, run.data, run.views) == (net, data, views):
+            return run
+    raise ValueError(f"no score of net {net!r} on {data} with {views} views is noted")

@@ -1,0 +1,42 @@
+"""The logged scores are those behind the printed numbers, and nothing is printed that they contradict."""
+
+import pytest
+
+from alexnet import paper
+from alexnet.lab_notes import RUNS, TEST_2010, VAL_2012, run_of
+
+
+def test_every_traced_number_of_the_paper_is_a_logged_one():
+    best_2010 = run_of("145-2010", data=TEST_2010)
+    one_crop = run_of("145-2010", data=TEST_2010, views=1)
+    plain = run_of("145", data=VAL_2012)
+    pretrained = run_of("146-2012-2011", data=VAL_2012)
+    printed = {row.model: row for row in (*paper.ILSVRC2010_TEST, *paper.ILSVRC2012)}
+    printed["one crop"] = paper.ILSVRC2010_ONE_CROP
+    pairs = [(best_2010, "CNN"), (one_crop, "one crop"), (plain, "1 CNN"), (pretrained, "1 CNN*")]
+    for run, model in pairs:
+        assert (round(run.top1, 3), round(run.top5, 3)) == (printed[model].top1, printed[model].top5), model
+
+
+@pytest.mark.parametrize(
+    ("net", "base", "data", "top1", "top5"),
+    [
+        ("145-half", "145-2010", TEST_2010, paper.TWO_GPU_TOP1_GAIN, paper.TWO_GPU_TOP5_GAIN),
+        ("148", "145", VAL_2012, paper.LRN_TOP1_GAIN, paper.LRN_TOP5_GAIN),
+        ("147", "145", VAL_2012, paper.POOL_TOP1_GAIN, paper.POOL_TOP5_GAIN),
+    ],
+)
+def test_the_gains_are_differences_of_logged_runs(net, base, data, top1, top5):
+    without, with_it = run_of(net, data=data), run_of(base, data=data)
+    assert (round(without.top1 - with_it.top1, 3), round(without.top5 - with_it.top5, 3)) == (top1, top5)
+
+
+def test_the_first_of_several_scores_is_found_and_a_missing_one_is_named():
+    assert run_of("145", data=VAL_2012).top1 == 0.406640
+    with pytest.raises(ValueError, match="no score of net '145' on ILSVRC-2010 test with 10 views"):
+        run_of("145", data=TEST_2010)
+
+
+def test_rates_are_fractions_in_order():
+    for run in RUNS:
+        assert 0.1 < run.top5 < run.top1 < 0.5
