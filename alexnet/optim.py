@@ -71,8 +71,9 @@ class PaperSGD(torch.optim.Optimizer):
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
             if parameters and group["lr"] != 0:
-                velocities = [self.velocity(p) for p in parameters]
-                update(parameters, velocities, lr=group["lr"], **_constants(group))
+                moving = [self.velocity(p) for p in parameters]
+                rates = {key: group[key] for key in ("lr", "momentum", "weight_decay")}
+                update(parameters, moving, **rates)
         return loss
 
     def velocity(self, parameter: Tensor) -> Tensor:
@@ -86,28 +87,30 @@ class PaperSGD(torch.optim.Optimizer):
 def update(
     parameters: list[Tensor], velocities: list[Tensor], *, lr: float, momentum: float, weight_decay: float
 ) -> None:
-    """Change velocities and parameters in place by the printed rule, from the parameters' ``grad``.
+    """Change velocities and parameters in place by the printed rule, from the ``grad`` of the parameters.
 
-    torch's kernel computes b <- momentum * b + (1 - dampening) * d and w <- w - rate * b from the direction
-    d = -gradient + decay * w of ``maximize``. Its b is our v when 1 - dampening is the learning rate, the
-    decay is negative and the rate is -1. The learning rate is thereby rounded to a multiple of 2**-53.
+    torch's kernel computes b <- momentum * b + (1 - dampening) * d and w <- w - rate * b, where its option
+    ``maximize`` makes d = decay * w - gradient. With a negative decay, 1 - dampening as the learning rate and
+    a rate of -1, its b is the velocity. The learning rate is thereby rounded to a multiple of 2**-53.
     """
-    sgd(
-        parameters,
-        [p.grad for p in parameters],
-        velocities,
-        fused=True,
-        maximize=True,
-        lr=-1.0,
-        momentum=momentum,
-        dampening=1 - lr,
-        weight_decay=-weight_decay,
-        nesterov=False,
-    )
-
-
-def _constants(group: dict[str, Any]) -> dict[str, float]:
-    return {key: group[key] for key in ("momentum", "weight_decay")}
+    alike, unlike = [], []
+    for p, v in zip(parameters, velocities, strict=True):
+        # The fused kernel goes through memory and takes no notice of strides.
+        same_layout = p.stride() == v.stride() == p.grad.stride()
+        (alike if same_layout else unlike).append((p, p.grad, v))
+    for triples, fused in ((alike, True), (unlike, False)):
+        if triples:
+            sgd(
+                *map(list, zip(*triples, strict=True)),
+                fused=fused,
+                foreach=False,
+                maximize=True,
+                lr=-1.0,
+                momentum=momentum,
+                dampening=1 - lr,
+                weight_decay=-weight_decay,
+                nesterov=False,
+            )
 
 
 def param_groups(net: nn.Module, learning: LearningConfig) -> list[dict[str, Any]]:
