@@ -17,6 +17,7 @@ ROUNDINGS = ("ceil", "floor")
 SCHEDULES = ("plateau", "logged-2012", "logged-2010", "constant")
 CONV_LAYERS = tuple(layer.name for layer in paper.LAYERS if layer.kernel_shape)
 REMOVABLE_LAYERS = ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
+LEARNING_LAYERS = (*CONV_LAYERS, "conv6", "fc6", "fc7", "fc8")
 
 
 def one_of(field_name: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -102,6 +103,9 @@ class NetConfig:
             raise ValueError(f"dropout must be at least 0 and below 1, got {self.dropout}")
         for name in self.removed:
             one_of("removed", name, REMOVABLE_LAYERS)
+        for field_name in ("crossing", "bias_one"):
+            for name in getattr(self, field_name):
+                one_of(field_name, name, LEARNING_LAYERS)
         for count in (*self.conv_channels, *self.dense_units):
             if self.towers < 1 or count % self.towers:
                 raise ValueError(f"{count} kernels or units cannot be split into {self.towers} equal towers")
@@ -283,12 +287,14 @@ def net_config(name: str, *, base: str = "paper", **changes: Any) -> NetConfig:
 
     Args:
         name: one of ``NETS``.
-        base: the recipe, "paper" or "code2012", whose net a variant departs from.
+        base: the recipe, "paper" or "code2012", whose net a variant departs from; the nets of these names
+            are what they are with either.
         changes: fields to set on top, for example num_classes=10.
     Raises:
         ValueError: there is no net, base or field of that name.
     """
     one_of("net", name, NETS)
+    one_of("base", base, tuple(RECIPES))
     if name in RECIPES:
         base, variant = name, {}
     else:
@@ -353,6 +359,8 @@ def from_dict(values: dict[str, Any]) -> Recipe:
 
 def build(kind: type, values: dict[str, Any]) -> Any:
     """Build one part of a recipe; lists become the tuples that they were."""
+    if not isinstance(values, dict):
+        raise ValueError(f"the fields of {kind.__name__} must be a dictionary, got {values!r}")
     known = {f.name for f in fields(kind)}
     if known != values.keys():
         names = ", ".join(sorted(known ^ values.keys()))
