@@ -13,7 +13,7 @@ import torch
 from alexnet import paper
 from alexnet.config import LearningConfig
 
-PLATEAU_THRESHOLD = 0.001  # smaller gains do not count; 50 of the 50,000 validation images
+PLATEAU_THRESHOLD = 0.001  # gains up to this do not count: 50 of the 50,000 validation pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,11 +82,11 @@ class PlateauSchedule:
 
     That happens three times; when the error stalls once more the training ends. The paper's authors judged by
     eye; here the error has stalled when `patience` validations in a row have not brought it below its lowest
-    value so far by `threshold`. The count begins anew after a cut, the lowest value remains.
+    value by more than `threshold`. The count begins anew after a cut, the lowest value remains.
 
     Attributes:
         patience: validations, at least 1.
-        threshold: a fraction of the validation pictures, as the errors are.
+        threshold: a fraction of the validation pictures, as the errors are; how little is no gain.
         num_epochs: where the training ends at the latest.
         rate, bias_rate: before the first cut.
     """
@@ -174,6 +174,9 @@ def constant(*, rate: float, bias_rate: float, num_epochs: float) -> StagedSched
 def stretched(schedule: StagedSchedule, num_epochs: float) -> StagedSchedule:
     """Return the same schedule squeezed or stretched to another length; its epochs may then be fractions.
 
+    Args:
+        schedule: of any length.
+        num_epochs: of the result, positive.
     Raises:
         ValueError: the length is not positive.
     """
@@ -236,8 +239,7 @@ def num_stalls(errors: Sequence[float], *, patience: int, threshold: float) -> i
         )
     lowest, waited, stalls = float("inf"), 0, 0
     for error in errors:
-        improved = error <= lowest - threshold and error < lowest
-        lowest, waited = (error, 0) if improved else (lowest, waited + 1)
+        lowest, waited = (error, 0) if error < lowest - threshold else (lowest, waited + 1)
         if waited == patience:
             stalls, waited = stalls + 1, 0
     return stalls

@@ -30,7 +30,7 @@ def stalls_by_the_rule(errors, patience, threshold):
     """At which validations the error had stalled: `patience` of them since the last stall or new lowest."""
     stalls, lowest, last_event = [], None, -1
     for number, error in enumerate(errors):
-        if lowest is None or lowest - error >= threshold > 0 or (threshold == 0 and error < lowest):
+        if lowest is None or lowest - error > threshold:
             lowest, last_event = error, number
         elif number - last_event == patience:
             stalls.append(number)
