@@ -1,8 +1,8 @@
 """AlexNet composed slowly in numpy: once as the paper's text has it, once as the 2012 code computed it.
 
 Nothing here knows the package: the order of the layers, the towers and the geometry are written out again.
-x is (N, C, H, W) or (N, units); parameters is {"conv1.weight": (K, C / towers, R, S), "conv1.bias": (K,)} and so
-on; the towers are the first and the second half of the maps.
+x is (N, C, H, W) or (N, units); parameters is {"conv1.weight": (K, C / towers, R, S), "conv1.bias": (K,)} and
+so on; the towers are the first and the second half of the maps.
 """
 
 import numpy as np
