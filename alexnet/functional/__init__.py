@@ -25,7 +25,7 @@ from alexnet.functional.geometry import (
     output_size,
     receptive_field,
 )
-from alexnet.functional.lrn import local_response_norm
+from alexnet.functional.lrn import local_response_norm, spatial_response_norm
 
 __all__ = [
     "SCALED_TANH_A",
@@ -50,6 +50,7 @@ __all__ = [
     "scaled_tanh",
     "sigmoid",
     "slope",
+    "spatial_response_norm",
     "tanh",
     "threshold_unit",
     "unit_by_name",
