@@ -64,10 +64,10 @@ class AlexNet(nn.Module):
         self.num_parts = config.towers if tower_only else 1
         self.layers = layers_of(config)
         self.stages = stages_of(config, self.layers)
-        for layer in self.layers:
-            module = build_layer(layer, config, self.num_parts)
-            if module is not None:
-                self.add_module(layer.name, module)
+        with torch.device("meta"):  # so that no layer draws initial values of torch's choice
+            for layer in self.layers:
+                self.add_module(layer.name, build_layer(layer, config, self.num_parts))
+        self.to_empty(device=torch.empty(0).device)
         self.dropout = Dropout(config.dropout, inverted=config.dropout_inverted)
         self.dropout_inputs = dropout_inputs(config)
         if not tower_only:
@@ -92,7 +92,7 @@ class AlexNet(nn.Module):
         x = self.check(images)
         for stage in self.stages[:-2]:
             x = self.run(stage, x, None)
-        return x
+        return x.flatten(1)
 
     def run(self, stage: Stage, x: Tensor, masks: Masks | None) -> Tensor:
         """Compute one stage of whatever crossed into it."""
@@ -145,7 +145,7 @@ class AlexNet(nn.Module):
         return f"{self.config.name!r}, towers={self.config.towers}" + ", one tower" * (self.num_parts > 1)
 
 
-def build_layer(layer: Layer, config: NetConfig, num_parts: int) -> nn.Module | None:
+def build_layer(layer: Layer, config: NetConfig, num_parts: int) -> nn.Module:
     """Build a layer, or the share of it that one of `num_parts` towers has.
 
     Where towers are groups, a tower reads its own maps; a layer that crosses reads all. fc8 is the other way
