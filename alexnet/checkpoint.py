@@ -174,8 +174,9 @@ def retain_last_and_best(folder: Path, validations: Sequence[Validation]) -> Non
     validated = [v for v in validations if path_of(folder, v.step).is_file()]
     best = min(validated, key=lambda v: v.error, default=None)
     keep = {latest(folder), best and path_of(folder, best.step)}
-    for path in folder.glob("step-*"):
-        if path not in keep and NAME.fullmatch(path.name) or path.name.endswith(tensorfile.PART):
+    for path in list(folder.iterdir()):
+        old = NAME.fullmatch(path.name) and path not in keep
+        if old or path.name.endswith(tensorfile.PART):
             path.unlink(missing_ok=True)
 
 
@@ -211,5 +212,7 @@ def members(path: Path, content: dict[str, Any], kind: type[Weights]) -> dict[st
             raise ValueError(f"{path} has no {name!r}, so it is no whole checkpoint")
         if not isinstance(content[name], wanted):
             found = type(content[name]).__name__
-            raise ValueError(f"{path} is no checkpoint: its {name!r} is a {found}, not a {wanted.__name__}")
+            raise ValueError(
+                f"{path} is no checkpoint: its {name!r} is of type {found}, not {wanted.__name__}"
+            )
     return {f.name: content[f.name] for f in fields(kind)}
