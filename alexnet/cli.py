@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import alexnet
+from alexnet.commands.data import add_prepare
 
 DESCRIPTION = """\
 AlexNet, executable: the data sets and the experiments of the book on
@@ -108,6 +109,7 @@ def add_data(commands) -> None:
     importing.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="an archive or a folder")
     importing.set_defaults(run=run_import)
 
+    add_prepare(actions)
     about = "Show which data sets are stored, where, their size and where they came from."
     actions.add_parser("list", help="show what is stored", description=about).set_defaults(run=run_list)
     about = "Print the folder of the data sets."

@@ -2,10 +2,10 @@
 
 A prepared set is a folder:
 
-    set.json             what the set is and where it came from; written last, so it stands for a whole set
-    manifest.csv         pictures that were converted or left out, and why
-    train.npz, val.npz   the index of each split: labels, names, where each picture lies
-    train-00000.tar ...  the pictures (train-00000.npy ... in the raw form)
+    set.json                   what the set is and where it came from
+    manifest.csv               pictures that were converted or left out, and why
+    train-00000.tar ...        the pictures in shards (in the raw form train-00000.npy ...)
+    train-00000.npz ...        the index of each shard: labels, names, where each picture lies
 """
 
 import json
@@ -22,10 +22,8 @@ from alexnet.data.catalogue import KNOWN_SETS
 from alexnet.data.generated import synthetic
 from alexnet.data.imageset import ImageSet
 from alexnet.data.splits import MemorySplit, Split, StoredSplit, damaged
-
-DESCRIPTION = "set.json"
-FORMAT = 1
-SUFFIXES = {"jpeg": ".tar", "raw": ".npy"}
+from alexnet.preparation.description import DESCRIPTION, FORMAT
+from alexnet.preparation.shard import SUFFIXES
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -119,50 +117,68 @@ def open_set(path: Path | str) -> PreparedSet:
     path = Path(path).expanduser()
     file = path / DESCRIPTION
     if not file.is_file():
-        raise FileNotFoundError(
-            f"there is no finished prepared set in {path}; `alexnet data prepare KIND SRC {path}` makes it, "
-            "and goes on with one that was stopped"
-        )
+        raise FileNotFoundError(unfinished(path))
     try:
         about = json.loads(file.read_text(encoding="utf-8"))
         if about["format"] != FORMAT:
-            raise ValueError(f"it has format {about['format']}; this version reads {FORMAT}")
-        splits = {name: open_split(path, name, about) for name in about["splits"]}
-        return PreparedSet(
-            name=str(about["name"]),
-            source=str(about["source"]),
-            classes=tuple(about["classes"]),
-            names=tuple(about["names"]),
-            fingerprint=str(about["fingerprint"]),
-            splits=splits,
-            path=path,
-        )
+            raise ValueError(f"it has format {about['format']}, and this version reads {FORMAT}")
+        if not about["finished"]:
+            raise FileNotFoundError(unfinished(path))
+        splits = {name: (value["count"], value["shards"]) for name, value in about["splits"].items()}
+        fields = {key: str(about[key]) for key in ("name", "source", "fingerprint")}
+        classes, names = tuple(about["classes"]), tuple(about["names"])
+        size, suffix = int(about["size"]), SUFFIXES[about["form"]]
     except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, ValueError) and str(path) in str(error):  # it names the file already
-            raise
-        raise damaged(file, f"{type(error).__name__}: {error}") from error
+        raise damaged(file, str(error)) from error
+    opened = {
+        name: open_split(path, name, count, shards, size=size, suffix=suffix)
+        for name, (count, shards) in splits.items()
+    }
+    return PreparedSet(**fields, classes=classes, names=names, splits=opened, path=path)
 
 
-def open_split(folder: Path, name: str, about: dict) -> StoredSplit:
+def unfinished(path: Path) -> str:
+    """Return the sentence for a folder in which there is no finished set."""
+    return (
+        f"there is no finished prepared set in {path}; `alexnet data prepare KIND SRC {path}` makes it, "
+        "and goes on with one that was stopped"
+    )
+
+
+def open_split(
+    folder: Path, name: str, count: int, num_shards: int, *, size: int, suffix: str
+) -> StoredSplit:
     """Open the split of a prepared set and see that its files are there, whole as far as their sizes tell.
 
     Args:
         folder: the prepared set.
         name: "train", "val" or "test".
-        about: the content of set.json.
+        count, num_shards: how many pictures and shards it must have.
+        size, suffix: height and width of the pictures; of the shards.
+    Raises:
+        ValueError: a file is gone or damaged.
     """
-    file = folder / f"{name}.npz"
+    shards = [folder / f"{name}-{number:05}{suffix}" for number in range(num_shards)]
+    indices = [read_index(shard) for shard in shards]
+    if sum(len(index["labels"]) for index in indices) != count:
+        raise damaged(folder / DESCRIPTION, f"the {name} shards do not hold {count:,} pictures")
+    return StoredSplit(shards, indices, size=size)
+
+
+def read_index(shard: Path) -> dict[str, np.ndarray]:
+    """Read what reading needs of a shard's index, and see that the shard has the size that it tells.
+
+    Raises:
+        ValueError: the index or the shard is gone or damaged.
+    """
+    file = shard.with_suffix(".npz")
+    wanted = ("labels", "num_bytes", *(("offsets", "sizes") if shard.suffix == ".tar" else ()))
     try:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-            index = {key: content[key] for key in content.files}
-        count, num_bytes = about["splits"][name]["count"], index["shard_bytes"]
-        if len(index["labels"]) != count:
-            raise ValueError(f"it has {len(index['labels']):,} labels, not {count:,}")
+            index = {key: content[key] for key in wanted}
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError) as error:
         raise damaged(file, str(error)) from error
-    shards = [folder / f"{name}-{k:05}{SUFFIXES[about['form']]}" for k in range(len(num_bytes))]
-    for shard, wanted in zip(shards, num_bytes.tolist(), strict=True):
-        found = shard.stat().st_size if shard.is_file() else 0
-        if found != wanted:
-            raise damaged(shard, f"it has {found:,} bytes, not {wanted:,}")
-    return StoredSplit(shards, index, size=about["size"])
+    found = shard.stat().st_size if shard.is_file() else 0
+    if found != index["num_bytes"]:
+        raise damaged(shard, f"it has {found:,} bytes, not {index['num_bytes']:,}")
+    return index

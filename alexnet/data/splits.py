@@ -1,9 +1,9 @@
 """Labelled pictures that are read by index: from memory, or from the shards of a prepared set.
 
-A shard holds up to ``PICTURES_PER_SHARD`` pictures in one of two forms:
+A shard holds some thousand pictures in one of two forms:
 
-- "jpeg": an uncompressed tar archive of <class>/<name>.jpg, which any tool unpacks. The index of the split
-  knows at which byte each picture begins, so one is read without looking at the others.
+- "jpeg": an uncompressed tar archive of <class>/<name>.jpg, which any tool unpacks. The shard's index knows
+  at which byte each picture begins, so that one is read without looking at the others.
 - "raw": a numpy array (n, 3, size, size) uint8, in a .npy file.
 """
 
@@ -69,25 +69,25 @@ class StoredSplit:
 
     Attributes:
         labels, shape: as of ``Split``.
-        names: (N,) bytes, <class>/<name> of each picture.
     """
 
     in_memory = False
 
-    def __init__(self, shards: Sequence[Path], index: dict[str, np.ndarray], *, size: int):
+    def __init__(self, shards: Sequence[Path], indices: Sequence[dict[str, np.ndarray]], *, size: int):
         """Describe the split; nothing is opened yet.
 
         Args:
             shards: the files, all .tar or all .npy.
-            index: "labels" (N,); "names" (N,); "starts" (number of shards + 1,), the first picture of each
-                shard and N; for .tar also "offsets" and "sizes" (N,), in bytes within the shard.
+            indices: of each shard "labels" (n,); for .tar also "offsets" and "sizes" (n,), in bytes.
             size: height and width of every picture, in pixels.
         """
-        self.labels = torch.from_numpy(index["labels"].astype(np.int64))
-        self.names = index["names"]
+        self.labels = torch.from_numpy(np.concatenate([index["labels"] for index in indices]))
         self.shape = (3, size, size)
         self._shards = tuple(shards)
-        self._index = index
+        self._starts = np.cumsum([0, *(len(index["labels"]) for index in indices)])  # and how many in all
+        if shards[0].suffix == ".tar":
+            self._offsets = np.concatenate([index["offsets"] for index in indices])
+            self._sizes = np.concatenate([index["sizes"] for index in indices])
         self._open: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:
@@ -105,7 +105,7 @@ class StoredSplit:
             ValueError: a file is gone or damaged.
         """
         indices = checked(indices, len(self)).numpy()
-        shards = np.searchsorted(self._index["starts"], indices, side="right") - 1
+        shards = np.searchsorted(self._starts, indices, side="right") - 1
         images = torch.empty((len(indices), *self.shape), dtype=torch.uint8)
         for image, shard, index in zip(images, shards.tolist(), indices.tolist(), strict=True):
             image.copy_(self._picture(shard, index))
@@ -115,17 +115,16 @@ class StoredSplit:
         """Return one picture (3, size, size)."""
         content = self._content(shard)
         if self._shards[shard].suffix == ".npy":
-            return torch.from_numpy(content[index - self._index["starts"][shard]])
-        offset, num_bytes = self._index["offsets"][index], self._index["sizes"][index]
+            return torch.from_numpy(content[index - self._starts[shard]])
+        offset, num_bytes = self._offsets[index], self._sizes[index]
         try:
-            picture = decode_jpeg(
-                torch.from_numpy(content[offset : offset + num_bytes]), mode=ImageReadMode.RGB
-            )
+            jpeg = torch.from_numpy(content[offset : offset + num_bytes])
+            picture = decode_jpeg(jpeg, mode=ImageReadMode.RGB)
             if tuple(picture.shape) != self.shape:
                 raise RuntimeError(f"its shape is {tuple(picture.shape)}, not {self.shape}")
             return picture
         except RuntimeError as error:
-            raise damaged(self._shards[shard], f"{self.names[index].decode()}: {error}") from error
+            raise damaged(self._shards[shard], f"picture {index} of the split: {error}") from error
 
     def _content(self, shard: int) -> np.ndarray:
         """Return a shard's bytes, or its pictures if it is a .npy file, mapped into memory."""
@@ -154,5 +153,6 @@ def checked(indices: Indices, count: int) -> Tensor:
 def damaged(path: Path, reason: str) -> ValueError:
     """Return the error for a file of a prepared set that cannot be read."""
     return ValueError(
-        f"{path} is damaged ({reason}); delete it and run the `alexnet data prepare` command of the set again"
+        f"{path} is damaged ({reason}); delete it and run the `alexnet data prepare` command of the "
+        "set again, which makes that file anew"
     )

@@ -1,0 +1,75 @@
+"""``alexnet data prepare``: large sets of pictures, made ready for training."""
+
+import argparse
+from pathlib import Path
+
+KINDS = {
+    "imagenet": "ILSVRC-2012 or ILSVRC-2010: the official archives with the development kit, or folders",
+    "imagenette": "Imagenette, ten classes of ILSVRC-2012: its archives, or folders",
+    "folder": "any pictures in train/<class>/ and val/<class>/ (or test/<class>/), or just <class>/",
+}
+
+
+def add_prepare(actions) -> None:
+    """Add ``alexnet data prepare`` to the commands of ``alexnet data``."""
+    kinds = "\n".join(f"  {kind:11} {text}" for kind, text in KINDS.items())
+    parser = actions.add_parser(
+        "prepare",
+        help="make a large set ready for training: 256x256 pictures in a few files",
+        description=(
+            "Scale pictures so that their shorter side is 256, cut out the central 256x256 and store them\n"
+            "in DST, as in section 2 of the paper. Stopped at any time, the same command goes on. Damaged\n"
+            f"pictures are left out and named in DST/manifest.csv.\n\nkinds:\n{kinds}"
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("kind", metavar="KIND", choices=KINDS, help=", ".join(KINDS))
+    parser.add_argument(
+        "sources", metavar="SRC", nargs="+", type=Path, help="folders and archives that together hold the set"
+    )
+    parser.add_argument("target", metavar="DST", type=Path, help="folder of the prepared set, a new one")
+    parser.add_argument(
+        "--size", type=int, default=256, metavar="PIXELS", help="height and width of the pictures (256)"
+    )
+    parser.add_argument(
+        "--raw",
+        action="store_true",
+        help="store pixels, not JPEGs: six times as large, and nothing to decode in training",
+    )
+    parser.add_argument(
+        "--val-share",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="keep this share of each class for validation, where there is no val/ (0.1: a tenth)",
+    )
+    parser.add_argument(
+        "--max-damaged",
+        type=float,
+        default=0.001,
+        metavar="SHARE",
+        help="give up if more than this share of the pictures is damaged (0.001)",
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that decode (one for each core)")
+    parser.set_defaults(run=run_prepare)
+
+
+def run_prepare(arguments: argparse.Namespace) -> int:
+    """Run ``alexnet data prepare``."""
+    from alexnet.data.prepared import open_set
+    from alexnet.loader import usable_cores
+    from alexnet.preparation.prepare import prepare
+
+    target = arguments.target.expanduser()
+    sentences = prepare(
+        arguments.kind,
+        [source.expanduser() for source in arguments.sources],
+        target,
+        workers=usable_cores() if arguments.workers is None else arguments.workers,
+        size=arguments.size,
+        raw=arguments.raw,
+        val_share=arguments.val_share,
+        max_damaged=arguments.max_damaged,
+    )
+    print(*sentences, open_set(target).source, f"stored in {target}", sep="\n")
+    return 0

@@ -1,0 +1,209 @@
+"""``alexnet data prepare``: from archives or folders to a prepared set, on all cores, going on after a stop.
+
+Shards are made independently of each other and appear whole, so to go on is to make those that are missing.
+"""
+
+import contextlib
+import errno
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from alexnet.preparation.description import DESCRIPTION, FORMAT, describe, write_json, write_manifest
+from alexnet.preparation.files import PART
+from alexnet.preparation.plan import KINDS, Plan, make_plan
+from alexnet.preparation.shard import is_whole, load_index
+from alexnet.preparation.workers import Job, make_shards
+
+SCRATCH = "scratch"
+PICTURES_PER_SHARD = 4096
+BYTES_PER_PIXEL = {"jpeg": 0.3, "raw": 3.0}  # of JPEG a low estimate, 20 kB for 256x256
+
+
+def prepare(
+    kind: str,
+    sources: Sequence[Path],
+    target: Path,
+    *,
+    workers: int,
+    size: int = 256,
+    raw: bool = False,
+    val_share: float = 0.0,
+    max_damaged: float = 0.001,
+    progress: bool = True,
+    pictures_per_shard: int = PICTURES_PER_SHARD,
+) -> list[str]:
+    """Make a prepared set, or go on with one that was stopped.
+
+    Args:
+        kind: "imagenet", "imagenette" or "folder".
+        sources: what holds the pictures: folders, archives, and for ImageNet the development kit.
+        target: folder of the set.
+        workers: processes that decode; 0: this one alone.
+        size: height and width of the pictures, in pixels.
+        raw: store pixels instead of JPEGs: six times as large, and nothing to decode.
+        val_share: of each class, how much of the training pictures becomes the validation split.
+        max_damaged: the share of pictures that may be damaged; with more, the set is not made.
+        progress: show progress bars.
+        pictures_per_shard: pictures in a file.
+    Returns:
+        sentences for the user: what was found, converted and left out.
+    Raises:
+        FileNotFoundError: a source is not there.
+        ValueError: the sources do not hold such a set, too much is damaged, or the target holds another set.
+        OSError: a file cannot be read or written.
+    """
+    check_arguments(kind, size=size, val_share=val_share, max_damaged=max_damaged)
+    request = {
+        "kind": kind,
+        "sources": sorted(described(source) for source in sources),
+        "size": size,
+        "form": "raw" if raw else "jpeg",
+        "val_share": val_share,
+        "pictures_per_shard": pictures_per_shard,
+    }
+    with errors_explained(target):
+        if claim(target, request):
+            return ["the set was there already, and is whole"]
+        plan = make_plan(kind, sources, target / SCRATCH, val_share=val_share, progress=progress)
+        jobs = jobs_of(plan, target, request)
+        claim(target, request | {"plan": plan.digest()})
+        missing = [job for job in jobs if not is_whole(job.path, job.form)]
+        check_room(target, missing)
+        make_missing(plan, missing, max_damaged, workers, progress=progress)
+        about = finish(plan, jobs, request | {"plan": plan.digest()}, max_damaged)
+    return plan.remarks + summary(about)
+
+
+def check_arguments(kind: str, *, size: int, val_share: float, max_damaged: float) -> None:
+    """Raise ValueError unless the arguments are in range."""
+    if kind not in KINDS:
+        raise ValueError(f"there is no kind {kind!r}; there is {', '.join(KINDS)}")
+    if not 1 <= size <= 4096:
+        raise ValueError(f"--size must be from 1 to 4096 pixels, got {size}")
+    for name, share in (("--val-share", val_share), ("--max-damaged", max_damaged)):
+        if not 0 <= share < 1:
+            raise ValueError(f"{name} must be at least 0 and below 1, got {share}")
+
+
+def described(source: Path) -> str:
+    """Return what to remember of a source: its name, and its size if it is a file; no path."""
+    if not source.exists():
+        raise FileNotFoundError(f"there is no file or folder {source}")
+    name = source.resolve().name
+    return f"{name}/" if source.is_dir() else f"{name} ({source.stat().st_size:,} bytes)"
+
+
+def claim(target: Path, request: dict) -> bool:
+    """Make the target the folder of this request, or see that it is already.
+
+    Returns:
+        whether the set is there, finished, and every shard of it.
+    Raises:
+        ValueError: the folder holds something else.
+    """
+    file = target / DESCRIPTION
+    if not file.is_file():
+        if target.exists() and (not target.is_dir() or any(path.suffix != PART for path in target.iterdir())):
+            raise ValueError(f"{target} is there already and is no prepared set; name a new folder")
+        write_json(file, {"format": FORMAT, "finished": False, "request": request})
+        return False
+    about = json.loads(file.read_text(encoding="utf-8"))
+    for key, value in request.items():
+        earlier = about["request"].setdefault(key, value)
+        if earlier != value:
+            raise ValueError(
+                f"{target} was begun with another {key} ({earlier}, now {value}); "
+                "name a new folder, or delete that one"
+            )
+    for part in target.glob(f"*{PART}"):
+        part.unlink()
+    if not about["finished"]:
+        write_json(file, about)
+        return False
+    return all(
+        is_whole(target / f"{split}-{number:05}", request["form"])
+        for split, described in about["splits"].items()
+        for number in range(described["shards"])
+    )
+
+
+def jobs_of(plan: Plan, target: Path, request: dict) -> list[Job]:
+    """Cut the splits of a plan into shards."""
+    step, size, form = request["pictures_per_shard"], request["size"], request["form"]
+    return [
+        Job(target / f"{split}-{start // step:05}", items[start : start + step], size, form)
+        for split, items in plan.splits.items()
+        for start in range(0, len(items), step)
+    ]
+
+
+def check_room(target: Path, jobs: Sequence[Job]) -> None:
+    """Raise OSError if the disk surely has too little room."""
+    needed = sum(len(job.items) * job.size**2 * BYTES_PER_PIXEL[job.form] for job in jobs)
+    free = shutil.disk_usage(target).free
+    if needed > free:
+        raise OSError(f"{target} has room for {free / 1e9:.1f} GB; about {needed / 1e9:.1f} GB are needed")
+
+
+def make_missing(
+    plan: Plan, missing: Sequence[Job], max_damaged: float, workers: int, *, progress: bool
+) -> None:
+    """Make the shards that are missing, with a progress bar over all pictures."""
+    total = plan.num_pictures
+    before = total - sum(len(job.items) for job in missing)
+    with tqdm(total=total, initial=before, unit=" pictures", desc=plan.name, disable=not progress) as bar:
+
+        def show(done: int, damaged: int) -> None:
+            bar.update(before + done - bar.n)
+            check_damaged(damaged, total, max_damaged)
+
+        make_shards(missing, workers, show)
+
+
+def check_damaged(damaged: int, total: int, share: float) -> None:
+    """Raise ValueError if more than a share of all pictures is damaged."""
+    if damaged > share * total:
+        raise ValueError(
+            f"{damaged:,} of {total:,} pictures are damaged, more than --max-damaged {share} allows; "
+            "get the archives again, or allow more"
+        )
+
+
+def finish(plan: Plan, jobs: Sequence[Job], request: dict, max_damaged: float) -> dict:
+    """Write what describes the set as a whole, remove what is needed no more; return the description."""
+    target = jobs[0].path.parent
+    indices: dict[str, list[dict]] = {split: [] for split in plan.splits}
+    for job in jobs:
+        indices[job.path.name.rsplit("-", 1)[0]].append(load_index(job.path))
+    about = describe(plan.name, plan.classes, indices, request)
+    check_damaged(about["left_out"], plan.num_pictures, max_damaged)
+    write_manifest(target, indices)
+    write_json(target / DESCRIPTION, about)
+    shutil.rmtree(target / SCRATCH, ignore_errors=True)
+    return about
+
+
+def summary(about: dict) -> list[str]:
+    """Return sentences on what was converted and left out."""
+    converted = ", ".join(f"{count:,} {note}" for note, count in about["converted"].items())
+    found = [f"converted: {converted}"] if converted else []
+    if about["left_out"]:
+        found.append(f"left out, as they are damaged: {about['left_out']:,}")
+    return [*found, "manifest.csv in the folder of the set names each of them"] if found else []
+
+
+@contextlib.contextmanager
+def errors_explained(target: Path) -> Iterator[None]:
+    """Say what to do when the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OSError(
+            f"the disk of {target} is full; make room and run the same command again, which then goes on"
+        ) from error
