@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet import paper
+from alexnet.functional.dropout import check_probability, dropout, dropout_at_test, inverted_dropout
 from alexnet.functional.lrn import local_response_norm, spatial_response_norm
 
 
@@ -35,32 +36,60 @@ class LocalResponseNorm(nn.Module):
 
 
 class SpatialResponseNorm(nn.Module):
-    """Normalisation over a window of pixels of the same channel; see ``functional.spatial_response_norm``."""
+    """Normalisation over a window of pixels of the same channel; see ``functional.spatial_response_norm``.
+
+    The defaults are the 2012 code's for its ImageNet net; its nets for CIFAR-10 have others.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int = 5,
+        k: float = 1.0,
+        alpha: float = 1e-3,
+        beta: float = 0.75,
+        divide_alpha: bool = True,
+    ):
+        super().__init__()
+        self.constants = {"size": size, "k": k, "alpha": alpha, "beta": beta, "divide_alpha": divide_alpha}
 
     def forward(self, x: Tensor) -> Tensor:
-        return spatial_response_norm(x)
+        return spatial_response_norm(x, **self.constants)
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={value}" for name, value in self.constants.items())
 
 
 class Dropout(nn.Module):
     """Dropout as the paper has it: a mask in training, outputs times 1 - p at test (paper 4.2).
 
     Args:
-        p: probability with which an output is set to zero.
+        p: probability with which an output is set to zero, at least 0 and below 1.
         inverted: the other kind, which divides by 1 - p in training and does nothing at test.
+    Raises:
+        ValueError: p is out of range.
     """
 
     def __init__(self, p: float = paper.DROPOUT_PROBABILITY, *, inverted: bool = False):
         super().__init__()
+        check_probability(p)
         self.p, self.inverted = p, inverted
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Drop outputs x (N, units); in training by the mask of ones and zeros, drawn if None."""
+        """Drop outputs of x (N, U).
+
+        Args:
+            x: outputs of a layer.
+            mask: in training, which of them are kept, as from ``functional.dropout_mask``; if None, it is
+                drawn from torch's global generator. At test it is not looked at.
+        Raises:
+            ValueError: the mask has another shape than x.
+        """
         if not self.training:
-            return x if self.inverted else x * (1 - self.p)
+            return x if self.inverted else dropout_at_test(x, self.p)
         if mask is None:
             mask = torch.empty_like(x).bernoulli_(1 - self.p)
-        kept = x * mask.to(x.dtype)
-        return kept / (1 - self.p) if self.inverted else kept
+        return inverted_dropout(x, mask, self.p) if self.inverted else dropout(x, mask)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inverted={self.inverted}"

@@ -14,6 +14,13 @@ from alexnet.functional.activations import (
     unit_by_name,
 )
 from alexnet.functional.conv import as_matrix, convolve, cross_correlate, im2col
+from alexnet.functional.dropout import (
+    dropout,
+    dropout_at_test,
+    dropout_mask,
+    inverted_dropout,
+    to_inverted,
+)
 from alexnet.functional.geometry import (
     ReceptiveField,
     ceil_padding,
@@ -26,6 +33,7 @@ from alexnet.functional.geometry import (
     receptive_field,
 )
 from alexnet.functional.lrn import local_response_norm, spatial_response_norm
+from alexnet.functional.pooling import average_pool, max_pool
 
 __all__ = [
     "SCALED_TANH_A",
@@ -34,6 +42,7 @@ __all__ = [
     "ReceptiveField",
     "abs_tanh",
     "as_matrix",
+    "average_pool",
     "ceil_padding",
     "conv_num_multiply_adds",
     "conv_num_parameters",
@@ -41,9 +50,14 @@ __all__ = [
     "cross_correlate",
     "dense_num_multiply_adds",
     "dense_num_parameters",
+    "dropout",
+    "dropout_at_test",
+    "dropout_mask",
     "im2col",
+    "inverted_dropout",
     "leftover",
     "local_response_norm",
+    "max_pool",
     "output_size",
     "receptive_field",
     "relu",
@@ -53,5 +67,6 @@ __all__ = [
     "spatial_response_norm",
     "tanh",
     "threshold_unit",
+    "to_inverted",
     "unit_by_name",
 ]
