@@ -38,7 +38,8 @@ class Weights:
         weights: the ``state_dict`` of the net on one device, name -> tensor.
         statistics: what was computed of the training pictures, such as the mean image, name -> tensor.
         recipe: as JSON text.
-        classes: their names, in the order of the net's outputs.
+        classes: the data set's identifiers of them, in the order of the net's outputs.
+        names: the same for people; empty where the identifiers are that already.
         fingerprint: of the data set that it was trained on.
         environment: versions and device of the training (see ``alexnet.records.environment``).
     """
@@ -47,6 +48,7 @@ class Weights:
     statistics: dict[str, Tensor] = field(default_factory=dict)
     recipe: str
     classes: list[str]
+    names: list[str] = field(default_factory=list)
     fingerprint: str
     environment: dict[str, Any]
 

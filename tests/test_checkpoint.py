@@ -25,6 +25,7 @@ def sample(**changes):
         statistics={"mean": torch.randn(3, 4, 4, generator=generator)},
         recipe=RECIPE,
         classes=["cat", "dog"],
+        names=["house cat", "domestic dog"],
         fingerprint="0123abcd",
         environment={"torch": "2.6", "threads": 1, "device": "cpu: none"},
         epoch=3,
