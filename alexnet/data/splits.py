@@ -7,6 +7,7 @@ A shard holds some thousand pictures in one of two forms:
 - "raw": a numpy array (n, 3, size, size) uint8, in a .npy file.
 """
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,8 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
-from torchvision.io import ImageReadMode, decode_jpeg
 
 Indices = Sequence[int] | Tensor
 
@@ -106,36 +107,36 @@ class StoredSplit:
         """
         indices = checked(indices, len(self)).numpy()
         shards = np.searchsorted(self._starts, indices, side="right") - 1
-        images = torch.empty((len(indices), *self.shape), dtype=torch.uint8)
+        images = np.empty((len(indices), *self.shape), np.uint8)
         for image, shard, index in zip(images, shards.tolist(), indices.tolist(), strict=True):
-            image.copy_(self._picture(shard, index))
-        return images
+            image[:] = self._picture(shard, index)
+        return torch.from_numpy(images)
 
-    def _picture(self, shard: int, index: int) -> Tensor:
+    def _picture(self, shard: int, index: int) -> np.ndarray:
         """Return one picture (3, size, size)."""
         content = self._content(shard)
         if self._shards[shard].suffix == ".npy":
-            return torch.from_numpy(content[index - self._starts[shard]])
+            return content[index - self._starts[shard]]
         offset, num_bytes = self._offsets[index], self._sizes[index]
         try:
-            jpeg = torch.from_numpy(content[offset : offset + num_bytes])
-            picture = decode_jpeg(jpeg, mode=ImageReadMode.RGB)
-            if tuple(picture.shape) != self.shape:
-                raise RuntimeError(f"its shape is {tuple(picture.shape)}, not {self.shape}")
-            return picture
-        except RuntimeError as error:
+            # Pillow: torchvision's decoder is as fast, but deprecated.
+            with Image.open(io.BytesIO(content[offset : offset + num_bytes]), formats=("JPEG",)) as picture:
+                pixels = np.asarray(picture).transpose(2, 0, 1)
+            if pixels.shape != self.shape:
+                raise ValueError(f"its shape is {pixels.shape}, not {self.shape}")
+            return pixels
+        except (OSError, SyntaxError, ValueError) as error:
             raise damaged(self._shards[shard], f"picture {index} of the split: {error}") from error
 
     def _content(self, shard: int) -> np.ndarray:
         """Return a shard's bytes, or its pictures if it is a .npy file, mapped into memory."""
         if shard not in self._open:
             path = self._shards[shard]
-            # "c", copy on write: torch takes only arrays that could be written to; nobody writes to them.
             try:
                 if path.suffix == ".npy":
-                    self._open[shard] = np.load(path, mmap_mode="c")
+                    self._open[shard] = np.load(path, mmap_mode="r")
                 else:
-                    self._open[shard] = np.memmap(path, np.uint8, mode="c")
+                    self._open[shard] = np.memmap(path, np.uint8, mode="r")
             except (OSError, ValueError) as error:
                 raise damaged(path, str(error)) from error
         return self._open[shard]
