@@ -22,7 +22,7 @@ from alexnet.functional.geometry import whole
 from alexnet.paper import PCA_NOISE_STD
 from alexnet.statistics import Statistics
 
-CACHED_VALUES = 1 << 20  # what a processor works on at a time, so that it stays in its cache
+CACHED_VALUES = 1 << 19  # what a processor works on at a time, so that it stays in its cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,18 +53,18 @@ def colour_shifts(alphas: Tensor, pca: Statistics, *, reading: str) -> Tensor:
         "eigenvalue-255"  the printed sum for pixels of 0 to 255: sum of p_i * alpha_i * s_i**2, far too much
 
     Args:
-        alphas: (N, 3).
+        alphas: (N, 3) float64.
         pca: has pca_stds and pca_vectors.
         reading: one of the three.
     Returns:
-        (N, 3) float32, on the CPU.
+        (N, 3) float64, on the CPU.
     Raises:
         ValueError: the reading is none of the three.
     """
     stds = pca.pca_stds
     scales = {"std": stds, "eigenvalue": stds**2 / 255, "eigenvalue-255": stds**2}
     one_of("reading", reading, tuple(scales))
-    return ((alphas.double() * scales[reading]) @ pca.pca_vectors.T).float()
+    return (alphas * scales[reading]) @ pca.pca_vectors.T
 
 
 def draw_colour_shifts(
@@ -83,21 +83,22 @@ def draw_colour_shifts(
         std: standard deviation of the factors alpha, which are Gaussian with mean zero.
         generator: on the CPU.
     Returns:
-        (N, 3) float32 grey levels, on the CPU.
+        (N, 3) float64 grey levels, on the CPU.
     Raises:
         ValueError: the reading is unknown.
     """
-    return colour_shifts(std * torch.randn(num_images, 3, generator=generator), pca, reading=reading)
+    alphas = std * torch.randn(num_images, 3, generator=generator, dtype=torch.float64)
+    return colour_shifts(alphas, pca, reading=reading)
 
 
 def add_colour(x: Tensor, shifts: Tensor, divisor: float = 1.0) -> Tensor:
     """Return (x + shifts) / divisor, in one pass.
 
     Args:
-        x: (N, C, S, S) float. shifts: (N, C), on any device.
-        divisor: 1.1 in the 2012 code, with which noisy pictures are nearer to zero than those of the test.
+        x: (N, C, S, S) float. shifts: (N, C).
+        divisor: 1.1 in the 2012 code, with which noisy pictures vary less than those of the test.
     """
-    shifts = shifts.to(x.device, x.dtype, non_blocking=True) / divisor
+    shifts = (shifts / divisor).to(x.dtype).to(x.device, non_blocking=True)
     return torch.add(shifts[:, :, None, None], x, alpha=1 / divisor)
 
 
@@ -148,11 +149,14 @@ def augment(images: Tensor, drawn: Augmentation, *, config: AugmentConfig, stati
     """
     check_pictures(images, config.size, statistics)
     one_of("mean", config.mean, MEANS)
-    on_cpu = images.device.type == "cpu"
-    length = max(1, CACHED_VALUES // images[0].numel()) if on_cpu else len(images)
-    parts = [slice(start, start + length) for start in range(0, len(images), length)]
-    done = [augment_part(images[part], drawn[part], config, statistics.mean_image) for part in parts]
-    return done[0] if len(done) == 1 else torch.cat(done)
+    if images.device.type != "cpu":
+        return augment_part(images, drawn, config, statistics.mean_image)
+    prepared = torch.empty(*images.shape[:2], config.size, config.size)
+    length = max(1, CACHED_VALUES // images.shape[1:].numel())
+    for start in range(0, len(images), length):
+        part = slice(start, start + length)
+        prepared[part] = augment_part(images[part], drawn[part], config, statistics.mean_image)
+    return prepared
 
 
 def augment_part(images: Tensor, drawn: Augmentation, config: AugmentConfig, mean_image: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ def compute_statistics(batches: Iterable[Tensor], *, fingerprint: str = "") -> S
     """Compute the statistics in one pass; sums are exact, so the order of the pictures makes no difference.
 
     Args:
-        batches: (N, 3, H, W) uint8; N may vary.
+        batches: (N, 3, H, W) uint8, on the CPU; N may vary.
         fingerprint: of the data set, kept with the result.
     Raises:
         ValueError: there are no pictures, or they are not uint8 (N, 3, H, W) of one size.
@@ -151,6 +151,8 @@ def load(path: Path, *, fingerprint: str, num_images: int) -> Statistics:
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, or was computed from another data set.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}; `statistics_of` computes it")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             statistics = Statistics(
