@@ -95,7 +95,7 @@ def environment(device: torch.device | str = "cpu") -> dict[str, Any]:
     return {
         "alexnet": alexnet.__version__,
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # a plain text, which a checkpoint can hold
         "numpy": np.__version__,
         "system": platform.system(),
         "device": f"{device.type}: {name}",

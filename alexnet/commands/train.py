@@ -1,0 +1,66 @@
+"""``alexnet train``: train a net by one of the two recipes, on one device or, under torchrun, on many."""
+
+import argparse
+
+from alexnet.config import NETS, RECIPES
+
+EPILOG = """\
+Ctrl-C or SIGTERM: the step is finished and a checkpoint written; the same command goes on from there.
+The exit status is then 130 or 143, and 0 under torchrun, which would take those for a failure.
+
+on two GPUs, a tower on each, as in the paper; on more, several such nets share the batch:
+  torchrun --standalone --nproc-per-node=2 -m alexnet train --data default --recipe code2012
+with --max-restarts=3 torchrun starts again what was killed, which goes on from the last checkpoint."""
+
+
+def add(commands) -> None:
+    """Add ``alexnet train``."""
+    parser = commands.add_parser(
+        "train",
+        help="train a net, or go on with a training that was stopped",
+        description="Train a net by a recipe. A training that was stopped goes on by the same command.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.set_defaults(run=run)
+    what = parser.add_argument_group("what")
+    what.add_argument("--data", help="cifar10, default (generated pictures), or the folder of a prepared set")
+    what.add_argument("--recipe", help=f"{', '.join(RECIPES)} (default: paper), or a .json file with one")
+    what.add_argument("--net", choices=NETS, metavar="NAME", help=f"one of {', '.join(NETS)}")
+    what.add_argument("--epochs", type=float, help="length; a schedule is stretched to it")
+    what.add_argument("--batch-size", type=int, help="pictures in an update, all devices together")
+    what.add_argument("--seed", type=int, help="of everything random (default: 0)")
+    what.add_argument("--max-steps", type=int, help="leave off after so many steps of the whole training")
+    how = parser.add_argument_group("how")
+    how.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: auto, a GPU if there is one)")
+    how.add_argument("--precision", choices=("float32", "bfloat16"), help="of convolutions and dense layers")
+    how.add_argument("--compile", action="store_true", help="let torch.compile fuse what it can")
+    how.add_argument("--channels-last", action="store_true", help="lay maps out with the channels last")
+    how.add_argument(
+        "--split",
+        choices=("auto", "towers", "data"),
+        help="what several devices share: the net, tower by tower, or the batch alone",
+    )
+    how.add_argument(
+        "--deterministic", action="store_true", help="the same numbers again on the same GPU, but slower"
+    )
+    how.add_argument("--workers", type=int, help="processes that read pictures")
+    files = parser.add_argument_group("files")
+    files.add_argument("--out", metavar="FOLDER", help="of the run (default: one in runs/)")
+    files.add_argument(
+        "--checkpoint-every", metavar="TIME", help="such as 10min (the default), 1epoch or 500steps"
+    )
+    files.add_argument("--validate-every", metavar="TIME", help="such as 1epoch (the default) or 500steps")
+    files.add_argument("--log-every", metavar="STEPS", type=int, help="steps that share a line of log.jsonl")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run ``alexnet train``."""
+    from alexnet.training import TrainSettings, train
+    from alexnet.training.progress import Progress
+    from alexnet.training.stopping import exit_status
+
+    given = {key: value for key, value in vars(arguments).items() if key != "run"}
+    record = train(TrainSettings(**given), Progress())
+    return exit_status(record.results["signal"])

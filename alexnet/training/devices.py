@@ -1,0 +1,213 @@
+"""The device of this process, and its place among those that train together."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch.distributed.device_mesh import DeviceMesh
+
+from alexnet.loader import Batch, usable_cores
+from alexnet.parallel import Layout, connect, mesh_of
+
+Value = TypeVar("Value")
+
+
+class FirstFailed(ValueError):
+    """The first process could not do something, and says why itself."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Which part of a training this process has. The default is all of it.
+
+    Attributes:
+        device: that it computes on.
+        rank, size: of all processes.
+        data_rank, num_data: which part of a batch it reads; the towers of a net read the same.
+        mesh: of all processes; None for a process alone.
+        group: for numbers on the CPU, of all processes; None for a process alone.
+    """
+
+    device: torch.device
+    rank: int = 0
+    size: int = 1
+    data_rank: int = 0
+    num_data: int = 1
+    mesh: DeviceMesh | None = None
+    group: Any = None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes the files and tells what happens."""
+        return self.rank == 0
+
+    def largest(self, values: Sequence[float]) -> list[float]:
+        """Return the largest of all processes' values, place by place; all processes must ask."""
+        return self._reduce(values, "MAX")
+
+    def total(self, values: Sequence[float]) -> list[float]:
+        """Return the sums of all processes' values, place by place; all processes must ask."""
+        return self._reduce(values, "SUM")
+
+    def _reduce(self, values: Sequence[float], operation: str) -> list[float]:
+        if self.size == 1:
+            return list(values)
+        tensor = torch.tensor(values, dtype=torch.float64)
+        dist.all_reduce(tensor, getattr(dist.ReduceOp, operation), group=self.group)
+        return tensor.tolist()
+
+    def earliest(self, value: Value) -> Value:
+        """Return the smallest of all processes' values, which may be tuples; all processes must ask."""
+        if self.size == 1:
+            return value
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value, group=self.group)
+        return min(values)
+
+    def from_first(self, function: Callable[[], Value]) -> Value:
+        """Call a function in the first process and return its value in all; all processes must ask.
+
+        Args:
+            function: its value is small and can be pickled.
+        Raises:
+            FirstFailed: in the other processes, where the function raised ValueError or OSError in the first.
+        """
+        value: Any = None
+        error: Exception | None = None
+        if self.is_first:
+            try:
+                value = function()
+            except (ValueError, OSError) as caught:
+                error = caught
+        if self.size > 1:
+            shared = [value, error and str(error)]
+            dist.broadcast_object_list(shared, 0, group=self.group)
+            value, failure = shared
+            if failure and not self.is_first:
+                raise FirstFailed(failure)
+        if error:
+            raise error
+        return value
+
+    def first_alone(self, function: Callable[[], Value]) -> Value:
+        """Call a function in the first process, and then, when it is through, in the others."""
+        if self.is_first:
+            value = function()
+        if self.size > 1:
+            dist.barrier(group=self.group)
+        return value if self.is_first else function()
+
+
+def world_size() -> int:
+    """Return how many processes torchrun started for this training, 1 where it did not."""
+    return int(os.environ.get("WORLD_SIZE", "1")) if "LOCAL_RANK" in os.environ else 1
+
+
+@contextlib.contextmanager
+def joined(device: str) -> Iterator[torch.device]:
+    """Join the processes of a training, if there are several; yield this one's device.
+
+    Args:
+        device: "auto", "cpu", "cuda" or "cuda:N".
+    Raises:
+        ValueError: there is no such device.
+    """
+    if world_size() == 1:
+        yield device_named(device)
+        return
+    if device == "cpu":
+        dist.init_process_group("gloo")
+    try:
+        yield torch.device("cpu") if device == "cpu" else connect()
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def ranks_of(layout: Layout, device: torch.device) -> Ranks:
+    """Return this process's part of a training that is laid out like this."""
+    if world_size() == 1:
+        return Ranks(device)
+    mesh = mesh_of(layout, device)
+    return Ranks(
+        device=device,
+        rank=dist.get_rank(),
+        size=dist.get_world_size(),
+        data_rank=mesh.get_local_rank("data"),
+        num_data=layout.data_parallel,
+        mesh=mesh,
+        group=dist.new_group(backend="gloo"),
+    )
+
+
+def device_named(name: str) -> torch.device:
+    """Return a device by name; "auto" is the GPU if there is one.
+
+    Raises:
+        ValueError: there is no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"torch {torch.__version__} finds no GPU here; choose `--device cpu`")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"there is no GPU {device.index}; there are {torch.cuda.device_count()}")
+    return device
+
+
+def prepare_device(device: torch.device, *, deterministic: bool = False) -> None:
+    """Set what torch decides for a whole process.
+
+    On a GPU multiplications of float32 may round to TF32, as convolutions do anyway, and convolutions look
+    for their fastest algorithm, unless the same numbers are wanted again. On the CPU the processes of one
+    machine share its cores, and numbers too small to matter count as 0, which they slow down otherwise.
+
+    Args:
+        device: of this process.
+        deterministic: the same training gives the same numbers again on the same GPU; a CPU does anyway.
+    """
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.benchmark = not deterministic
+        torch.backends.cudnn.deterministic = deterministic
+        if deterministic:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+            torch.use_deterministic_algorithms(True, warn_only=True)
+        return
+    torch.set_flush_denormal(True)
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    # torchrun sets OMP_NUM_THREADS to 1 where it is not set; a larger number was somebody's wish.
+    if local > 1 and os.environ.get("OMP_NUM_THREADS", "1") == "1":
+        torch.set_num_threads(max(1, usable_cores() // local))
+
+
+def on_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
+    """Yield batches on the device; on a GPU each is copied while the one before it is worked on."""
+    if device.type != "cuda":
+        yield from batches
+        return
+    stream = torch.cuda.Stream(device)
+    ready: tuple[Batch, torch.cuda.Event] | None = None
+    for batch in batches:
+        with torch.cuda.stream(stream):
+            copy = Batch(*(tensor.to(device, non_blocking=True) for tensor in batch))
+            copied = stream.record_event()
+        if ready:
+            yield received(*ready)
+        ready = copy, copied
+    if ready:
+        yield received(*ready)
+
+
+def received(batch: Batch, copied: "torch.cuda.Event") -> Batch:
+    """Make the work that follows wait for a batch's copy, and its memory stay until that work is done."""
+    stream = torch.cuda.current_stream()
+    stream.wait_event(copied)
+    for tensor in batch:
+        tensor.record_stream(stream)
+    return batch

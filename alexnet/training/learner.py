@@ -1,0 +1,124 @@
+"""The net while it learns: what one step does to it, and its state as a checkpoint holds it."""
+
+import functools
+
+import torch
+from torch import Tensor
+
+from alexnet.augment import prepare_training
+from alexnet.config import Recipe
+from alexnet.loader import Batch, generator_of
+from alexnet.model import AlexNet, Masks, draw_masks
+from alexnet.optim import PaperSGD, load_velocities, param_groups, velocities
+from alexnet.parallel import ParallelAlexNet, data_parallel, gather_state, mask_generator, scatter_state
+from alexnet.schedule import Setting, apply_setting
+from alexnet.statistics import Statistics
+from alexnet.train import StepResult, train_step
+from alexnet.training.devices import Ranks
+
+# They tell generators of one seed apart; 1 is that of the dropout masks. The last of the numbers from which a
+# generator is made is not 0, as numpy takes (a, b) and (a, b, 0) for the same.
+AUGMENTATION, WEIGHTS = 2, 3
+State = dict[str, Tensor]
+
+
+class Learner:
+    """A net, or this process's share of it, with its optimizer and the statistics of its pictures.
+
+    Attributes:
+        net: called with images, returns logits; all processes of a net must call it.
+        parameters: this process's, by the names of the net on one device, the first layer first.
+
+    Args:
+        recipe: what to train and how.
+        statistics: of the training pictures.
+        ranks: which part of the training this process has.
+        seed: of all random draws.
+        precision: "float32" or "bfloat16".
+        channels_last: lay out pictures and maps with the channels last.
+        compiled: fuse by ``torch.compile``.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        statistics: Statistics,
+        ranks: Ranks,
+        *,
+        seed: int,
+        precision: str = "float32",
+        channels_last: bool = False,
+        compiled: bool = False,
+    ):
+        self.recipe, self.ranks, self.seed, self.precision = recipe, ranks, seed, precision
+        self.statistics = statistics.to(ranks.device)
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        generator = generator_of(seed, WEIGHTS)
+        if ranks.mesh is None:
+            net = AlexNet(recipe.net, generator=generator)
+        else:
+            net = ParallelAlexNet(recipe.net, ranks.mesh, generator=generator)
+        self.net = net.to(ranks.device, memory_format=self.memory_format)
+        if compiled:
+            self.net.compile()
+        self.copy = self.net if ranks.mesh is None else data_parallel(self.net)
+        self.share = self.net if ranks.mesh is None else self.net.tower
+        self.parameters = dict(self.share.named_parameters())
+        self.optimizer = PaperSGD(param_groups(self.share, recipe.learning))
+
+    def step(self, batch: Batch, step: int, setting: Setting) -> StepResult:
+        """Do one update.
+
+        Args:
+            batch: this process's pictures, on its device.
+            step: updates done before; it and the seed decide all that is random.
+            setting: rates, and whether there is colour noise.
+        """
+        position = (self.seed, step, self.ranks.data_rank)
+        images = prepare_training(
+            batch.images,
+            config=self.recipe.augment,
+            statistics=self.statistics,
+            generator=generator_of(*position, AUGMENTATION),
+            colour_noise=setting.colour_noise,
+        )
+        device = self.ranks.device
+        generator = mask_generator(*position, device=device)
+        masks = draw_masks(self.recipe.net, len(images), generator=generator, device=device)
+        apply_setting(self.optimizer, setting)
+        self.copy.train()
+        model = functools.partial(self.logits, masks=masks)
+        return train_step(model, self.optimizer, images, batch.labels)
+
+    def logits(self, images: Tensor, masks: Masks) -> Tensor:
+        """Return logits (N, num_classes) of prepared images (N, 3, S, S), in the precision of training."""
+        images = images.contiguous(memory_format=self.memory_format)
+        half = self.precision == "bfloat16"
+        with torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=half):
+            return self.copy(images, masks)
+
+    @torch.no_grad()
+    def gradient_norms(self) -> Tensor:
+        """Return the length of each parameter's last gradient, not finite if any of it is not."""
+        return torch.stack(torch._foreach_norm([p.grad for p in self.parameters.values()]))
+
+    @torch.no_grad()
+    def not_finite(self) -> list[str]:
+        """Return the names of this process's parameters that hold a NaN or an infinity."""
+        finite = torch.stack([p.isfinite().all() for p in self.parameters.values()]).tolist()
+        return [name for name, whole in zip(self.parameters, finite, strict=True) if not whole]
+
+    def state(self) -> tuple[State, State]:
+        """Return weights and velocities as on one device, in the first process; all must call this."""
+        own = self.share.state_dict(), velocities(self.share, self.optimizer)
+        if self.ranks.mesh is None:
+            return own
+        whole = [gather_state(values, self.net) or {} for values in own]
+        return whole[0], whole[1]
+
+    def load(self, weights: State, velocity: State) -> None:
+        """Take weights and velocities of the net on one device; only the first process need have them."""
+        if self.ranks.mesh is not None:
+            weights, velocity = (scatter_state(values, self.net) for values in (weights, velocity))
+        self.share.load_state_dict(weights)
+        load_velocities(self.share, self.optimizer, velocity)

@@ -1,0 +1,327 @@
+"""Training from the first step, or from where it was left off, to the end.
+
+What happens between two steps, always in this order: the window of the log closes, validation, checkpoint,
+the end. Whether to stop and whether a checkpoint is due by the clock is agreed on by all processes after each
+step, so that all do the same.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+from alexnet.checkpoint import Validation, path_of, retain_last_and_best, save, save_weights
+from alexnet.loader import Batch, Loader
+from alexnet.records import Record
+from alexnet.schedule import Setting
+from alexnet.statistics import statistics_of
+from alexnet.training.devices import (
+    FirstFailed,
+    Ranks,
+    joined,
+    on_device,
+    prepare_device,
+    ranks_of,
+    world_size,
+)
+from alexnet.training.events import Event, message
+from alexnet.training.folder import RunFolder, results_of
+from alexnet.training.learner import Learner
+from alexnet.training.log import Line
+from alexnet.training.plan import Plan, in_words, make_plan
+from alexnet.training.settings import TrainSettings, command_line, every
+from alexnet.training.state import CHECKPOINTS, RECORD, WEIGHTS, checkpoint_of, record_of, resume
+from alexnet.training.stopping import StopWish, name_of
+from alexnet.training.validation import validate, validation_loader
+from alexnet.training.window import Diverged, Window
+
+OnEvent = Callable[[Event], None]
+
+
+def ignore(_event: Event) -> None:
+    """Tell nobody."""
+
+
+def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
+    """Train a net, or go on with a training whose checkpoint lies in the folder.
+
+    Under torchrun all processes call this with the same settings, and each does its part.
+
+    Args:
+        settings: what to train and how.
+        on_event: called in the first process with what happens (see ``alexnet.training.events``).
+    Returns:
+        the record of the run, which also lies in the folder as ``run.json``; ``results["ended"]`` says how it
+        ended, ``results["signal"]`` is the number of the signal that stopped it, or 0.
+    Raises:
+        ValueError: the settings do not fit the data, the devices or the checkpoint in the folder.
+        FileNotFoundError: there is no such data.
+        Diverged: the loss is no longer a number; the last checkpoint stays as it is.
+        OSError: the last checkpoint or the record could not be written.
+    """
+    with joined(settings.device) as device, StopWish() as wish:
+        prepare_device(device, deterministic=settings.deterministic)
+        plan = make_plan(settings, world_size())
+        ranks = ranks_of(plan.layout, device)
+        run = Run(plan, make_learner(plan, ranks), on_event if ranks.is_first else ignore)
+        try:
+            return run.to_the_end(wish)
+        finally:
+            run.close()
+
+
+def make_learner(plan: Plan, ranks: Ranks) -> Learner:
+    """Return the net of a plan with its first weights; all processes must call this."""
+    return Learner(
+        plan.recipe,
+        ranks.first_alone(
+            lambda: statistics_of(plan.pictures, progress=ranks.is_first and sys.stderr.isatty())
+        ),
+        ranks,
+        seed=plan.settings.seed,
+        precision=plan.settings.precision,
+        channels_last=plan.settings.channels_last,
+        compiled=plan.settings.compile,
+    )
+
+
+def training_loader(plan: Plan, ranks: Ranks) -> Loader:
+    """Return the loader of this process's part of the training pictures."""
+    return Loader(
+        plan.pictures.train,
+        plan.recipe.learning.batch_size,
+        drop_last=True,
+        order=plan.recipe.learning.order,
+        seed=plan.settings.seed,
+        rank=ranks.data_rank,
+        num_ranks=ranks.num_data,
+        workers=plan.settings.workers,
+        pin_memory=ranks.device.type == "cuda",
+    )
+
+
+class Run:
+    """A training in progress, seen from one process.
+
+    Args:
+        plan, learner: what is trained. on_event: as for ``train``.
+    """
+
+    def __init__(self, plan: Plan, learner: Learner, on_event: OnEvent):
+        self.plan, self.learner, self.ranks, self.tell = plan, learner, learner.ranks, on_event
+        self.step, self.validations = resume(plan, learner)
+        self.saved_step, self.last_save = self.step, time.monotonic()
+        self.folder: RunFolder | None = None
+        self.ranks.from_first(self.open_folder)
+        self.loader = training_loader(plan, self.ranks)
+        self.validation_loader = validation_loader(plan, self.ranks)
+        self.schedule = plan.schedule
+        self.used = self.setting()
+        self.log_every = plan.settings.log_every or (50 if self.ranks.device.type == "cuda" else 10)
+        self.window = Window(self.step, 0.0)
+
+    def open_folder(self) -> None:
+        """Take possession of the run's folder."""
+        self.folder = RunFolder(self.plan.settings.folder, self.step)
+        self.start = time.monotonic() - self.folder.log.seconds
+
+    def to_the_end(self, wish: StopWish) -> Record:
+        """Do steps until the training ends, or all processes agree on a wish to stop; return the record."""
+        self.tell(Event("plan", self.plan_values()))
+        batches = self.batches()
+        signal = 0
+        self.between_steps(stopping=False)
+        while not (ended := name_of(signal) or self.ended()):
+            self.one_step(next(batches))
+            signal, save_now = (int(value) for value in self.ranks.largest([wish.signal, self.save_due()]))
+            self.between_steps(stopping=bool(signal))
+            if save_now and not signal:
+                self.save_if_possible()
+        self.save()
+        return self.finish(ended, signal)
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield batches from where the training stands, epoch after epoch."""
+        epoch, first_step = divmod(self.step, self.plan.steps_per_epoch)
+        while True:
+            yield from on_device(self.loader.epoch(epoch, first_step), self.ranks.device)
+            epoch, first_step = epoch + 1, 0
+
+    def setting(self) -> Setting:
+        """Return the rates for the next step."""
+        errors = [validation.error for validation in self.validations]
+        return self.schedule.setting(self.plan.epoch(self.step), errors)
+
+    def ended(self) -> str:
+        """Return in which way the training is over; nothing if it goes on."""
+        if self.setting().finished:
+            return "finished"
+        max_steps = self.plan.settings.max_steps
+        return "max-steps" if max_steps is not None and self.step >= max_steps else ""
+
+    def one_step(self, batch: Batch) -> None:
+        """Do an update."""
+        self.used = self.setting()
+        result = self.learner.step(batch, self.step, self.used)
+        self.window.add(result, self.learner.gradient_norms())
+        self.step += 1
+        self.tell(Event("step", {"step": self.step}))
+
+    def between_steps(self, *, stopping: bool) -> None:
+        """Close the window and validate where it is time for it.
+
+        A validation that is due when the training is to stop is left to the one that goes on from there.
+        """
+        validating = self.validation_due() and not stopping
+        line: Line = {}
+        if self.window.results and (self.step % self.log_every == 0 or validating or stopping):
+            self.window.check(self.ranks, list(self.learner.parameters))
+            line = self.window.line(self.ranks, self.loader.wait_seconds)
+        if validating:
+            rates = validate(self.learner, self.validation_loader)
+            line |= {f"val_{name}": rate for name, rate in rates.items()}
+            self.validations.append(Validation(self.step, line["val_top1"]))
+        if line:
+            self.write(line)
+            self.window = Window(self.step, self.loader.wait_seconds)
+
+    def validation_due(self) -> bool:
+        """Whether it is time for a validation that has not been done yet."""
+        if self.validation_loader is None or self.step == 0:
+            return False
+        done = bool(self.validations) and self.validations[-1].step == self.step
+        return not done and (self.step % self.plan.validate_every == 0 or self.setting().finished)
+
+    def save_due(self) -> bool:
+        """Whether a checkpoint is due: for all processes by the steps, by the clock for the first alone."""
+        asked = every(self.plan.settings.checkpoint_every)
+        if asked.unit != "minutes":
+            return self.step % self.plan.checkpoint_every == 0
+        return self.ranks.is_first and time.monotonic() - self.last_save >= 60 * asked.count
+
+    def save_if_possible(self) -> None:
+        """Write a checkpoint; where that fails the training goes on, and the last good one stays."""
+        start = time.perf_counter()
+        try:
+            self.save()
+        except (OSError, FirstFailed) as error:
+            self.tell(message(f"{error}; training goes on, and the last good checkpoint stays"))
+        self.window.leave_out(time.perf_counter() - start)
+
+    def save(self) -> None:
+        """Write a checkpoint if there is none of this step; all processes must call this.
+
+        Raises:
+            Diverged: the net is not fit to be saved.
+            OSError: it cannot be written; FirstFailed in the other processes.
+        """
+        self.last_save = time.monotonic()
+        if self.saved_step == self.step:
+            return
+        if self.window.results:
+            self.window.check(self.ranks, list(self.learner.parameters))
+        broken = self.learner.not_finite()
+        if self.ranks.largest([bool(broken)])[0]:
+            what = broken[0] if broken else "a parameter of another process"
+            raise Diverged(f"training diverged by step {self.step}: {what} is not finite")
+        checkpoint = checkpoint_of(self.plan, self.learner, self.step, self.validations)
+        folder = self.plan.settings.folder / CHECKPOINTS
+
+        def write() -> None:
+            save(path_of(folder, self.step), checkpoint)
+            retain_last_and_best(folder, self.validations)
+            if self.ended() == "finished":
+                save_weights(folder.parent / WEIGHTS, checkpoint)
+
+        self.ranks.from_first(write)
+        self.saved_step = self.step
+
+    def write(self, line: Line) -> None:
+        """Complete a line of the log, write it and tell it."""
+        if self.folder is None:
+            return
+        line = {
+            "step": self.step,
+            "epoch": self.plan.epoch(self.step),
+            **line,
+            "conv1_rate": self.used.conv1_rate,
+            "weight_rate": self.used.weight_rate,
+            "bias_rate": self.used.bias_rate,
+            "colour_noise": self.used.colour_noise,
+            "seconds": time.monotonic() - self.start,
+        }
+        validated = "val_top1" in line
+        kernels = self.learner.parameters["conv1.weight"] if validated else None
+        trouble = self.folder.write(line, kernels)
+        if validated:
+            try:
+                self.write_record(ended="running", signal=0)
+            except OSError as error:
+                trouble = f"cannot write the record: {error}; training goes on"
+        if trouble:
+            self.tell(message(trouble))
+        self.tell(Event("window", line | {"seconds_left": self.seconds_left(line)}))
+
+    def seconds_left(self, line: Line) -> float | None:
+        """Return about how long the steps that are left will take, validations not counted."""
+        if "images_per_second" not in line:
+            return None
+        last_step = min(self.plan.num_steps, self.plan.settings.max_steps or self.plan.num_steps)
+        return (last_step - self.step) * self.plan.recipe.learning.batch_size / line["images_per_second"]
+
+    def plan_values(self) -> dict[str, Any]:
+        """Return what there is to say before the first step."""
+        settings = self.plan.settings
+        words = [in_words(self.plan), where_in_words(self.ranks, settings)]
+        if self.folder is not None and self.folder.tensorboard is None:
+            words.append("for curves in TensorBoard: pip install tensorboard")
+        going_on = f", going on after step {self.step:,}" if self.step else ""
+        words.append(f"folder: {settings.folder}{going_on}")
+        num_steps = min(self.plan.num_steps, settings.max_steps or self.plan.num_steps)
+        return {"text": "\n".join(words), "step": self.step, "num_steps": num_steps}
+
+    def finish(self, ended: str, signal: int) -> Record:
+        """Measure what is only measured at the end, write the record and say how it ended."""
+        more: dict[str, Any] = {"ended": ended, "signal": signal}
+        if ended == "finished" and self.validation_loader is not None:
+            more["ten_views"] = validate(self.learner, self.validation_loader, ten_views=True)
+        record = self.ranks.from_first(lambda: self.write_record(**more))
+        self.tell(Event("end", {"text": end_in_words(self.plan.settings, record)}))
+        return record
+
+    def write_record(self, **more: Any) -> Record:
+        """Write the record of the run as far as it has come."""
+        results = results_of(self.folder.log, step=self.step, epochs=self.plan.epoch(self.step), **more)
+        record = record_of(self.plan, self.learner, time.monotonic() - self.start, results)
+        record.save(self.folder.path / RECORD)
+        return record
+
+    def close(self) -> None:
+        """End the processes that read pictures and let go of the folder."""
+        self.loader.close()
+        if self.validation_loader is not None:
+            self.validation_loader.close()
+        if self.folder is not None:
+            self.folder.close()
+
+
+def where_in_words(ranks: Ranks, settings: TrainSettings) -> str:
+    """Say on what a training runs."""
+    name = torch.cuda.get_device_name(ranks.device) if ranks.device.type == "cuda" else "CPU"
+    threads = f", {torch.get_num_threads()} threads each" if ranks.device.type == "cpu" else ""
+    several = f"{ranks.size} processes" if ranks.size > 1 else "one process"
+    return f"device: {name}, {several}{threads}, {settings.precision}"
+
+
+def end_in_words(settings: TrainSettings, record: Record) -> str:
+    """Say how a training ended, and how it goes on."""
+    results = record.results
+    where = f"step {results['step']:,}, epoch {results['epochs']:.2f}"
+    if results["ended"] == "finished":
+        rates = results.get("ten_views")
+        measured = f"; ten views: top-1 {rates['top1']:.1%}, top-5 {rates['top5']:.1%}" if rates else ""
+        return f"finished at {where}{measured}; weights in {settings.folder / WEIGHTS}"
+    reason = f"stopped by {results['ended']}" if results["signal"] else "stopped at --max-steps"
+    return f"{reason} at {where}, saved; this goes on:\n  {command_line(settings, world_size())}"

@@ -1,0 +1,153 @@
+"""What a training will do, worked out before anything starts: the data, the net, the batches, the steps."""
+
+import math
+from dataclasses import dataclass, replace
+
+from alexnet.config import NetConfig, Recipe, fit, net_config
+from alexnet.data.prepared import PreparedSet, pictures_of
+from alexnet.data.splits import Split
+from alexnet.parallel import Layout, layout
+from alexnet.schedule import Schedule, schedule_for
+from alexnet.training.settings import TrainSettings, every
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A training, ready to run.
+
+    Attributes:
+        settings: what was asked for.
+        pictures: the data.
+        recipe: fitted to the pictures and their classes, with the epochs and the batch size asked for.
+        layout: how many whole nets work side by side, and on how many devices each of them is.
+        steps_per_epoch: full batches in a pass over the training pictures.
+        num_steps: of the whole training, at most.
+        validate_every: steps from one validation to the next.
+        checkpoint_every: the same of checkpoints; None where the clock decides.
+    """
+
+    settings: TrainSettings
+    pictures: PreparedSet
+    recipe: Recipe
+    layout: Layout
+    steps_per_epoch: int
+    num_steps: int
+    validate_every: int
+    checkpoint_every: int | None
+
+    @property
+    def validation_split(self) -> Split | None:
+        """The pictures to validate on; None in a set that has none."""
+        return self.pictures.val if {"val", "test"} & self.pictures.splits.keys() else None
+
+    @property
+    def schedule(self) -> Schedule:
+        """The learning rates. "plateau" counts validations, to which its patience in epochs is turned."""
+        learning = self.recipe.learning
+        patience = round(learning.plateau_patience * self.steps_per_epoch / self.validate_every)
+        return schedule_for(replace(learning, plateau_patience=max(1, patience)))
+
+    def epoch(self, step: int) -> float:
+        """Return how often the training set has been passed through after so many steps."""
+        return step / self.steps_per_epoch
+
+
+def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
+    """Open the data and work out a training.
+
+    Args:
+        settings: what is asked for.
+        num_ranks: processes, one a device.
+    Raises:
+        FileNotFoundError: the data or the recipe are not there.
+        ValueError: the data, the net, the batches and the ranks do not go together.
+    """
+    pictures = pictures_of(settings.data)
+    recipe = fitted_recipe(settings, pictures)
+    batch_size, num_images = recipe.learning.batch_size, len(pictures.train)
+    places = layout(num_ranks, recipe.net, settings.split)
+    if batch_size % places.data_parallel:
+        raise ValueError(
+            f"a batch of {batch_size} pictures cannot be shared evenly by {places.data_parallel} nets; "
+            f"choose `--batch-size {places.data_parallel * max(1, round(batch_size / places.data_parallel))}`"
+        )
+    if batch_size > num_images:
+        raise ValueError(
+            f"{num_images:,} training pictures do not fill a batch of {batch_size}; "
+            f"choose `--batch-size` {num_images} or less"
+        )
+    steps_per_epoch = num_images // batch_size
+    plan = Plan(
+        settings=settings,
+        pictures=pictures,
+        recipe=recipe,
+        layout=places,
+        steps_per_epoch=steps_per_epoch,
+        num_steps=math.ceil(recipe.learning.epochs * steps_per_epoch),
+        validate_every=every(settings.validate_every).steps(steps_per_epoch),
+        checkpoint_every=every(settings.checkpoint_every).steps(steps_per_epoch),
+    )
+    if recipe.learning.schedule == "plateau" and plan.validation_split is None:
+        raise ValueError(
+            f"{pictures.name} has no validation pictures, by whose error the recipe {recipe.name!r} cuts its "
+            "rates; give them to `alexnet data prepare`, or choose `--recipe code2012`"
+        )
+    return plan
+
+
+def fitted_recipe(settings: TrainSettings, pictures: PreparedSet) -> Recipe:
+    """Return the recipe that is asked for, fitted to the size of the pictures and to their classes.
+
+    Raises:
+        ValueError: the pictures are smaller than what the net reads.
+    """
+    recipe, size = settings.recipe_asked_for(), pictures.train.shape[-1]
+    recipe = fit(recipe, chosen_net(settings, recipe, pictures), picture_size=size)
+    changes = {"epochs": settings.epochs, "batch_size": settings.batch_size}
+    changes = {key: value for key, value in changes.items() if value is not None}
+    return replace(recipe, learning=replace(recipe.learning, **changes))
+
+
+def chosen_net(settings: TrainSettings, recipe: Recipe, pictures: PreparedSet) -> NetConfig:
+    """Return the net to train, for as many classes as the pictures have.
+
+    It is the one asked for; else the recipe's own; else, where the pictures are too small for that one, the
+    net "small" with the recipe's other constants.
+    """
+    num_classes, size = len(pictures.classes), pictures.train.shape[-1]
+    known = settings.recipe == recipe.name
+    if settings.net is not None:
+        return net_config(settings.net, base=recipe.name, num_classes=num_classes)
+    if known and size < recipe.net.input_size:
+        return net_config("small", base=recipe.name, num_classes=num_classes)
+    return replace(recipe.net, num_classes=num_classes)
+
+
+def in_words(plan: Plan) -> str:
+    """Say in plain words what will be trained on what."""
+    recipe, learning, net = plan.recipe, plan.recipe.learning, plan.recipe.net
+    train, val = plan.pictures.train, plan.validation_split
+    size, nets = train.shape[-1], plan.layout.data_parallel
+    towers = f"{net.towers} towers" if net.towers > 1 else "one tower"
+    if plan.layout.towers > 1:
+        towers += ", each on a device of its own"
+    share = f", {learning.batch_size // nets} for each of {nets} nets" if nets > 1 else ""
+    validation = f"{len(val):,} to validate on" if val is not None else "none to validate on"
+    return (
+        f"data: {plan.pictures.source}: {len(train):,} pictures of {size}x{size} to train on, "
+        f"{validation}, {len(plan.pictures.classes)} classes\n"
+        f"net: {net.name}, {why_this_net(plan)}; {towers}, reads {net.input_size}x{net.input_size}\n"
+        f"recipe: {recipe.name}, schedule {learning.schedule}, {learning.epochs:g} epochs of "
+        f"{plan.steps_per_epoch:,} steps of {learning.batch_size} pictures{share}"
+    )
+
+
+def why_this_net(plan: Plan) -> str:
+    """Say who chose the net."""
+    if plan.settings.net is not None:
+        return "as asked for"
+    own = plan.settings.recipe_asked_for().net
+    if own.name == plan.recipe.net.name:
+        return "the recipe's own"
+    size = plan.pictures.train.shape[-1]
+    return f"since pictures of {size} pixels are too small for {own.name}, which reads {own.input_size}"

@@ -1,0 +1,179 @@
+"""What a training is asked for: the words of ``alexnet train`` as a value that checks itself."""
+
+import json
+import math
+import re
+import shlex
+import sys
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from alexnet import config
+from alexnet.config import NETS, RECIPES, Recipe, one_of
+
+PRECISIONS = ("float32", "bfloat16")
+SPLITS = ("auto", "towers", "data")
+UNITS = {"min": "minutes", "epoch": "epochs", "step": "steps"}
+
+
+class Every(NamedTuple):
+    """How often something happens, for example every 10 minutes.
+
+    Attributes:
+        count: above 0.
+        unit: "minutes", "epochs" or "steps".
+    """
+
+    count: float
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{self.count:g}{self.unit}"
+
+    def steps(self, steps_per_epoch: int) -> int | None:
+        """Return after how many steps it happens again, at least 1; None where the clock decides."""
+        if self.unit == "minutes":
+            return None
+        return max(1, round(self.count * (steps_per_epoch if self.unit == "epochs" else 1)))
+
+
+def every(text: str) -> Every:
+    """Read "10min", "1epoch", "500steps" and the like.
+
+    Raises:
+        ValueError: the text is none of these.
+    """
+    match = re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*(min|epoch|step)(utes?|s)?", text.strip())
+    if not match or not float(match[1]) > 0:
+        raise ValueError(f"expected a number with min, epochs or steps, such as 10min; got {text!r}")
+    return Every(float(match[1]), UNITS[match[2]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """One training run.
+
+    Attributes:
+        data: a set by name, or the folder of a prepared one (see ``alexnet.data.prepared``).
+        recipe: "paper" or "code2012", or a file with a recipe as JSON (``alexnet.config.to_dict``).
+        net: a network by name; None: that of the recipe, or "small" where the pictures are too small for it.
+        epochs: length; None: that of the recipe.
+        batch_size: pictures in an update, all devices together; None: that of the recipe.
+        out: the run's folder; None: one under ``runs`` that data, recipe, net and seed name.
+        seed: of the initial weights, the order of the pictures, their changes and the dropout.
+        device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
+        precision: of convolutions and dense layers: "float32", or "bfloat16" by autocast.
+        compile: let ``torch.compile`` fuse what it can.
+        channels_last: lay out pictures and maps with the channels last.
+        split: what several devices share: "towers", each its part of the net; "data", each its part of the
+            batch; "auto": the towers, and the batch where there are more devices than towers.
+        deterministic: the same numbers again on the same GPU, at some cost; a CPU gives them anyway.
+        workers: processes that read pictures; None: what the loader finds right.
+        checkpoint_every: a text that ``every`` reads; a checkpoint is written at the end as well.
+        validate_every: the same, not in minutes, as it must not depend on the machine's speed.
+        log_every: steps in a window over which loss and error are averaged; None: 10, on a GPU 50.
+        max_steps: leave off after so many steps of the whole training; None: go on to its end.
+    Raises:
+        ValueError: a value is not allowed; the sentence names it.
+    """
+
+    data: str = "default"
+    recipe: str = "paper"
+    net: str | None = None
+    epochs: float | None = None
+    batch_size: int | None = None
+    out: str | None = None
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "float32"
+    compile: bool = False
+    channels_last: bool = False
+    split: str = "auto"
+    deterministic: bool = False
+    workers: int | None = None
+    checkpoint_every: str = "10min"
+    validate_every: str = "1epoch"
+    log_every: int | None = None
+    max_steps: int | None = None
+
+    def __post_init__(self):
+        if self.recipe not in RECIPES and not self.recipe.endswith(".json"):
+            raise ValueError(f"recipe must be {' or '.join(RECIPES)} or a .json file, got {self.recipe!r}")
+        if self.net is not None:
+            one_of("net", self.net, NETS)
+        if self.net is not None and self.recipe not in RECIPES:
+            raise ValueError("a recipe from a file has its own net; --net goes with paper and code2012 alone")
+        one_of("precision", self.precision, PRECISIONS)
+        one_of("split", self.split, SPLITS)
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
+            raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {self.device!r}")
+        if self.epochs is not None and not (self.epochs > 0 and math.isfinite(self.epochs)):
+            raise ValueError(f"epochs must be positive, got {self.epochs}")
+        least_values = {"batch_size": 1, "seed": 0, "workers": 0, "log_every": 1, "max_steps": 1}
+        for name, least in least_values.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        every(self.checkpoint_every)
+        if every(self.validate_every).unit == "minutes":
+            raise ValueError(
+                f"validate_every must be in epochs or steps, as rates may depend on validations; "
+                f"got {self.validate_every!r}"
+            )
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        if self.out is not None:
+            return Path(self.out).expanduser()
+        parts = [Path(self.data).name, Path(self.recipe).stem, self.net, f"seed{self.seed}"]
+        return Path("runs") / "-".join(part for part in parts if part)
+
+    def recipe_asked_for(self) -> Recipe:
+        """Return the recipe with the epochs and the batch size asked for, not yet fitted to any pictures.
+
+        Raises:
+            FileNotFoundError: the recipe is a file that is not there.
+            ValueError: that file holds no recipe.
+        """
+        if self.recipe in RECIPES:
+            return RECIPES[self.recipe]
+        path = Path(self.recipe).expanduser()
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no recipe {path}")
+        try:
+            return config.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} is not a recipe: {error}") from error
+
+    def words(self) -> list[str]:
+        """Return the words after ``alexnet train`` that ask for this run, without those at their default."""
+        words = []
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if value != f.default:
+                option = "--" + f.name.replace("_", "-")
+                words += [option] if value is True else [option, f"{value}"]
+        return words
+
+
+def command_line(settings: TrainSettings, num_ranks: int = 1) -> str:
+    """Return the command that a person types for a run, on one device or on several of one machine."""
+    starter = "alexnet"
+    if num_ranks > 1:
+        starter = f"torchrun --standalone --nproc-per-node={num_ranks} -m alexnet"
+    return f"{starter} train {shlex.join(settings.words())}".rstrip()
+
+
+def to_dict(settings: TrainSettings) -> dict[str, Any]:
+    """Return the settings ready for JSON."""
+    return asdict(settings)
+
+
+def python_command(settings: TrainSettings, num_ranks: int = 1) -> list[str]:
+    """Return the command as words that start it with this Python, wherever its scripts lie."""
+    starter = []
+    if num_ranks > 1:
+        starter = ["torch.distributed.run", "--standalone", f"--nproc-per-node={num_ranks}", "-m"]
+    return [sys.executable, "-m", *starter, "alexnet", "train", *settings.words()]

@@ -1,0 +1,56 @@
+"""Ctrl-C and SIGTERM as a wish that the loop asks for between two steps."""
+
+import os
+import signal
+import threading
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopWish:
+    """While it is entered, SIGINT and SIGTERM set ``signal`` in place of ending the process.
+
+    A second Ctrl-C ends the process at once, except under torchrun, which passes the first one on a second
+    time. Outside the main thread, where Python does not deliver signals, nothing is changed.
+
+    Attributes:
+        signal: the number of the signal that came, 0 before.
+    """
+
+    def __init__(self):
+        self.signal = 0
+        self._before = {}
+
+    def __enter__(self) -> "StopWish":
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if self.signal and number == signal.SIGINT and not under_torchrun():
+            raise KeyboardInterrupt
+        self.signal = number
+
+
+def under_torchrun() -> bool:
+    """Whether torchrun started this process."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
+def exit_status(number: int) -> int:
+    """Return the exit status of a training that a signal stopped and that saved its state.
+
+    It is 128 + the signal, 130 or 143, as shells have it; 0 under torchrun, which would take anything else
+    for a failure and start the training again.
+    """
+    return 128 + number if number and not under_torchrun() else 0
+
+
+def name_of(number: int) -> str:
+    """Return a signal's name; nothing for 0."""
+    return signal.Signals(number).name if number else ""

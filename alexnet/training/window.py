@@ -1,0 +1,93 @@
+"""The steps between two lines of the log, added up without waiting for the device."""
+
+import math
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alexnet.train import StepResult
+from alexnet.training.devices import Ranks
+
+
+class Diverged(ValueError):
+    """The loss, or what the net holds, is no longer a number."""
+
+
+class Window:
+    """Results of some steps.
+
+    Args:
+        step: updates done before the window.
+        waited: seconds that the loader has waited so far.
+    """
+
+    def __init__(self, step: int, waited: float):
+        self.step, self.waited = step, waited
+        self.start = time.perf_counter()
+        self.results: list[StepResult] = []
+        self.norms: list[Tensor] = []
+
+    def add(self, result: StepResult, gradient_norms: Tensor) -> None:
+        """Take in one step. gradient_norms: (number of parameters,)."""
+        self.results.append(result)
+        self.norms.append(gradient_norms)
+
+    def leave_out(self, seconds: float) -> None:
+        """Take time that was spent on something else, such as a checkpoint, off the window."""
+        self.start += seconds
+
+    def check(self, ranks: Ranks, names: list[str]) -> None:
+        """See that all losses are numbers, of all processes together; all must call this.
+
+        Args:
+            ranks: the processes. names: of the parameters, in the order of the gradients' norms.
+        Raises:
+            Diverged: one is not; the message names the step and what was the first not to be finite.
+        """
+        losses = torch.stack([result.loss for result in self.results]).isfinite().tolist()
+        if ranks.largest([not all(losses)])[0]:
+            step, what = ranks.earliest(first_not_finite(losses, torch.stack(self.norms), names))
+            step += self.step + 1
+            raise Diverged(f"training diverged in step {step}: {what} is not finite")
+
+    def line(self, ranks: Ranks, waited: float) -> dict[str, Any]:
+        """Return what the log says of the window, of all processes together; all must call this.
+
+        Args:
+            ranks: the processes. waited: seconds that the loader has waited so far.
+        """
+        images = sum(result.num_images for result in self.results)
+        loss = math.fsum(torch.stack([result.loss for result in self.results]).double().tolist())
+        wrong = int(torch.stack([result.num_wrong for result in self.results]).sum())
+        seconds = time.perf_counter() - self.start
+        steps = len(self.results)
+        loss, wrong, all_images, steps = ranks.total([loss, wrong, images, steps])
+        return {
+            "loss": loss / steps,
+            "error": wrong / all_images,
+            "images_per_second": images * ranks.num_data / seconds,
+            "wait_share": min(1.0, (waited - self.waited) / seconds),
+        }
+
+
+def first_not_finite(losses: list[bool], norms: Tensor, names: list[str]) -> tuple[int, str]:
+    """Return the first step of a window in which something was not finite, and what, as far as can be told.
+
+    A gradient that is not finite makes its parameter so, and the parameter the loss of the next step.
+
+    Args:
+        losses: of each step, whether it was finite.
+        norms: (steps, parameters), of the gradients.
+        names: of the parameters, the first layer first; the backward pass comes to the last one first.
+    Returns:
+        the step, 0 for the window's first, and a phrase; (number of steps, "") if all is finite.
+    """
+    for step, finite in enumerate(losses):
+        if not finite:
+            return step, "the loss"
+        broken = [name for name, good in zip(names, norms[step].isfinite().tolist(), strict=True) if not good]
+        if broken:
+            return step, f"the gradient of {broken[-1]}"
+    return len(losses), ""
