@@ -101,7 +101,7 @@ def check_whole(path: Path) -> None:
 
 
 def plain(value: Any, name: str = "") -> Any:
-    """Return the value with detached tensors, lists and dictionaries in place of their subclasses.
+    """Return the value with detached tensors, and plain types in place of their subclasses and of tuples.
 
     Raises:
         ValueError: something in it could not be read again.
@@ -112,8 +112,11 @@ def plain(value: Any, name: str = "") -> Any:
         return {str(key): plain(part, f"{name}.{key}".lstrip(".")) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [plain(part, f"{name}[{number}]") for number, part in enumerate(value)]
-    if type(value) in (bool, int, float, str, type(None)):
-        return value
+    if value is None:
+        return None
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
     raise ValueError(f"{name} is a {type(value).__name__}, neither a tensor nor a plain value")
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from alexnet import tensorfile
+from alexnet.records import environment
 
 NUMBERS = torch.arange(12_000, dtype=torch.float32) / 7
 PLAIN = [1, 2.5, True, None, "text", {"deeper": [2**60]}]
@@ -51,8 +52,9 @@ def test_content_comes_back_unchanged(saved):
 def test_subclasses_and_gradients_stay_behind(tmp_path):
     parameter = nn.Parameter(torch.ones(2))
     path = tmp_path / "new" / "a.pt"
-    tensorfile.write(path, {"weights": OrderedDict(w=parameter), "pair": (1, 2)})
+    tensorfile.write(path, {"weights": OrderedDict(w=parameter), "pair": (1, 2), "machine": environment()})
     back = tensorfile.read(path)
+    assert back["machine"] == environment() and type(back["machine"]["torch"]) is str
     assert type(back["weights"]) is dict and type(back["weights"]["w"]) is torch.Tensor
     assert not back["weights"]["w"].requires_grad and back["pair"] == [1, 2]
 
@@ -70,8 +72,8 @@ def test_nothing_is_copied_to_be_saved(tmp_path, monkeypatch):
 
 
 def test_what_could_not_be_read_again_is_not_written(tmp_path):
-    with pytest.raises(ValueError, match=r"^nested\.x is a float64, neither a tensor nor a plain value$"):
-        tensorfile.write(tmp_path / "a.pt", {"nested": {"x": np.float64(1)}})
+    with pytest.raises(ValueError, match=r"^nested\.x is a float32, neither a tensor nor a plain value$"):
+        tensorfile.write(tmp_path / "a.pt", {"nested": {"x": np.float32(1)}})
     with pytest.raises(ValueError, match=r"^list\[1\] is a (Posix|Windows)Path"):
         tensorfile.write(tmp_path / "a.pt", {"list": ["cat", Path("dog")]})
     assert list(tmp_path.iterdir()) == []
