@@ -144,7 +144,7 @@ def average_nets(probabilities: Sequence[Tensor]) -> Tensor:
     Raises:
         ValueError: there are none, or they differ in shape.
     """
-    shapes = {tuple(each.shape) for each in probabilities}
+    shapes = sorted({tuple(each.shape) for each in probabilities})
     if len(shapes) != 1:
         raise ValueError(f"networks can be averaged over the same images and classes, got shapes {shapes}")
     return torch.stack(tuple(probabilities)).mean(0)
