@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import alexnet
-from alexnet.commands import train
+from alexnet.commands import summary, train
 from alexnet.commands.data import add_prepare
 
 DESCRIPTION = """\
@@ -74,6 +74,7 @@ def build_parser(*, with_experiments: bool) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"alexnet {alexnet.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_data(commands)
+    summary.add(commands)
     train.add(commands)
     add_experiment(commands, with_experiments)
     return parser
