@@ -45,7 +45,6 @@ def checkpoint_of(plan: Plan, learner: Learner, step: int, validations: Sequence
         recipe=recipe_text(plan),
         classes=list(plan.pictures.classes),
         names=list(plan.pictures.names),
-        names=list(plan.pictures.names),
         fingerprint=plan.pictures.fingerprint,
         environment=records.environment(learner.ranks.device),
         epoch=step // plan.steps_per_epoch,
