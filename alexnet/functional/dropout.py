@@ -71,12 +71,12 @@ def to_inverted(
 ) -> tuple[Tensor, float, float]:
     """Convert a layer that reads the outputs of ``dropout`` to one that reads those of ``inverted_dropout``.
 
-    With q = 1 - p, weights q * w on inputs 1 / q as large give the same outputs, and pass the same derivative
-    down. The derivative by them is 1 / q as large and must move them q times as far as it moved w, so the rate
-    is q**2 as large. Weight decay acts through its product with the rate, which must not change. Both nets
-    then follow the same path under the paper's rule (paper 5) and under ``torch.optim.SGD``, with momentum.
-    Biases and the other layers stay as they are. For p = 1/2: half the initial weights, a quarter of the
-    rate and four times the decay, for the weights of fc7 and fc8.
+    With q = 1 - p, weights q * w on inputs 1 / q as large give the same outputs and pass the same derivative
+    down. The derivative by them is 1 / q as large, and must move them q times as far as it moved w: so the
+    rate is q**2 as large. Weight decay acts through its product with the rate, which must not change. Both
+    nets then follow the same path under the paper's rule (paper 5) and under ``torch.optim.SGD``, with
+    momentum. Biases and the other layers stay as they are. For p = 1/2: half the initial weights, a quarter
+    of the rate and four times the decay, for the weights of fc7 and fc8.
 
     Args:
         weight: of the layer that reads the units under dropout, any shape.
