@@ -164,6 +164,17 @@ def test_each_picture_has_a_draw_of_its_own_also_within_a_group():
     assert len(set(drawn.shifts[:, 0].tolist())) == 64 and len(set(drawn.crops.top.tolist())) <= 2
 
 
+@pytest.mark.parametrize("flip", [True, False])
+def test_a_recipe_says_how_everything_is_drawn(flip):
+    config = replace(LOUD, crop_group=4, flip=flip)
+    drawn = draw_augmentation(9, config=config, statistics=STATISTICS, generator=seeded(), colour_noise=True)
+    generator = seeded()
+    expected = draw_crops(9, num_offsets=OFFSETS, group=4, flip=flip, generator=generator)
+    np.testing.assert_array_equal(arrays(drawn.crops), arrays(expected))
+    shifts = draw_colour_shifts(9, STATISTICS, reading="std", std=0.5, generator=generator)
+    assert torch.equal(drawn.shifts, shifts)
+
+
 def test_colour_is_added_before_the_division():
     x, shifts = torch.from_numpy(RNG.normal(size=(2, 3, 4, 4))), torch.from_numpy(RNG.normal(size=(2, 3)))
     np.testing.assert_allclose(

@@ -91,6 +91,13 @@ def test_a_spread_far_below_the_values_is_kept():
     np.testing.assert_allclose(computed.pca_stds[0] ** 2, float(share * (1 - share)), rtol=1e-12)
 
 
+def test_products_of_colours_are_whole_numbers_of_any_size():
+    products = statistics.colour_products(torch.from_numpy(IMAGES))
+    assert all(type(product) is int for product in products.flat)
+    pixels = IMAGES.transpose(1, 0, 2, 3).reshape(3, -1).astype(int)
+    np.testing.assert_array_equal(products, pixels @ pixels.T)
+
+
 def test_the_sums_of_all_of_imagenet_do_not_overflow():
     num_pixels, mean = 1_281_167 * 256**2, 120
     sums = [mean * num_pixels, (mean - 20) * num_pixels, num_pixels]
