@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import alexnet
-from alexnet.commands import summary, train
+from alexnet.commands import evaluate, predict, summary, train
 from alexnet.commands.data import add_prepare
 
 DESCRIPTION = """\
@@ -76,6 +76,8 @@ def build_parser(*, with_experiments: bool) -> argparse.ArgumentParser:
     add_data(commands)
     summary.add(commands)
     train.add(commands)
+    evaluate.add(commands)
+    predict.add(commands)
     add_experiment(commands, with_experiments)
     return parser
 
