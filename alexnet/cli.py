@@ -7,7 +7,7 @@ from pathlib import Path
 
 import alexnet
 from alexnet.commands import evaluate, predict, summary, train
-from alexnet.commands.data import add_prepare
+from alexnet.commands.data import add_check, add_prepare
 
 DESCRIPTION = """\
 AlexNet, executable: the data sets and the experiments of the book on
@@ -115,6 +115,7 @@ def add_data(commands) -> None:
     importing.set_defaults(run=run_import)
 
     add_prepare(actions)
+    add_check(actions)
     about = "Show which data sets are stored, where, their size and where they came from."
     actions.add_parser("list", help="show what is stored", description=about).set_defaults(run=run_list)
     about = "Print the folder of the data sets."

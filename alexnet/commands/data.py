@@ -1,4 +1,4 @@
-"""``alexnet data prepare``: large sets of pictures, made ready for training."""
+"""``alexnet data prepare`` and ``check``: large sets of pictures, made ready for training."""
 
 import argparse
 from pathlib import Path
@@ -73,3 +73,28 @@ def run_prepare(arguments: argparse.Namespace) -> int:
     )
     print(*sentences, open_set(target).source, f"stored in {target}", sep="\n")
     return 0
+
+
+def add_check(actions) -> None:
+    """Add ``alexnet data check`` to the commands of ``alexnet data``."""
+    parser = actions.add_parser(
+        "check",
+        help="read a prepared set whole, to see whether it is damaged",
+        description="Read every picture of a prepared set and compare it with what was written.",
+    )
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="the prepared set")
+    parser.set_defaults(run=run_check)
+
+
+def run_check(arguments: argparse.Namespace) -> int:
+    """Run ``alexnet data check``; damage makes the status 2."""
+    from alexnet.data.prepared import open_set
+    from alexnet.preparation.check import damaged_shards
+
+    folder = arguments.folder.expanduser()
+    source = open_set(folder).source
+    damaged = damaged_shards(folder)
+    for shard in damaged:
+        print(f"{shard} is damaged; delete it and run the `alexnet data prepare` command of the set again")
+    print(f"{source}: {'damaged' if damaged else 'whole'}")
+    return 2 if damaged else 0

@@ -127,14 +127,21 @@ def name_and_classes(
     if kind == "imagenet":
         year, classes = ilsvrc.classes_of(found, kit)
         return f"ILSVRC-{year}", classes
-    names = ilsvrc.names_of_2012()
-    if kind == "folder":
-        return stem(sources[0].resolve().name), {wnid: names.get(wnid, wnid) for wnid in sorted(found)}
-    if found - set(IMAGENETTE):
-        raise ValueError(
-            f"{min(found - set(IMAGENETTE))!r} is no class of Imagenette; for another set use `folder`"
-        )
-    return "Imagenette", {wnid: names[wnid] for wnid in IMAGENETTE}
+    if kind == "imagenette":
+        if found - set(IMAGENETTE):
+            raise ValueError(
+                f"{min(found - set(IMAGENETTE))!r} is no class of Imagenette; for another set use `folder`"
+            )
+        return "Imagenette", named(IMAGENETTE)
+    return stem(sources[0].resolve().name), named(sorted(found))
+
+
+def named(classes: Iterable[str]) -> dict[str, str]:
+    """Return a name for each class: of ILSVRC-2012 the usual one, of others the identifier itself."""
+    classes = list(classes)
+    # The usual names come from torchvision, which takes seconds to import.
+    names = ilsvrc.names_of_2012() if set(classes) & set(ilsvrc.wnids_of_2012()) else {}
+    return {class_id: names.get(class_id, class_id) for class_id in classes}
 
 
 def with_val_share(pictures: Pictures, share: float, remarks: list[str]) -> Pictures:
