@@ -177,8 +177,7 @@ def data_parallel(net: ParallelAlexNet) -> nn.Module:
     group = net.mesh.get_group("data")
     if dist.get_world_size(group) == 1:
         return net
-    options = {"gradient_as_bucket_view": True, "broadcast_buffers": False}
-    return DistributedDataParallel(net, process_group=group, **options)
+    return DistributedDataParallel(net, process_group=group, gradient_as_bucket_view=True)
 
 
 def mask_generator(
@@ -256,7 +255,9 @@ def check_replicas(net: ParallelAlexNet) -> None:
     parameters = net.tower.state_dict()
     drifted = torch.zeros(len(parameters), dtype=torch.int32, device=net.tower.fc8.bias.device)
     for index, (name, own) in enumerate(parameters.items()):
-        for group in (net.mesh.get_group("data"), *[net.group] * (name in COPIED)):
+        for group in [net.mesh.get_group("data"), *[net.group] * (name in COPIED)]:
+            if dist.get_world_size(group) == 1:
+                continue
             first = own.clone(memory_format=torch.contiguous_format)
             dist.broadcast(first, dist.get_global_rank(group, 0), group=group)
             drifted[index] += not same_bits(first, own)
