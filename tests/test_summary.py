@@ -165,7 +165,7 @@ def test_the_command_shows_a_net(capsys):
 
 def test_without_a_name_the_command_lists_the_nets(capsys):
     lines = run([], capsys).splitlines()
-    assert [line.split()[0] for line in lines[1:]] == list(NETS)
+    assert [line.split()[0] for line in lines[1:-2]] == list(NETS)
     assert next(line for line in lines if line.startswith("merged")).split()[1:3] == ["1", "62,378,344"]
 
 

@@ -46,5 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
         config = net_config(name, base=arguments.base, num_classes=arguments.classes)
         return summary(config, batch_size=arguments.batch_size)
 
-    print(text(counted(arguments.name)) if arguments.name else brief([counted(name) for name in NETS]))
+    if arguments.name:
+        print(text(counted(arguments.name)))
+    else:
+        print(brief(counted(name) for name in NETS))
+        print("\n`alexnet summary NAME` shows the layers of one.")
     return 0
