@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from torch import Tensor
 from tqdm import tqdm
@@ -15,6 +16,8 @@ from alexnet.experiments.learning_curves import Run, RunConfig, Setup, epochs_to
 
 SEARCH_SEED = 100
 RATE_FACTOR = 10**0.5
+
+Kept = TypeVar("Kept")
 
 
 class Laboratory:
@@ -34,11 +37,7 @@ class Laboratory:
         """Return the run of the base configuration with these changes, made now or read from the folder."""
         config = replace(self.base, **changes)
         path = self.folder / run_file_name(config)
-        if path.is_file():
-            run = Run(**json.loads(path.read_text(encoding="utf-8"))["run"])
-        else:
-            run = run_with_progress(config, self.images, self.labels)
-            records.write_json(path, {"config": asdict(config), "run": asdict(run)})
+        run = kept(path, config, Run, lambda: run_with_progress(config, self.images, self.labels))
         self.seconds += run.seconds
         return run
 
@@ -70,6 +69,20 @@ class Laboratory:
         return {rate_at(first_rate, k): found[k] for k in sorted(found)}
 
 
+def kept(path: Path, config: Any, kind: type[Kept], make: Callable[[], Kept]) -> Kept:
+    """Return a run's outcome from its file or, where there is none, make the run and write the file.
+
+    Args:
+        path: of the JSON file. config: a dataclass, stored beside the outcome.
+        kind: the dataclass of the outcome. make: makes the run.
+    """
+    if path.is_file():
+        return kind(**json.loads(path.read_text(encoding="utf-8"))["run"])
+    run = make()
+    records.write_json(path, {"config": asdict(config), "run": asdict(run)})
+    return run
+
+
 def run_with_progress(config: RunConfig, images: Tensor, labels: Tensor) -> Run:
     """Make a run while a bar shows its epoch and error."""
     title = f"{config.unit} at rate {config.rate:.3g}, seed {config.seed}"
@@ -96,6 +109,10 @@ def rate_at(first_rate: float, k: int) -> float:
 
 def run_file_name(config: RunConfig) -> str:
     """Name a run's file: readable at the front, unique by a hash of the configuration."""
-    digest = hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode()).hexdigest()[:12]
     setup = f"{config.setup.initialisation}-{config.setup.input_scale}"
-    return f"{config.unit}-{setup}-{config.rate:g}-{config.seed}-{digest}.json"
+    return f"{config.unit}-{setup}-{config.rate:g}-{config.seed}-{digest(config)}.json"
+
+
+def digest(config: Any) -> str:
+    """Return 12 hexadecimal digits that name a configuration, a dataclass."""
+    return hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode()).hexdigest()[:12]
