@@ -242,7 +242,7 @@ CODE2012 = Recipe(
     name="code2012",
     net=NetConfig(name="code2012", **of_code("net")),
     augment=AugmentConfig(**of_code("augment")),
-    learning=LearningConfig(**of_code("learning")),
+    learning=LearningConfig(epochs=91, **of_code("learning")),  # as long as the logged schedule
 )
 RECIPES = {recipe.name: recipe for recipe in (PAPER, CODE2012)}
 

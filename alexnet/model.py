@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from alexnet.architecture import Layer, layers_of
 from alexnet.config import PAPER, NetConfig
+from alexnet.functional.dropout import dropout_mask
 from alexnet.layers import Dropout, LocalResponseNorm, SpatialResponseNorm
 
 Masks = dict[str, Tensor]
@@ -213,14 +214,12 @@ def draw_masks(
 
     Args:
         config: the net. num_images: N.
-        generator: on the device. device: where the masks are wanted.
+        generator: draws on its own device. device: where the masks are wanted.
     Returns:
         for each layer that reads units under dropout its mask (N, inputs) of ones (kept) and zeros, float32.
     """
     return {
-        name: torch.empty(num_images, inputs, device=device).bernoulli_(
-            1 - config.dropout, generator=generator
-        )
+        name: dropout_mask(num_images, inputs, p=config.dropout, generator=generator, device=device)
         for name, inputs in dropout_inputs(config).items()
     }
 
