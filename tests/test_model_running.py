@@ -114,10 +114,9 @@ def test_autocast_to_bfloat16_stays_near_and_learns(name):
     assert all(g.dtype == torch.float32 and g.isfinite().all() and g.any() for g in gradients)
 
 
-@BOTH
-def test_compilation_takes_the_whole_net_in_one_graph(name):
+def test_compilation_takes_the_whole_net_in_one_graph():
     """torch.compile without its last step, which needs a C++ compiler and most of a minute."""
-    net = loud(narrow(name)).train()
+    net = loud(narrow("code2012")).train()
     images = pictures(net.config)
     masks = {key: mask.double() for key, mask in draw_masks(net.config, 2, generator=seeded(5)).items()}
     compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
