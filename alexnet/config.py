@@ -37,7 +37,8 @@ class NetConfig:
         kernel_sizes, paddings: of conv1 to conv5, in pixels.
         conv1_stride: in pixels; the other convolutions have stride 1.
         rounding: "ceil" puts zeros on the right and at the bottom of the input of conv1 until every pixel is
-            read, which makes 55 of 224; "floor" leaves pixels out, which makes 54 of it.
+            read, which makes 55 of 224; "floor" leaves pixels out, which makes 54 of it. Pools do likewise,
+            but ignore what lies beyond the edge.
         crossing: the layers that read the maps or units of all towers (3.2, 3.5).
         pool_size, pool_stride: z and s of 3.4.
         lrn: whether conv1 and conv2 are followed by local response normalisation (3.3).
