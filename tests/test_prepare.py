@@ -1,0 +1,275 @@
+"""`alexnet data prepare`: odd files, stops at any moment, and the same bytes however it ran."""
+
+import csv
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from archives import encoded, jpeg, pixels, tar, write
+from PIL import Image
+from preparing import SIZE, contents, made, one_folder
+
+from alexnet import cli
+from alexnet.data.prepared import open_set
+from alexnet.preparation import files, shard
+from alexnet.preparation.check import damaged_shards
+from alexnet.preparation.picture import standardise
+
+ODD = {
+    "train/a/cmyk.jpg": (encoded(pixels(1), mode="CMYK"), "converted", "CMYK"),
+    "train/a/grey.jpg": (encoded(pixels(2), mode="L"), "converted", "greyscale"),
+    "train/a/png.jpg": (encoded(pixels(3), "PNG"), "converted", "PNG named JPEG"),
+    "train/a/deep.png": (encoded(np.full((9, 9), 999, np.uint16), "PNG"), "converted", "16-bit"),
+    "train/a/zero.jpg": (b"", "left out", "empty file"),
+    "train/a/text.jpg": (b"hello", "left out", "not a picture"),
+    "train/a/short.jpg": (jpeg(4)[:-300], "left out", "damaged"),
+}
+
+
+def test_odd_files_are_converted_or_left_out_and_listed(tmp_path):
+    held = {name: content for name, (content, _, _) in ODD.items()} | {"train/a/fine.jpg": jpeg(5)}
+    folder = write(tmp_path / "photos", held | {"train/a/._fine.jpg": b"", "train/readme.txt": b"hi"})
+    got, said = made("folder", [folder], tmp_path / "set", max_damaged=0.5)
+    assert len(got.train) == 5
+    with (tmp_path / "set/manifest.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["file"]: row for row in csv.DictReader(file)}
+    assert {name: (row["split"], row["status"]) for name, row in rows.items()} == {
+        f"photos/{name}": ("train", status) for name, (_, status, _) in ODD.items()
+    }
+    assert all(rows[f"photos/{name}"]["why"].startswith(why) for name, (_, _, why) in ODD.items())
+    assert "left out, as they are damaged: 3" in said
+    assert "converted: 1 CMYK, 1 16-bit, 1 greyscale, 1 PNG named JPEG" in said
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_too_much_damage_ends_the_work_and_more_may_be_allowed(tmp_path, workers):
+    held = {f"train/a/{i}.jpg": jpeg(i) if i > 1 else b"" for i in range(8)}
+    folder = write(tmp_path / "photos", held)
+    with pytest.raises(
+        ValueError, match=r"^\d of 8 pictures are damaged, more than --max-damaged 0.2 allows"
+    ):
+        made("folder", [folder], tmp_path / "set", max_damaged=0.2, workers=workers)
+    with pytest.raises(FileNotFoundError, match="no finished prepared set"):
+        open_set(tmp_path / "set")
+    if not workers:
+        assert len(made("folder", [folder], tmp_path / "set", max_damaged=0.25)[0].train) == 6
+
+
+def test_raw_pictures_are_the_scaled_ones_exactly(tmp_path):
+    held = {f"a/{i}.png": encoded(pixels(i), "PNG") for i in range(4)} | {"a/4.png": b""}
+    folder = write(tmp_path / "photos", held)
+    got, _ = made("folder", [folder], tmp_path / "set", raw=True, max_damaged=0.5)
+    images = got.train.read([3, 0, 2])
+    for image, seed in zip(images, [3, 0, 2], strict=True):
+        wanted = np.asarray(standardise(Image.fromarray(pixels(seed)), SIZE)).transpose(2, 0, 1)
+        np.testing.assert_array_equal(image.numpy(), wanted)
+    assert [np.load(path).shape[0] for path in sorted((tmp_path / "set").glob("*.npy"))] == [2, 2, 0]
+
+
+def test_the_order_in_which_sources_are_read_does_not_matter(tmp_path):
+    held = {f"train/{c}/{i}.jpg": jpeg(i) for c in "ab" for i in range(3)}
+    parts = [dict(list(held.items())[:3]), dict(list(held.items())[3:])]
+    sources = [write(tmp_path / f"{i}.tar", tar(part)) for i, part in enumerate(parts)]
+    made("folder", sources, tmp_path / "one")
+    turned = [tmp_path / "x/0.tar", tmp_path / "x/1.tar"]
+    for path, part in zip(turned, parts, strict=True):
+        write(path, tar(dict(reversed(part.items()))))
+    made("folder", turned[::-1], tmp_path / "two")
+    one, two = (json.loads((tmp_path / name / "set.json").read_text()) for name in ("one", "two"))
+    assert one.pop("name") != two.pop("name") and one.pop("source") != two.pop("source")  # of the first one
+    assert one == two
+    assert contents(tmp_path / "one", but=["set.json"]) == contents(tmp_path / "two", but=["set.json"])
+
+
+def test_the_fingerprint_sees_pixels_labels_and_splits(tmp_path):
+    base = {"train/a/1.jpg": jpeg(1), "train/b/2.jpg": jpeg(2), "val/a/3.jpg": jpeg(3)}
+    others = [
+        base,
+        base | {"train/a/1.jpg": jpeg(4)},
+        base | {"train/a/1.jpg": jpeg(2), "train/b/2.jpg": jpeg(1)},
+        base | {"val/a/3.jpg": jpeg(1), "train/a/1.jpg": jpeg(3)},
+    ]
+    prints = set()
+    for i, held in enumerate(others):
+        prints.add(made("folder", [write(tmp_path / f"f{i}", held)], tmp_path / f"s{i}")[0].fingerprint)
+    assert len(prints) == len(others)
+
+
+def test_a_second_run_changes_nothing(tmp_path):
+    folder, target = one_folder(tmp_path), tmp_path / "set"
+    made("folder", [folder], target)
+    before = {path: path.stat().st_mtime_ns for path in target.iterdir()}
+    _, said = made("folder", [folder], target)
+    assert said == ["the set was there already, and is whole"]
+    assert {path: path.stat().st_mtime_ns for path in target.iterdir()} == before
+
+
+def test_a_lost_shard_is_made_again_alone(tmp_path):
+    folder, target = one_folder(tmp_path), tmp_path / "set"
+    made("folder", [folder], target)
+    before = contents(target)
+    (target / "train-00001.tar").unlink()
+    (target / "train-00002.tar").write_bytes(b"")
+    kept = (target / "train-00000.tar").stat().st_mtime_ns
+    made("folder", [folder], target)
+    assert contents(target) == before
+    assert (target / "train-00000.tar").stat().st_mtime_ns == kept
+
+
+@pytest.mark.parametrize(
+    "options", [{"size": 8}, {"raw": True}, {"val_share": 0.1}, {"pictures_per_shard": 3}]
+)
+def test_a_set_is_not_continued_with_other_options(tmp_path, options):
+    folder, target = one_folder(tmp_path), tmp_path / "set"
+    made("folder", [folder], target)
+    with pytest.raises(ValueError, match="was begun with another .*name a new folder"):
+        made("folder", [folder], target, **options)
+
+
+def test_a_set_is_not_continued_with_other_pictures(tmp_path):
+    folder, target = one_folder(tmp_path), tmp_path / "set"
+    made("folder", [folder], target)
+    (target / "val-00000.tar").unlink()
+    write(folder / "train/a/new.jpg", jpeg(77))
+    with pytest.raises(ValueError, match="was begun with another plan"):
+        made("folder", [folder], target)
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path):
+    target = write(tmp_path / "set", {"letter.txt": b"dear"})
+    with pytest.raises(ValueError, match="is no prepared set; name a new folder"):
+        made("folder", [one_folder(tmp_path)], target)
+    assert [path.name for path in target.iterdir()] == ["letter.txt"]
+
+
+class Halt(BaseException):
+    """What ends a program from outside."""
+
+
+@pytest.mark.parametrize("after", range(9))
+def test_a_stop_at_any_picture_is_made_good_by_the_next_run(tmp_path, monkeypatch, after):
+    folder = one_folder(tmp_path)
+    made("folder", [folder], tmp_path / "whole")
+    left = iter(range(after))
+
+    def scale(image, size):
+        if next(left, None) is None:
+            raise Halt
+        return standardise(image, size)
+
+    with monkeypatch.context() as patch, pytest.raises(Halt):
+        patch.setattr(shard, "standardise", scale)
+        made("folder", [folder], tmp_path / "set")
+    assert not list((tmp_path / "set").glob("*.part"))
+    made("folder", [folder], tmp_path / "set")
+    assert contents(tmp_path / "set") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("after", range(12))
+def test_a_full_disk_leaves_whole_files_only_and_is_explained(tmp_path, monkeypatch, after):
+    folder = one_folder(tmp_path)
+    made("folder", [folder], tmp_path / "whole")
+    left = iter(range(after))
+
+    def sync(_handle):
+        if next(left, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(OSError, match="is full; make room and run the same command"),
+    ):
+        patch.setattr(files.os, "fsync", sync)
+        made("folder", [folder], tmp_path / "set")
+    assert not list((tmp_path / "set").glob("*.part"))
+    made("folder", [folder], tmp_path / "set")
+    assert contents(tmp_path / "set") == contents(tmp_path / "whole")
+
+
+def test_too_little_room_is_said_before_the_work(tmp_path, monkeypatch):
+    usage = type("Usage", (), {"free": 100})
+    monkeypatch.setattr("alexnet.preparation.prepare.shutil.disk_usage", lambda _path: usage)
+    with pytest.raises(OSError, match="has room for 0.0 GB"):
+        made("folder", [one_folder(tmp_path)], tmp_path / "set")
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from alexnet.preparation.prepare import prepare
+if __name__ == "__main__":
+    source, target = map(Path, sys.argv[1:])
+    prepare("folder", [source], target, workers=2, size=16, progress=False, pictures_per_shard=2)
+"""
+
+
+def test_killed_processes_leave_what_the_next_run_completes(tmp_path):
+    held = {f"a/{i:02}.bmp": encoded(pixels(i, 400, 300), "BMP") for i in range(24)}
+    folder, target = write(tmp_path / "photos", held), tmp_path / "set"
+    script = write(tmp_path / "run.py", KILLED.encode())
+    environment = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    running = subprocess.Popen([sys.executable, script, folder, target], env=environment)
+    deadline = time.monotonic() + 60
+    while len(list(target.glob("*.npz"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    running.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+    running.wait()
+    done = len(list(target.glob("*.npz")))
+    assert 2 <= done < 12
+    time.sleep(0.5)
+    assert len(list(target.glob("*.npz"))) <= done + 2  # the workers have ended as well
+    subprocess.run([sys.executable, script, folder, target], env=environment, check=True)
+    made("folder", [folder], tmp_path / "whole")
+    assert contents(target) == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 0}, "--size must be from 1 to 4096 pixels, got 0"),
+        ({"val_share": 1.0}, "--val-share must be at least 0 and below 1, got 1.0"),
+        ({"max_damaged": -0.1}, "--max-damaged must be at least 0"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        made("folder", [tmp_path], tmp_path / "set", **options)
+
+
+def test_a_source_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no file or folder .*nowhere"):
+        made("folder", [tmp_path / "nowhere"], tmp_path / "set")
+
+
+def test_the_commands(tmp_path, capsys):
+    folder, target = one_folder(tmp_path), tmp_path / "set"
+    words = ["data", "prepare", "folder", str(folder), str(target), "--size", "16", "--workers", "0"]
+    assert cli.main(words) == 0
+    out = capsys.readouterr().out
+    assert out.endswith(f"photos (7 train + 2 val pictures of 16x16 pixels)\nstored in {target}\n")
+    assert cli.main(["data", "check", str(target)]) == 0
+    assert capsys.readouterr().out.endswith(": whole\n")
+    content = bytearray((target / "train-00000.tar").read_bytes())
+    content[700] ^= 1
+    (target / "train-00000.tar").write_bytes(content)
+    assert cli.main(["data", "check", str(target)]) == 2
+    assert f"{target / 'train-00000.tar'} is damaged; delete it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_wrong_bit_is_found(tmp_path, raw):
+    target = tmp_path / "set"
+    made("folder", [one_folder(tmp_path)], target, raw=raw)
+    assert damaged_shards(target, progress=False) == []
+    victim = target / ("train-00001.npy" if raw else "train-00001.tar")
+    content = bytearray(victim.read_bytes())
+    content[900] ^= 1
+    victim.write_bytes(content)
+    assert damaged_shards(target, progress=False) == [victim]
