@@ -32,6 +32,10 @@ def add(commands) -> None:
     what.add_argument("--batch-size", type=int, help="pictures in an update, all devices together")
     what.add_argument("--seed", type=int, help="of everything random (default: 0)")
     what.add_argument("--max-steps", type=int, help="leave off after so many steps of the whole training")
+    what.add_argument(
+        "--dry-run", action="store_true", help="check everything, do a few steps, say how long it would take"
+    )
+    what.add_argument("--json", action="store_true", help="with --dry-run: print what was found as JSON")
     how = parser.add_argument_group("how")
     how.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: auto, a GPU if there is one)")
     how.add_argument("--precision", choices=("float32", "bfloat16"), help="of convolutions and dense layers")
@@ -57,10 +61,18 @@ def add(commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``alexnet train``."""
-    from alexnet.training import TrainSettings, train
+    from alexnet.training import TrainSettings, dry_run, train
+    from alexnet.training.dry_run import as_json
     from alexnet.training.progress import Progress
     from alexnet.training.stopping import exit_status
 
-    given = {key: value for key, value in vars(arguments).items() if key != "run"}
+    if "json" in arguments and "dry_run" not in arguments:
+        raise ValueError("--json goes with --dry-run; a training writes run.json into its folder")
+    given = {key: value for key, value in vars(arguments).items() if key not in ("run", "dry_run", "json")}
+    if "dry_run" in arguments:
+        found = dry_run(TrainSettings(**given))
+        if found is not None:
+            print(as_json(found) if "json" in arguments else found.text)
+        return 0
     record = train(TrainSettings(**given), Progress())
     return exit_status(record.results["signal"])

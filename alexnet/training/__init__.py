@@ -1,6 +1,8 @@
 """``alexnet train``: training that can be stopped and goes on, on one device or many."""
 
+from alexnet.training.dry_run import DryRun, dry_run
+from alexnet.training.launch import Launched, attach, launch
 from alexnet.training.loop import train
 from alexnet.training.settings import TrainSettings
 
-__all__ = ["TrainSettings", "train"]
+__all__ = ["DryRun", "Launched", "TrainSettings", "attach", "dry_run", "launch", "train"]

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch.distributed.device_mesh import DeviceMesh
 
-from alexnet.loader import Batch, usable_cores
+from alexnet.loader import usable_cores
 from alexnet.parallel import Layout, connect, mesh_of
 
 Value = TypeVar("Value")
@@ -186,28 +186,13 @@ def prepare_device(device: torch.device, *, deterministic: bool = False) -> None
         torch.set_num_threads(max(1, usable_cores() // local))
 
 
-def on_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
-    """Yield batches on the device; on a GPU each is copied while the one before it is worked on."""
-    if device.type != "cuda":
-        yield from batches
-        return
-    stream = torch.cuda.Stream(device)
-    ready: tuple[Batch, torch.cuda.Event] | None = None
-    for batch in batches:
-        with torch.cuda.stream(stream):
-            copy = Batch(*(tensor.to(device, non_blocking=True) for tensor in batch))
-            copied = stream.record_event()
-        if ready:
-            yield received(*ready)
-        ready = copy, copied
-    if ready:
-        yield received(*ready)
-
-
-def received(batch: Batch, copied: "torch.cuda.Event") -> Batch:
-    """Make the work that follows wait for a batch's copy, and its memory stay until that work is done."""
-    stream = torch.cuda.current_stream()
-    stream.wait_event(copied)
-    for tensor in batch:
-        tensor.record_stream(stream)
-    return batch
+@contextlib.contextmanager
+def out_of_memory_explained(batch_size: int) -> Iterator[None]:
+    """Say in one sentence that a GPU's memory is too small for batches of so many pictures."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise ValueError(
+            "the memory of the GPU is too small for this training; choose a `--batch-size` below "
+            f"{batch_size}, or `--precision bfloat16`"
+        ) from error

@@ -5,25 +5,32 @@ log.jsonl        see ``alexnet.training.log``
 tensorboard/     the same for TensorBoard, if it is installed
 run.json         the record (see ``alexnet.records``)
 weights.pt       of a finished training: what prediction needs
+settings.json    what was asked for
+lock             locked while a training runs, by the process whose number it holds
 output.txt       what a run printed that was started by ``alexnet.training.launch``
 """
 
 import os
+import shutil
+import time
 from pathlib import Path
 from typing import IO, Any
 
 from torch import Tensor
 
+from alexnet.records import write_json
 from alexnet.training.log import Line, Log, tensorboard_writer, write_kernels, write_scalars
+from alexnet.training.settings import TrainSettings, to_dict
 
-LOCK = "lock"
+LOCK, SETTINGS = "lock", "settings.json"
 
 
-def locked(path: Path) -> IO[str] | None:
+def locked(path: Path, *, patience: float = 0.0) -> IO[str] | None:
     """Take a file's lock, which ends with the last process that has it open.
 
     Args:
         path: of the file, which is made where it is missing.
+        patience: seconds to wait for it, since ``is_locked`` takes it for a moment.
     Returns:
         the open file; None where somebody else has the lock. Windows has no such locks, and gets the file.
     """
@@ -32,31 +39,54 @@ def locked(path: Path) -> IO[str] | None:
         import fcntl
     except ImportError:
         return file
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                file.close()
+                return None
+            time.sleep(0.01)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody has a file's lock."""
+    if not path.is_file():
+        return False
+    file = locked(path)
+    if file is not None:
         file.close()
-        return None
-    return file
+    return file is None
+
+
+def owner_of(path: Path) -> int:
+    """Return the number of the process that has a file's lock."""
+    return int(path.read_text(encoding="utf-8"))
 
 
 class RunFolder:
     """The files of a run, opened by its first process.
 
     Args:
-        path: of the folder.
-        step: where the training goes on; the log is cut there.
+        settings: what was asked for; they name the folder.
+        num_ranks: processes of the training.
+        step: where it goes on; the log is cut there.
     Raises:
         ValueError: another training is running there.
         OSError: the folder cannot be written to.
     """
 
-    def __init__(self, path: Path, step: int):
+    def __init__(self, settings: TrainSettings, num_ranks: int, step: int):
+        self.path = path = settings.folder
         path.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self.lock = locked(path / LOCK)
+        self.lock = locked(path / LOCK, patience=1.0)
         if self.lock is None:
             raise ValueError(f"another training is running in {path}; stop it, or choose another `--out`")
+        self.lock.truncate(0)
+        print(os.getpid(), file=self.lock, flush=True)
+        write_json(path / SETTINGS, {"settings": to_dict(settings), "num_ranks": num_ranks})
         self.log = Log(path, step)
         self.tensorboard = tensorboard_writer(path)
 
@@ -99,8 +129,6 @@ def results_of(log: Log, **more: Any) -> dict[str, Any]:
 
 def free_bytes(path: Path) -> int:
     """Return the free space where a folder is or will be."""
-    import shutil
-
     while not path.exists():
         path = path.absolute().parent
     return shutil.disk_usage(os.fspath(path)).free

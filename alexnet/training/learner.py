@@ -1,6 +1,7 @@
 """The net while it learns: what one step does to it, and its state as a checkpoint holds it."""
 
 import functools
+import sys
 
 import torch
 from torch import Tensor
@@ -12,9 +13,10 @@ from alexnet.model import AlexNet, Masks, draw_masks
 from alexnet.optim import PaperSGD, load_velocities, param_groups, velocities
 from alexnet.parallel import ParallelAlexNet, data_parallel, gather_state, mask_generator, scatter_state
 from alexnet.schedule import Setting, apply_setting
-from alexnet.statistics import Statistics
+from alexnet.statistics import Statistics, statistics_of
 from alexnet.train import StepResult, train_step
 from alexnet.training.devices import Ranks
+from alexnet.training.plan import Plan
 
 # They tell generators of one seed apart; 1 is that of the dropout masks. The last of the numbers from which a
 # generator is made is not 0, as numpy takes (a, b) and (a, b, 0) for the same.
@@ -122,3 +124,17 @@ class Learner:
             weights, velocity = (scatter_state(values, self.net) for values in (weights, velocity))
         self.share.load_state_dict(weights)
         load_velocities(self.share, self.optimizer, velocity)
+
+
+def make_learner(plan: Plan, ranks: Ranks) -> Learner:
+    """Return the net of a plan with its first weights; all processes must call this."""
+    progress = ranks.is_first and sys.stderr.isatty()
+    return Learner(
+        plan.recipe,
+        ranks.first_alone(lambda: statistics_of(plan.pictures, progress=progress)),
+        ranks,
+        seed=plan.settings.seed,
+        precision=plan.settings.precision,
+        channels_last=plan.settings.channels_last,
+        compiled=plan.settings.compile,
+    )

@@ -5,37 +5,35 @@ the end. Whether to stop and whether a checkpoint is due by the clock is agreed 
 step, so that all do the same.
 """
 
-import sys
+import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from alexnet.checkpoint import Validation, path_of, retain_last_and_best, save, save_weights
-from alexnet.loader import Batch, Loader
+from alexnet.loader import Batch
 from alexnet.records import Record
 from alexnet.schedule import Setting
-from alexnet.statistics import statistics_of
+from alexnet.training.batches import batches_from, training_loader, validation_loader
 from alexnet.training.devices import (
     FirstFailed,
-    Ranks,
     joined,
-    on_device,
+    out_of_memory_explained,
     prepare_device,
     ranks_of,
     world_size,
 )
 from alexnet.training.events import Event, message
 from alexnet.training.folder import RunFolder, results_of
-from alexnet.training.learner import Learner
+from alexnet.training.learner import Learner, make_learner
 from alexnet.training.log import Line
-from alexnet.training.plan import Plan, in_words, make_plan
-from alexnet.training.settings import TrainSettings, command_line, every
+from alexnet.training.plan import Plan, make_plan
+from alexnet.training.settings import TrainSettings, every
 from alexnet.training.state import CHECKPOINTS, RECORD, WEIGHTS, checkpoint_of, record_of, resume
 from alexnet.training.stopping import StopWish, name_of
-from alexnet.training.validation import validate, validation_loader
+from alexnet.training.validation import validate
 from alexnet.training.window import Diverged, Window
+from alexnet.training.words import TENSORBOARD_HINT, device_in_words, end_in_words, plan_in_words
 
 OnEvent = Callable[[Event], None]
 
@@ -61,45 +59,15 @@ def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
         Diverged: the loss is no longer a number; the last checkpoint stays as it is.
         OSError: the last checkpoint or the record could not be written.
     """
-    with joined(settings.device) as device, StopWish() as wish:
+    with joined(settings.device) as device:
         prepare_device(device, deterministic=settings.deterministic)
         plan = make_plan(settings, world_size())
         ranks = ranks_of(plan.layout, device)
-        run = Run(plan, make_learner(plan, ranks), on_event if ranks.is_first else ignore)
-        try:
-            return run.to_the_end(wish)
-        finally:
-            run.close()
-
-
-def make_learner(plan: Plan, ranks: Ranks) -> Learner:
-    """Return the net of a plan with its first weights; all processes must call this."""
-    return Learner(
-        plan.recipe,
-        ranks.first_alone(
-            lambda: statistics_of(plan.pictures, progress=ranks.is_first and sys.stderr.isatty())
-        ),
-        ranks,
-        seed=plan.settings.seed,
-        precision=plan.settings.precision,
-        channels_last=plan.settings.channels_last,
-        compiled=plan.settings.compile,
-    )
-
-
-def training_loader(plan: Plan, ranks: Ranks) -> Loader:
-    """Return the loader of this process's part of the training pictures."""
-    return Loader(
-        plan.pictures.train,
-        plan.recipe.learning.batch_size,
-        drop_last=True,
-        order=plan.recipe.learning.order,
-        seed=plan.settings.seed,
-        rank=ranks.data_rank,
-        num_ranks=ranks.num_data,
-        workers=plan.settings.workers,
-        pin_memory=ranks.device.type == "cuda",
-    )
+        with out_of_memory_explained(plan.recipe.learning.batch_size), contextlib.ExitStack() as stack:
+            run = Run(plan, make_learner(plan, ranks), on_event if ranks.is_first else ignore)
+            stack.callback(run.close)
+            with StopWish() as wish:
+                return run.to_the_end(wish)
 
 
 class Run:
@@ -124,13 +92,13 @@ class Run:
 
     def open_folder(self) -> None:
         """Take possession of the run's folder."""
-        self.folder = RunFolder(self.plan.settings.folder, self.step)
+        self.folder = RunFolder(self.plan.settings, self.ranks.size, self.step)
         self.start = time.monotonic() - self.folder.log.seconds
 
     def to_the_end(self, wish: StopWish) -> Record:
         """Do steps until the training ends, or all processes agree on a wish to stop; return the record."""
         self.tell(Event("plan", self.plan_values()))
-        batches = self.batches()
+        batches = batches_from(self.loader, self.step, self.ranks.device)
         signal = 0
         self.between_steps(stopping=False)
         while not (ended := name_of(signal) or self.ended()):
@@ -141,13 +109,6 @@ class Run:
                 self.save_if_possible()
         self.save()
         return self.finish(ended, signal)
-
-    def batches(self) -> Iterator[Batch]:
-        """Yield batches from where the training stands, epoch after epoch."""
-        epoch, first_step = divmod(self.step, self.plan.steps_per_epoch)
-        while True:
-            yield from on_device(self.loader.epoch(epoch, first_step), self.ranks.device)
-            epoch, first_step = epoch + 1, 0
 
     def setting(self) -> Setting:
         """Return the rates for the next step."""
@@ -268,19 +229,21 @@ class Run:
         """Return about how long the steps that are left will take, validations not counted."""
         if "images_per_second" not in line:
             return None
-        last_step = min(self.plan.num_steps, self.plan.settings.max_steps or self.plan.num_steps)
-        return (last_step - self.step) * self.plan.recipe.learning.batch_size / line["images_per_second"]
+        return (
+            (self.plan.last_step - self.step)
+            * self.plan.recipe.learning.batch_size
+            / line["images_per_second"]
+        )
 
     def plan_values(self) -> dict[str, Any]:
         """Return what there is to say before the first step."""
         settings = self.plan.settings
-        words = [in_words(self.plan), where_in_words(self.ranks, settings)]
+        lines = [plan_in_words(self.plan), device_in_words(self.ranks, settings)]
         if self.folder is not None and self.folder.tensorboard is None:
-            words.append("for curves in TensorBoard: pip install tensorboard")
+            lines.append(TENSORBOARD_HINT)
         going_on = f", going on after step {self.step:,}" if self.step else ""
-        words.append(f"folder: {settings.folder}{going_on}")
-        num_steps = min(self.plan.num_steps, settings.max_steps or self.plan.num_steps)
-        return {"text": "\n".join(words), "step": self.step, "num_steps": num_steps}
+        lines.append(f"folder: {settings.folder}{going_on}")
+        return {"text": "\n".join(lines), "step": self.step, "num_steps": self.plan.last_step}
 
     def finish(self, ended: str, signal: int) -> Record:
         """Measure what is only measured at the end, write the record and say how it ended."""
@@ -305,23 +268,3 @@ class Run:
             self.validation_loader.close()
         if self.folder is not None:
             self.folder.close()
-
-
-def where_in_words(ranks: Ranks, settings: TrainSettings) -> str:
-    """Say on what a training runs."""
-    name = torch.cuda.get_device_name(ranks.device) if ranks.device.type == "cuda" else "CPU"
-    threads = f", {torch.get_num_threads()} threads each" if ranks.device.type == "cpu" else ""
-    several = f"{ranks.size} processes" if ranks.size > 1 else "one process"
-    return f"device: {name}, {several}{threads}, {settings.precision}"
-
-
-def end_in_words(settings: TrainSettings, record: Record) -> str:
-    """Say how a training ended, and how it goes on."""
-    results = record.results
-    where = f"step {results['step']:,}, epoch {results['epochs']:.2f}"
-    if results["ended"] == "finished":
-        rates = results.get("ten_views")
-        measured = f"; ten views: top-1 {rates['top1']:.1%}, top-5 {rates['top5']:.1%}" if rates else ""
-        return f"finished at {where}{measured}; weights in {settings.folder / WEIGHTS}"
-    reason = f"stopped by {results['ended']}" if results["signal"] else "stopped at --max-steps"
-    return f"{reason} at {where}, saved; this goes on:\n  {command_line(settings, world_size())}"

@@ -47,6 +47,11 @@ class Plan:
         patience = round(learning.plateau_patience * self.steps_per_epoch / self.validate_every)
         return schedule_for(replace(learning, plateau_patience=max(1, patience)))
 
+    @property
+    def last_step(self) -> int:
+        """Where this run leaves off, at most."""
+        return min(self.num_steps, self.settings.max_steps or self.num_steps)
+
     def epoch(self, step: int) -> float:
         """Return how often the training set has been passed through after so many steps."""
         return step / self.steps_per_epoch
@@ -121,33 +126,3 @@ def chosen_net(settings: TrainSettings, recipe: Recipe, pictures: PreparedSet) -
     if known and size < recipe.net.input_size:
         return net_config("small", base=recipe.name, num_classes=num_classes)
     return replace(recipe.net, num_classes=num_classes)
-
-
-def in_words(plan: Plan) -> str:
-    """Say in plain words what will be trained on what."""
-    recipe, learning, net = plan.recipe, plan.recipe.learning, plan.recipe.net
-    train, val = plan.pictures.train, plan.validation_split
-    size, nets = train.shape[-1], plan.layout.data_parallel
-    towers = f"{net.towers} towers" if net.towers > 1 else "one tower"
-    if plan.layout.towers > 1:
-        towers += ", each on a device of its own"
-    share = f", {learning.batch_size // nets} for each of {nets} nets" if nets > 1 else ""
-    validation = f"{len(val):,} to validate on" if val is not None else "none to validate on"
-    return (
-        f"data: {plan.pictures.source}: {len(train):,} pictures of {size}x{size} to train on, "
-        f"{validation}, {len(plan.pictures.classes)} classes\n"
-        f"net: {net.name}, {why_this_net(plan)}; {towers}, reads {net.input_size}x{net.input_size}\n"
-        f"recipe: {recipe.name}, schedule {learning.schedule}, {learning.epochs:g} epochs of "
-        f"{plan.steps_per_epoch:,} steps of {learning.batch_size} pictures{share}"
-    )
-
-
-def why_this_net(plan: Plan) -> str:
-    """Say who chose the net."""
-    if plan.settings.net is not None:
-        return "as asked for"
-    own = plan.settings.recipe_asked_for().net
-    if own.name == plan.recipe.net.name:
-        return "the recipe's own"
-    size = plan.pictures.train.shape[-1]
-    return f"since pictures of {size} pixels are too small for {own.name}, which reads {own.input_size}"

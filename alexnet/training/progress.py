@@ -7,6 +7,7 @@ from typing import IO, Any
 from tqdm import tqdm
 
 from alexnet.training.events import Event
+from alexnet.training.words import duration
 
 SECONDS_BETWEEN_LINES = 30
 
@@ -86,11 +87,3 @@ def describe(line: dict[str, Any]) -> str:
     if line.get("seconds_left"):
         parts.append(f"{duration(line['seconds_left'])} left")
     return ", ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Return a time span in the unit that suits it: "45 s", "12 min", "3.4 h", "5.1 days"."""
-    for size, unit, digits in ((86400, "days", 1), (3600, "h", 1), (60, "min", 0)):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.{digits}f} {unit}"
-    return f"{seconds:.0f} s"

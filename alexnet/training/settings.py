@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from alexnet import config
 from alexnet.config import NETS, RECIPES, Recipe, one_of
+from alexnet.parallel import SPLITS
 
 PRECISIONS = ("float32", "bfloat16")
-SPLITS = ("auto", "towers", "data")
 UNITS = {"min": "minutes", "epoch": "epochs", "step": "steps"}
 
 
@@ -148,11 +148,11 @@ class TrainSettings:
             raise ValueError(f"{path} is not a recipe: {error}") from error
 
     def words(self) -> list[str]:
-        """Return the words after ``alexnet train`` that ask for this run, without those at their default."""
+        """Return the words after ``alexnet train`` that ask for this run, most of the defaults left out."""
         words = []
         for f in fields(self):
             value = getattr(self, f.name)
-            if value != f.default:
+            if value != f.default or f.name in ("data", "recipe"):
                 option = "--" + f.name.replace("_", "-")
                 words += [option] if value is True else [option, f"{value}"]
         return words

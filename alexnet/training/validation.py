@@ -8,47 +8,36 @@ from torch import Tensor
 
 from alexnet.augment import prepare_centre, ten_crops
 from alexnet.evaluate import Views, evaluate, sum_over_ranks
-from alexnet.loader import Loader, evaluation_loader
-from alexnet.training.devices import Ranks, on_device
+from alexnet.loader import Loader
+from alexnet.training.batches import on_device
+from alexnet.training.devices import Ranks
 from alexnet.training.learner import Learner
-from alexnet.training.plan import Plan
 
 
-def validation_loader(plan: Plan, ranks: Ranks) -> Loader | None:
-    """Return the loader of this process's part of the validation pictures; None in a set without any."""
-    if plan.validation_split is None:
-        return None
-    return evaluation_loader(
-        plan.validation_split,
-        plan.recipe.learning.batch_size,
-        rank=ranks.data_rank,
-        num_ranks=ranks.num_data,
-        workers=plan.settings.workers,
-        pin_memory=ranks.device.type == "cuda",
-    )
-
-
-def validate(learner: Learner, loader: Loader, *, ten_views: bool = False) -> dict[str, float]:
+def validate(
+    learner: Learner, loader: Loader, *, ten_views: bool = False, first_step: int = 0
+) -> dict[str, float]:
     """Measure the net; all processes must call this.
 
     Args:
         learner: whose net is measured.
         loader: of ``validation_loader``.
         ten_views: average over the ten views of the paper (4.1) in place of the centre alone.
+        first_step: the batch to begin with; 0 measures on all pictures.
     Returns:
         "top1" and "top5", error rates as fractions, and "nll", the mean loss in nats.
     """
     learner.net.eval()
     ranks = learner.ranks
-    counts = evaluate(learner.net, batches_of(loader, ranks), views=views_of(learner, ten_views))
+    counts = evaluate(learner.net, batches_of(loader, ranks, first_step), views=views_of(learner, ten_views))
     if ranks.mesh is not None:
         counts = sum_over_ranks(counts, ranks.mesh.get_group("data"))
     return {**counts.error_rates(), "nll": counts.mean_loss()}
 
 
-def batches_of(loader: Loader, ranks: Ranks) -> Iterator[tuple[Tensor, Tensor]]:
+def batches_of(loader: Loader, ranks: Ranks, first_step: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield (images, labels) on the device; of the last batch this process may have nothing."""
-    for batch in on_device(loader.epoch(), ranks.device):
+    for batch in on_device(loader.epoch(0, first_step), ranks.device):
         if len(batch.labels):
             yield batch.images, batch.labels
 

@@ -1,0 +1,74 @@
+"""This process's batches, on its device."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+
+from alexnet.loader import Batch, Loader, evaluation_loader
+from alexnet.training.devices import Ranks
+from alexnet.training.plan import Plan
+
+
+def training_loader(plan: Plan, ranks: Ranks) -> Loader:
+    """Return the loader of this process's part of the training pictures."""
+    learning = plan.recipe.learning
+    return Loader(
+        plan.pictures.train,
+        learning.batch_size,
+        drop_last=True,
+        order=learning.order,
+        seed=plan.settings.seed,
+        **reading(plan, ranks),
+    )
+
+
+def validation_loader(plan: Plan, ranks: Ranks) -> Loader | None:
+    """Return the loader of this process's part of the validation pictures; None in a set without any."""
+    if plan.validation_split is None:
+        return None
+    return evaluation_loader(plan.validation_split, plan.recipe.learning.batch_size, **reading(plan, ranks))
+
+
+def reading(plan: Plan, ranks: Ranks) -> dict[str, int | bool | None]:
+    """Return how a process reads, whatever it reads."""
+    return {
+        "rank": ranks.data_rank,
+        "num_ranks": ranks.num_data,
+        "workers": plan.settings.workers,
+        "pin_memory": ranks.device.type == "cuda",
+    }
+
+
+def batches_from(loader: Loader, step: int, device: torch.device) -> Iterator[Batch]:
+    """Yield batches on the device, from a step of the whole training on, epoch after epoch."""
+    epoch, first_step = divmod(step, loader.steps_per_epoch)
+    while True:
+        yield from on_device(loader.epoch(epoch, first_step), device)
+        epoch, first_step = epoch + 1, 0
+
+
+def on_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
+    """Yield batches on the device; on a GPU each is copied while the one before it is worked on."""
+    if device.type != "cuda":
+        yield from batches
+        return
+    stream = torch.cuda.Stream(device)
+    ready: tuple[Batch, torch.cuda.Event] | None = None
+    for batch in batches:
+        with torch.cuda.stream(stream):
+            copy = Batch(*(tensor.to(device, non_blocking=True) for tensor in batch))
+            copied = stream.record_event()
+        if ready:
+            yield received(*ready)
+        ready = copy, copied
+    if ready:
+        yield received(*ready)
+
+
+def received(batch: Batch, copied: "torch.cuda.Event") -> Batch:
+    """Make the work that follows wait for a batch's copy, and its memory stay until that work is done."""
+    stream = torch.cuda.current_stream()
+    stream.wait_event(copied)
+    for tensor in batch:
+        tensor.record_stream(stream)
+    return batch

@@ -1,0 +1,280 @@
+"""What a training would do and how long it would take, found out by a few steps that leave nothing behind."""
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from alexnet.checkpoint import latest
+from alexnet.loader import usable_cores
+from alexnet.summary import memory, summary, total
+from alexnet.training.batches import batches_from, training_loader, validation_loader
+from alexnet.training.devices import (
+    Ranks,
+    joined,
+    out_of_memory_explained,
+    prepare_device,
+    ranks_of,
+    world_size,
+)
+from alexnet.training.folder import free_bytes
+from alexnet.training.learner import Learner, make_learner
+from alexnet.training.plan import Plan, make_plan
+from alexnet.training.settings import TrainSettings, command_line
+from alexnet.training.state import CHECKPOINTS, load_checked
+from alexnet.training.validation import validate
+from alexnet.training.words import device_in_words, duration, plan_in_words
+
+WARM_UP_STEPS = 2
+MEASURED_STEPS, MEASURED_SECONDS = 3, 5.0  # at least both, but no more steps than an epoch has
+CHECKPOINTS_AT_ONCE = 3  # the latest, the best, and the one that is being written
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRun:
+    """A training that would be possible.
+
+    Attributes:
+        data, net, recipe: their names; classes, train_pictures, validation_pictures: their numbers.
+        batch_size, batch_per_net: pictures in an update, and of them each whole net's share.
+        nets, devices_per_net: side by side, and with a tower each on devices of their own.
+        steps_per_epoch, pictures_left_out: full batches of an epoch, and what is too little for another one.
+        num_steps, first_step: of the whole training, and where it would go on.
+        num_parameters: of the net.
+        memory_needed, memory_free: bytes on each device; needed by the count of ``alexnet summary``,
+            free None where the system does not say.
+        memory_peak: bytes that a GPU held at most in the steps that were done; None on the CPU.
+        disk_needed, disk_free: bytes.
+        seconds_per_step, images_per_second, wait_share: measured, all devices together.
+        validation_seconds: of one validation, from a part of it; 0 without.
+        epoch_seconds, total_seconds: with validations.
+        device: on what this was measured, in words.
+        gpus: names of those that there are. cores: that may be used.
+        command: that starts this training on the devices that there are.
+    """
+
+    data: str
+    net: str
+    recipe: str
+    classes: int
+    train_pictures: int
+    validation_pictures: int
+    batch_size: int
+    batch_per_net: int
+    nets: int
+    devices_per_net: int
+    steps_per_epoch: int
+    pictures_left_out: int
+    num_steps: int
+    first_step: int
+    num_parameters: int
+    memory_needed: int
+    memory_free: int | None
+    memory_peak: int | None
+    disk_needed: int
+    disk_free: int
+    seconds_per_step: float
+    images_per_second: float
+    wait_share: float
+    validation_seconds: float
+    epoch_seconds: float
+    total_seconds: float
+    device: str
+    gpus: list[str]
+    cores: int
+    command: str
+    text: str
+
+
+def dry_run(settings: TrainSettings) -> DryRun | None:
+    """Check data, devices, memory, disk and batches of a training, do a few steps, and work out the rest.
+
+    Under torchrun all processes call this, as for ``train``.
+
+    Returns:
+        what would run; None in processes other than the first.
+    Raises:
+        ValueError, FileNotFoundError: the training is not possible; the sentence says why.
+    """
+    with joined(settings.device) as device:
+        prepare_device(device, deterministic=settings.deterministic)
+        plan = make_plan(settings, world_size())
+        ranks = ranks_of(plan.layout, device)
+        checked = ranks.from_first(lambda: check(plan, ranks))
+        with out_of_memory_explained(plan.recipe.learning.batch_size):
+            learner = make_learner(plan, ranks)
+            measured = measure(plan, learner)
+        return result(plan, ranks, checked | measured) if ranks.is_first else None
+
+
+def check(plan: Plan, ranks: Ranks) -> dict[str, Any]:
+    """Return what can be known without a step, or raise ValueError where something does not fit."""
+    folder, learning = plan.settings.folder, plan.recipe.learning
+    path = latest(folder / CHECKPOINTS)
+    first_step = load_checked(path, plan).step if path else 0
+    counted = summary(plan.recipe.net, batch_size=learning.batch_size // plan.layout.data_parallel)
+    rows = counted.tower_rows if plan.layout.towers > 1 else counted.rows
+    needed, free = sum(memory(rows)), free_memory(ranks.device)
+    if free is not None and needed > free:
+        raise ValueError(
+            f"training needs about {gigabytes(needed)} of memory on each device, and {gigabytes(free)} are "
+            f"free; choose a `--batch-size` below {learning.batch_size}"
+        )
+    num_parameters = total(counted.rows, "num_parameters")
+    disk_needed, disk_free = 8 * CHECKPOINTS_AT_ONCE * num_parameters, free_bytes(folder)
+    if disk_needed > disk_free:
+        raise ValueError(
+            f"checkpoints need {gigabytes(disk_needed)} of disk for {folder}, and {gigabytes(disk_free)} "
+            "are free; choose another `--out`"
+        )
+    return {
+        "first_step": first_step,
+        "num_parameters": num_parameters,
+        "memory_needed": needed,
+        "memory_free": free,
+        "disk_needed": disk_needed,
+        "disk_free": disk_free,
+    }
+
+
+def measure(plan: Plan, learner: Learner) -> dict[str, Any]:
+    """Do steps and a part of a validation, and return how long they take; all processes must call this."""
+    ranks, loader = learner.ranks, training_loader(plan, learner.ranks)
+    setting, batches = plan.schedule.setting(0.0), batches_from(loader, 0, ranks.device)
+    for step in range(WARM_UP_STEPS):
+        learner.step(next(batches), step, setting)
+    settle(ranks.device)
+    start, waited, steps = time.perf_counter(), loader.wait_seconds, 0
+    while steps < MEASURED_STEPS or ranks.largest([time.perf_counter() - start])[0] < MEASURED_SECONDS:
+        learner.step(next(batches), WARM_UP_STEPS + steps, setting)
+        settle(ranks.device)
+        steps += 1
+    seconds = time.perf_counter() - start
+    waited = loader.wait_seconds - waited
+    batches.close()
+    loader.close()
+    return {
+        "seconds_per_step": seconds / steps,
+        "wait_share": min(1.0, waited / seconds),
+        "memory_peak": peak_memory(ranks.device),
+        "validation_seconds": measure_validation(plan, learner),
+    }
+
+
+def measure_validation(plan: Plan, learner: Learner) -> float:
+    """Return about how long a validation takes, from its first two batches; 0 without validation pictures."""
+    loader = validation_loader(plan, learner.ranks)
+    if loader is None:
+        return 0.0
+    batches = min(2, loader.steps_per_epoch)
+    start = time.perf_counter()
+    validate(learner, loader, first_step=loader.steps_per_epoch - batches)
+    seconds = time.perf_counter() - start
+    loader.close()
+    return seconds / batches * loader.steps_per_epoch
+
+
+def result(plan: Plan, ranks: Ranks, found: dict[str, Any]) -> DryRun:
+    """Put together what was found."""
+    learning, validation = plan.recipe.learning, plan.validation_split
+    validations_per_epoch = plan.steps_per_epoch / plan.validate_every if validation is not None else 0
+    seconds = found["seconds_per_step"]
+    epoch_seconds = plan.steps_per_epoch * seconds + validations_per_epoch * found["validation_seconds"]
+    facts = found | {
+        "data": plan.pictures.name,
+        "net": plan.recipe.net.name,
+        "recipe": plan.recipe.name,
+        "classes": len(plan.pictures.classes),
+        "train_pictures": len(plan.pictures.train),
+        "validation_pictures": 0 if validation is None else len(validation),
+        "batch_size": learning.batch_size,
+        "batch_per_net": learning.batch_size // plan.layout.data_parallel,
+        "nets": plan.layout.data_parallel,
+        "devices_per_net": plan.layout.towers,
+        "steps_per_epoch": plan.steps_per_epoch,
+        "pictures_left_out": len(plan.pictures.train) - plan.steps_per_epoch * learning.batch_size,
+        "num_steps": plan.num_steps,
+        "images_per_second": learning.batch_size / seconds,
+        "epoch_seconds": epoch_seconds,
+        "total_seconds": epoch_seconds * (plan.num_steps - found["first_step"]) / plan.steps_per_epoch,
+        "device": device_in_words(ranks, plan.settings),
+        "gpus": [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())],
+        "cores": usable_cores(),
+        "command": command_for_devices(plan, ranks),
+    }
+    return DryRun(**facts, text=in_words(plan, facts))
+
+
+def command_for_devices(plan: Plan, ranks: Ranks) -> str:
+    """Return the command that trains on the processes that there are now, else on all GPUs that fit."""
+    if ranks.size > 1 or plan.settings.device not in ("auto", "cuda"):
+        return command_line(plan.settings, ranks.size)
+    return command_line(plan.settings, num_ranks_for(plan, torch.cuda.device_count()))
+
+
+def num_ranks_for(plan: Plan, num_gpus: int) -> int:
+    """Return how many of so many GPUs a training can use: towers and batch must be shared out evenly."""
+    towers = 1 if plan.settings.split == "data" else plan.recipe.net.towers
+    for num_ranks in range(num_gpus, 1, -1):
+        if num_ranks % towers == 0 and plan.recipe.learning.batch_size % (num_ranks // towers) == 0:
+            return num_ranks
+    return 1
+
+
+def in_words(plan: Plan, facts: dict[str, Any]) -> str:
+    """Say what would run."""
+    free = "" if facts["memory_free"] is None else f", of {gigabytes(facts['memory_free'])} free"
+    peak = "" if facts["memory_peak"] is None else f"; measured {gigabytes(facts['memory_peak'])}"
+    sooner = "; a plateau may end it sooner" if plan.recipe.learning.schedule == "plateau" else ""
+    lines = [
+        plan_in_words(plan),
+        facts["device"],
+        f"memory on each device: {gigabytes(facts['memory_needed'])} by the count of `alexnet summary`"
+        f"{free}{peak}",
+        f"disk: {gigabytes(facts['disk_needed'])} for checkpoints of {facts['num_parameters']:,} parameters, "
+        f"of {gigabytes(facts['disk_free'])} free; folder {plan.settings.folder}",
+        f"step: {1000 * facts['seconds_per_step']:.0f} ms, {facts['images_per_second']:,.0f} images/s, "
+        f"{facts['wait_share']:.0%} of it waiting for pictures",
+        f"epoch: {duration(facts['epoch_seconds'])}, with {duration(facts['validation_seconds'])} for a "
+        f"validation; {facts['pictures_left_out']} pictures do not fill a batch and are left out",
+        f"all: {duration(facts['total_seconds'])}, from step {facts['first_step']:,} to "
+        f"{facts['num_steps']:,}{sooner}",
+    ]
+    return "\n".join([*lines, "this runs it:", f"  {facts['command']}"])
+
+
+def as_json(found: DryRun) -> str:
+    """Return a dry run as JSON."""
+    return json.dumps(asdict(found), indent=1)
+
+
+def gigabytes(count: int) -> str:
+    """Return bytes for people."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
+
+
+def settle(device: torch.device) -> None:
+    """Wait until a device has done everything."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Return the bytes that tensors on a GPU took at most; None on the CPU."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Return the bytes that one process may still take on its device; None where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    meminfo = Path("/proc/meminfo")
+    if not meminfo.is_file():
+        return None
+    sizes = dict(line.split(":") for line in meminfo.read_text(encoding="utf-8").splitlines())
+    free = 1024 * int(sizes["MemAvailable"].split()[0])
+    return free // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
