@@ -16,6 +16,7 @@ ORDERS = ("shuffled", "fixed")
 ROUNDINGS = ("ceil", "floor")
 SCHEDULES = ("plateau", "logged-2012", "logged-2010", "constant")
 CONV_LAYERS = tuple(layer.name for layer in paper.LAYERS if layer.kernel_shape)
+CROSSING_LAYERS = (*CONV_LAYERS[1:], "conv6")
 REMOVABLE_LAYERS = ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
 LEARNING_LAYERS = (*CONV_LAYERS, "conv6", "fc6", "fc7", "fc8")
 
@@ -39,7 +40,7 @@ class NetConfig:
         rounding: "ceil" puts zeros on the right and at the bottom of the input of conv1 until every pixel is
             read, which makes 55 of 224; "floor" leaves pixels out, which makes 54 of it. Pools do likewise,
             but ignore what lies beyond the edge.
-        crossing: the layers that read the maps or units of all towers (3.2, 3.5).
+        crossing: the convolutions that read the maps of all towers (3.2, 3.5); dense layers always read all.
         pool_size, pool_stride: z and s of 3.4.
         lrn: whether conv1 and conv2 are followed by local response normalisation (3.3).
         lrn_n, lrn_k, lrn_alpha, lrn_beta: its constants.
@@ -67,7 +68,7 @@ class NetConfig:
     paddings: tuple[int, ...] = (0, 2, 1, 1, 1)
     conv1_stride: int = 4
     rounding: str = "ceil"
-    crossing: tuple[str, ...] = ("conv3", "conv6", "fc6", "fc7", "fc8")
+    crossing: tuple[str, ...] = ("conv3", "conv6")
     pool_size: int = paper.POOL_SIZE
     pool_stride: int = paper.POOL_STRIDE
     lrn: bool = True
@@ -104,16 +105,13 @@ class NetConfig:
             raise ValueError(f"dropout must be at least 0 and below 1, got {self.dropout}")
         for name in self.removed:
             one_of("removed", name, REMOVABLE_LAYERS)
-        for field_name in ("crossing", "bias_one"):
-            for name in getattr(self, field_name):
-                one_of(field_name, name, LEARNING_LAYERS)
+        for name in self.crossing:  # not conv1: it reads the picture, which every tower has
+            one_of("crossing", name, CROSSING_LAYERS)
+        for name in self.bias_one:
+            one_of("bias_one", name, LEARNING_LAYERS)
         for count in (*self.conv_channels, *self.dense_units):
             if self.towers < 1 or count % self.towers:
                 raise ValueError(f"{count} kernels or units cannot be split into {self.towers} equal towers")
-        if self.towers > 1 and "conv1" in self.crossing:
-            raise ValueError(
-                "conv1 reads the picture, which every tower has; it cannot be among the crossing"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,6 +277,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "input_size": 28,
     },
     **{f"without-{name}": {"removed": (name,)} for name in REMOVABLE_LAYERS},
+    # The towers still meet once between their convolutions.
+    "without-conv3": {"removed": ("conv3",), "crossing": ("conv4", "conv6")},
 }
 NETS = ("paper", "code2012", *VARIANTS)
 

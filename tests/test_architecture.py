@@ -66,7 +66,7 @@ def test_counts_of_each_net(name):
 # What the layer above the missing one reads instead, by hand: depth of its kernels, or its inputs.
 WITHOUT = {
     "conv2": {"conv3": (3 * 3 * 96 * 384, 384)},
-    "conv3": {"conv4": (3 * 3 * 128 * 384, 384)},
+    "conv3": {"conv4": (3 * 3 * 256 * 384, 384)},  # it reads both towers in place of conv3
     "conv4": {},  # conv5 reads as many maps of conv3
     "conv5": {"fc6": (36 * 384 * 4096, 4096)},
     "fc6": {"fc7": (36 * 256 * 4096, 4096)},

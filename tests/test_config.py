@@ -37,8 +37,9 @@ def test_the_layers_of_the_paper_are_the_defaults():
     assert PAPER.net.kernel_sizes == tuple(layer.kernel_shape[0] for layer in convs)
     assert [layer.stride for layer in convs] == [PAPER.net.conv1_stride, 1, 1, 1, 1]
     assert (*PAPER.net.dense_units, PAPER.net.num_classes) == tuple(layer.num_kernels for layer in dense)
-    both = {layer.name for layer in paper.LAYERS if layer.reads_both_gpus} - {"conv1"}
+    both = {layer.name for layer in convs if layer.reads_both_gpus} - {"conv1"}
     assert set(PAPER.net.crossing) - {"conv6"} == both
+    assert all(layer.reads_both_gpus for layer in dense)  # in every net, without a field
 
 
 def test_the_numbers_of_the_paper_are_the_defaults():
@@ -167,7 +168,8 @@ MISTAKES = {
     "bias_one must be one of .*; got 'fc9'": lambda: NetConfig(bias_one=("fc9",)),
     "96 kernels or units cannot be split into 5 equal towers": lambda: NetConfig(towers=5),
     "cannot be split into 0 equal towers": lambda: NetConfig(towers=0),
-    "conv1 reads the picture": lambda: NetConfig(crossing=("conv1",)),
+    "crossing must be one of .*; got 'conv1'": lambda: NetConfig(crossing=("conv1",)),
+    "crossing must be one of .*; got 'fc6'": lambda: NetConfig(crossing=("fc6",)),
     "colour_noise must be one of none, std, .*; got 'loud'": lambda: AugmentConfig(colour_noise="loud"),
     "mean must be one of under-crop, centre; got 'mode'": lambda: AugmentConfig(mean="mode"),
     "num_offsets and crop_group must be at least 1": lambda: AugmentConfig(num_offsets=0),

@@ -13,7 +13,7 @@ NETS = {
     "code2012": {},
     "paper": {},
     "sixth": {"conv_channels": (8, 12, 8, 12, 8, 4)},
-    "conv2 crosses": {"crossing": ("conv2", "conv3", "fc6", "fc7", "fc8")},
+    "conv2 crosses": {"crossing": ("conv2", "conv3")},
     "no dense": {"removed": ("fc6", "fc7")},
     "no conv3": {"removed": ("conv3",), "dropout_before": True, "dropout_inverted": True},
 }
