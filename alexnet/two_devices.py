@@ -11,7 +11,7 @@ from alexnet.towers import State, seam, split, tower_masks, with_seam
 
 
 class Exchange(NamedTuple):
-    """What a layer had sent forward, in bytes; on the way back gradients of the same size return."""
+    """What tower a and tower b sent for a layer, in bytes; in the backward pass as many come back."""
 
     layer: str
     from_a: int
@@ -21,19 +21,28 @@ class Exchange(NamedTuple):
 class TwoDeviceAlexNet(nn.Module):
     """A net of two towers on two devices; called like ``AlexNet``, it returns logits on the first device.
 
-    Attributes: towers, the two of them; exchanges, those of the last call in their order.
+    Args: config, devices and the generator of the initial weights. ValueError: the net has not two towers.
+    Attributes: towers, a and b; exchanges, those of the last call, in order.
     """
 
-    def __init__(self, config: NetConfig, devices=("cuda:0", "cuda:1"), *, generator=None):
+    def __init__(
+        self,
+        config: NetConfig,
+        devices: tuple[str, str] = ("cuda:0", "cuda:1"),
+        *,
+        generator: torch.Generator | None = None,
+    ):
         super().__init__()
         if config.towers != 2:
             raise ValueError(f"two devices need a net of two towers, got {config.name!r} of {config.towers}")
-        self.config, self.devices, self.exchanges = config, devices, []
+        self.config, self.devices = config, devices
+        self.exchanges: list[Exchange] = []
         self.towers = nn.ModuleList(AlexNet(config, tower_only=True).to(device) for device in devices)
         self.towers[1].fc8.bias = self.towers[0].fc8.bias  # tower a alone adds the biases
         self.load(AlexNet(config, generator=generator).state_dict())
 
     def forward(self, images: Tensor, masks: Masks | None = None) -> Tensor:
+        """Compute the logits (N, num_classes) of images (N, 3, H, W); training needs masks."""
         self.exchanges = []
         x = [tower.check(images).to(device) for tower, device in zip(self.towers, self.devices, strict=True)]
         own = [tower_masks(tower, masks, index) for index, tower in enumerate(self.towers)]

@@ -1,0 +1,128 @@
+"""How long does a training step take on two devices, as two towers and as two copies, and how long on one?
+
+    python benchmarks/two_ranks.py [--net NAME] [--batch N] [--threads N] [--repeats N] [--json PATH]
+
+It starts two processes by torchrun. Without GPUs each has half of the threads, and the step on one device,
+which the first process does while the second waits, has them all. The three take turns, so that the ratios
+hold on a busy machine too; the times do not.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from timing import interleaved, ratios, summary
+from torch import nn
+
+from alexnet.config import NetConfig, net_config, recipe_named
+from alexnet.model import AlexNet, draw_masks
+from alexnet.optim import PaperSGD, param_groups
+from alexnet.parallel import ParallelAlexNet, connect, data_parallel, layout, mask_generator, mesh_of
+from alexnet.records import environment, write_json
+from alexnet.towers import communication, gradient_traffic
+
+ONE = "one device"
+SPLITS = {"two towers": "towers", "two copies": "data"}
+
+
+def training_step(
+    net: nn.Module, config: NetConfig, num_images: int, device: torch.device, num_threads: int
+) -> Callable[[], None]:
+    """Return what trains a net by one step on random pictures, with its own optimizer and masks."""
+    optimizer = PaperSGD(param_groups(net, recipe_named("code2012").learning))
+    size = config.input_size
+    images = 60 * torch.randn(num_images, config.input_channels, size, size, device=device)
+    labels = torch.arange(num_images, device=device) % config.num_classes
+
+    def step() -> None:
+        torch.set_num_threads(num_threads)
+        masks = draw_masks(config, num_images, generator=mask_generator(0, 0, 0, device), device=device)
+        F.cross_entropy(net(images, masks), labels).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+def steps_to_compare(
+    config: NetConfig, batch: int, device: torch.device, threads: int
+) -> dict[str, Callable[[], None]]:
+    """Return the three ways to do a step on a batch; each ends when both processes have done it."""
+    steps = {ONE: lambda: None}
+    if dist.get_rank() == 0:
+        steps[ONE] = training_step(AlexNet(config).to(device), config, batch, device, threads)
+    for name, split in SPLITS.items():
+        places = layout(2, config, split)
+        net = data_parallel(ParallelAlexNet(config, mesh_of(places, device)).to(device))
+        share = batch // places.data_parallel
+        steps[name] = training_step(net, config, share, device, max(threads // 2, 1))
+    return {name: lambda step=step: (step(), dist.barrier()) for name, step in steps.items()}
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """Measure in one of the two processes; the first one prints and writes what was found."""
+    device = connect()
+    torch.manual_seed(0)
+    config = net_config(arguments.net)
+    steps = steps_to_compare(config, arguments.batch, device, arguments.threads)
+    seconds = interleaved(steps, repeats=arguments.repeats)
+    sent = {
+        ONE: 0,
+        "two towers": sum(row.forward + row.backward for row in communication(config, arguments.batch)),
+        "two copies": gradient_traffic(config, 2),
+    }
+    if dist.get_rank() == 0:
+        results = {
+            name: {
+                "seconds": summary(times),
+                "times_as_fast_as_one": ratios(seconds[ONE], times),
+                "bytes_sent": sent[name],
+            }
+            for name, times in seconds.items()
+        }
+        report(results, arguments.batch)
+        if arguments.json:
+            names = ("net", "batch", "threads", "repeats")
+            settings = {name: getattr(arguments, name) for name in names} | {"backend": dist.get_backend()}
+            found = {"environment": environment(device), "settings": settings, "results": results}
+            write_json(arguments.json, found)
+    dist.destroy_process_group()
+
+
+def report(results: dict, batch: int) -> None:
+    """Print a line for each way."""
+    print(f"{'a step':12} {'ms':>8} {'images/s':>9} {'ratio':>6} {'quartiles':14} MB sent by each")
+    for name, found in results.items():
+        median, ratio = found["seconds"]["median"], found["times_as_fast_as_one"]
+        quartiles = f"{ratio['quartile_1']:.2f} to {ratio['quartile_3']:.2f}"
+        print(
+            f"{name:12} {1e3 * median:8.1f} {batch / median:9.1f} {ratio['median']:6.2f} {quartiles:14} "
+            f"{found['bytes_sent'] / 1e6:.1f}"
+        )
+
+
+def main() -> None:
+    """Start the two processes, or be one of them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--net", default="code2012", help="a net of two towers")
+    parser.add_argument("--batch", type=int, default=32, help="pictures of a step, an even number")
+    parser.add_argument("--threads", type=int, default=2, help="threads on the CPU, both processes together")
+    parser.add_argument("--repeats", type=int, default=9, help="rounds that count")
+    parser.add_argument("--json", type=Path, help="where to write the results")
+    arguments = parser.parse_args()
+    if "LOCAL_RANK" in os.environ:
+        measure(arguments)
+        return
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    environ = {"OMP_NUM_THREADS": "1"} | os.environ
+    sys.exit(subprocess.run([*torchrun, __file__, *sys.argv[1:]], env=environ).returncode)
+
+
+if __name__ == "__main__":
+    main()
