@@ -42,13 +42,13 @@ def epoch_order(num_images: int, seed: int, epoch: int, order: str = "shuffled")
 
     Args:
         num_images: N.
-        seed, epoch: at least 0.
+        seed, epoch: from 0 to 2**64 - 1.
         order: "shuffled": another random order in each epoch; "fixed": one random order for all epochs, as in
             the 2012 code, which shuffled once when it wrote its files; "stored": as they lie, for evaluation.
     Returns:
         (N,) int64, a permutation of 0 to N - 1.
     Raises:
-        ValueError: the order is unknown.
+        ValueError: the order is unknown, or a number out of range.
     """
     if order not in ORDERS:
         raise ValueError(f"order must be one of {', '.join(ORDERS)}, got {order!r}")
@@ -58,9 +58,18 @@ def epoch_order(num_images: int, seed: int, epoch: int, order: str = "shuffled")
 
 
 def generator_of(*numbers: int) -> torch.Generator:
-    """Return a generator for a combination of whole numbers, each at least 0, such as (seed, epoch)."""
-    # Mixed by numpy: torch's CPU generator uses the lower 32 bits of its seed alone.
-    (seed,) = np.random.SeedSequence(numbers).generate_state(1)
+    """Return a generator for a combination of whole numbers, such as (seed, epoch).
+
+    Raises:
+        ValueError: a number is not from 0 to 2**64 - 1.
+    """
+    for number in numbers:
+        if not 0 <= number < 2**64:
+            raise ValueError(f"a seed must be a whole number from 0 to 2**64 - 1, got {number}")
+    # Mixed by numpy, as torch's CPU generator takes the lower 32 bits of its seed alone; every number as two
+    # words, or (2**32,) and (0, 1) would be the same.
+    words = [word for number in numbers for word in divmod(number, 2**32)]
+    (seed,) = np.random.SeedSequence(words).generate_state(1)
     return torch.Generator().manual_seed(int(seed))
 
 

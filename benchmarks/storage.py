@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from alexnet.data.prepared import read_index
+from alexnet.preparation.shard import load_index
 
 Pictures = list[bytes]
 Read = Callable[[int], bytes | np.ndarray]
@@ -263,7 +263,7 @@ def load_jpegs(folder: Path, count: int) -> Pictures:
     """Return JPEGs of a prepared set."""
     pictures: Pictures = []
     for shard in sorted(folder.glob("*.tar")):
-        index, content = read_index(shard), shard.read_bytes()
+        index, content = load_index(shard), shard.read_bytes()
         places = zip(index["offsets"].tolist(), index["sizes"].tolist(), strict=True)
         pictures += [content[offset : offset + size] for offset, size in places]
     return pictures[:count]

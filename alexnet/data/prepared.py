@@ -124,15 +124,17 @@ def open_set(path: Path | str) -> PreparedSet:
             raise ValueError(f"it has format {about['format']}, and this version reads {FORMAT}")
         if not about["finished"]:
             raise FileNotFoundError(unfinished(path))
-        splits = {name: (value["count"], value["shards"]) for name, value in about["splits"].items()}
+        splits = {name: [int(count) for count in counts] for name, counts in about["splits"].items()}
         fields = {key: str(about[key]) for key in ("name", "source", "fingerprint")}
         classes, names = tuple(about["classes"]), tuple(about["names"])
         size, suffix = int(about["size"]), SUFFIXES[about["form"]]
     except (KeyError, TypeError, ValueError) as error:
-        raise damaged(file, str(error)) from error
+        raise ValueError(
+            f"{file} is damaged ({type(error).__name__}: {error}); delete the folder and run the "
+            "`alexnet data prepare` command of the set again"
+        ) from error
     opened = {
-        name: open_split(path, name, count, shards, size=size, suffix=suffix)
-        for name, (count, shards) in splits.items()
+        name: open_split(path, name, counts, size=size, suffix=suffix) for name, counts in splits.items()
     }
     return PreparedSet(**fields, classes=classes, names=names, splits=opened, path=path)
 
@@ -145,29 +147,28 @@ def unfinished(path: Path) -> str:
     )
 
 
-def open_split(
-    folder: Path, name: str, count: int, num_shards: int, *, size: int, suffix: str
-) -> StoredSplit:
+def open_split(folder: Path, name: str, counts: list[int], *, size: int, suffix: str) -> StoredSplit:
     """Open the split of a prepared set and see that its files are there, whole as far as their sizes tell.
 
     Args:
         folder: the prepared set.
         name: "train", "val" or "test".
-        count, num_shards: how many pictures and shards it must have.
+        counts: pictures of each shard.
         size, suffix: height and width of the pictures; of the shards.
     Raises:
         ValueError: a file is gone or damaged.
     """
-    shards = [folder / f"{name}-{number:05}{suffix}" for number in range(num_shards)]
-    indices = [read_index(shard) for shard in shards]
-    if sum(len(index["labels"]) for index in indices) != count:
-        raise damaged(folder / DESCRIPTION, f"the {name} shards do not hold {count:,} pictures")
+    shards = [folder / f"{name}-{number:05}{suffix}" for number in range(len(counts))]
+    indices = [read_index(shard, count) for shard, count in zip(shards, counts, strict=True)]
     return StoredSplit(shards, indices, size=size)
 
 
-def read_index(shard: Path) -> dict[str, np.ndarray]:
+def read_index(shard: Path, count: int) -> dict[str, np.ndarray]:
     """Read what reading needs of a shard's index, and see that the shard has the size that it tells.
 
+    Args:
+        shard: the .tar or .npy.
+        count: how many pictures it must have.
     Raises:
         ValueError: the index or the shard is gone or damaged.
     """
@@ -176,6 +177,8 @@ def read_index(shard: Path) -> dict[str, np.ndarray]:
     try:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             index = {key: content[key] for key in wanted}
+        if len(index["labels"]) != count:
+            raise ValueError(f"it has {len(index['labels']):,} labels, not {count:,}")
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError) as error:
         raise damaged(file, str(error)) from error
     found = shard.stat().st_size if shard.is_file() else 0

@@ -126,8 +126,8 @@ def claim(target: Path, request: dict) -> bool:
         return False
     return all(
         is_whole(target / f"{split}-{number:05}", request["form"])
-        for split, described in about["splits"].items()
-        for number in range(described["shards"])
+        for split, counts in about["splits"].items()
+        for number in range(len(counts))
     )
 
 

@@ -1,0 +1,177 @@
+"""Prepared sets: what opens is whole, what is damaged says so and how to mend it; memory looks the same."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from archives import jpeg, write
+from preparing import SIZE, close_to, contents, made, one_folder
+from samples import TINY, picture_files, write_folder
+
+from alexnet import data
+from alexnet.data import catalogue
+from alexnet.data.prepared import open_set, pictures_of
+
+
+@pytest.fixture(params=["jpeg", "raw"])
+def prepared(tmp_path, request):
+    """A set of 7 + 2 pictures, two in a shard, and the function that prepares it."""
+    folder = one_folder(tmp_path)
+
+    def prepare():
+        return made("folder", [folder], tmp_path / "set", raw=request.param == "raw")[0]
+
+    return prepare(), prepare
+
+
+def test_a_set_has_what_training_needs(prepared):
+    got, _ = prepared
+    assert got.classes == got.names == ("a", "b") and got.name == "photos"
+    assert len(got.train) == 7 and got.train.shape == (3, SIZE, SIZE) and not got.train.in_memory
+    assert got.train.labels.dtype == torch.int64
+    assert got.train.labels.tolist() == [0, 0, 0, 0, 1, 1, 1] and got.val.labels.tolist() == [0, 1]
+    assert len(got.fingerprint) == 16 and got.path.name == "set"
+
+
+def test_pictures_are_read_in_any_order_and_more_than_once(prepared):
+    got, _ = prepared
+    seeds = [0, 2, 4, 6, 1, 3, 5]  # as stored: by class and name
+    indices = [6, 0, 3, 0, 4]
+    images = got.train.read(indices)
+    assert images.dtype == torch.uint8 and images.shape == (5, 3, SIZE, SIZE) and images.is_contiguous()
+    assert all(close_to(image, seeds[i]) for image, i in zip(images, indices, strict=True))
+    assert torch.equal(got.train.read(torch.tensor(indices)), images)
+    assert torch.equal(torch.cat([got.train.read([i]) for i in indices]), images)
+    assert got.train.read([]).shape == (0, 3, SIZE, SIZE)
+
+
+@pytest.mark.parametrize("index", [-1, 7])
+def test_a_picture_that_is_not_there(prepared, index):
+    with pytest.raises(IndexError, match=f"there is no picture {index}; there are 7"):
+        prepared[0].train.read([0, index])
+
+
+def test_what_was_read_belongs_to_the_reader(prepared):
+    got, _ = prepared
+    first = got.train.read([1])
+    kept = first.clone()
+    first += 1
+    assert torch.equal(got.train.read([1]), kept)
+
+
+def test_another_process_gets_the_description_and_not_the_pictures(prepared):
+    split = prepared[0].train
+    size = len(pickle.dumps(split))
+    split.read(range(7))
+    sent = pickle.dumps(split)
+    assert len(sent) == size
+    assert torch.equal(pickle.loads(sent).read([5, 2]), split.read([5, 2]))
+
+
+def test_there_is_no_set(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no finished prepared set in .*`alexnet data prepare"):
+        open_set(tmp_path)
+
+
+def test_a_set_of_a_later_version(prepared):
+    file = prepared[0].path / "set.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 99}))
+    with pytest.raises(ValueError, match="format 99, and this version reads 1"):
+        open_set(file.parent)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 1}', '{"format": 1, "finished": true}'])
+def test_a_damaged_description(prepared, content):
+    (prepared[0].path / "set.json").write_text(content)
+    with pytest.raises(
+        ValueError, match="set.json is damaged .*; delete the folder and run the `alexnet data"
+    ):
+        open_set(prepared[0].path)
+
+
+@pytest.mark.parametrize("damage", ["shorter", "gone", "index shorter", "index gone", "index of another"])
+def test_damage_is_found_on_opening_and_mended_by_preparing_again(prepared, damage):
+    got, prepare = prepared
+    before = contents(got.path)
+    (shard,) = [path for path in got.path.glob("train-00001.*") if path.suffix != ".npz"]
+    victim = shard.with_suffix(".npz") if damage.startswith("index") else shard
+    if damage.endswith("shorter"):
+        victim.write_bytes(victim.read_bytes()[:-700])
+    else:
+        victim.unlink()
+    if damage == "index of another":
+        victim.write_bytes((got.path / "train-00003.npz").read_bytes())
+    with pytest.raises(ValueError, match=f"{victim.stem}.* is damaged .*; delete it and run the `alex"):
+        open_set(got.path)
+    victim.unlink(missing_ok=True)
+    prepare()
+    assert contents(got.path) == before
+
+
+def test_a_picture_that_cannot_be_decoded_names_its_file(tmp_path):
+    got, _ = made("folder", [one_folder(tmp_path)], tmp_path / "set")
+    shard = tmp_path / "set/train-00001.tar"
+    content = bytearray(shard.read_bytes())
+    content[512:700] = bytes(188)  # the first picture begins behind the name
+    shard.write_bytes(content)
+    with pytest.raises(ValueError, match=r"train-00001.tar is damaged \(picture 2 of the split: "):
+        got.train.read([2])
+    assert got.train.read([3]).shape[0] == 1
+
+
+def test_a_shard_lost_after_opening(prepared):
+    got, _ = prepared
+    for path in got.path.glob("train-00000.*"):
+        path.unlink()
+    with pytest.raises(ValueError, match="train-00000.* is damaged .*No such file"):
+        got.train.read([0])
+
+
+def test_a_split_that_is_missing_says_which_are_there(tmp_path):
+    got, _ = made("folder", [write(tmp_path / "photos", {"val/a/1.jpg": jpeg(1)})], tmp_path / "set")
+    with pytest.raises(ValueError, match="photos has no 'train' pictures, only val"):
+        _ = got.train
+
+
+def test_the_default_set_looks_like_a_prepared_one(monkeypatch):
+    images = data.synthetic(num_train=20, num_test=10)
+    monkeypatch.setattr("alexnet.data.prepared.synthetic", lambda: images)
+    got = pictures_of("default")
+    assert got.source == images.source and got.fingerprint == images.fingerprint and got.path is None
+    assert got.classes == got.names == images.classes
+    assert got.train.in_memory and got.train.shape == (3, 32, 32) and len(got.train) == 20
+    assert torch.equal(got.val.labels, images.test_labels)
+    assert torch.equal(got.val.read([5, 3]), images.test_images[[5, 3]])
+    with pytest.raises(IndexError):
+        got.val.read([-1])
+
+
+def test_cifar10_looks_like_a_prepared_set(monkeypatch, tmp_path):
+    monkeypatch.setitem(catalogue.KNOWN_SETS, "cifar10", TINY)
+    monkeypatch.setenv("ALEXNET_DATA", str(tmp_path / "sets"))
+    with pytest.raises(FileNotFoundError, match="alexnet data get cifar10"):
+        pictures_of("cifar10")
+    data.import_set("cifar10", [write_folder(tmp_path / "pictures", picture_files())], progress=False)
+    got = pictures_of("cifar10")
+    assert len(got.train) == 20 and got.name == "cifar10" and got.classes[3] == "cat"
+    assert torch.equal(got.val.read(range(10)), data.load("cifar10").test_images)
+
+
+def test_a_path_is_a_prepared_set(prepared):
+    got, _ = prepared
+    assert pictures_of(str(got.path)).fingerprint == pictures_of(got.path).fingerprint == got.fingerprint
+
+
+def test_the_names_of_stored_pictures_are_in_the_index(prepared):
+    names = [np.load(path)["names"].tolist() for path in sorted(prepared[0].path.glob("train*.npz"))]
+    assert sum(names, []) == [
+        b"a/0.jpg",
+        b"a/2.jpg",
+        b"a/4.jpg",
+        b"a/6.jpg",
+        b"b/1.jpg",
+        b"b/3.jpg",
+        b"b/5.jpg",
+    ]
