@@ -144,14 +144,13 @@ def labelled(loader, outputs, ranks) -> Iterator:
     """Yield pictures and the outputs that are right for them, under a progress bar on a terminal."""
     from tqdm import tqdm
 
-    from alexnet.training.validation import batches_of
-
     # tqdm's None: on a terminal alone.
     bar = tqdm(total=len(loader.split), unit=" pictures", disable=None if ranks.is_first else True)
     with bar:
-        for images, labels in batches_of(loader, ranks):
-            yield images, outputs[labels]
-            bar.update(min(len(labels) * ranks.size, bar.total - bar.n))
+        for batch in loader.epoch():
+            if len(batch.labels):  # of the last batch this process may have nothing
+                yield batch.images.to(ranks.device, non_blocking=True), outputs[batch.labels.to(ranks.device)]
+            bar.update(min(len(batch.labels) * ranks.size, bar.total - bar.n))
 
 
 def tell(ranks, *lines: str) -> None:

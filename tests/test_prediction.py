@@ -1,0 +1,361 @@
+"""From a file on disk to the classes of a picture: against the same done picture by picture, crop by crop."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import trained
+from PIL import Image
+from torch import nn
+
+from alexnet import checkpoint, cli, pretrained
+from alexnet.classifier import check_alike, classifier_of, outputs_of
+from alexnet.data.prepared import pictures_of
+from alexnet.prediction import (
+    as_stored,
+    class_of_folder,
+    in_words,
+    load_classifier,
+    predict,
+    probabilities_of,
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Pictures of several classes, a set that was prepared from them, and nets in two recipes."""
+    folder = tmp_path_factory.mktemp("prediction")
+    trained.write_pictures(folder / "pictures", {"train": 3, "val": 6})
+    trained.prepared(folder / "pictures", folder / "set")
+    trained.saved(folder / "net.pt")
+    trained.saved(folder / "paper.pt", base="paper", seed=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def classifier(folder):
+    return load_classifier(folder / "net.pt")
+
+
+def files_of(folder):
+    """The validation pictures in the order in which the set has them."""
+    return sorted(
+        (folder / "pictures" / "val").rglob("*.png"), key=lambda path: (path.parent.name, path.name)
+    )
+
+
+@pytest.mark.parametrize("views", [1, 10])
+@pytest.mark.parametrize(("name", "base", "seed"), [("net.pt", "code2012", 0), ("paper.pt", "paper", 1)])
+def test_probabilities_are_those_of_every_crop_by_itself(folder, name, base, seed, views):
+    split = pictures_of(folder / "set").val
+    images = split.read(range(len(split)))
+    expected = trained.probabilities(trained.weights(base, seed=seed), images.numpy(), views)
+    got = probabilities_of(load_classifier(folder / name), list(images), views=views)
+    np.testing.assert_allclose(got.numpy(), expected, atol=1e-5)
+    assert len(set(expected.argmax(1))) > 2, "these pictures tell no nets apart"
+
+
+def test_predict_names_the_most_probable_classes_first(folder, classifier):
+    files = files_of(folder)
+    split = pictures_of(folder / "set").val
+    expected = trained.probabilities(trained.weights(), split.read(range(len(split))).numpy(), 1)
+    got = predict(classifier, files, top=3)
+    for guesses, row in zip(got, expected, strict=True):
+        order = row.argsort()[::-1][:3]
+        assert [name for name, _ in guesses] == [trained.NAMES[place] for place in order]
+        assert [share for _, share in guesses] == pytest.approx(row[order].tolist(), abs=1e-5)
+    assert len(predict(classifier, files[:1], top=99)[0]) == 7
+    assert predict(classifier, []) == []
+    with pytest.raises(ValueError, match="top must be at least 1, got 0"):
+        predict(classifier, files, top=0)
+    with pytest.raises(ValueError, match="views must be 1 or 10, got 5"):
+        predict(classifier, files, views=5)
+
+
+def test_many_pictures_are_done_in_parts(folder, classifier, monkeypatch):
+    files = files_of(folder)
+    expected = predict(classifier, files, views=10)
+    monkeypatch.setattr("alexnet.prediction.BATCH", 4)
+    for got, wanted in zip(predict(classifier, files, views=10), expected, strict=True):
+        assert [name for name, _ in got] == [name for name, _ in wanted]
+        assert [share for _, share in got] == pytest.approx([share for _, share in wanted], abs=1e-6)
+
+
+def test_pictures_are_prepared_as_the_set_was(folder):
+    split = pictures_of(folder / "set").val
+    for path, stored in zip(files_of(folder), split.read(range(len(split))), strict=True):
+        assert torch.equal(as_stored(path, trained.STORED), stored)
+
+
+def test_a_picture_may_be_a_path_an_image_or_a_tensor(folder):
+    path = files_of(folder)[0]
+    wanted = as_stored(path, 20)
+    assert torch.equal(as_stored(str(path), 20), wanted)
+    with Image.open(path) as image:
+        assert torch.equal(as_stored(image, 20), wanted)
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
+    assert torch.equal(as_stored(pixels, 20), wanted)
+    assert torch.equal(as_stored(wanted, 20), wanted)
+    for wrong in (pixels.float(), pixels[:1], pixels[None]):
+        with pytest.raises(
+            ValueError, match=r"a picture as a tensor must be \(3, height, width\) uint8, got"
+        ):
+            as_stored(wrong, 20)
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("L", "PNG"), ("CMYK", "JPEG"), ("P", "GIF"), ("RGBA", "PNG")])
+def test_every_mode_becomes_rgb(mode, kind, tmp_path):
+    image = Image.fromarray(trained.picture(1, 40, 40)).convert(mode)
+    image.save(tmp_path / "picture", kind)
+    with Image.open(tmp_path / "picture") as opened:
+        expected = np.asarray(opened.convert("RGB")).transpose(2, 0, 1)
+    np.testing.assert_array_equal(as_stored(tmp_path / "picture", 40).numpy(), expected)
+    with Image.open(tmp_path / "picture") as opened:
+        np.testing.assert_array_equal(as_stored(opened, 40).numpy(), expected)
+
+
+def test_sixteen_bits_are_scaled_and_not_cut_off(tmp_path):
+    grey = np.arange(400, dtype=np.uint16).reshape(20, 20) * 164
+    Image.fromarray(grey).save(tmp_path / "deep.png")
+    got = as_stored(tmp_path / "deep.png", 20).numpy()
+    np.testing.assert_array_equal(got, np.broadcast_to(np.rint(grey / 257), (3, 20, 20)))
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_photograph_is_turned_upright(turn, tmp_path):
+    pixels = trained.picture(2, 24, 20)
+    stored = {  # what a camera writes for each value of the tag: which way round the rows and columns lie
+        1: pixels,
+        2: pixels[:, ::-1],
+        3: pixels[::-1, ::-1],
+        4: pixels[::-1],
+        5: pixels.transpose(1, 0, 2),
+        6: pixels.transpose(1, 0, 2)[::-1],
+        7: pixels.transpose(1, 0, 2)[::-1, ::-1],
+        8: pixels.transpose(1, 0, 2)[:, ::-1],
+    }[turn]
+    tags = Image.Exif()
+    tags[0x0112] = turn
+    wanted = pixels[:, 2:22].transpose(2, 0, 1).astype(float)
+    for kind, tolerance in (("PNG", 0), ("TIFF", 0), ("JPEG", 12)):  # turned the wrong way it would be 60
+        Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / kind, kind, exif=tags, subsampling=0)
+        assert abs(as_stored(tmp_path / kind, 20).numpy() - wanted).mean() <= tolerance
+
+
+def test_damaged_tags_do_no_harm(tmp_path):
+    image = Image.fromarray(trained.picture(3))
+    image.save(tmp_path / "plain.jpg")
+    for number, tags in enumerate((b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"")):
+        image.save(tmp_path / f"{number}.jpg", exif=tags)
+        got, wanted = (as_stored(tmp_path / name, 20) for name in (f"{number}.jpg", "plain.jpg"))
+        assert torch.equal(got, wanted)
+
+
+def test_a_run_is_named_by_its_folder_or_by_a_file(tmp_path):
+    run = tmp_path / "run"
+    trained.saved_checkpoint(checkpoint.path_of(run / "checkpoints", 5), seed=1)
+    trained.saved_checkpoint(checkpoint.path_of(run / "checkpoints", 12), seed=2)
+
+    def bias(source):
+        return load_classifier(source).net.fc8.bias
+
+    latest = trained.weights(seed=2).weights["fc8.bias"]
+    assert torch.equal(bias(run), latest)
+    assert torch.equal(bias(str(run / "checkpoints")), latest)
+    trained.saved(run / "weights.pt", seed=3)
+    assert torch.equal(bias(run), trained.weights(seed=3).weights["fc8.bias"])
+    first = checkpoint.path_of(run / "checkpoints", 5)
+    assert torch.equal(bias(first), trained.weights(seed=1).weights["fc8.bias"])
+
+
+def test_a_classifier_has_all_that_belongs_to_it(folder, classifier):
+    assert (classifier.classes, classifier.names) == (trained.CLASSES, trained.NAMES)
+    assert classifier.picture_size == 20 and classifier.device == torch.device("cpu")
+    assert not classifier.net.training and not any(p.requires_grad for p in classifier.net.parameters())
+    assert classifier.net.config == trained.recipe().net and not classifier.remark
+    assert (classifier.statistics.num_images, classifier.mean) == (12345, "centre")
+    assert load_classifier(folder / "paper.pt").mean == "under-crop"
+    nameless = classifier_of(replace(trained.weights(), names=[]), name="x")
+    assert nameless.names == trained.CLASSES
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"classes": ["ant"]}, "x names 1 classes, but its net tells 7 apart"),
+        ({"statistics": {}}, "x lacks the mean_image of its training pictures, so it cannot predict"),
+        ({"recipe": "{}"}, "x has a recipe that this version cannot read: a recipe has the parts"),
+        ({"recipe": "[]"}, "x has a recipe that this version cannot read"),
+        ({"recipe": "?"}, "x has a recipe that this version cannot read"),
+        (
+            {"recipe": json.dumps(json.loads(trained.weights().recipe) | {"net": {"towers": 2}})},
+            "x has a recipe that this version cannot read: the fields of NetConfig do not match",
+        ),
+        (
+            {"weights": {}},
+            r"x does not fit the net '.*' of its recipe: conv1.bias is missing, and should be \(8,\)",
+        ),
+        (
+            {"weights": trained.weights(classes="ab", names="ab").weights},
+            r"x does not fit the net .*: fc8.bias is \(2,\), and should be \(7,\)",
+        ),
+        (
+            {"weights": trained.weights().weights | {"fc9.bias": torch.zeros(3)}},
+            r"x does not fit the net .*: fc9.bias is \(3,\), and should be missing",
+        ),
+    ],
+)
+def test_a_file_whose_parts_do_not_fit_is_refused(changes, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        classifier_of(replace(trained.weights(), **changes), name="x")
+
+
+def test_nets_that_differ_in_classes_or_sizes_do_not_go_together(classifier):
+    def other(**options):
+        return classifier_of(trained.weights(**options), name="other")
+
+    check_alike([classifier])
+    check_alike([classifier, other(base="paper")])
+    for options, difference in (
+        ({"classes": trained.CLASSES[:6], "names": []}, "one knows 7 classes, the other 6"),
+        ({"classes": (*trained.CLASSES[:6], "hen")}, "class 6 is 'gnu' in one and 'hen' in the other"),
+        ({"input_size": 18}, "one reads 16 of 20 pixels of a picture, the other 18 of 20"),
+        ({"size": 24}, "one reads 16 of 20 pixels of a picture, the other 16 of 24"),
+    ):
+        with pytest.raises(ValueError, match=f"net.pt and other do not go together: {difference}"):
+            check_alike([classifier, other(**options)])
+
+
+def test_the_classes_of_a_set_are_found_by_their_names(classifier):
+    assert outputs_of(classifier, ("gnu", "ant", "fox")).tolist() == [6, 0, 5]
+    with pytest.raises(
+        ValueError, match="knows 7 classes, and 'hen' is none of them; the data have 3 .* 2 of"
+    ):
+        outputs_of(classifier, ("gnu", "hen", "the gnu"))
+
+
+@pytest.fixture(scope="module")
+def theirs():
+    """Weights for torchvision's net; in a matrix each row is the one above moved by one, to stay small."""
+    from torchvision.models import alexnet
+
+    with torch.device("meta"):
+        shapes = {name: tensor.shape for name, tensor in alexnet().state_dict().items()}
+    generator = torch.Generator().manual_seed(0)
+    state = {}
+    for name, shape in shapes.items():
+        if len(shape) == 2:
+            row = torch.randn(sum(shape), generator=generator)
+            state[name] = (row * (2 / shape[1]) ** 0.5).as_strided(shape, (1, 1))
+        else:
+            fan_in = shape[1:].numel() if len(shape) > 1 else 100
+            state[name] = torch.randn(shape, generator=generator) * (2 / fan_in) ** 0.5
+    return state
+
+
+def as_torchvision_does(state, images):
+    """Probabilities from pictures (N, 3, 256, 256) uint8, with torchvision's own net and transforms."""
+    from torchvision.models import AlexNet_Weights, alexnet
+
+    with torch.device("meta"):
+        net = alexnet()
+    net.load_state_dict(state, assign=True)
+    transforms = AlexNet_Weights.IMAGENET1K_V1.transforms()
+    with torch.no_grad():
+        return nn.functional.softmax(net.eval()(transforms(images)).double(), dim=1)
+
+
+def test_torchvisions_weights_give_what_torchvision_gives(theirs, tmp_path):
+    torch.save(theirs, tmp_path / "theirs.pth")
+    classifier = load_classifier(tmp_path / "theirs.pth")
+    images = torch.from_numpy(np.stack([trained.picture(n, 256, 256) for n in range(3)])).permute(0, 3, 1, 2)
+    expected = as_torchvision_does(theirs, images)
+    got = probabilities_of(classifier, list(images))
+    assert expected.std(0).max() > 1e-3, "these pictures tell nothing"
+    torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-7)
+    assert classifier.classes[:2] == ("n01440764", "n01443537")
+    assert classifier.names[:2] == ("tench", "goldfish")
+    assert "mean [0.485, 0.456, 0.406]" in classifier.remark and "[0.229, 0.224, 0.225]" in classifier.remark
+
+
+def test_torchvisions_weights_are_found_by_name_and_never_downloaded(theirs, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(
+        FileNotFoundError, match="weights are not in torch's cache; put https://.* to .*, or give"
+    ):
+        load_classifier("torchvision")
+    pretrained_path = tmp_path / "hub" / "checkpoints" / "alexnet-owt-7be5be79.pth"
+    pretrained_path.parent.mkdir(parents=True)
+    # The older of torch's two forms of a file.
+    torch.save(theirs, pretrained_path, _use_new_zipfile_serialization=False)
+    assert load_classifier("torchvision").name == "torchvision"
+
+
+def test_torchvisions_net_with_other_classes_is_refused(theirs):
+    other = theirs | {"classifier.6.weight": torch.zeros(10, 4096), "classifier.6.bias": torch.zeros(10)}
+    with pytest.raises(ValueError, match=r"x does not fit .*: fc8.bias is \(10,\), and should be \(1000,\)"):
+        pretrained.classifier_of(pretrained.from_torchvision(other), name="x")
+
+
+def test_the_class_is_told_by_the_folder(classifier, tmp_path, monkeypatch):
+    assert class_of_folder(classifier, "somewhere/fox/1.png") == 5
+    assert class_of_folder(classifier, tmp_path / "the gnu" / "1.png") == 6
+    assert class_of_folder(classifier, "somewhere/1.png") is None
+    (tmp_path / "bee").mkdir()
+    monkeypatch.chdir(tmp_path / "bee")
+    assert class_of_folder(classifier, "1.png") == 1
+
+
+ROW = torch.tensor([0.05, 0.5, 0.25, 0.1, 0.06, 0.03, 0.01])
+
+
+def test_bars_are_as_long_as_probabilities_are_large(classifier):
+    lines = in_words(classifier, ROW, top=3, right=2, width=80)
+    assert [line.split() for line in lines] == [
+        ["the", "bee", "50.0%", "#" * 30],
+        ["*", "the", "cow", "25.0%", "#" * 15],
+        ["the", "dog", "10.0%", "#" * 6],
+    ]
+    assert len({line.index("%") for line in lines}) == 1 and lines[1].startswith("* the cow")
+    full = in_words(classifier, torch.eye(7)[3], top=1, right=None, width=80)
+    assert [len(line) for line in full] == [80]
+
+
+def test_the_right_class_is_shown_also_where_it_is_improbable(classifier):
+    lines = in_words(classifier, ROW, top=2, right=6, width=80)
+    assert len(lines) == 3 and lines[2].split() == ["*", "the", "gnu", "1.0%", "#"]
+    assert len(in_words(classifier, ROW, top=99, right=6, width=80)) == 7
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_lines_fit_the_terminal(classifier, width):
+    named = replace(classifier, names=("a name that is much longer than a line " * 5,) * 7)
+    for of in (classifier, named):
+        assert max(map(len, in_words(of, ROW, top=7, right=1, width=width))) <= max(width, 32)
+
+
+def test_the_command_shows_every_picture(folder, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    files = files_of(folder)[:2]
+    assert cli.main(["predict", str(folder / "net.pt"), *map(str, files), "--views", "10", "--top", "7"]) == 0
+    printed = capsys.readouterr()
+    assert not printed.err
+    lines = printed.out.splitlines()
+    assert [lines[0], lines[8]] == [str(path) for path in files] and len(lines) == 16
+    for start, guesses in zip(
+        (1, 9), predict(load_classifier(folder / "net.pt"), files, views=10, top=7), strict=True
+    ):
+        for line, (name, share) in zip(lines[start : start + 7], guesses, strict=True):
+            assert name in line and f"{share:.1%}" in line and len(line) <= 60
+    assert [line for line in lines if line.startswith("*")][0].split()[2] == files[0].parent.name
+
+
+def test_a_picture_that_cannot_be_read_does_not_stop_the_others(folder, tmp_path, capsys):
+    (tmp_path / "text.jpg").write_text("no picture")
+    good = str(files_of(folder)[0])
+    assert cli.main(["predict", str(folder / "net.pt"), str(tmp_path / "text.jpg"), good]) == 2
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0] == good
+    assert printed.err == f"alexnet: {tmp_path / 'text.jpg'} cannot be read as a picture: not a picture\n"
