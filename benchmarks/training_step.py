@@ -1,0 +1,138 @@
+"""How long does a training step of the paper's net take, against torchvision's AlexNet, which has no LRN?
+
+    python benchmarks/training_step.py [--batch N] [--threads N] [--repeats N] [--device cuda] [--compile]
+        [--precision bfloat16] [--json PATH]
+
+A step is forward, loss, backward and update, with dropout masks; random pictures lie on the device. The nets
+take turns in one process, so that the ratios hold on a busy machine too; the times do not. Also measured: the
+crops, flips and colour noise of a batch of stored pictures, as a share of a step.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+import torchvision
+from timing import interleaved, ratios, summary
+from torch import Tensor, nn
+
+from alexnet import paper
+from alexnet.augment import prepare_training
+from alexnet.config import recipe_named
+from alexnet.model import AlexNet, draw_masks
+from alexnet.optim import PaperSGD, param_groups
+from alexnet.records import environment, write_json
+from alexnet.statistics import Statistics
+
+FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+THEIRS = "torchvision contiguous"
+
+
+def step_of(
+    net: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    images: Tensor,
+    draw: Callable[[], dict],
+    arguments: argparse.Namespace,
+) -> Callable[[], None]:
+    """Return what trains a net by one step."""
+    labels = torch.arange(len(images), device=images.device) % paper.ILSVRC_NUM_CLASSES
+    called = torch.compile(net) if arguments.compile else net
+    half = arguments.precision == "bfloat16"
+
+    def step() -> None:
+        optimizer.zero_grad()
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+            logits = called(images, **draw())
+        F.cross_entropy(logits.float(), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def torchvisions(memory: torch.memory_format, arguments: argparse.Namespace) -> Callable[[], None]:
+    """The step of ``torchvision.models.alexnet`` as its training script does it."""
+    net = torchvision.models.alexnet(weights=None).to(arguments.device, memory_format=memory)
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9, weight_decay=1e-4)
+    images = random_pictures(arguments).to(memory_format=memory) / 60
+    return step_of(net, optimizer, images, dict, arguments)
+
+
+def ours(name: str, memory: torch.memory_format, arguments: argparse.Namespace) -> Callable[[], None]:
+    """The step of a recipe's net, all towers on the one device."""
+    recipe = recipe_named(name)
+    net = AlexNet(recipe.net).to(arguments.device, memory_format=memory)
+    optimizer = PaperSGD(param_groups(net, recipe.learning))
+    generator = torch.Generator().manual_seed(0)
+
+    def draw() -> dict:
+        return {
+            "masks": draw_masks(recipe.net, arguments.batch, generator=generator, device=arguments.device)
+        }
+
+    return step_of(net, optimizer, random_pictures(arguments).to(memory_format=memory), draw, arguments)
+
+
+def random_pictures(arguments: argparse.Namespace) -> Tensor:
+    """Return (N, 3, 224, 224) of the size of grey levels less their mean."""
+    size = paper.INPUT_SIZE
+    return 60 * torch.randn(arguments.batch, paper.INPUT_CHANNELS, size, size, device=arguments.device)
+
+
+def augmentation(arguments: argparse.Namespace) -> Callable[[], Tensor]:
+    """The augmentation of a batch by the recipe of the code, on the device."""
+    size = paper.IMAGE_SIZE
+    stored = torch.randint(0, 256, (arguments.batch, 3, size, size), dtype=torch.uint8)
+    statistics = Statistics(
+        mean_image=torch.full((3, size, size), 120.0),
+        pca_stds=torch.tensor([121.8, 37.1, 19.7], dtype=torch.float64),
+        pca_vectors=torch.eye(3, dtype=torch.float64),
+        num_images=1,
+    ).to(arguments.device)
+    stored, generator = stored.to(arguments.device), torch.Generator().manual_seed(0)
+    config = recipe_named("code2012").augment
+    return lambda: prepare_training(
+        stored, config=config, statistics=statistics, generator=generator, colour_noise=True
+    )
+
+
+def main() -> None:
+    """Measure, print, and write what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batch", type=int, default=paper.BATCH_SIZE, help="images")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads on the CPU")
+    parser.add_argument("--repeats", type=int, default=7, help="rounds that count")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help="of layers")
+    parser.add_argument("--compile", action="store_true", help="torch.compile every net")
+    parser.add_argument("--json", type=Path, help="where to write the results")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(0)
+    functions = {f"torchvision {name}": torchvisions(memory, arguments) for name, memory in FORMATS.items()}
+    for net in ("paper", "code2012"):
+        functions |= {f"{net} {name}": ours(net, memory, arguments) for name, memory in FORMATS.items()}
+    functions["augmentation"] = augmentation(arguments)
+    seconds = interleaved(functions, repeats=arguments.repeats)
+    results = {}
+    print(f"{'':26} {'seconds':>8} {'images/s':>9}  times as fast as {THEIRS} (quartiles)")
+    for name, its in seconds.items():
+        ratio = ratios(seconds[THEIRS], its)
+        results[name] = {"seconds": summary(its), "times_as_fast": ratio}
+        median = results[name]["seconds"]["median"]
+        print(
+            f"{name:26} {median:8.3f} {arguments.batch / median:9.0f}  {ratio['median']:.2f} "
+            f"({ratio['quartile_1']:.2f} to {ratio['quartile_3']:.2f})"
+        )
+    share = ratios(seconds["augmentation"], seconds["code2012 contiguous"])
+    print(f"augmentation as a share of a step of code2012: {share['median']:.1%}")
+    if arguments.json:
+        settings = {key: getattr(arguments, key) for key in ("batch", "repeats", "precision", "compile")}
+        found = {"environment": environment(arguments.device), "settings": settings, "results": results}
+        write_json(arguments.json, found | {"augmentation_share": share})
+
+
+if __name__ == "__main__":
+    main()
