@@ -1,0 +1,126 @@
+"""Pictures for training, per second and core: a prepared set against torchvision's usual way.
+
+    python benchmarks/input_pipeline.py ORIGINALS [--batch N] [--repeats N] [--json PATH]
+
+ORIGINALS holds <class>/<picture>. The usual way decodes them anew in every epoch and does the rest on the
+processor: ImageFolder, RandomResizedCrop(224), RandomHorizontalFlip, ToTensor, Normalize. A prepared set has
+them at 256x256; its batches are bytes, which the device crops and reflects. Here the processor does that too,
+and in the rows "with all augmentation" also the colour noise and the mean of the paper's recipe.
+
+All take turns on the same pictures in one process with one thread, so that the ratios hold on a busy machine;
+the rates do not. The size of the originals decides: say it with the result.
+"""
+
+import argparse
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from timing import interleaved, ratios, summary
+from torchvision import datasets, transforms
+
+from alexnet.augment import prepare_training
+from alexnet.config import RECIPES
+from alexnet.crops import crop_and_flip, draw_crops
+from alexnet.data.prepared import open_set
+from alexnet.data.splits import Split
+from alexnet.loader import Loader, epoch_order
+from alexnet.preparation.prepare import prepare
+from alexnet.records import environment, write_json
+from alexnet.statistics import Statistics, compute_statistics
+
+SIZE = 224
+BASELINE = "ImageFolder"
+
+
+def usual_way(originals: Path, batch: int) -> Iterator[torch.Tensor]:
+    """Yield batches as the ImageNet example of PyTorch makes them."""
+    steps = [
+        transforms.RandomResizedCrop(SIZE),
+        transforms.RandomHorizontalFlip(),
+        transforms.ToTensor(),
+        transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    ]
+    pictures = datasets.ImageFolder(str(originals), transforms.Compose(steps))
+    for epoch in itertools.count():
+        for indices in epoch_order(len(pictures), 0, epoch).split(batch):
+            if len(indices) == batch:
+                yield torch.stack([pictures[i][0] for i in indices.tolist()])
+
+
+def prepared_way(split: Split, batch: int, statistics: Statistics | None) -> Iterator[torch.Tensor]:
+    """Yield batches of a prepared set, cropped and reflected; with statistics, as the recipe has them."""
+    loader = Loader(split, batch, drop_last=True, workers=0)
+    generator = torch.Generator().manual_seed(0)
+    for epoch in itertools.count():
+        for images, _, _ in loader.epoch(epoch):
+            if statistics is None:
+                crops = draw_crops(batch, num_offsets=images.shape[-1] - SIZE + 1, generator=generator)
+                yield crop_and_flip(images, crops, SIZE)
+            else:
+                config = RECIPES["paper"].augment
+                yield prepare_training(
+                    images, config=config, statistics=statistics, generator=generator, colour_noise=True
+                )
+
+
+def mean_size(originals: Path) -> dict[str, float]:
+    """Return the mean width, height and kilobytes of the originals."""
+    files = [path for path, _ in datasets.ImageFolder(str(originals)).samples]
+    sizes = [datasets.folder.pil_loader(path).size for path in files[::10]]
+    widths, heights = zip(*sizes, strict=True)
+    return {
+        "width": sum(widths) / len(sizes),
+        "height": sum(heights) / len(sizes),
+        "kilobytes": sum(Path(path).stat().st_size for path in files) / len(files) / 1e3,
+    }
+
+
+def ways(originals: Path, folder: Path, batch: int) -> dict[str, Callable[[], torch.Tensor]]:
+    """Return, by name, what makes the next batch in each way; sets are prepared in an empty folder."""
+    found = {BASELINE: usual_way(originals, batch)}
+    for form in ("JPEG", "raw"):
+        target = folder / form
+        prepare("folder", [originals], target, workers=0, raw=form == "raw", progress=False)
+        (split,) = open_set(target).splits.values()
+        statistics = compute_statistics(
+            [split.read(range(batch))]
+        )  # a few pictures will do: only time counts
+        found[f"prepared, {form}"] = prepared_way(split, batch, None)
+        found[f"prepared, {form}, with all augmentation"] = prepared_way(split, batch, statistics)
+    return {name: stream.__next__ for name, stream in found.items()}
+
+
+def main() -> None:
+    """Measure, print, and write what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("originals", type=Path, help="a folder of <class>/<picture>")
+    parser.add_argument("--batch", type=int, default=128, help="pictures (128)")
+    parser.add_argument("--repeats", type=int, default=9, help="rounds that count (9)")
+    parser.add_argument("--json", type=Path, help="where to write the results")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        functions = ways(arguments.originals, Path(folder), arguments.batch)
+        seconds = interleaved(functions, repeats=arguments.repeats)
+    results = {
+        name: {"seconds": summary(times), "times_as_fast": ratios(seconds[BASELINE], times)}
+        for name, times in seconds.items()
+    }
+    size = mean_size(arguments.originals)
+    print("originals: {width:.0f} x {height:.0f} pixels, {kilobytes:.0f} kB on average".format(**size))
+    print(f"{'':40} {'pictures/s':>10} {'ratio':>7}  quartiles")
+    for name, found in results.items():
+        ratio, rate = found["times_as_fast"], arguments.batch / found["seconds"]["median"]
+        between = f"{ratio['quartile_1']:.1f} to {ratio['quartile_3']:.1f}"
+        print(f"{name:40} {rate:10,.0f} {ratio['median']:7.1f}  {between}")
+    if arguments.json:
+        settings = {"batch": arguments.batch, "repeats": arguments.repeats, "originals": size}
+        content = {"environment": environment("cpu"), "settings": settings, "results": results}
+        write_json(arguments.json, content)
+
+
+if __name__ == "__main__":
+    main()
