@@ -4,5 +4,6 @@ from alexnet.training.dry_run import DryRun, dry_run
 from alexnet.training.launch import Launched, attach, launch
 from alexnet.training.loop import train
 from alexnet.training.settings import TrainSettings
+from alexnet.training.window import Diverged
 
-__all__ = ["DryRun", "Launched", "TrainSettings", "attach", "dry_run", "launch", "train"]
+__all__ = ["Diverged", "DryRun", "Launched", "TrainSettings", "attach", "dry_run", "launch", "train"]

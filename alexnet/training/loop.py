@@ -7,7 +7,7 @@ step, so that all do the same.
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from alexnet.checkpoint import Validation, path_of, retain_last_and_best, save, save_weights
@@ -66,7 +66,7 @@ def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
         with out_of_memory_explained(plan.recipe.learning.batch_size), contextlib.ExitStack() as stack:
             run = Run(plan, make_learner(plan, ranks), on_event if ranks.is_first else ignore)
             stack.callback(run.close)
-            with StopWish() as wish:
+            with StopWish() as wish, run.divergence_recorded():
                 return run.to_the_end(wish)
 
 
@@ -109,6 +109,18 @@ class Run:
                 self.save_if_possible()
         self.save()
         return self.finish(ended, signal)
+
+    @contextlib.contextmanager
+    def divergence_recorded(self) -> Iterator[None]:
+        """Put into the record that the training diverged, and into the sentence what is left of it."""
+        try:
+            yield
+        except Diverged as error:
+            if self.folder is not None:
+                with contextlib.suppress(OSError):
+                    self.write_record(ended="diverged", signal=0)
+            kept = f"the checkpoint of step {self.saved_step} stays" if self.saved_step else "none was saved"
+            raise Diverged(f"{error}; {kept}") from error
 
     def setting(self) -> Setting:
         """Return the rates for the next step."""

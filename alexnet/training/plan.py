@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from alexnet.config import NetConfig, Recipe, fit, net_config
+from alexnet.config import RECIPES, NetConfig, Recipe, fit, net_config
 from alexnet.data.prepared import PreparedSet, pictures_of
 from alexnet.data.splits import Split
 from alexnet.parallel import Layout, layout
@@ -103,14 +103,23 @@ def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
 def fitted_recipe(settings: TrainSettings, pictures: PreparedSet) -> Recipe:
     """Return the recipe that is asked for, fitted to the size of the pictures and to their classes.
 
+    A recipe from a file says itself what crops it makes; nothing but the number of classes is changed.
+
     Raises:
         ValueError: the pictures are smaller than what the net reads.
     """
     recipe, size = settings.recipe_asked_for(), pictures.train.shape[-1]
-    recipe = fit(recipe, chosen_net(settings, recipe, pictures), picture_size=size)
     changes = {"epochs": settings.epochs, "batch_size": settings.batch_size}
     changes = {key: value for key, value in changes.items() if value is not None}
-    return replace(recipe, learning=replace(recipe.learning, **changes))
+    recipe = replace(recipe, learning=replace(recipe.learning, **changes))
+    if settings.recipe in RECIPES:
+        return fit(recipe, chosen_net(settings, recipe, pictures), picture_size=size)
+    if size < recipe.augment.size + recipe.augment.num_offsets - 1:
+        raise ValueError(
+            f"the recipe {recipe.name!r} cuts {recipe.augment.size} pixels at {recipe.augment.num_offsets} "
+            f"positions a side, for which pictures of {size} pixels are too small"
+        )
+    return replace(recipe, net=replace(recipe.net, num_classes=len(pictures.classes)))
 
 
 def chosen_net(settings: TrainSettings, recipe: Recipe, pictures: PreparedSet) -> NetConfig:
@@ -119,10 +128,7 @@ def chosen_net(settings: TrainSettings, recipe: Recipe, pictures: PreparedSet) -
     It is the one asked for; else the recipe's own; else, where the pictures are too small for that one, the
     net "small" with the recipe's other constants.
     """
-    num_classes, size = len(pictures.classes), pictures.train.shape[-1]
-    known = settings.recipe == recipe.name
-    if settings.net is not None:
-        return net_config(settings.net, base=recipe.name, num_classes=num_classes)
-    if known and size < recipe.net.input_size:
-        return net_config("small", base=recipe.name, num_classes=num_classes)
-    return replace(recipe.net, num_classes=num_classes)
+    name = settings.net
+    if name is None:
+        name = recipe.name if pictures.train.shape[-1] >= recipe.net.input_size else "small"
+    return net_config(name, base=recipe.name, num_classes=len(pictures.classes))

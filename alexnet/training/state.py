@@ -120,7 +120,7 @@ def record_of(plan: Plan, learner: Learner, seconds: float, results: dict[str, A
         },
         config={
             "settings": to_dict(plan.settings),
-            "recipe": config.to_dict(recipe),
+            "recipe": json.loads(recipe_text(plan)),
             "ranks": plan.layout._asdict(),
         },
         seeds=[plan.settings.seed],
