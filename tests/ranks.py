@@ -5,6 +5,7 @@ imported by the processes, which is why it does not import pytest.
 """
 
 from datetime import timedelta
+from pathlib import Path
 from unittest import mock
 
 import torch
@@ -192,7 +193,7 @@ def main(rank, folder):
 
 def together(meeting, rank, world_size, work):
     """Run `work` in a process group that meets at a file."""
-    options = {"init_method": f"file://{meeting}", "timeout": timedelta(seconds=60)}
+    options = {"init_method": Path(meeting).as_uri(), "timeout": timedelta(seconds=60)}
     dist.init_process_group("gloo", rank=rank, world_size=world_size, **options)
     try:
         return work()
