@@ -331,9 +331,10 @@ def fit(recipe: Recipe, net: NetConfig, *, picture_size: int) -> Recipe:
     """
     room = picture_size - net.input_size
     if room < 0:
+        smaller = "" if net.name.startswith("small") else "choose `--net small` or "
         raise ValueError(
             f"pictures of {picture_size} pixels are smaller than the {net.input_size} that the net "
-            f"{net.name!r} reads; choose `--net small` or prepare larger pictures"
+            f"{net.name!r} reads; {smaller}prepare larger pictures"
         )
     all_positions = recipe.augment.num_offsets > paper.IMAGE_SIZE - paper.INPUT_SIZE
     num_offsets = room + 1 if all_positions else max(room, 1)

@@ -179,7 +179,7 @@ MISTAKES = {
     "epochs positive": lambda: LearningConfig(epochs=0),
     "rate not negative": lambda: LearningConfig(rate=-0.1),
     "crops of 224 pixels do not fit the 28": lambda: Recipe(net=net_config("small")),
-    "pictures of 27 pixels are smaller than the 28 that the net 'small' reads; choose `--net": lambda: fit(
+    "pictures of 27 pixels are smaller than the 28 that the net 'small' reads; prepare larger": lambda: fit(
         PAPER, net_config("small"), picture_size=27
     ),
     "a recipe has the parts name, net, augment, learning; got name, net, augment$": lambda: from_dict(

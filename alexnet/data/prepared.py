@@ -56,7 +56,7 @@ class PreparedSet:
     @property
     def val(self) -> Split:
         """The validation pictures, or the test pictures of a set without; ValueError if it has neither."""
-        return self.split("val" if "val" in self.splits else "test")
+        return self.split("test" if "test" in self.splits and "val" not in self.splits else "val")
 
     def split(self, name: str) -> Split:
         """Return the pictures of "train", "val" or "test".
@@ -86,6 +86,11 @@ def pictures_of(name_or_path: str | Path) -> PreparedSet:
         return in_memory(synthetic())
     if name_or_path in KNOWN_SETS:
         return in_memory(store.load(name_or_path))
+    if not Path(name_or_path).expanduser().exists():
+        raise FileNotFoundError(
+            f"there is no data set {str(name_or_path)!r}: it is none of default, {', '.join(KNOWN_SETS)}, and "
+            "no folder of a prepared set, as `alexnet data prepare` makes them"
+        )
     return open_set(name_or_path)
 
 
