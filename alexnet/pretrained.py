@@ -1,5 +1,6 @@
 """The AlexNet of torchvision, trained on ILSVRC-2012, as a classifier like every other."""
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -34,7 +35,8 @@ def cached_file() -> Path:
 def read(path: Path, device: torch.device | str) -> dict[str, Tensor] | None:
     """Return torchvision's parameters in a file under our names; None if it has others or none."""
     try:
-        return from_torchvision(torch.load(path, map_location=device, weights_only=True))
+        with warnings.catch_warnings(action="ignore"):  # about files of other kinds
+            return from_torchvision(torch.load(path, map_location=device, weights_only=True))
     except Exception:  # torch.load raises many kinds of errors for files of other kinds
         return None
 

@@ -102,11 +102,25 @@ def run(arguments: argparse.Namespace) -> int:
 
 def check(arguments: argparse.Namespace, num_ranks: int) -> None:
     """Raise ValueError or OSError for what can be known to go wrong before the work begins."""
+    batch_size(arguments, num_ranks)
     if arguments.features is not None and (num_ranks > 1 or len(arguments.checkpoints) > 1):
         raise ValueError("--features takes one checkpoint and one process; leave out the others")
     for path in (arguments.features, arguments.json):
         if path is not None:
             check_writable(path)
+
+
+def batch_size(arguments: argparse.Namespace, num_ranks: int) -> int:
+    """Return how many pictures all processes together take at a time; ValueError if they cannot share them."""
+    size = PICTURES_AT_A_TIME * num_ranks if arguments.batch_size is None else arguments.batch_size
+    if size < 1:
+        raise ValueError(f"--batch-size must be at least 1, got {size}")
+    if size % num_ranks:
+        raise ValueError(
+            f"a batch of {size} pictures cannot be shared evenly by {num_ranks} processes; "
+            f"choose `--batch-size` {num_ranks * max(1, round(size / num_ranks))}"
+        )
+    return size
 
 
 def check_writable(path: Path) -> None:
@@ -116,6 +130,8 @@ def check_writable(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OSError(f"cannot write {path}: what should be its folder is a file") from error
     except OSError as error:
         raise OSError(f"cannot write {path}: {error.strerror}; choose another folder") from error
 
@@ -124,15 +140,9 @@ def loader_of(split, arguments: argparse.Namespace, ranks):
     """Return the loader of this process's part of the pictures."""
     from alexnet.loader import evaluation_loader
 
-    size = PICTURES_AT_A_TIME * ranks.size if arguments.batch_size is None else arguments.batch_size
-    if size < 1 or size % ranks.size:
-        raise ValueError(
-            f"{size} pictures at a time cannot be shared evenly by {ranks.size} processes; "
-            f"choose `--batch-size` {ranks.size * max(1, round(size / ranks.size))}"
-        )
     return evaluation_loader(
         split,
-        size,
+        batch_size(arguments, ranks.size),
         rank=ranks.data_rank,
         num_ranks=ranks.num_data,
         workers=arguments.workers,

@@ -88,8 +88,8 @@ def pictures_of(name_or_path: str | Path) -> PreparedSet:
         return in_memory(store.load(name_or_path))
     if not Path(name_or_path).expanduser().exists():
         raise FileNotFoundError(
-            f"there is no data set {str(name_or_path)!r}: it is none of default, {', '.join(KNOWN_SETS)}, and "
-            "no folder of a prepared set, as `alexnet data prepare` makes them"
+            f"there is no data set {str(name_or_path)!r}: it is none of default, {', '.join(KNOWN_SETS)}, "
+            "and no folder of a prepared set, as `alexnet data prepare` makes them"
         )
     return open_set(name_or_path)
 

@@ -66,9 +66,15 @@ def prepare(
         "pictures_per_shard": pictures_per_shard,
     }
     with errors_explained(target):
+        new = not target.exists()
         if claim(target, request):
             return ["the set was there already, and is whole"]
-        plan = make_plan(kind, sources, target / SCRATCH, val_share=val_share, progress=progress)
+        try:
+            plan = make_plan(kind, sources, target / SCRATCH, val_share=val_share, progress=progress)
+        except ValueError:  # no such set can be made of the sources, so there is nothing to go on with
+            if new:
+                shutil.rmtree(target)
+            raise
         jobs = jobs_of(plan, target, request)
         claim(target, request | {"plan": plan.digest()})
         missing = [job for job in jobs if not is_whole(job.path, job.form)]
