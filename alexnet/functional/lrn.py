@@ -6,7 +6,7 @@ Letters in shapes: N images, C = G * D channels in G groups of D, H height, W wi
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -19,8 +19,7 @@ from alexnet.functional.geometry import whole
 BLOCK_BYTES = 1_250_000
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """What an activation is divided by: (k + scale * sum of the squares in a window round it) ** beta.
 
     Attributes:

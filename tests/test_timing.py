@@ -1,0 +1,30 @@
+"""The clock of the benchmarks."""
+
+import time
+
+import pytest
+
+from benchmarks.timing import interleaved, ratios, summary
+
+
+def test_functions_take_turns_and_the_first_round_does_not_count():
+    calls = []
+    functions = {"a": lambda: calls.append("a"), "b": lambda: (calls.append("b"), time.sleep(0.01))}
+    seconds = interleaved(functions, repeats=3)
+    assert calls == ["a", "b"] * 4
+    assert [len(seconds[name]) for name in ("a", "b")] == [3, 3]
+    assert min(seconds["b"]) >= 0.01 > min(seconds["a"]) > 0
+
+
+def test_a_summary_by_hand():
+    expected = {"median": 3.0, "quartile_1": 2.0, "quartile_3": 8.0, "min": 1.0, "max": 9.0}
+    assert summary([9.0, 1.0, 3.0, 8.0, 2.0]) == expected
+    assert set(summary([5.0]).values()) == {5.0}
+    assert ratios([2.0, 12.0, 6.0], [1.0, 3.0, 2.0])["median"] == 3.0
+    with pytest.raises(ValueError):
+        ratios([1.0, 2.0], [1.0])
+
+
+def test_no_round_is_a_mistake():
+    with pytest.raises(ValueError, match="repeats must be at least 1, got 0"):
+        interleaved({}, repeats=0)
