@@ -24,6 +24,10 @@ EXAMPLES = (
         "or folders of pictures, in them one for each class",
         "alexnet data import cifar10 ~/cifar/train ~/cifar/test",
     ),
+    (
+        "ImageNet of the official archives, as 256x256 pictures ready for training",
+        "alexnet data prepare imagenet ~/imagenet ~/imagenet-256",
+    ),
     ("which experiments are there?", "alexnet experiment"),
     ("what can be chosen in one of them?", "alexnet experiment relu-vs-tanh --help"),
     ("run it; stopped and started again, it goes on", "alexnet experiment relu-vs-tanh"),

@@ -156,7 +156,7 @@ class StoredSplit:
                     self._open[shard] = np.load(path, mmap_mode="r").view(np.ndarray)
                 else:
                     self._open[shard] = np.memmap(path, np.uint8, mode="r").view(np.ndarray)
-            except (OSError, ValueError) as error:
+            except (FileNotFoundError, ValueError) as error:
                 raise damaged(path, str(error)) from error
         return self._open[shard]
 
