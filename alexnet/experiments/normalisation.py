@@ -1,0 +1,228 @@
+"""Does response normalisation lower the test error of a small network? (paper 3.3)
+
+The paper says that a four-layer network went from 13% to 11% test error on CIFAR-10. The authors'
+files define both, ``layers-conv-local-13pct`` and ``layers-conv-local-11pct``; the second has two layers of
+response normalisation behind its first two convolutions and is the same in all else. Those networks train for
+some 450 epochs with crops and reflections. Here the same two layers go into the smaller ``four_layer_net``,
+and batch normalisation into the same two places. A constant factor in their stead is the control: the
+paper's LRN divides small activations by 2**0.75, which alone makes a network learn at another pace.
+
+The protocol: grey levels of 0..255 minus the mean image, and first weights as in the files of 2012, so that
+activations have the size for which the constants were made; stochastic gradient descent with momentum and no
+regularisation; the rate divided by ten for the last quarter of the epochs. Each kind of normalisation gets
+the rate that is best on a held-out tenth of the training pictures. Every seed then trains on all of them, and
+the test pictures are looked at once, at the end. A seed gives all kinds the same first weights and the same
+order of pictures.
+"""
+
+import argparse
+import statistics
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from alexnet import data, records
+from alexnet.experiments.laboratory import SEARCH_SEED, bar_updater, digest, kept
+from alexnet.experiments.trials import LAST_PART, Labelled, Outcome, Trial, run_trial
+from alexnet.layers import LocalResponseNorm
+from alexnet.networks import four_layer_net
+
+NAME = "lrn"
+DESCRIPTION = "test error on CIFAR-10 with and without LRN, and with batch normalisation (paper 3.3)"
+
+# The constants of layers-conv-local-11pct: scale 0.001, which the code divides by the size, and a 1 for k.
+CODE_CONSTANTS = {"n": 5, "k": 1.0, "alpha": 1e-3, "beta": 0.75, "divide_alpha": True}
+# Where each kind stands: LRN behind the unit, as in paper and code; batch normalisation before it, as by its
+# authors (Ioffe & Szegedy 2015).
+KINDS: dict[str, tuple[str, Callable[[int], nn.Module]] | None] = {
+    "none": None,
+    "constant": ("unit", lambda channels: LocalResponseNorm(alpha=0.0)),
+    "lrn": ("unit", lambda channels: LocalResponseNorm()),
+    "lrn-11pct": ("unit", lambda channels: LocalResponseNorm(**CODE_CONSTANTS)),
+    "batch": ("conv", nn.BatchNorm2d),
+}
+NORMALISED = ("1", "2")  # the layers that get it
+RATES = (0.000316, 0.001, 0.00316, 0.01)
+
+
+def normalised(net: nn.Sequential, kind: str) -> nn.Sequential:
+    """Put a kind of normalisation into the first two layers of a ``four_layer_net``.
+
+    Args:
+        net: its layers and weights are taken over.
+        kind: a name in ``KINDS``.
+    Raises:
+        ValueError: there is no such kind.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"there is no normalisation {kind!r}; there are {', '.join(KINDS)}")
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for name, layer in net.named_children():
+        layers[name] = layer
+        number = name[-1]
+        if KINDS[kind] and number in NORMALISED:
+            place, make = KINDS[kind]
+            if name == place + number:
+                layers[f"norm{number}"] = make(net.get_submodule(f"conv{number}").out_channels)
+    return nn.Sequential(layers)
+
+
+def build(trial: Trial, generator: torch.Generator) -> nn.Sequential:
+    """Make the network of a trial, whose variant is a kind of normalisation."""
+    net = four_layer_net("relu", initialisation="2012", channels=trial.channels, generator=generator)
+    return normalised(net, trial.variant)
+
+
+def measure(
+    laboratory: Callable[[Trial], Outcome], base: Trial, rates: list[float], seeds: list[int]
+) -> dict:
+    """Find the rate of one kind of normalisation, then run every seed at that rate.
+
+    Args:
+        laboratory: makes a trial. base: the trial from which all depart.
+        rates: to be compared on held-out pictures; a single one is taken without a comparison.
+        seeds: of the runs.
+    Returns:
+        "search": [[rate, held-out error], ...]; "rate": the best; "runs": for every seed its "seed",
+        "train_errors", "test_error" and "seconds".
+    """
+    search = []
+    if len(rates) > 1:
+        tried = [replace(base, rate=rate, seed=SEARCH_SEED, held_out=True) for rate in rates]
+        search = [[trial.rate, round(laboratory(trial).test_error, 5)] for trial in tried]
+    rate = min(search, key=lambda found: found[1])[0] if search else rates[0]
+    runs = []
+    for seed in seeds:
+        outcome = laboratory(replace(base, rate=rate, seed=seed))
+        errors = [round(error, 5) for error in outcome.train_errors]
+        run = {"seed": seed, "train_errors": errors, "test_error": round(outcome.test_error, 5)}
+        runs.append(run | {"seconds": round(outcome.seconds, 1)})
+    return {"search": search, "rate": rate, "runs": runs}
+
+
+def gains(results: dict, kind: str, over: str = "none") -> list[float]:
+    """Return by how much a kind lowers the test error, seed by seed, as fractions; negative: it raises it."""
+    errors = {
+        name: {run["seed"]: run["test_error"] for run in results[name]["runs"]} for name in (kind, over)
+    }
+    return [errors[over][seed] - error for seed, error in errors[kind].items() if seed in errors[over]]
+
+
+def verdict(found: list[float]) -> str:
+    """Say in words what gains over several seeds show, and no more."""
+    if len(found) < 2:
+        return "undecided: fewer than two seeds"
+    count, points = len(found), 100 * statistics.mean(found)
+    if min(found) > 0:
+        return f"lower in each of {count} seeds, by {points:.1f} points on average"
+    if max(found) < 0:
+        return f"higher in each of {count} seeds, by {-points:.1f} points on average"
+    lower = sum(gain > 0 for gain in found)
+    return f"undecided: lower in {lower} of {count} seeds, by {points:.1f} points on average"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this experiment's options to the command line."""
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="default: all")
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the runs at the best rate"
+    )
+    parser.add_argument("--epochs", type=int, default=20, help="of every run (%(default)s)")
+    parser.add_argument("--train-size", type=int, help="training pictures; default: all")
+    parser.add_argument(
+        "--rates", nargs="+", type=float, default=list(RATES), help="to choose from; one alone is taken"
+    )
+    parser.add_argument(
+        "--precision", choices=["float32", "bfloat16"], default="float32", help="of the layers in training"
+    )
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda"
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs", NAME), help="folder that keeps finished runs"
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs", f"{NAME}.json"), help="the record's file")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the experiment as the command line asks for it and write its record."""
+    # The first weights are so small that many gradients are of a size that processors are slow with.
+    torch.set_flush_denormal(True)
+    if arguments.epochs < 1:
+        raise ValueError(f"--epochs must be at least 1, got {arguments.epochs}")
+    pictures = data.load_or_default("cifar10")
+    print(f"data: {pictures.source}")
+    print(f"finished runs are kept in {arguments.runs}: stop at any time, the same command goes on there")
+    base = Trial(
+        variant="none",
+        rate=0.0,
+        seed=0,
+        num_train=arguments.train_size or len(pictures.train_images),
+        epochs=arguments.epochs,
+        precision=arguments.precision,
+        device=arguments.device,
+    )
+    train = pictures.train_images, pictures.train_labels
+    test = pictures.test_images, pictures.test_labels
+    folder = arguments.runs / pictures.fingerprint[:12]
+    seconds = []
+
+    def laboratory(trial: Trial) -> Outcome:
+        path = folder / f"{trial.variant}-{trial.rate:g}-{trial.seed}-{digest(trial)}.json"
+        outcome = kept(path, trial, Outcome, lambda: with_progress(trial, train, test))
+        seconds.append(outcome.seconds)
+        return outcome
+
+    results = {
+        kind: measure(laboratory, replace(base, variant=kind), arguments.rates, arguments.seeds)
+        for kind in arguments.kinds
+    }
+    record = make_record(pictures, base, arguments, results, sum(seconds))
+    record.save(arguments.out)
+    print_summary(record)
+    print(f"record written to {arguments.out}")
+    return 0
+
+
+def with_progress(trial: Trial, train: Labelled, test: Labelled) -> Outcome:
+    """Make a trial while a bar shows its epoch and error."""
+    title = f"{trial.variant} at rate {trial.rate:.3g}, seed {trial.seed}"
+    with tqdm(total=trial.epochs, desc=title, bar_format="{l_bar}{bar}{postfix} {elapsed}") as bar:
+        return run_trial(trial, build, train, test, bar_updater(bar))[0]
+
+
+def make_record(
+    pictures: data.ImageSet, base: Trial, arguments: argparse.Namespace, results: dict, seconds: float
+) -> records.Record:
+    """Put the results and their provenance together."""
+    varied = ("variant", "rate", "seed", "held_out")
+    config = {key: value for key, value in asdict(base).items() if key not in varied}
+    config |= {"rates": arguments.rates, "search_seed": SEARCH_SEED, "last_part": LAST_PART}
+    chosen = "each kind at its best rate of" if len(arguments.rates) > 1 else "all kinds at rate"
+    rates = ", ".join(f"{rate:g}" for rate in arguments.rates)
+    return records.Record(
+        experiment=NAME,
+        scale=f"{base.num_train:,} training and {len(pictures.test_images):,} test pictures of "
+        f"{pictures.source}; {base.epochs} epochs, {len(arguments.seeds)} seeds, {chosen} {rates}",
+        data={"name": pictures.name, "source": pictures.source, "fingerprint": pictures.fingerprint},
+        config=config,
+        seeds=arguments.seeds,
+        environment=records.environment(base.device),
+        seconds=round(seconds, 1),
+        results=results,
+    )
+
+
+def print_summary(record: records.Record) -> None:
+    """Print each kind's test errors, and what they show against no normalisation."""
+    for kind, entry in record.results.items():
+        errors = ", ".join(f"{run['test_error']:.1%}" for run in entry["runs"])
+        shown = ""
+        if kind != "none" and "none" in record.results:
+            shown = f"  {verdict(gains(record.results, kind))}"
+        print(f"{kind:10} rate {entry['rate']:<9g} test error {errors}{shown}")
