@@ -3,11 +3,13 @@
     python3 dev.py book     build the book, warnings are errors, and print where its first page lies
     python3 dev.py test     lint, unit tests, the notebooks against their stored outputs, the built pages
     python3 dev.py run      execute the notebooks again, in place
+    python3 dev.py bench    measure the speed against what people would use instead (half an hour)
     python3 dev.py lock     write requirements.lock anew from pyproject.toml (needs uv)
     python3 dev.py adopt    make a fork's links lead to the fork
 
-book, test and run first make an environment in .venv with the versions of requirements.lock, by uv where it
-is on PATH and by pip otherwise; later they bring it up to date when the lock or pyproject.toml has changed.
+book, test, run and bench first make an environment in .venv with the versions of requirements.lock, by uv
+where it is on PATH and by pip otherwise; later they bring it up to date when the lock or pyproject.toml has
+changed.
 """
 
 import sys
@@ -34,7 +36,7 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "dev.json"  # "{}" while .venv is being made, what it was made from once it is whole
 LOCK = ROOT / "requirements.lock"
 FIRST_PAGE = ROOT / "_build" / "html" / "index.html"
-CODE = ["alexnet", "book", "conftest.py", "data", "dev.py", "tests", "tools"]
+CODE = ["alexnet", "benchmarks", "book", "conftest.py", "data", "dev.py", "tests", "tools"]
 STAGES = {
     "lint": ["ruff", "check", *CODE],
     "format": ["ruff", "format", "--check", *CODE],
@@ -151,6 +153,18 @@ def run_notebooks(arguments: argparse.Namespace) -> None:
     must("executing the notebooks", PYTHON, ROOT / "tools" / "execnb.py", *notebooks)
 
 
+def bench(arguments: argparse.Namespace) -> None:
+    """Run the benchmarks and write their results and the page of tables."""
+    folder = ROOT / "benchmarks"
+    scripts = {name: [] for name in ("lrn", "training_step", "two_ranks")}
+    if arguments.pictures:
+        scripts["input_pipeline"] = [arguments.pictures.resolve()]
+    for name, words in scripts.items():
+        json_file = folder / "results" / f"{name}.json"
+        must(f"the benchmark {name}", PYTHON, folder / f"{name}.py", *words, "--json", json_file)
+    must("writing the tables", PYTHON, folder / "table.py")
+
+
 def lock(arguments: argparse.Namespace) -> None:
     """Write requirements.lock anew; versions that still fit stay, unless --upgrade."""
     uv = shutil.which("uv")
@@ -201,6 +215,14 @@ def parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("run", help="execute notebooks in place")
     verb.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK", help="default: all in book/")
     verb.set_defaults(act=run_notebooks)
+    verb = verbs.add_parser("bench", help="measure the speed and write benchmarks/README.md")
+    verb.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="FOLDER",
+        help="also measure the input, with the pictures of FOLDER/<class>/",
+    )
+    verb.set_defaults(act=bench)
     verb = verbs.add_parser("lock", help="write requirements.lock anew")
     verb.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
     verb.set_defaults(act=lock)
@@ -214,7 +236,7 @@ def main() -> None:
     """Do what the command line asks for."""
     arguments = parser().parse_args()
     try:
-        if arguments.verb in ("book", "test", "run"):
+        if arguments.verb in ("book", "test", "run", "bench"):
             set_up()
         arguments.act(arguments)
     except KeyboardInterrupt:

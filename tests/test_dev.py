@@ -220,3 +220,28 @@ def test_adopt_reaches_every_committed_mention():
         if path.is_file() and path.suffix in suffixes and old in path.read_text(encoding="utf-8")
     }
     assert {name for name in naming if not name.startswith("book/")} <= set(FILES)
+
+
+def test_bench_runs_every_script_and_then_the_table(project, monkeypatch, tmp_path):
+    monkeypatch.setattr(dev, "set_up", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["dev.py", "bench", "--pictures", str(tmp_path)])
+    dev.main()
+    scripts = [Path(words.split()[1]).name for words in project.ran]
+    assert scripts == ["lrn.py", "training_step.py", "two_ranks.py", "input_pipeline.py", "table.py"]
+    assert all((ROOT / "benchmarks" / script).is_file() for script in scripts)
+    assert str(tmp_path) in project.ran[3]
+
+
+def test_the_page_of_benchmarks_is_that_of_its_results():
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    try:
+        import table
+    finally:
+        sys.path.pop(0)
+    written = ROOT / "benchmarks" / "README.md"
+    assert written.read_text(encoding="utf-8") == table.page(ROOT / "benchmarks" / "results")
+    found = {"environment": {"device": "d", "threads": 1, "torch": "t"}, "settings": {"batch": 2}}
+    ratio = {"median": 2.0, "quartile_1": 1.5, "quartile_3": 2.5}
+    measured = {"seconds": {"median": 0.25}, "times_as_fast": ratio}
+    text = "\n".join(table.section("lrn", found | {"results": {"conv1": {"training": measured}}}))
+    assert "| conv1, training | 250.0 | 2.00 | 1.50 to 2.50 |" in text and "batch 2" in text
