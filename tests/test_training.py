@@ -236,7 +236,7 @@ def test_a_folder_of_other_data_is_refused(folder, monkeypatch):
 def test_two_trainings_do_not_share_a_folder(folder):
     settings = settings_for(folder, max_steps=1)
     with (
-        loop.RunFolder(settings, 1, 0).lock,
+        loop.RunFolder(settings, 1).lock,
         pytest.raises(ValueError, match="another training is running"),
     ):
         run(settings)

@@ -4,11 +4,13 @@ import json
 from dataclasses import replace
 
 import torch
+from PIL import Image
 
 from alexnet import config
 from alexnet.checkpoint import load
 from alexnet.data.generated import synthetic
 from alexnet.data.prepared import in_memory
+from alexnet.preparation.prepare import prepare
 from alexnet.training import TrainSettings, train
 from alexnet.training import plan as planning
 
@@ -72,3 +74,15 @@ def assert_same_bits(one, other):
 
 def without_times(lines):
     return [{key: value for key, value in line.items() if key not in TIMES} for line in lines]
+
+
+def prepared(folder):
+    """Store the tiny pictures as a prepared set, for processes of their own; returns its folder."""
+    for name, split in tiny_pictures().splits.items():
+        for number, (image, label) in enumerate(zip(split.images, split.labels.tolist(), strict=True)):
+            path = folder / "pictures" / name / f"{label:02}" / f"{number:03}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(path)
+    target = folder / "set"
+    prepare("folder", [folder / "pictures"], target, workers=0, size=32, raw=True, progress=False)
+    return str(target)

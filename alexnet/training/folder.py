@@ -72,13 +72,12 @@ class RunFolder:
     Args:
         settings: what was asked for; they name the folder.
         num_ranks: processes of the training.
-        step: where it goes on; the log is cut there.
     Raises:
         ValueError: another training is running there.
         OSError: the folder cannot be written to.
     """
 
-    def __init__(self, settings: TrainSettings, num_ranks: int, step: int):
+    def __init__(self, settings: TrainSettings, num_ranks: int):
         self.path = path = settings.folder
         path.mkdir(parents=True, exist_ok=True)
         self.lock = locked(path / LOCK, patience=1.0)
@@ -86,9 +85,19 @@ class RunFolder:
             raise ValueError(f"another training is running in {path}; stop it, or choose another `--out`")
         self.lock.truncate(0)
         print(os.getpid(), file=self.lock, flush=True)
-        write_json(path / SETTINGS, {"settings": to_dict(settings), "num_ranks": num_ranks})
-        self.log = Log(path, step)
-        self.tensorboard = tensorboard_writer(path)
+        self.asked_for = {"settings": to_dict(settings), "num_ranks": num_ranks}
+        self.log: Log | None = None
+        self.tensorboard: Any = None
+
+    def begin(self, step: int) -> None:
+        """Get ready to write of what comes after so many steps; the log is cut there.
+
+        Raises:
+            OSError: the folder cannot be written to.
+        """
+        write_json(self.path / SETTINGS, self.asked_for)
+        self.log = Log(self.path, step)
+        self.tensorboard = tensorboard_writer(self.path)
 
     def write(self, line: Line, kernels: Tensor | None = None) -> str:
         """Write a line to the log and to TensorBoard; return what hinders it in one sentence, or nothing.

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +67,8 @@ def launch(settings: TrainSettings, num_ranks: int = 1, *, keep_buffers: bool = 
         )
         started.truncate(0)
         started.write(f"{process.pid}\n")
+    # Somebody must wait for it, or it stays in the system's list of processes when it has ended.
+    threading.Thread(target=process.wait, daemon=True).start()
     return running
 
 

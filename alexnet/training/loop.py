@@ -17,6 +17,7 @@ from alexnet.schedule import Setting
 from alexnet.training.batches import batches_from, training_loader, validation_loader
 from alexnet.training.devices import (
     FirstFailed,
+    Ranks,
     joined,
     out_of_memory_explained,
     prepare_device,
@@ -64,25 +65,37 @@ def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
         plan = make_plan(settings, world_size())
         ranks = ranks_of(plan.layout, device)
         with out_of_memory_explained(plan.recipe.learning.batch_size), contextlib.ExitStack() as stack:
-            run = Run(plan, make_learner(plan, ranks), on_event if ranks.is_first else ignore)
+            folder = open_folder(plan, ranks)
+            if folder is not None:
+                stack.callback(folder.close)
+            run = Run(plan, make_learner(plan, ranks), folder, on_event if ranks.is_first else ignore)
             stack.callback(run.close)
             with StopWish() as wish, run.divergence_recorded():
                 return run.to_the_end(wish)
+
+
+def open_folder(plan: Plan, ranks: Ranks) -> RunFolder | None:
+    """Take possession of the run's folder in the first process; all processes must call this."""
+    opened: list[RunFolder] = []
+    ranks.from_first(lambda: opened.append(RunFolder(plan.settings, ranks.size)))
+    return opened[0] if opened else None
 
 
 class Run:
     """A training in progress, seen from one process.
 
     Args:
-        plan, learner: what is trained. on_event: as for ``train``.
+        plan, learner: what is trained.
+        folder: where the first process writes; None in the others.
+        on_event: as for ``train``.
     """
 
-    def __init__(self, plan: Plan, learner: Learner, on_event: OnEvent):
+    def __init__(self, plan: Plan, learner: Learner, folder: RunFolder | None, on_event: OnEvent):
         self.plan, self.learner, self.ranks, self.tell = plan, learner, learner.ranks, on_event
         self.step, self.validations = resume(plan, learner)
         self.saved_step, self.last_save = self.step, time.monotonic()
-        self.folder: RunFolder | None = None
-        self.ranks.from_first(self.open_folder)
+        self.folder = folder
+        self.ranks.from_first(self.begin)
         self.loader = training_loader(plan, self.ranks)
         self.validation_loader = validation_loader(plan, self.ranks)
         self.schedule = plan.schedule
@@ -90,9 +103,9 @@ class Run:
         self.log_every = plan.settings.log_every or (50 if self.ranks.device.type == "cuda" else 10)
         self.window = Window(self.step, 0.0)
 
-    def open_folder(self) -> None:
-        """Take possession of the run's folder."""
-        self.folder = RunFolder(self.plan.settings, self.ranks.size, self.step)
+    def begin(self) -> None:
+        """Get ready to write."""
+        self.folder.begin(self.step)
         self.start = time.monotonic() - self.folder.log.seconds
 
     def to_the_end(self, wish: StopWish) -> Record:
@@ -274,9 +287,7 @@ class Run:
         return record
 
     def close(self) -> None:
-        """End the processes that read pictures and let go of the folder."""
+        """End the processes that read pictures."""
         self.loader.close()
         if self.validation_loader is not None:
             self.validation_loader.close()
-        if self.folder is not None:
-            self.folder.close()
