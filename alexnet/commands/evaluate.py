@@ -111,7 +111,7 @@ def check(arguments: argparse.Namespace, num_ranks: int) -> None:
 
 
 def batch_size(arguments: argparse.Namespace, num_ranks: int) -> int:
-    """Return how many pictures all processes together take at a time; ValueError if they cannot share them."""
+    """Return how many pictures all processes take at a time; ValueError if they cannot share them evenly."""
     size = PICTURES_AT_A_TIME * num_ranks if arguments.batch_size is None else arguments.batch_size
     if size < 1:
         raise ValueError(f"--batch-size must be at least 1, got {size}")
