@@ -149,6 +149,14 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path):
     assert [path.name for path in target.iterdir()] == ["letter.txt"]
 
 
+def test_a_damaged_description_is_not_continued(tmp_path):
+    folder, target = one_folder(tmp_path), tmp_path / "set"
+    made("folder", [folder], target)
+    (target / "set.json").write_text("{")
+    with pytest.raises(ValueError, match="set.json is damaged; delete the folder and run the same command"):
+        made("folder", [folder], target)
+
+
 class Halt(BaseException):
     """What ends a program from outside."""
 

@@ -117,9 +117,13 @@ def claim(target: Path, request: dict) -> bool:
             raise ValueError(f"{target} is there already and is no prepared set; name a new folder")
         write_json(file, {"format": FORMAT, "finished": False, "request": request})
         return False
-    about = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+        before = about["request"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{file} is damaged; delete the folder and run the same command again") from error
     for key, value in request.items():
-        earlier = about["request"].setdefault(key, value)
+        earlier = before.setdefault(key, value)
         if earlier != value:
             raise ValueError(
                 f"{target} was begun with another {key} ({earlier}, now {value}); "
