@@ -2,6 +2,7 @@
 
     import alexnet
     net = alexnet.AlexNet(alexnet.net_config("code2012", num_classes=10))
+    alexnet.predict(alexnet.load_classifier("runs/default-paper-seed0"), ["picture.jpg"])
 
 What stands in ``__all__`` is imported when it is first asked for, so that the import alone, with which every
 command begins, loads neither torch nor anything else.
@@ -19,7 +20,10 @@ _MODULES = {  # name -> the module that defines it
     "PAPER": "alexnet.config",
     "RECIPES": "alexnet.config",
     "Recipe": "alexnet.config",
+    "load_classifier": "alexnet.prediction",
+    "nearest": "alexnet.retrieval",
     "net_config": "alexnet.config",
+    "predict": "alexnet.prediction",
     "recipe_named": "alexnet.config",
 }
 __all__ = ["__version__", *_MODULES]

@@ -28,6 +28,12 @@ EXAMPLES = (
         "ImageNet of the official archives, as 256x256 pictures ready for training",
         "alexnet data prepare imagenet ~/imagenet ~/imagenet-256",
     ),
+    ("train the small net on generated pictures; Ctrl-C, and again: it goes on", "alexnet train"),
+    (
+        "how often is it wrong, by the average over ten crops?",
+        "alexnet evaluate runs/default-paper-seed0 --data default --views 10",
+    ),
+    ("what is on a picture?", "alexnet predict runs/default-paper-seed0 picture.jpg"),
     ("which experiments are there?", "alexnet experiment"),
     ("what can be chosen in one of them?", "alexnet experiment relu-vs-tanh --help"),
     ("run it; stopped and started again, it goes on", "alexnet experiment relu-vs-tanh"),

@@ -36,7 +36,8 @@ def all_parsers():
 
 
 def test_every_command_is_there():
-    commands = {"data get", "data import", "data list", "data path", "experiment", "summary"}
+    commands = {"data get", "data import", "data list", "data path", "experiment", "summary", "train"}
+    commands |= {"evaluate", "predict"}
     commands |= {f"experiment {name}" for name in EXPERIMENTS}
     assert {f"alexnet {command}" for command in commands} <= all_parsers().keys()
 

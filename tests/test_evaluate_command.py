@@ -8,11 +8,12 @@ import torch
 import trained
 from command_ranks import run_everywhere
 
-from alexnet import cli
+from alexnet import cli, config
 from alexnet.classifier import classifier_of
 from alexnet.data.prepared import pictures_of
 from alexnet.ensemble import evaluate_nets, log_average_nets, results_of, table
 from alexnet.evaluate import Counts, average_nets
+from alexnet.prediction import load_classifier
 
 NETS = {"one.pt": {}, "two.pt": {"base": "paper", "seed": 1}}
 
@@ -123,6 +124,24 @@ def test_features_come_with_logits_and_labels_in_the_sets_order(folder):
         assert found["labels"].tolist() == labels
         assert tuple(found["classes"]) == trained.CLASSES and tuple(found["names"]) == trained.NAMES
     assert [path.name for path in (folder / "new").iterdir()] == ["features.npz"]
+
+
+def test_a_run_that_was_trained_is_evaluated_and_predicts(folder, tmp_path, capsys):
+    (tmp_path / "recipe.json").write_text(json.dumps(config.to_dict(trained.recipe())))
+    words = f"train --data {folder / 'set'} --recipe {tmp_path / 'recipe.json'} --out {tmp_path / 'run'}"
+    words += " --batch-size 4 --max-steps 1 --validate-every 1step --device cpu --workers 0"
+    assert cli.main(words.split()) == 0
+    got = evaluate(folder, nets=[tmp_path / "run"])
+    (validation,) = json.loads((tmp_path / "run" / "run.json").read_text())["results"]["validations"]
+    for key in ("top1", "top5", "nll"):
+        assert got["nets"][0][key] == pytest.approx(validation[key], rel=1e-6)
+    pictures = pictures_of(folder / "set")
+    classifier = load_classifier(tmp_path / "run")
+    assert (classifier.classes, classifier.names) == (pictures.classes, pictures.names)
+    expected = pictures.train.read(range(len(pictures.train))).double().mean(0)
+    torch.testing.assert_close(classifier.statistics.mean_image.double(), expected, atol=1e-4, rtol=0)
+    assert cli.main(["predict", str(tmp_path / "run"), str(folder / "pictures/val/ant/000.png")]) == 0
+    assert "* ant" in capsys.readouterr().out
 
 
 def test_a_set_may_have_some_of_the_classes_alone(folder, tmp_path, capsys):
