@@ -80,6 +80,14 @@ def test_a_trial_learns_is_tested_on_the_test_pictures_and_repeats(pictures):
     assert again.train_errors == outcome.train_errors and again.test_error > 0.7
 
 
+def test_bfloat16_trains_on_the_weights_of_each_step(pictures):
+    images, labels = pictures
+    trial = replace(TINY, variant="batch", epochs=2, precision="bfloat16")
+    errors = run_trial(trial, experiment.build, pictures, (images[300:], labels[300:]))[0].train_errors
+    exact = run_trial(replace(trial, precision="float32"), experiment.build, pictures, pictures)[0]
+    assert errors == pytest.approx(exact.train_errors, abs=0.1)
+
+
 def test_held_out_pictures_are_not_trained_on(pictures):
     images, labels = pictures
     trial = replace(TINY, num_train=305, held_out=True)

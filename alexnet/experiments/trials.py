@@ -93,8 +93,10 @@ def run_trial(
     for epoch in range(trial.epochs):
         optimizer.param_groups[0]["lr"] = rate_in(trial, epoch)
         order = shuffled_batches(images, labels, batch_size=trial.batch_size, generator=generator)
-        with autocast:
-            steps = [train_step(net, optimizer, x, y) for x, y in ready(order, mean, trial.device)]
+        steps = []
+        for x, y in ready(order, mean, trial.device):
+            with autocast:  # for one step, because it keeps its copies of the weights until it ends
+                steps.append(train_step(net, optimizer, x, y))
         train_errors.append(window_error(steps))
         on_epoch(epoch + 1, train_errors[-1])
         if not math.isfinite(float(steps[-1].loss)):
