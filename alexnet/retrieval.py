@@ -22,7 +22,7 @@ class Neighbours(NamedTuple):
 
 
 @torch.no_grad()
-def nearest(features: Tensor, query: Tensor, k: int, *, chunk: int = 1024) -> Neighbours:
+def nearest(features: Tensor, query: Tensor, k: int, *, chunk: int = 256) -> Neighbours:
     """Find the k nearest by Euclidean distance, exactly: every distance is computed, in float64.
 
     Args:

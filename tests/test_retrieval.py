@@ -48,6 +48,12 @@ def test_of_equal_distances_the_lower_index_comes_first(chunk):
     assert nearest(features, torch.zeros(1, 1), 6, chunk=chunk).indices.tolist() == [[7, 1, 2, 3, 4, 0]]
 
 
+def test_among_many_equal_distances_too():
+    features = np.random.default_rng(5).integers(0, 3, size=(3000, 1))
+    found = nearest(torch.from_numpy(features), torch.zeros(1, 1, dtype=torch.int64), 2500, chunk=700)
+    np.testing.assert_array_equal(found.indices[0].numpy(), features[:, 0].argsort(kind="stable")[:2500])
+
+
 @pytest.mark.parametrize("k", [0, 5])
 def test_k_must_lie_between_one_and_the_pictures(k):
     with pytest.raises(ValueError, match=f"k must be from 1 to the 4 pictures that are searched, got {k}"):
