@@ -136,8 +136,7 @@ def net_with(net_config: NetConfig, weights: dict[str, Tensor], *, name: str) ->
     Raises:
         ValueError: they are not those of the net.
     """
-    with torch.device("meta"):  # without storage, which the given tensors bring
-        net = AlexNet(net_config)
+    net = AlexNet(net_config, generator=torch.Generator())  # leaves torch's global generator alone
     shapes = {key: tuple(tensor.shape) for key, tensor in net.state_dict().items()}
     given = {key: tuple(tensor.shape) for key, tensor in weights.items()}
     for key in sorted({*shapes, *given}):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torchvision
 import trained
 from PIL import Image
 from torch import nn
@@ -237,41 +238,34 @@ def test_the_classes_of_a_set_are_found_by_their_names(classifier):
 
 
 @pytest.fixture(scope="module")
-def theirs():
-    """Weights for torchvision's net; in a matrix each row is the one above moved by one, to stay small."""
-    from torchvision.models import alexnet
-
-    with torch.device("meta"):
-        shapes = {name: tensor.shape for name, tensor in alexnet().state_dict().items()}
+def torchvisions():
+    """Torchvision's net; in a matrix each row is the one above moved by one, to stay small in a file."""
+    net = torchvision.models.alexnet()
     generator = torch.Generator().manual_seed(0)
     state = {}
-    for name, shape in shapes.items():
-        if len(shape) == 2:
-            row = torch.randn(sum(shape), generator=generator)
-            state[name] = (row * (2 / shape[1]) ** 0.5).as_strided(shape, (1, 1))
+    for name, tensor in net.state_dict().items():
+        fan_in = tensor[0].numel() if tensor.ndim > 1 else 100
+        if tensor.ndim == 2:
+            row = torch.randn(sum(tensor.shape), generator=generator) * (2 / fan_in) ** 0.5
+            state[name] = row.as_strided(tensor.shape, (1, 1))
         else:
-            fan_in = shape[1:].numel() if len(shape) > 1 else 100
-            state[name] = torch.randn(shape, generator=generator) * (2 / fan_in) ** 0.5
-    return state
-
-
-def as_torchvision_does(state, images):
-    """Probabilities from pictures (N, 3, 256, 256) uint8, with torchvision's own net and transforms."""
-    from torchvision.models import AlexNet_Weights, alexnet
-
-    with torch.device("meta"):
-        net = alexnet()
+            state[name] = torch.randn(tensor.shape, generator=generator) * (2 / fan_in) ** 0.5
     net.load_state_dict(state, assign=True)
-    transforms = AlexNet_Weights.IMAGENET1K_V1.transforms()
-    with torch.no_grad():
-        return nn.functional.softmax(net.eval()(transforms(images)).double(), dim=1)
+    return net.eval()
 
 
-def test_torchvisions_weights_give_what_torchvision_gives(theirs, tmp_path):
+@pytest.fixture(scope="module")
+def theirs(torchvisions):
+    return dict(torchvisions.state_dict())
+
+
+def test_torchvisions_weights_give_what_torchvision_gives(torchvisions, theirs, tmp_path):
     torch.save(theirs, tmp_path / "theirs.pth")
     classifier = load_classifier(tmp_path / "theirs.pth")
     images = torch.from_numpy(np.stack([trained.picture(n, 256, 256) for n in range(3)])).permute(0, 3, 1, 2)
-    expected = as_torchvision_does(theirs, images)
+    transforms = torchvision.models.AlexNet_Weights.IMAGENET1K_V1.transforms()
+    with torch.no_grad():
+        expected = nn.functional.softmax(torchvisions(transforms(images)).double(), dim=1)
     got = probabilities_of(classifier, list(images))
     assert expected.std(0).max() > 1e-3, "these pictures tell nothing"
     torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-7)
@@ -359,3 +353,9 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_others(folder, tmp_path
     printed = capsys.readouterr()
     assert printed.out.splitlines()[0] == good
     assert printed.err == f"alexnet: {tmp_path / 'text.jpg'} cannot be read as a picture: not a picture\n"
+
+
+def test_loading_leaves_torchs_random_numbers_alone(folder):
+    before = torch.get_rng_state()
+    load_classifier(folder / "net.pt")
+    assert torch.equal(torch.get_rng_state(), before)
