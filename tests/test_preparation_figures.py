@@ -1,0 +1,70 @@
+"""The figures of preparation show what the package does, and the script says what the drawing says."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from alexnet.interactive import first_disagreement, preparation
+from alexnet.preparation.picture import standardise
+from alexnet.resampling import zone_plate
+
+PICTURE = torch.from_numpy(np.random.default_rng(3).integers(0, 256, (3, 32, 32), dtype=np.uint8))
+
+
+@pytest.mark.parametrize(("width", "height"), [(500, 350), (350, 500), (1000, 200), (650, 650), (550, 300)])
+def test_the_square_is_the_one_that_the_package_cuts_out(width, height):
+    html = preparation.centre_cut("data:,x", width, height)
+    w, h = map(int, re.search(r"→ (\d+) × (\d+) →", html).groups())
+    left, top = map(int, re.search(r"zM(\d+) (\d+)h256", html).groups())
+    ramp = np.zeros((height, width, 3), np.uint8)
+    ramp[..., 0] = np.linspace(0, 255, width)
+    ramp[..., 1] = np.linspace(0, 255, height)[:, None]
+    image = Image.fromarray(ramp)
+    scaled = image.resize((w, h), Image.Resampling.BILINEAR)
+    cut = scaled.crop((left, top, left + 256, top + 256))
+    assert np.array_equal(np.asarray(cut), np.asarray(standardise(image, 256)))
+    assert f"keeps <b>{100 * 256**2 / (w * h):.1f}%</b>" in html
+
+
+def test_script_and_drawing_agree(monkeypatch):
+    pytest.importorskip("py_mini_racer", reason="no JavaScript engine here: pip install mini-racer")
+    monkeypatch.setenv("ALEXNET_FIGURES", "static")
+    preparation.cut_pictures(PICTURE)  # explore refuses a script that disagrees
+    wrong = preparation.CUT_SCRIPT.replace("&& half % 2 ?", "?").replace("URI", '"data:,x"', 1)
+    assert first_disagreement(
+        lambda **sliders: preparation.centre_cut("data:,x", **sliders),
+        wrong.replace("SIDE", "256"),
+        width=preparation.SIDES,
+        height=preparation.SIDES,
+    )
+
+
+def pixels_handed_to(monkeypatch, **sliders):
+    """Return the two pictures that `shrunk` shows."""
+    shown = []
+    monkeypatch.setattr(preparation.figures, "grid", lambda images, **_: shown.extend(images))
+    preparation.shrunk(PICTURE, **sliders)
+    return shown
+
+
+def test_without_antialiasing_nearest_takes_every_fourth_pixel(monkeypatch):
+    photograph, rings = pixels_handed_to(monkeypatch, filter="nearest", antialiasing="no")
+    torch.testing.assert_close(photograph, PICTURE[:, 2::4, 2::4].double() / 255)
+    torch.testing.assert_close(rings, (zone_plate(32, (18, 18))[2::4, 2::4] + 1) / 2)
+    assert rings[4, 4] == 1
+
+
+def test_with_antialiasing_nearest_is_the_mean_of_an_area(monkeypatch):
+    photograph, _ = pixels_handed_to(monkeypatch, filter="nearest", antialiasing="yes")
+    means = PICTURE.double().reshape(3, 8, 4, 8, 4).mean((2, 4))
+    torch.testing.assert_close(photograph, means / 255)
+
+
+def test_all_states_fit_into_a_page_and_are_the_same_at_every_run(monkeypatch):
+    monkeypatch.setenv("ALEXNET_FIGURES", "static")
+    first = preparation.shrink_pictures(PICTURE)
+    assert first.html == preparation.shrink_pictures(PICTURE).html
+    assert first.html.count("antialiasing: yes") >= 4
