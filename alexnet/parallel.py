@@ -12,7 +12,7 @@ machine. torchrun starts the processes:
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -70,9 +70,11 @@ def layout(world_size: int, config: NetConfig, split: str = "auto") -> Layout:
     return Layout(world_size // towers, towers)
 
 
-def connect() -> torch.device:
+def connect(*, use_gpus: bool = True) -> torch.device:
     """Join the processes that torchrun started, and return this one's device: a GPU each, or the CPU.
 
+    Args:
+        use_gpus: where there are any.
     Raises:
         ValueError: torchrun did not start this process, or it has no GPU to itself.
     """
@@ -81,8 +83,8 @@ def connect() -> torch.device:
             "this process was not started by torchrun; use `torchrun --standalone --nproc_per_node=2 ...`"
         )
     local_rank = int(os.environ["LOCAL_RANK"])
-    if not torch.cuda.is_available():
-        dist.init_process_group("gloo")
+    if not (use_gpus and torch.cuda.is_available()):
+        dist.init_process_group("gloo", **meeting_place())
         return torch.device("cpu")
     if local_rank >= torch.cuda.device_count():
         raise ValueError(
@@ -91,8 +93,22 @@ def connect() -> torch.device:
         )
     device = torch.device("cuda", local_rank)
     torch.cuda.set_device(device)
-    dist.init_process_group("nccl", device_id=device)
+    dist.init_process_group("nccl", device_id=device, **meeting_place())
     return device
+
+
+def meeting_place() -> dict[str, Any]:
+    """Return where the processes find each other, as arguments of ``init_process_group``.
+
+    torchrun keeps one store for all its starts of them (--max-restarts), in which those that were killed have
+    left addresses where nobody answers. So each start uses keys of its own. On several machines the starts
+    are not counted alike; there torchrun itself must be told to make new stores, by the environment variable
+    TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1.
+    """
+    store, rank, world_size = next(dist.rendezvous("env://"))
+    alone = os.environ.get("GROUP_WORLD_SIZE", "1") == "1"
+    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") if alone else "0"
+    return {"store": dist.PrefixStore(f"start-{start}", store), "rank": rank, "world_size": world_size}
 
 
 def mesh_of(places: Layout, device: torch.device) -> DeviceMesh:

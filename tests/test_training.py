@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from trainings import (
     STEPS_PER_EPOCH,
     assert_same_bits,
+    by_hand,
     checkpoints,
     run,
     settings_for,
@@ -21,13 +22,11 @@ from trainings import (
 )
 
 from alexnet import records
-from alexnet.augment import prepare_centre, prepare_training
+from alexnet.augment import prepare_centre
 from alexnet.commands import train as command
-from alexnet.loader import epoch_order, generator_of
-from alexnet.model import AlexNet, draw_masks
-from alexnet.optim import PaperSGD, param_groups, velocities
-from alexnet.parallel import Layout, mask_generator
-from alexnet.schedule import apply_setting, schedule_for
+from alexnet.optim import velocities
+from alexnet.parallel import Layout
+from alexnet.schedule import schedule_for
 from alexnet.statistics import statistics_of
 from alexnet.training import Diverged, TrainSettings, loop
 from alexnet.training import plan as planning
@@ -40,35 +39,6 @@ def folder(tmp_path, monkeypatch):
     """The folder of a run on the tiny pictures."""
     use(monkeypatch, tiny_pictures())
     return tmp_path / "run"
-
-
-def by_hand(recipe, pictures, num_steps, seed):
-    """Train by a plain loop; returns (net, optimizer, loss and errors of each step)."""
-    statistics = statistics_of(pictures, progress=False)
-    net = AlexNet(recipe.net, generator=generator_of(seed, 3)).train()
-    optimizer = PaperSGD(param_groups(net, recipe.learning))
-    schedule, size, seen = schedule_for(recipe.learning), recipe.learning.batch_size, []
-    for step in range(num_steps):
-        epoch, number = divmod(step, STEPS_PER_EPOCH)
-        order = epoch_order(len(pictures.train), seed, epoch, recipe.learning.order)
-        indices = order[number * size : (number + 1) * size]
-        setting = schedule.setting(step / STEPS_PER_EPOCH)
-        apply_setting(optimizer, setting)
-        images = prepare_training(
-            pictures.train.read(indices),
-            config=recipe.augment,
-            statistics=statistics,
-            generator=generator_of(seed, step, 0, 2),
-            colour_noise=setting.colour_noise,
-        )
-        logits = net(images, draw_masks(recipe.net, size, generator=mask_generator(seed, step)))
-        labels = pictures.train.labels[indices]
-        loss = F.cross_entropy(logits, labels)
-        net.zero_grad()
-        loss.backward()
-        optimizer.step()
-        seen.append((float(loss.detach()), int((logits.argmax(1) != labels).sum())))
-    return net.eval(), optimizer, seen
 
 
 def test_training_is_the_plain_loop(folder):

@@ -3,7 +3,6 @@
 import contextlib
 import signal
 import threading
-import time
 from dataclasses import replace
 
 import pytest
@@ -16,6 +15,7 @@ from trainings import (
     state,
     tiny_pictures,
     use,
+    wait_for,
     without_times,
 )
 
@@ -205,7 +205,7 @@ def test_a_launched_training_outlives_its_handle_stops_and_goes_on(tmp_path, who
     with pytest.raises(ValueError, match="a training is running in .*; attach to it"):
         launch(settings)
     found = attach(settings.folder)
-    wait_for(lambda: found.log(), found)
+    wait_for(found.log, found)
     with pytest.raises(ValueError, match="another training is running in"):
         train(settings)
     assert found.stop() and not started.running
@@ -217,14 +217,6 @@ def test_a_launched_training_outlives_its_handle_stops_and_goes_on(tmp_path, who
     assert again.wait(60) and again.record().results["ended"] == "max-steps"
     assert [line["step"] for line in again.log()] == list(range(1, step + 3))
     assert "going on after step" in again.output() and "not running" in repr(again)
-
-
-def wait_for(condition, launched):
-    """Wait until something is so; fail with what the training printed if it ends before."""
-    end = time.monotonic() + 90
-    while not condition():
-        assert launched.running and time.monotonic() < end, launched.output()
-        time.sleep(0.05)
 
 
 def test_there_is_nothing_to_attach_to(tmp_path):

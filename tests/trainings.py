@@ -1,16 +1,24 @@
 """Trainings that take a second: a narrow net of two towers on a few generated pictures."""
 
-import json
+import time
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
-from alexnet import config
+from alexnet import config, records
+from alexnet.augment import prepare_training
 from alexnet.checkpoint import load
 from alexnet.data.generated import synthetic
 from alexnet.data.prepared import in_memory
+from alexnet.loader import epoch_order, generator_of
+from alexnet.model import AlexNet, draw_masks
+from alexnet.optim import PaperSGD, param_groups
+from alexnet.parallel import mask_generator
 from alexnet.preparation.prepare import prepare
+from alexnet.schedule import apply_setting, schedule_for
+from alexnet.statistics import statistics_of
 from alexnet.training import TrainSettings, train
 from alexnet.training import plan as planning
 
@@ -32,7 +40,7 @@ def tiny_recipe(base="code2012", **learning):
 def settings_for(folder, base="code2012", *, learning=None, **settings):
     """Settings of a training in a folder, with its recipe as a file beside it."""
     path = folder.parent / f"{folder.name}-recipe.json"
-    path.write_text(json.dumps(config.to_dict(tiny_recipe(base, **(learning or {})))), encoding="utf-8")
+    records.write_json(path, config.to_dict(tiny_recipe(base, **(learning or {}))))
     return TrainSettings(recipe=str(path), out=str(folder), device="cpu", **({"log_every": 2} | settings))
 
 
@@ -72,6 +80,42 @@ def assert_same_bits(one, other):
     assert one[2] == other[2]
 
 
+def by_hand(recipe, pictures, num_steps, *, seed, num_data=1):
+    """Train by a plain loop on one device; returns (net, optimizer, loss and errors of each step).
+
+    num_data: parts of each batch, each with draws of its own, whose mean gradients are averaged.
+    """
+    statistics = statistics_of(pictures, progress=False)
+    net = AlexNet(recipe.net, generator=generator_of(seed, 3)).train()
+    optimizer = PaperSGD(param_groups(net, recipe.learning))
+    schedule, size, seen = schedule_for(recipe.learning), recipe.learning.batch_size, []
+    for step in range(num_steps):
+        epoch, number = divmod(step, STEPS_PER_EPOCH)
+        order = epoch_order(len(pictures.train), seed, epoch, recipe.learning.order)
+        setting = schedule.setting(step / STEPS_PER_EPOCH)
+        apply_setting(optimizer, setting)
+        net.zero_grad()
+        loss, wrong = 0.0, 0
+        for part in range(num_data):
+            indices = order[number * size : (number + 1) * size][part::num_data]
+            images = prepare_training(
+                pictures.train.read(indices),
+                config=recipe.augment,
+                statistics=statistics,
+                generator=generator_of(seed, step, part, 2),
+                colour_noise=setting.colour_noise,
+            )
+            masks = draw_masks(recipe.net, len(indices), generator=mask_generator(seed, step, part))
+            logits, labels = net(images, masks), pictures.train.labels[indices]
+            part_loss = F.cross_entropy(logits, labels) / num_data
+            part_loss.backward()
+            loss += float(part_loss.detach())
+            wrong += int((logits.argmax(1) != labels).sum())
+        optimizer.step()
+        seen.append((loss, wrong))
+    return net.eval(), optimizer, seen
+
+
 def without_times(lines):
     return [{key: value for key, value in line.items() if key not in TIMES} for line in lines]
 
@@ -86,3 +130,11 @@ def prepared(folder):
     target = folder / "set"
     prepare("folder", [folder / "pictures"], target, workers=0, size=32, raw=True, progress=False)
     return str(target)
+
+
+def wait_for(condition, launched):
+    """Wait until something is so; fail with what the training printed if it ends before."""
+    end = time.monotonic() + 90
+    while not condition():
+        assert launched.running and time.monotonic() < end, launched.output()
+        time.sleep(0.05)

@@ -112,18 +112,22 @@ def world_size() -> int:
 def joined(device: str) -> Iterator[torch.device]:
     """Join the processes of a training, if there are several; yield this one's device.
 
+    Where they are joined already they stay so: a script that torchrun started can train several nets in turn.
+
     Args:
-        device: "auto", "cpu", "cuda" or "cuda:N".
+        device: "auto", "cpu", "cuda" or "cuda:N"; of several processes each takes the GPU of its number.
     Raises:
         ValueError: there is no such device.
     """
     if world_size() == 1:
         yield device_named(device)
         return
-    if device == "cpu":
-        dist.init_process_group("gloo")
+    if dist.is_initialized():
+        on_cpu = device == "cpu" or not torch.cuda.is_available()
+        yield torch.device("cpu") if on_cpu else torch.device("cuda", torch.cuda.current_device())
+        return
     try:
-        yield torch.device("cpu") if device == "cpu" else connect()
+        yield connect(use_gpus=device != "cpu")
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
