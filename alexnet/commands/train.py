@@ -60,19 +60,40 @@ def add(commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run ``alexnet train``."""
-    from alexnet.training import TrainSettings, dry_run, train
-    from alexnet.training.dry_run import as_json
-    from alexnet.training.progress import Progress
-    from alexnet.training.stopping import exit_status
+    """Run ``alexnet train``; of several processes the one that has something to say says it."""
+    from alexnet.training.devices import OtherFailed
 
     if "json" in arguments and "dry_run" not in arguments:
         raise ValueError("--json goes with --dry-run; a training writes run.json into its folder")
-    given = {key: value for key, value in vars(arguments).items() if key not in ("run", "dry_run", "json")}
-    if "dry_run" in arguments:
-        found = dry_run(TrainSettings(**given))
-        if found is not None:
-            print(as_json(found) if "json" in arguments else found.text)
-        return 0
-    record = train(TrainSettings(**given), Progress())
-    return exit_status(record.results["signal"])
+    try:
+        return run_dry(arguments) if "dry_run" in arguments else run_training(arguments)
+    except OtherFailed:
+        return 2
+
+
+def run_training(arguments: argparse.Namespace) -> int:
+    """Train, and return the exit status."""
+    from alexnet.training import train
+    from alexnet.training.progress import Progress
+    from alexnet.training.stopping import exit_status
+
+    return exit_status(train(settings_of(arguments), Progress()).results["signal"])
+
+
+def run_dry(arguments: argparse.Namespace) -> int:
+    """Print what a training would be."""
+    from alexnet.training import dry_run
+    from alexnet.training.dry_runs import as_json
+
+    found = dry_run(settings_of(arguments))
+    if found is not None:
+        print(as_json(found) if "json" in arguments else found.text)
+    return 0
+
+
+def settings_of(arguments: argparse.Namespace):
+    """Return the settings that were asked for, as ``alexnet.training.TrainSettings``."""
+    from alexnet.training import TrainSettings
+
+    others = ("run", "dry_run", "json")
+    return TrainSettings(**{key: value for key, value in vars(arguments).items() if key not in others})

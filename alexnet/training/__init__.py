@@ -1,7 +1,7 @@
 """``alexnet train``: training that can be stopped and goes on, on one device or many."""
 
-from alexnet.training.dry_run import DryRun, dry_run
-from alexnet.training.launch import Launched, attach, launch
+from alexnet.training.dry_runs import DryRun, dry_run
+from alexnet.training.launching import Launched, attach, launch
 from alexnet.training.loop import train
 from alexnet.training.settings import TrainSettings
 from alexnet.training.window import Diverged

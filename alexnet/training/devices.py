@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import torch
@@ -17,8 +17,8 @@ from alexnet.parallel import Layout, connect, mesh_of
 Value = TypeVar("Value")
 
 
-class FirstFailed(ValueError):
-    """The first process could not do something, and says why itself."""
+class OtherFailed(ValueError):
+    """Another process could not do something, and says why itself."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Ranks:
         Args:
             function: its value is small and can be pickled.
         Raises:
-            FirstFailed: in the other processes, where the function raised ValueError or OSError in the first.
+            OtherFailed: in the other processes, where the function raised ValueError or OSError in the first.
         """
         value: Any = None
         error: Exception | None = None
@@ -89,9 +89,28 @@ class Ranks:
             dist.broadcast_object_list(shared, 0, group=self.group)
             value, failure = shared
             if failure and not self.is_first:
-                raise FirstFailed(failure)
+                raise OtherFailed(failure)
         if error:
             raise error
+        return value
+
+    def in_all(self, function: Callable[[], Value]) -> Value:
+        """Call a function in all processes, and return its value if it succeeds in all.
+
+        Raises:
+            OtherFailed: where it raised ValueError or OSError, in all processes but the first of them.
+        """
+        value: Any = None
+        error: Exception | None = None
+        try:
+            value = function()
+        except (ValueError, OSError) as caught:
+            error = caught
+        rank, sentence = self.earliest((self.size if error is None else self.rank, str(error)))
+        if error and rank == self.rank:
+            raise error
+        if rank < self.size:
+            raise OtherFailed(sentence)
         return value
 
     def first_alone(self, function: Callable[[], Value]) -> Value:
@@ -109,8 +128,8 @@ def world_size() -> int:
 
 
 @contextlib.contextmanager
-def joined(device: str) -> Iterator[torch.device]:
-    """Join the processes of a training, if there are several; yield this one's device.
+def joined(device: str) -> Iterator[Ranks]:
+    """Join the processes of a training, if there are several; yield what is known of this one so far.
 
     Where they are joined already they stay so: a script that torchrun started can train several nets in turn.
 
@@ -120,33 +139,31 @@ def joined(device: str) -> Iterator[torch.device]:
         ValueError: there is no such device.
     """
     if world_size() == 1:
-        yield device_named(device)
+        yield Ranks(device_named(device))
         return
-    if dist.is_initialized():
-        on_cpu = device == "cpu" or not torch.cuda.is_available()
-        yield torch.device("cpu") if on_cpu else torch.device("cuda", torch.cuda.current_device())
-        return
+    ours = not dist.is_initialized()
+    on_cpu = device == "cpu" or not torch.cuda.is_available()
     try:
-        yield connect(use_gpus=device != "cpu")
+        if ours:
+            connect(use_gpus=not on_cpu)
+        yield Ranks(
+            device=torch.device("cpu") if on_cpu else torch.device("cuda", torch.cuda.current_device()),
+            rank=dist.get_rank(),
+            size=dist.get_world_size(),
+            group=dist.new_group(backend="gloo"),
+        )
     finally:
-        if dist.is_initialized():
+        if ours and dist.is_initialized():
             dist.destroy_process_group()
 
 
-def ranks_of(layout: Layout, device: torch.device) -> Ranks:
-    """Return this process's part of a training that is laid out like this."""
-    if world_size() == 1:
-        return Ranks(device)
-    mesh = mesh_of(layout, device)
-    return Ranks(
-        device=device,
-        rank=dist.get_rank(),
-        size=dist.get_world_size(),
-        data_rank=mesh.get_local_rank("data"),
-        num_data=layout.data_parallel,
-        mesh=mesh,
-        group=dist.new_group(backend="gloo"),
-    )
+def placed(ranks: Ranks, layout: Layout) -> Ranks:
+    """Return this process's part of a training that is laid out like this; all processes must call this."""
+    if ranks.size == 1:
+        return ranks
+    mesh = mesh_of(layout, ranks.device)
+    data_rank = mesh.get_local_rank("data")
+    return replace(ranks, mesh=mesh, data_rank=data_rank, num_data=layout.data_parallel)
 
 
 def device_named(name: str) -> torch.device:

@@ -93,8 +93,8 @@ def write_scalars(writer: Any, line: Line) -> None:
     """Give a line of the log to TensorBoard, training and validation in charts of their own."""
     for key, value in line.items():
         if key not in ("step", "colour_noise"):
-            part, _, name = key.rpartition("_") if key.startswith("val_") else ("train", "", key)
-            writer.add_scalar(f"{part}/{name}", value, line["step"])
+            name = key.removeprefix("val_")
+            writer.add_scalar(f"{'train' if name == key else 'validation'}/{name}", value, line["step"])
 
 
 def write_kernels(writer: Any, kernels: Tensor, step: int) -> None:

@@ -16,13 +16,12 @@ from alexnet.records import Record
 from alexnet.schedule import Setting
 from alexnet.training.batches import batches_from, training_loader, validation_loader
 from alexnet.training.devices import (
-    FirstFailed,
+    OtherFailed,
     Ranks,
     joined,
     out_of_memory_explained,
+    placed,
     prepare_device,
-    ranks_of,
-    world_size,
 )
 from alexnet.training.events import Event, message
 from alexnet.training.folder import RunFolder, results_of
@@ -60,10 +59,10 @@ def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
         Diverged: the loss is no longer a number; the last checkpoint stays as it is.
         OSError: the last checkpoint or the record could not be written.
     """
-    with joined(settings.device) as device:
-        prepare_device(device, deterministic=settings.deterministic)
-        plan = make_plan(settings, world_size())
-        ranks = ranks_of(plan.layout, device)
+    with joined(settings.device) as ranks:
+        prepare_device(ranks.device, deterministic=settings.deterministic)
+        plan = ranks.in_all(lambda: make_plan(settings, ranks.size))
+        ranks = placed(ranks, plan.layout)
         with out_of_memory_explained(plan.recipe.learning.batch_size), contextlib.ExitStack() as stack:
             folder = open_folder(plan, ranks)
             if folder is not None:
@@ -192,7 +191,7 @@ class Run:
         start = time.perf_counter()
         try:
             self.save()
-        except (OSError, FirstFailed) as error:
+        except (OSError, OtherFailed) as error:
             self.tell(message(f"{error}; training goes on, and the last good checkpoint stays"))
         self.window.leave_out(time.perf_counter() - start)
 
@@ -201,7 +200,7 @@ class Run:
 
         Raises:
             Diverged: the net is not fit to be saved.
-            OSError: it cannot be written; FirstFailed in the other processes.
+            OSError: it cannot be written; OtherFailed in the other processes.
         """
         self.last_save = time.monotonic()
         if self.saved_step == self.step:

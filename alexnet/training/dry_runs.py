@@ -17,9 +17,8 @@ from alexnet.training.devices import (
     Ranks,
     joined,
     out_of_memory_explained,
+    placed,
     prepare_device,
-    ranks_of,
-    world_size,
 )
 from alexnet.training.folder import free_bytes
 from alexnet.training.learner import Learner, make_learner
@@ -100,10 +99,10 @@ def dry_run(settings: TrainSettings) -> DryRun | None:
     Raises:
         ValueError, FileNotFoundError: the training is not possible; the sentence says why.
     """
-    with joined(settings.device) as device:
-        prepare_device(device, deterministic=settings.deterministic)
-        plan = make_plan(settings, world_size())
-        ranks = ranks_of(plan.layout, device)
+    with joined(settings.device) as ranks:
+        prepare_device(ranks.device, deterministic=settings.deterministic)
+        plan = ranks.in_all(lambda: make_plan(settings, ranks.size))
+        ranks = placed(ranks, plan.layout)
         checked = ranks.from_first(lambda: check(plan, ranks))
         with out_of_memory_explained(plan.recipe.learning.batch_size):
             learner = make_learner(plan, ranks)
