@@ -1,0 +1,51 @@
+"""What several GPUs have of a training: by hand, and as the command that does it would be read."""
+
+import shlex
+
+import pytest
+
+from alexnet.clusters import command, share
+from alexnet.commands import train
+from alexnet.config import PAPER
+from alexnet.summary import rows_of
+from alexnet.training import TrainSettings
+
+
+def test_towers_come_first_then_the_batch():
+    shares = [share(PAPER.net, 128, gpus) for gpus in (1, 2, 16)]
+    found = [(one.num_nets, one.num_towers, one.batch_per_net) for one in shares]
+    assert found == [(1, 1, 128), (1, 2, 128), (8, 2, 16)]
+
+
+@pytest.mark.parametrize("gpus, batch, parts", [(1, 128, 1), (2, 128, 2), (4, 64, 2)])
+def test_memory_is_that_of_what_the_gpu_holds(gpus, batch, parts):
+    rows = rows_of(PAPER.net, batch, parts)
+    by_hand = sum(row.parameter_bytes + row.activation_bytes + row.gradient_bytes for row in rows)
+    assert share(PAPER.net, 128, gpus).num_bytes == by_hand
+
+
+def test_a_batch_that_cannot_be_shared_is_refused():
+    with pytest.raises(ValueError, match="128 pictures cannot be shared evenly by 3 nets"):
+        share(PAPER.net, 128, 6)
+
+
+def test_one_node_needs_no_meeting_place():
+    settings = TrainSettings(recipe="code2012")
+    assert command(settings, 1) == "alexnet train --data default --recipe code2012"
+    assert command(settings, 2).startswith("torchrun --standalone --nproc-per-node=2 -m alexnet train ")
+
+
+def test_several_nodes_meet_at_a_host_with_words_that_alexnet_understands():
+    words = shlex.split(command(TrainSettings(data="my pictures", seed=3), 8, 2))
+    assert words[:3] == ["torchrun", "--nnodes=2", "--nproc-per-node=8"]
+    assert "--rdzv-endpoint=HOST:29500" in words and "--max-restarts=3" in words
+    asked = parsed(words[words.index("train") :])
+    assert (asked.data, asked.seed) == ("my pictures", 3)
+
+
+def parsed(words):
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    train.add(parser.add_subparsers())
+    return parser.parse_args(words)
