@@ -221,6 +221,14 @@ def test_tensorboard_gets_the_curves_and_the_kernels(folder, monkeypatch):
     assert writer.closed
 
 
+def test_tensorboards_own_writer_takes_them(folder):
+    pytest.importorskip("tensorboard")
+    run(settings_for(folder, max_steps=5))
+    (events,) = (folder / "tensorboard").iterdir()
+    content = events.read_bytes()
+    assert all(name in content for name in (b"train/loss", b"validation/top5", b"conv1 kernels"))
+
+
 def test_without_tensorboard_one_sentence_says_how_to_get_it(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     _, events = run(settings_for(folder, max_steps=1))
