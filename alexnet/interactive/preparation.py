@@ -1,4 +1,4 @@
-"""Two figures of how pictures are prepared: what the centre cut leaves, what filters let through (paper 2)."""
+"""Two figures of preparation: what the centre cut leaves, what filters let through (paper 2)."""
 
 import json
 
