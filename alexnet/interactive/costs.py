@@ -67,12 +67,7 @@ def change_a_layer():
         times=[0.25, 0.5, 1, 2, 4],
         batch=[1, 32, 64, 128, 256],
         start={"pixels": paper.INPUT_SIZE, "times": 1, "batch": paper.BATCH_SIZE},
-        labels={
-            "pixels": "picture, pixels",
-            "layer": "layer to change",
-            "times": "its kernels ×",
-            "batch": "batch, pictures",
-        },
+        labels={"times": "its kernels ×"},
         alt="Parameters, multiply-adds and memory of every layer, for pictures of {pixels} pixels, with "
         "{times} times the kernels in {layer} and batches of {batch}.",
         caption="The paper's net, both towers counted together. Bars: a layer's share. Memory: parameters "
