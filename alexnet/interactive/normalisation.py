@@ -33,7 +33,7 @@ SCRIPT = """({a, n, k, alpha, beta}) => {
   const energy = (name, size) => k + scale[name] * n * size * size;
   const left = size => (LEFT + 80 * (Math.log10(size) + 1)).toFixed(1);
   const top = value => Math.min(BOTTOM, Math.max(TOP, ONE - 60 * Math.log10(value))).toFixed(1);
-  const short = value => value.toFixed(value < 10 ? 3 : value < 1000 ? 1 : 0);
+  const short = value => value.toFixed(value < 1 ? 4 : value < 10 ? 3 : value < 1000 ? 1 : 0);
   let drawn = AXES, told = "";
   if (k) drawn += `<path d="M${LEFT} ${top(k ** beta)}H${RIGHT}" stroke="#767676" stroke-dasharray="2 3"/>`;
   for (const name of ["paper", "code"]) {
@@ -48,7 +48,7 @@ SCRIPT = """({a, n, k, alpha, beta}) => {
   }
   return `<p>${n} activations of ${a}, k = ${k}: the divisor without them ` +
     `is ${short(k ** beta)}.${told}</p>` +
-    `<svg aria-hidden="true" viewBox="0 0 360 218" font-size="11" font-family="sans-serif" ` +
+    `<svg aria-hidden="true" viewBox="0 0 372 218" font-size="11" font-family="sans-serif" ` +
     `style="width:100%;max-width:520px;background:#fff">${drawn}</svg>`;
 }"""
 
@@ -74,7 +74,7 @@ def divisors(a: float, n: int, k: float, alpha: float, beta: float) -> str:
         )
     return (
         f"<p>{n} activations of {a}, k = {k}: the divisor without them is {short(k**beta)}.{told}</p>"
-        '<svg aria-hidden="true" viewBox="0 0 360 218" font-size="11" font-family="sans-serif" '
+        '<svg aria-hidden="true" viewBox="0 0 372 218" font-size="11" font-family="sans-serif" '
         f'style="width:100%;max-width:520px;background:#fff">{drawn}</svg>'
     )
 
@@ -96,7 +96,8 @@ def top(value: float) -> str:
 
 def short(value: float) -> str:
     """Write a number with as many digits as it deserves."""
-    return f"{value:.{3 if value < 10 else 1 if value < 1000 else 0}f}"
+    digits = 4 if value < 1 else 3 if value < 10 else 1 if value < 1000 else 0
+    return f"{value:.{digits}f}"
 
 
 def divisor_explorer():
