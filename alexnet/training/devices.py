@@ -50,6 +50,25 @@ class Ranks:
         """Return the largest of all processes' values, place by place; all processes must ask."""
         return self._reduce(values, "MAX")
 
+    def largest_meanwhile(self, values: Callable[[], Sequence[float]]) -> Callable[[], list[float]]:
+        """Ask for the largest of all processes' values while something else goes on.
+
+        Args:
+            values: returns those of this process; a process alone is asked at the end, when nobody waits.
+        Returns:
+            what waits for the answer and returns it.
+        """
+        if self.size == 1:
+            return lambda: list(values())
+        tensor = torch.tensor(values(), dtype=torch.float64)
+        work = dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self.group, async_op=True)
+
+        def answer() -> list[float]:
+            work.wait()
+            return tensor.tolist()
+
+        return answer
+
     def total(self, values: Sequence[float]) -> list[float]:
         """Return the sums of all processes' values, place by place; all processes must ask."""
         return self._reduce(values, "SUM")

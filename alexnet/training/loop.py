@@ -1,8 +1,8 @@
 """Training from the first step, or from where it was left off, to the end.
 
 What happens between two steps, always in this order: the window of the log closes, validation, checkpoint,
-the end. Whether to stop and whether a checkpoint is due by the clock is agreed on by all processes after each
-step, so that all do the same.
+the end. Whether to stop and whether a checkpoint is due by the clock is agreed on by all processes during
+each step, so that all do the same after it.
 """
 
 import contextlib
@@ -114,10 +114,11 @@ class Run:
         signal = 0
         self.between_steps(stopping=False)
         while not (ended := name_of(signal) or self.ended()):
+            agreement = self.ranks.largest_meanwhile(lambda: (wish.signal, self.save_due_by_clock()))
             self.one_step(next(batches))
-            signal, save_now = (int(value) for value in self.ranks.largest([wish.signal, self.save_due()]))
+            signal, save_now = (int(value) for value in agreement())
             self.between_steps(stopping=bool(signal))
-            if save_now and not signal:
+            if not signal and (save_now or self.save_due_by_steps()):
                 self.save_if_possible()
         self.save()
         return self.finish(ended, signal)
@@ -179,12 +180,16 @@ class Run:
         done = bool(self.validations) and self.validations[-1].step == self.step
         return not done and (self.step % self.plan.validate_every == 0 or self.setting().finished)
 
-    def save_due(self) -> bool:
-        """Whether a checkpoint is due: for all processes by the steps, by the clock for the first alone."""
+    def save_due_by_steps(self) -> bool:
+        """Whether a checkpoint is due after this step, in all processes."""
+        every_steps = self.plan.checkpoint_every
+        return every_steps is not None and self.step % every_steps == 0
+
+    def save_due_by_clock(self) -> bool:
+        """Whether a checkpoint is due by the clock of the first process."""
         asked = every(self.plan.settings.checkpoint_every)
-        if asked.unit != "minutes":
-            return self.step % self.plan.checkpoint_every == 0
-        return self.ranks.is_first and time.monotonic() - self.last_save >= 60 * asked.count
+        by_clock = asked.unit == "minutes" and self.ranks.is_first
+        return by_clock and time.monotonic() - self.last_save >= 60 * asked.count
 
     def save_if_possible(self) -> None:
         """Write a checkpoint; where that fails the training goes on, and the last good one stays."""
