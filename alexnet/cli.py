@@ -30,6 +30,10 @@ EXAMPLES = (
     ),
     ("train the small net on generated pictures; Ctrl-C, and again: it goes on", "alexnet train"),
     (
+        "what would training on ImageNet take here, and by which command?",
+        "alexnet train --data ~/imagenet-256 --recipe code2012 --dry-run",
+    ),
+    (
         "how often is it wrong, by the average over ten crops?",
         "alexnet evaluate runs/default-paper-seed0 --data default --views 10",
     ),
