@@ -33,7 +33,7 @@ def tiny_recipe(base="code2012", **learning):
         "small", base=base, conv_channels=(4, 4, 4, 4, 4), dense_units=(8, 8), num_classes=10
     )
     recipe = config.fit(recipe, net, picture_size=32)
-    learning = {"batch_size": 8, "epochs": 2.0} | learning
+    learning = {"batch_size": 8, "epochs": 2.0, "order": "shuffled"} | learning
     return replace(recipe, name="tiny", learning=replace(recipe.learning, **learning))
 
 
