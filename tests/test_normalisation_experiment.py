@@ -151,16 +151,27 @@ def test_gains_are_taken_seed_by_seed():
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [
-        ([0.02, 0.01], "lower in each of 2 seeds, by 1.5 points on average"),
-        ([-0.02, -0.01], "higher in each of 2 seeds, by 1.5 points on average"),
-        ([0.02, -0.01, -0.04], "undecided: lower in 1 of 3 seeds, by -1.0 points on average"),
-        ([0.0, 0.01], "undecided: lower in 1 of 2 seeds, by 0.5 points on average"),
+        ([0.02, 0.01], "lower in each of 2 seeds, by 1.0 to 2.0 points"),
+        ([-0.02, -0.01], "higher in each of 2 seeds, by 1.0 to 2.0 points"),
+        ([0.02, -0.01, -0.04], "undecided: lower in 1 of 3 seeds, by -4.0 to 2.0 points"),
+        ([0.0, 0.01], "undecided: lower in 1 of 2 seeds, by 0.0 to 1.0 points"),
         ([0.05], "undecided: fewer than two seeds"),
         ([], "undecided: fewer than two seeds"),
     ],
 )
 def test_the_verdict_says_no_more_than_the_seeds_show(found, sentence):
     assert experiment.verdict(found) == sentence
+
+
+def test_only_what_the_results_hold_is_compared():
+    results = results_of(constant=[0.30, 0.32], lrn=[0.29, 0.33])
+    assert experiment.comparisons(results) == [
+        ("lrn", "constant", "undecided: lower in 1 of 2 seeds, by -1.0 to 1.0 points")
+    ]
+    results |= results_of(none=[0.31, 0.35])
+    pairs = [(kind, over) for kind, over, _ in experiment.comparisons(results)]
+    assert pairs == [("constant", "none"), ("lrn", "none"), ("lrn", "constant")]
+    assert {name for pair in experiment.COMPARED for name in pair} == experiment.KINDS.keys()
 
 
 @pytest.fixture
@@ -185,7 +196,8 @@ def test_the_command_writes_a_record_and_goes_on_where_it_stopped(arguments, mon
     for entry in record["results"].values():
         assert len(entry["runs"]) == len(entry["search"]) == 2
     assert record["config"]["num_train"] == 100 and record["seeds"] == [0, 1]
-    assert "lrn        rate 0.00" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "lrn        rate 0.00" in printed and "lrn against none: " in printed
 
     monkeypatch.setattr(experiment, "run_trial", lambda *_: pytest.fail("a finished run was repeated"))
     assert experiment.run(arguments) == 0

@@ -16,7 +16,6 @@ order of pictures.
 """
 
 import argparse
-import statistics
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -48,6 +47,14 @@ KINDS: dict[str, tuple[str, Callable[[int], nn.Module]] | None] = {
 }
 NORMALISED = ("1", "2")  # the layers that get it
 RATES = (0.000316, 0.001, 0.00316, 0.01)
+# Which test errors are set against each other; the constant factor is part of the LRN as printed.
+COMPARED = (
+    ("constant", "none"),
+    ("lrn", "none"),
+    ("lrn", "constant"),
+    ("lrn-11pct", "none"),
+    ("batch", "none"),
+)
 
 
 def normalised(net: nn.Sequential, kind: str) -> nn.Sequential:
@@ -117,13 +124,22 @@ def verdict(found: list[float]) -> str:
     """Say in words what gains over several seeds show, and no more."""
     if len(found) < 2:
         return "undecided: fewer than two seeds"
-    count, points = len(found), 100 * statistics.mean(found)
-    if min(found) > 0:
-        return f"lower in each of {count} seeds, by {points:.1f} points on average"
-    if max(found) < 0:
-        return f"higher in each of {count} seeds, by {-points:.1f} points on average"
+    low, high = 100 * min(found), 100 * max(found)
+    if low > 0:
+        return f"lower in each of {len(found)} seeds, by {low:.1f} to {high:.1f} points"
+    if high < 0:
+        return f"higher in each of {len(found)} seeds, by {-high:.1f} to {-low:.1f} points"
     lower = sum(gain > 0 for gain in found)
-    return f"undecided: lower in {lower} of {count} seeds, by {points:.1f} points on average"
+    return f"undecided: lower in {lower} of {len(found)} seeds, by {low:.1f} to {high:.1f} points"
+
+
+def comparisons(results: dict) -> list[tuple[str, str, str]]:
+    """Return (kind, the kind that it is compared with, verdict) for those that the results hold."""
+    return [
+        (kind, over, verdict(gains(results, kind, over)))
+        for kind, over in COMPARED
+        if kind in results and over in results
+    ]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -219,10 +235,9 @@ def make_record(
 
 
 def print_summary(record: records.Record) -> None:
-    """Print each kind's test errors, and what they show against no normalisation."""
+    """Print each kind's test errors, and what they show against each other."""
     for kind, entry in record.results.items():
         errors = ", ".join(f"{run['test_error']:.1%}" for run in entry["runs"])
-        shown = ""
-        if kind != "none" and "none" in record.results:
-            shown = f"  {verdict(gains(record.results, kind))}"
-        print(f"{kind:10} rate {entry['rate']:<9g} test error {errors}{shown}")
+        print(f"{kind:10} rate {entry['rate']:<9g} test error {errors}")
+    for kind, over, sentence in comparisons(record.results):
+        print(f"{kind} against {over}: {sentence}")
