@@ -30,6 +30,8 @@ from alexnet.schedule import schedule_for
 from alexnet.statistics import statistics_of
 from alexnet.training import Diverged, TrainSettings, loop
 from alexnet.training import plan as planning
+from alexnet.training import state as keeping
+from alexnet.training.folder import RunFolder
 from alexnet.training.settings import Every, command_line, every
 from alexnet.training.window import first_not_finite
 
@@ -93,13 +95,13 @@ def test_a_run_leaves_what_it_promises(folder):
 @pytest.fixture
 def saved(monkeypatch):
     """The steps of the checkpoints that are written, in their order."""
-    steps, save = [], loop.save
+    steps, save = [], keeping.save
 
     def noting(path, checkpoint):
         steps.append(checkpoint.step)
         save(path, checkpoint)
 
-    monkeypatch.setattr(loop, "save", noting)
+    monkeypatch.setattr(keeping, "save", noting)
     return steps
 
 
@@ -149,6 +151,12 @@ def test_loss_that_is_not_finite_ends_the_training_and_spares_the_checkpoint(fol
     assert records.load(folder / "run.json").results["ended"] == "diverged"
 
 
+def test_a_validation_loss_that_is_not_finite_ends_the_training(folder, monkeypatch):
+    monkeypatch.setattr(loop, "validate", lambda *_: {"top1": 1.0, "top5": 1.0, "nll": math.inf})
+    with pytest.raises(Diverged, match="by step 5: the validation loss is not finite; none was saved"):
+        run(settings_for(folder))
+
+
 def test_what_was_not_finite_first():
     names, good = ["conv1.weight", "fc6.weight", "fc8.bias"], [1.0, 2.0, 3.0]
     nan, inf = math.nan, math.inf
@@ -165,8 +173,8 @@ def test_a_full_disk_is_said_and_the_training_goes_on(folder, monkeypatch):
             raise OSError(28, "the disk is full")
         real(path, content)
 
-    real = loop.save
-    monkeypatch.setattr(loop, "save", full)
+    real = keeping.save
+    monkeypatch.setattr(keeping, "save", full)
     record, events = run(settings_for(folder, checkpoint_every="2steps"))
     said = [event.values["text"] for event in events if event.kind == "message"]
     assert len(said) == 1 and "the disk is full; training goes on, and the last good checkpoint" in said[0]
@@ -175,7 +183,7 @@ def test_a_full_disk_is_said_and_the_training_goes_on(folder, monkeypatch):
 
 def test_a_last_checkpoint_that_cannot_be_written_is_an_error(folder, monkeypatch):
     run(settings_for(folder, max_steps=4))
-    monkeypatch.setattr(loop, "save", lambda *_: (_ for _ in ()).throw(OSError("the disk is full")))
+    monkeypatch.setattr(keeping, "save", lambda *_: (_ for _ in ()).throw(OSError("the disk is full")))
     with pytest.raises(OSError, match="the disk is full"):
         run(settings_for(folder))
     assert checkpoints(folder) == [4]
@@ -206,7 +214,7 @@ def test_a_folder_of_other_data_is_refused(folder, monkeypatch):
 def test_two_trainings_do_not_share_a_folder(folder):
     settings = settings_for(folder, max_steps=1)
     with (
-        loop.RunFolder(settings, 1).lock,
+        RunFolder(settings, 1).lock,
         pytest.raises(ValueError, match="another training is running"),
     ):
         run(settings)

@@ -60,7 +60,9 @@ def signalling(number, at_step):
     return on_event
 
 
-@pytest.mark.parametrize("step", [1, 3, 5, 7])  # in a window, at a validation, at an epoch's end, in the next
+@pytest.mark.parametrize(
+    "step", [1, 3, 5, 7, 10]
+)  # in a window, at a validation, an epoch's end, in the next, at the end
 def test_a_stopped_training_goes_on(tmp_path, whole, step):
     settings = interrupted(tmp_path)
     record = train(settings, signalling(signal.SIGTERM, step))
@@ -68,6 +70,7 @@ def test_a_stopped_training_goes_on(tmp_path, whole, step):
     assert record.results["step"] == step and checkpoints(settings.folder) == [step]
     run(settings)
     assert_same_training(settings.folder, whole)
+    assert (settings.folder / "weights.pt").is_file()
 
 
 def test_the_log_goes_on_as_if_nothing_had_happened(tmp_path, whole):

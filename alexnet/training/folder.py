@@ -19,6 +19,7 @@ from typing import IO, Any
 from torch import Tensor
 
 from alexnet.records import write_json
+from alexnet.training.devices import Ranks
 from alexnet.training.log import Line, Log, tensorboard_writer, write_kernels, write_scalars
 from alexnet.training.settings import TrainSettings, to_dict
 
@@ -117,6 +118,13 @@ class RunFolder:
         if self.tensorboard is not None:
             self.tensorboard.close()
         self.lock.close()
+
+
+def open_folder(settings: TrainSettings, ranks: Ranks) -> RunFolder | None:
+    """Take possession of the run's folder in the first process; all processes must call this."""
+    opened: list[RunFolder] = []
+    ranks.from_first(lambda: opened.append(RunFolder(settings, ranks.size)))
+    return opened[0] if opened else None
 
 
 def results_of(log: Log, **more: Any) -> dict[str, Any]:

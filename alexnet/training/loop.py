@@ -6,30 +6,30 @@ each step, so that all do the same after it.
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from alexnet.checkpoint import Validation, path_of, retain_last_and_best, save, save_weights
+from alexnet.checkpoint import Validation
 from alexnet.loader import Batch
 from alexnet.records import Record
 from alexnet.schedule import Setting
 from alexnet.training.batches import batches_from, training_loader, validation_loader
 from alexnet.training.devices import (
     OtherFailed,
-    Ranks,
     joined,
     out_of_memory_explained,
     placed,
     prepare_device,
 )
 from alexnet.training.events import Event, message
-from alexnet.training.folder import RunFolder, results_of
+from alexnet.training.folder import RunFolder, open_folder, results_of
 from alexnet.training.learner import Learner, make_learner
 from alexnet.training.log import Line
 from alexnet.training.plan import Plan, make_plan
 from alexnet.training.settings import TrainSettings, every
-from alexnet.training.state import CHECKPOINTS, RECORD, WEIGHTS, checkpoint_of, record_of, resume
+from alexnet.training.state import RECORD, checkpoint_of, record_of, resume, write_files
 from alexnet.training.stopping import StopWish, name_of
 from alexnet.training.validation import validate
 from alexnet.training.window import Diverged, Window
@@ -64,20 +64,13 @@ def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
         plan = ranks.in_all(lambda: make_plan(settings, ranks.size))
         ranks = placed(ranks, plan.layout)
         with out_of_memory_explained(plan.recipe.learning.batch_size), contextlib.ExitStack() as stack:
-            folder = open_folder(plan, ranks)
+            folder = open_folder(settings, ranks)
             if folder is not None:
                 stack.callback(folder.close)
             run = Run(plan, make_learner(plan, ranks), folder, on_event if ranks.is_first else ignore)
             stack.callback(run.close)
             with StopWish() as wish, run.divergence_recorded():
                 return run.to_the_end(wish)
-
-
-def open_folder(plan: Plan, ranks: Ranks) -> RunFolder | None:
-    """Take possession of the run's folder in the first process; all processes must call this."""
-    opened: list[RunFolder] = []
-    ranks.from_first(lambda: opened.append(RunFolder(plan.settings, ranks.size)))
-    return opened[0] if opened else None
 
 
 class Run:
@@ -92,7 +85,8 @@ class Run:
     def __init__(self, plan: Plan, learner: Learner, folder: RunFolder | None, on_event: OnEvent):
         self.plan, self.learner, self.ranks, self.tell = plan, learner, learner.ranks, on_event
         self.step, self.validations = resume(plan, learner)
-        self.saved_step, self.last_save = self.step, time.monotonic()
+        self.saved_step, self.saved_validations = self.step, len(self.validations)
+        self.last_save = time.monotonic()
         self.folder = folder
         self.ranks.from_first(self.begin)
         self.loader = training_loader(plan, self.ranks)
@@ -167,6 +161,8 @@ class Run:
             line = self.window.line(self.ranks, self.loader.wait_seconds)
         if validating:
             rates = validate(self.learner, self.validation_loader)
+            if not math.isfinite(rates["nll"]):
+                raise Diverged(f"training diverged by step {self.step}: the validation loss is not finite")
             line |= {f"val_{name}": rate for name, rate in rates.items()}
             self.validations.append(Validation(self.step, line["val_top1"]))
         if line:
@@ -201,14 +197,14 @@ class Run:
         self.window.leave_out(time.perf_counter() - start)
 
     def save(self) -> None:
-        """Write a checkpoint if there is none of this step; all processes must call this.
+        """Write a checkpoint if there is none of this state; all processes must call this.
 
         Raises:
             Diverged: the net is not fit to be saved.
             OSError: it cannot be written; OtherFailed in the other processes.
         """
         self.last_save = time.monotonic()
-        if self.saved_step == self.step:
+        if (self.saved_step, self.saved_validations) == (self.step, len(self.validations)):
             return
         if self.window.results:
             self.window.check(self.ranks, list(self.learner.parameters))
@@ -217,16 +213,9 @@ class Run:
             what = broken[0] if broken else "a parameter of another process"
             raise Diverged(f"training diverged by step {self.step}: {what} is not finite")
         checkpoint = checkpoint_of(self.plan, self.learner, self.step, self.validations)
-        folder = self.plan.settings.folder / CHECKPOINTS
-
-        def write() -> None:
-            save(path_of(folder, self.step), checkpoint)
-            retain_last_and_best(folder, self.validations)
-            if self.ended() == "finished":
-                save_weights(folder.parent / WEIGHTS, checkpoint)
-
-        self.ranks.from_first(write)
-        self.saved_step = self.step
+        folder, finished = self.plan.settings.folder, self.setting().finished
+        self.ranks.from_first(lambda: write_files(folder, checkpoint, finished=finished))
+        self.saved_step, self.saved_validations = self.step, len(self.validations)
 
     def write(self, line: Line) -> None:
         """Complete a line of the log, write it and tell it."""
@@ -258,11 +247,8 @@ class Run:
         """Return about how long the steps that are left will take, validations not counted."""
         if "images_per_second" not in line:
             return None
-        return (
-            (self.plan.last_step - self.step)
-            * self.plan.recipe.learning.batch_size
-            / line["images_per_second"]
-        )
+        images_left = (self.plan.last_step - self.step) * self.plan.recipe.learning.batch_size
+        return images_left / line["images_per_second"]
 
     def plan_values(self) -> dict[str, Any]:
         """Return what there is to say before the first step."""

@@ -7,9 +7,18 @@ from typing import Any
 
 import torch
 
-import alexnet.checkpoint
 from alexnet import config, records
-from alexnet.checkpoint import Checkpoint, Validation, check_fits, latest
+from alexnet.checkpoint import (
+    Checkpoint,
+    Validation,
+    check_fits,
+    latest,
+    load,
+    path_of,
+    retain_last_and_best,
+    save,
+    save_weights,
+)
 from alexnet.records import Record
 from alexnet.training.learner import Learner
 from alexnet.training.plan import Plan
@@ -55,6 +64,20 @@ def checkpoint_of(plan: Plan, learner: Learner, step: int, validations: Sequence
     )
 
 
+def write_files(folder: Path, checkpoint: Checkpoint, *, finished: bool) -> None:
+    """Write a checkpoint into a run's folder, and of a finished training what prediction needs.
+
+    Of the older checkpoints the best one stays.
+
+    Raises:
+        OSError: something cannot be written; the older checkpoints are all there then.
+    """
+    save(path_of(folder / CHECKPOINTS, checkpoint.step), checkpoint)
+    retain_last_and_best(folder / CHECKPOINTS, checkpoint.validations)
+    if finished:
+        save_weights(folder / WEIGHTS, checkpoint)
+
+
 def resume(plan: Plan, learner: Learner) -> tuple[int, list[Validation]]:
     """Go on from the latest checkpoint in the run's folder; all processes must call this.
 
@@ -67,14 +90,14 @@ def resume(plan: Plan, learner: Learner) -> tuple[int, list[Validation]]:
     """
     found: list[Checkpoint] = []
 
-    def load() -> tuple[int, list[Validation]]:
+    def look() -> tuple[int, list[Validation]]:
         path = latest(plan.settings.folder / CHECKPOINTS)
         if path is None:
             return -1, []
         found.append(load_checked(path, plan))
         return found[0].step, found[0].validations
 
-    step, validations = learner.ranks.from_first(load)
+    step, validations = learner.ranks.from_first(look)
     if step >= 0:
         learner.load(found[0].weights if found else {}, found[0].velocities if found else {})
     return max(step, 0), list(validations)
@@ -86,7 +109,7 @@ def load_checked(path: Path, plan: Plan) -> Checkpoint:
     Raises:
         ValueError: it is not; the sentence says in what it differs and what can be done.
     """
-    checkpoint = alexnet.checkpoint.load(path)
+    checkpoint = load(path)
     try:
         check_fits(checkpoint, recipe_text(plan), plan.pictures.classes, plan.pictures.fingerprint)
         if checkpoint.seed != plan.settings.seed:
