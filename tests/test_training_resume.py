@@ -60,9 +60,8 @@ def signalling(number, at_step):
     return on_event
 
 
-@pytest.mark.parametrize(
-    "step", [1, 3, 5, 7, 10]
-)  # in a window, at a validation, an epoch's end, in the next, at the end
+# In a window, at a validation, at an epoch's end, in the next one, at the end of all.
+@pytest.mark.parametrize("step", [1, 3, 5, 7, 10])
 def test_a_stopped_training_goes_on(tmp_path, whole, step):
     settings = interrupted(tmp_path)
     record = train(settings, signalling(signal.SIGTERM, step))
