@@ -70,12 +70,13 @@ def run(arguments: argparse.Namespace) -> int:
     from alexnet.ensemble import evaluate_nets, rows_of, table
     from alexnet.parallel import Layout
     from alexnet.prediction import load_classifier
-    from alexnet.training.devices import joined, prepare_device, ranks_of, world_size
+    from alexnet.training.devices import joined, placed, prepare_device, world_size
 
     check(arguments, world_size())
-    with joined(arguments.device) as device:
+    with joined(arguments.device) as ranks:
+        device = ranks.device
         prepare_device(device)
-        ranks = ranks_of(Layout(world_size(), 1), device)
+        ranks = placed(ranks, Layout(ranks.size, 1))
         nets = [load_classifier(source, device) for source in arguments.checkpoints]
         check_alike(nets)
         pictures = pictures_of(arguments.data)
