@@ -1,5 +1,6 @@
 """The pages for newcomers stay short, and what they name is there."""
 
+import math
 import re
 from pathlib import Path
 
@@ -46,3 +47,16 @@ def test_measured_numbers_are_those_of_the_record():
         f"| CIFAR-10, 50,000 pictures, {len(record.seeds)} seeds |"
     ) in text_of("README.md")
     assert record.data["name"] == "cifar10"
+
+
+def test_the_training_on_imagenette_is_that_of_its_record():
+    record = records.load("imagenette-code2012")
+    results, last = record.results, record.results["validations"][-1]
+    assert (
+        f"validation top-1 error {last['top1']:.1%} after {results['epochs']:.1f} epochs, from 90% "
+        f"| Imagenette, {record.data['pictures']['train']:,} pictures, {len(record.seeds)} seed |"
+    ) in text_of("README.md")
+    assert last["step"] == results["step"] and record.data["classes"] == 10
+    losses = [loss for _, loss, _ in results["log"]]
+    guessing = math.log(record.data["classes"])
+    assert sum(losses[-10:]) / 10 < guessing - 0.5  # the loss clearly falls
