@@ -39,7 +39,7 @@ def launch(settings: TrainSettings, num_ranks: int = 1, *, keep_buffers: bool = 
     Args:
         settings: what to train.
         num_ranks: processes, one a device; more than 1 are started by torchrun on this machine.
-        keep_buffers: on Linux, let the C library keep freed memory: a CPU saves a tenth of the time of a step
+        keep_buffers: on Linux, let the C library keep freed memory: a CPU saves a fifth of the time of a step
             of a small net, and the process stays as large as it ever was.
     Raises:
         ValueError: a training is running in the folder, or this system is Windows.
