@@ -349,9 +349,11 @@ evaluate @net.pt --data @set --features @a.npz
 @pytest.mark.parametrize("words", PROCESSES)
 def test_three_processes_do_not_suit_everything(words, folder, capsys, monkeypatch):
     # All is refused before the processes talk to each other, so there need be none.
+    three = devices.Ranks(torch.device("cpu"), size=3)
+    monkeypatch.setattr(devices, "world_size", lambda: 3)
+    monkeypatch.setattr(devices.Ranks, "in_all", lambda self, function: function())
     for module in (devices, loop):
-        monkeypatch.setattr(module, "world_size", lambda: 3)
-        monkeypatch.setattr(module, "joined", lambda device: contextlib.nullcontext(torch.device("cpu")))
+        monkeypatch.setattr(module, "joined", lambda device: contextlib.nullcontext(three))
     out = "--out @new" if words.startswith("train") else ""
     assert re.fullmatch(PROCESSES[words], refused(folder, f"{words} {out} --device cpu --workers 0", capsys))
 

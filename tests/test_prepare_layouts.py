@@ -168,7 +168,7 @@ def test_a_set_without_split_is_for_training_and_says_so(tmp_path):
     got, said = made("folder", [folder], tmp_path / "set")
     assert list(got.splits) == ["train"] and got.classes == ("a", "b") and got.name == "flowers"
     assert any("--val-share" in sentence for sentence in said)
-    with pytest.raises(ValueError, match="has no 'test' pictures, only train"):
+    with pytest.raises(ValueError, match="has no 'val' pictures, only train"):
         _ = got.val
 
 
