@@ -24,6 +24,7 @@ METADATA = {
 ENVIRONMENT = {
     "ALEXNET_FIGURES": "static",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait do not spin, which stalls a kernel on a busy machine
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else the kernel prints a remark of its debugger
 }
 
