@@ -19,14 +19,13 @@ import argparse
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import torch
 from torch import nn
 from tqdm import tqdm
 
 from alexnet import data, records
-from alexnet.experiments.laboratory import SEARCH_SEED, bar_updater, digest, kept
+from alexnet.experiments.laboratory import SEARCH_SEED, add_common_arguments, bar_updater, digest, kept
 from alexnet.experiments.trials import LAST_PART, Labelled, Outcome, Trial, run_trial
 from alexnet.layers import LocalResponseNorm
 from alexnet.networks import four_layer_net
@@ -145,24 +144,12 @@ def comparisons(results: dict) -> list[tuple[str, str, str]]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this experiment's options to the command line."""
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="default: all")
-    parser.add_argument(
-        "--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the runs at the best rate"
-    )
     parser.add_argument("--epochs", type=int, default=20, help="of every run (%(default)s)")
     parser.add_argument("--train-size", type=int, help="training pictures; default: all")
     parser.add_argument(
         "--rates", nargs="+", type=float, default=list(RATES), help="to choose from; one alone is taken"
     )
-    parser.add_argument(
-        "--precision", choices=["float32", "bfloat16"], default="float32", help="of the layers in training"
-    )
-    parser.add_argument(
-        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda"
-    )
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs", NAME), help="folder that keeps finished runs"
-    )
-    parser.add_argument("--out", type=Path, default=Path("runs", f"{NAME}.json"), help="the record's file")
+    add_common_arguments(parser, NAME)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -12,12 +12,11 @@ import argparse
 import math
 import statistics
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
 
 from alexnet import data, paper, records
-from alexnet.experiments.laboratory import SEARCH_SEED, Laboratory
+from alexnet.experiments.laboratory import SEARCH_SEED, Laboratory, add_common_arguments
 from alexnet.experiments.learning_curves import WINDOWS_PER_EPOCH, Run, RunConfig, Setup, epochs_to
 
 NAME = "relu-vs-tanh"
@@ -131,20 +130,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     units = list(PLAN["scaled"])
     parser.add_argument("--setups", nargs="+", choices=PLAN, default=list(PLAN), help="default: all")
     parser.add_argument("--units", nargs="+", choices=units, default=units, help="default: all")
-    parser.add_argument(
-        "--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the runs at the best rate"
-    )
     parser.add_argument("--max-epochs", type=int, default=40, help="give a run up after this many")
-    parser.add_argument(
-        "--precision", choices=["float32", "bfloat16"], default="float32", help="of the layers"
-    )
-    parser.add_argument(
-        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda"
-    )
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs", NAME), help="folder that keeps finished runs"
-    )
-    parser.add_argument("--out", type=Path, default=Path("runs", f"{NAME}.json"), help="the record's file")
+    add_common_arguments(parser, NAME)
 
 
 def run(arguments: argparse.Namespace) -> int:
