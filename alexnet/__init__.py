@@ -13,18 +13,18 @@ __version__ = "0.1.0"
 _MODULES = {  # name -> the module that defines it
     "AlexNet": "alexnet.model",
     "AugmentConfig": "alexnet.config",
-    "CODE2012": "alexnet.config",
+    "CODE2012": "alexnet.recipes",
     "LearningConfig": "alexnet.config",
-    "NETS": "alexnet.config",
+    "NETS": "alexnet.recipes",
     "NetConfig": "alexnet.config",
-    "PAPER": "alexnet.config",
-    "RECIPES": "alexnet.config",
+    "PAPER": "alexnet.recipes",
+    "RECIPES": "alexnet.recipes",
     "Recipe": "alexnet.config",
     "load_classifier": "alexnet.prediction",
     "nearest": "alexnet.retrieval",
-    "net_config": "alexnet.config",
+    "net_config": "alexnet.recipes",
     "predict": "alexnet.prediction",
-    "recipe_named": "alexnet.config",
+    "recipe_named": "alexnet.recipes",
 }
 __all__ = ["__version__", *_MODULES]
 

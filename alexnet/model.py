@@ -20,9 +20,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alexnet.architecture import Layer, layers_of
-from alexnet.config import PAPER, NetConfig
+from alexnet.config import NetConfig
 from alexnet.functional.dropout import dropout_mask
 from alexnet.layers import Dropout, LocalResponseNorm, SpatialResponseNorm
+from alexnet.recipes import PAPER
 
 Masks = dict[str, Tensor]
 
@@ -43,7 +44,7 @@ class AlexNet(nn.Module):
     """The network of the paper and its variants.
 
     Args:
-        config: which net; ``alexnet.config.net_config(name)`` has them by name.
+        config: which net; ``alexnet.recipes.net_config(name)`` has them by name.
         generator: draws the initial weights (CPU); torch's global one if None.
         tower_only: build the share of one tower: of conv1 to fc7 its part of the kernels and units, of fc8
             the weights that read its own units, and the biases whole. Its parameters must then be loaded.

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from alexnet.classifier import Classifier, net_with
-from alexnet.config import net_config
 from alexnet.model import from_torchvision
 from alexnet.paper import IMAGE_SIZE
+from alexnet.recipes import net_config
 from alexnet.statistics import Statistics
 
 NAME = "torchvision"  # by which it is asked for

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from alexnet import paper
 from alexnet.augment import prepare_training
-from alexnet.config import recipe_named
 from alexnet.model import AlexNet, draw_masks
 from alexnet.optim import PaperSGD, param_groups
+from alexnet.recipes import recipe_named
 from alexnet.records import environment, write_json
 from alexnet.statistics import Statistics
 

@@ -20,10 +20,11 @@ import torch.nn.functional as F
 from timing import interleaved, ratios, summary
 from torch import nn
 
-from alexnet.config import NetConfig, net_config, recipe_named
+from alexnet.config import NetConfig
 from alexnet.model import AlexNet, draw_masks
 from alexnet.optim import PaperSGD, param_groups
 from alexnet.parallel import ParallelAlexNet, connect, data_parallel, layout, mask_generator, mesh_of
+from alexnet.recipes import net_config, recipe_named
 from alexnet.records import environment, write_json
 from alexnet.towers import communication, gradient_traffic
 

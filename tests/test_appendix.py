@@ -5,7 +5,7 @@ from pathlib import Path
 
 from alexnet import paper
 from alexnet.architecture import layers_of
-from alexnet.config import DIFFERENCES, PAPER
+from alexnet.recipes import DIFFERENCES, PAPER
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
 NOTATION = (BOOK / "notation.md").read_text(encoding="utf-8")

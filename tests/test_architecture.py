@@ -8,7 +8,7 @@ import torchvision
 
 from alexnet import paper
 from alexnet.architecture import layers_of
-from alexnet.config import CODE2012, NETS, PAPER, net_config
+from alexnet.recipes import CODE2012, NETS, PAPER, net_config
 
 
 def table(config):

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from alexnet import paper
-from alexnet.config import net_config
 from alexnet.interactive import costs, first_disagreement, towers
+from alexnet.recipes import net_config
 from alexnet.summary import memory, summary, total
 
 MIB = 2**20

@@ -18,8 +18,9 @@ from alexnet.augment import (
     prepare_training,
     ten_crops,
 )
-from alexnet.config import CODE2012, PAPER, AugmentConfig
+from alexnet.config import AugmentConfig
 from alexnet.crops import Crops, crop_and_flip, draw_crops
+from alexnet.recipes import CODE2012, PAPER
 from alexnet.statistics import Statistics
 
 DEVICES = ["cpu", *["cuda"] * torch.cuda.is_available()]

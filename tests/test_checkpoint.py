@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet import checkpoint, config
+from alexnet import checkpoint, recipes
 from alexnet.checkpoint import Checkpoint, Validation, Weights, check_fits, latest, retain_last_and_best
 from alexnet.optim import PaperSGD, load_velocities, param_groups, velocities
 
@@ -78,7 +78,7 @@ def test_a_training_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path):
         net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
         for parameter in net.parameters():
             parameter.data.normal_(generator=torch.Generator().manual_seed(1))
-        return net, PaperSGD(param_groups(net, config.CODE2012.learning))
+        return net, PaperSGD(param_groups(net, recipes.CODE2012.learning))
 
     def train(net, optimizer, steps):
         for step in steps:

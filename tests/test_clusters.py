@@ -6,7 +6,7 @@ import pytest
 
 from alexnet.clusters import command, share
 from alexnet.commands import train
-from alexnet.config import PAPER
+from alexnet.recipes import PAPER
 from alexnet.summary import rows_of
 from alexnet.training import TrainSettings
 

@@ -7,23 +7,25 @@ import pytest
 
 from alexnet import paper
 from alexnet.config import (
-    CODE2012,
     CONV_LAYERS,
-    DIFFERENCES,
-    NETS,
-    PAPER,
-    RECIPES,
     REMOVABLE_LAYERS,
-    VARIANTS,
     AugmentConfig,
     LearningConfig,
     NetConfig,
     Recipe,
-    fit,
     from_dict,
+    to_dict,
+)
+from alexnet.recipes import (
+    CODE2012,
+    DIFFERENCES,
+    NETS,
+    PAPER,
+    RECIPES,
+    VARIANTS,
+    fit,
     net_config,
     recipe_named,
-    to_dict,
 )
 from alexnet.schedule import LOGGED
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from alexnet.config import CODE2012, DIFFERENCES, PAPER
 from alexnet.functional.lrn import local_response_norm
 from alexnet.loader import epoch_order
+from alexnet.recipes import CODE2012, DIFFERENCES, PAPER
 from alexnet.schedule import LOGGED, PLATEAU_THRESHOLD, schedule_for
 
 ROOT = Path(__file__).resolve().parents[1]

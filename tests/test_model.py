@@ -11,8 +11,8 @@ from torch import nn
 
 import references_net
 from alexnet.architecture import layers_of
-from alexnet.config import CODE2012, DIFFERENCES, NETS, PAPER, RECIPES, net_config
 from alexnet.model import AlexNet, draw_masks, from_torchvision, stages_of
+from alexnet.recipes import CODE2012, DIFFERENCES, NETS, PAPER, RECIPES, net_config
 
 REFERENCES = {"paper": references_net.paper_net, "code2012": references_net.code2012_net}
 BOTH = pytest.mark.parametrize("name", RECIPES)

@@ -6,8 +6,8 @@ from narrow import loud, narrow, pictures, seeded
 
 from alexnet import paper
 from alexnet.architecture import layers_of
-from alexnet.config import PAPER, RECIPES, net_config
 from alexnet.model import AlexNet, draw_masks, dropout_inputs
+from alexnet.recipes import PAPER, RECIPES, net_config
 
 BOTH = pytest.mark.parametrize("name", RECIPES)
 

@@ -9,8 +9,8 @@ from torch import nn
 
 import references_optim
 from alexnet import paper
-from alexnet.config import CODE2012, PAPER
 from alexnet.optim import GROUPS, PaperSGD, group_of, load_velocities, param_groups, velocities
+from alexnet.recipes import CODE2012, PAPER
 
 LOUD = {"momentum": 0.6, "weight_decay": 0.21}
 RATES = (0.37, 0.37, 0.05, 0.4, 1e-3)

@@ -33,7 +33,8 @@ def test_the_net_is_there_under_its_name():
 def test_every_name_is_what_its_module_defines(name):
     value = getattr(alexnet, name)
     assert value is getattr(importlib.import_module(alexnet._MODULES[name]), name)
-    assert getattr(value, "__module__", alexnet._MODULES[name]) == alexnet._MODULES[name]
+    if hasattr(value, "__name__"):  # a class or function knows where it stands, a recipe does not
+        assert value.__module__ == alexnet._MODULES[name]
     assert name in dir(alexnet)
 
 

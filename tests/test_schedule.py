@@ -9,8 +9,9 @@ from torch import nn
 
 import references_optim
 from alexnet import paper
-from alexnet.config import CODE2012, PAPER, SCHEDULES, LearningConfig
+from alexnet.config import SCHEDULES, LearningConfig
 from alexnet.optim import GROUPS, PaperSGD, param_groups
+from alexnet.recipes import CODE2012, PAPER
 from alexnet.schedule import (
     LOGGED,
     PlateauSchedule,

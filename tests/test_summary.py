@@ -7,8 +7,8 @@ import torch
 
 from alexnet import paper
 from alexnet.commands import summary as command
-from alexnet.config import NETS, PAPER, net_config
 from alexnet.model import AlexNet, draw_masks
+from alexnet.recipes import NETS, PAPER, net_config
 from alexnet.summary import memory, summary, text, total
 
 MIB = 2**20

@@ -4,10 +4,10 @@ import pytest
 import torch
 from one_device import OneDevice, masks_of, narrow, seeded
 
-from alexnet.config import NETS, net_config
 from alexnet.functional.lrn import local_response_norm
 from alexnet.model import AlexNet
 from alexnet.optim import velocities
+from alexnet.recipes import NETS, net_config
 from alexnet.towers import (
     communication,
     gradient_traffic,

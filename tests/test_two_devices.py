@@ -4,8 +4,8 @@ import pytest
 import torch
 from one_device import STEPS, OneDevice, assert_equal, data, learning_of, narrow, seeded, step_of
 
-from alexnet.config import net_config
 from alexnet.optim import PaperSGD, param_groups, velocities
+from alexnet.recipes import net_config
 from alexnet.towers import communication, join
 from alexnet.two_devices import TwoDeviceAlexNet
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from alexnet import checkpoint, config
+from alexnet import checkpoint, config, recipes
 from alexnet.checkpoint import Checkpoint, Weights
 from alexnet.model import AlexNet
 from alexnet.preparation.prepare import prepare
@@ -20,8 +20,8 @@ NARROW = {"conv_channels": (8, 12, 8, 12, 8), "dense_units": (12, 16), "input_si
 
 def recipe(base="code2012", *, num_classes=7, **changes):
     """A recipe whose net reads CROP pixels of STORED."""
-    net = config.net_config("small", base=base, num_classes=num_classes, **(NARROW | changes))
-    return config.fit(config.recipe_named(base), net, picture_size=STORED)
+    net = recipes.net_config("small", base=base, num_classes=num_classes, **(NARROW | changes))
+    return recipes.fit(recipes.recipe_named(base), net, picture_size=STORED)
 
 
 def weights(base="code2012", *, seed=0, classes=CLASSES, names=NAMES, size=STORED, **changes):

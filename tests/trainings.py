@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from alexnet import config, records
+from alexnet import config, recipes, records
 from alexnet.augment import prepare_training
 from alexnet.checkpoint import load
 from alexnet.data.generated import synthetic
@@ -28,11 +28,11 @@ TIMES = ("seconds", "images_per_second", "wait_share")
 
 def tiny_recipe(base="code2012", **learning):
     """A recipe for pictures of 32 pixels with every part of the code's: two towers, crops, noise, rates."""
-    recipe = config.RECIPES[base]
-    net = config.net_config(
+    recipe = recipes.RECIPES[base]
+    net = recipes.net_config(
         "small", base=base, conv_channels=(4, 4, 4, 4, 4), dense_units=(8, 8), num_classes=10
     )
-    recipe = config.fit(recipe, net, picture_size=32)
+    recipe = recipes.fit(recipe, net, picture_size=32)
     learning = {"batch_size": 8, "epochs": 2.0, "order": "shuffled"} | learning
     return replace(recipe, name="tiny", learning=replace(recipe.learning, **learning))
 

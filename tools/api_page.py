@@ -19,7 +19,7 @@ WIDTH = 84  # characters of a signature that is left on one line
 PARTS = {  # name of the page: title, modules without "alexnet."; in the order in which a reader meets them
     "networks": (
         "The paper and its networks",
-        ("paper", "config", "architecture", "summary", "model", "layers"),
+        ("paper", "config", "recipes", "architecture", "summary", "model", "layers"),
     ),
     "functional": (
         "The mathematics",

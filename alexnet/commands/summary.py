@@ -39,7 +39,7 @@ def add(commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``alexnet summary``."""
-    from alexnet.config import NETS, net_config
+    from alexnet.recipes import NETS, net_config
     from alexnet.summary import brief, summary, text
 
     def counted(name):

@@ -2,7 +2,7 @@
 
 import argparse
 
-from alexnet.config import NETS, RECIPES
+from alexnet.recipes import NETS, RECIPES
 
 EPILOG = """\
 Ctrl-C or SIGTERM: the step is finished and a checkpoint written; the same command goes on from there.

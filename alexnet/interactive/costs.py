@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from alexnet import paper
 from alexnet.architecture import layers_of
-from alexnet.config import PAPER, NetConfig
+from alexnet.config import NetConfig
 from alexnet.interactive import explore
+from alexnet.recipes import PAPER
 from alexnet.summary import COPIES_OF_PARAMETERS, Row, summary, total
 
 LAYERS = {layer.name: layer for layer in layers_of(PAPER.net)}

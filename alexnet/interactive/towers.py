@@ -1,8 +1,8 @@
 """Figure 2 of the paper, redrawn: the two towers, and what a unit of each layer reads (paper 3.5)."""
 
 from alexnet.architecture import Layer, layers_of
-from alexnet.config import PAPER
 from alexnet.interactive import explore
+from alexnet.recipes import PAPER
 
 LAYERS = {layer.name: layer for layer in layers_of(PAPER.net)}
 PARTS = tuple(layer for layer in LAYERS.values() if layer.has_parameters)

@@ -4,8 +4,9 @@ import json
 from dataclasses import replace
 
 from alexnet import paper
-from alexnet.config import CODE2012, NetConfig
+from alexnet.config import NetConfig
 from alexnet.interactive import explore
+from alexnet.recipes import CODE2012
 from alexnet.summary import summary, total
 from alexnet.towers import communication, gradient_traffic
 

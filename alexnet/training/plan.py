@@ -3,10 +3,11 @@
 import math
 from dataclasses import dataclass, replace
 
-from alexnet.config import RECIPES, NetConfig, Recipe, fit, net_config
+from alexnet.config import NetConfig, Recipe
 from alexnet.data.prepared import PreparedSet, pictures_of
 from alexnet.data.splits import Split
 from alexnet.parallel import Layout, layout
+from alexnet.recipes import RECIPES, fit, net_config
 from alexnet.schedule import Schedule, schedule_for
 from alexnet.training.settings import TrainSettings, every
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from alexnet import config
-from alexnet.config import NETS, RECIPES, Recipe, one_of
+from alexnet.config import Recipe, one_of
 from alexnet.parallel import SPLITS
+from alexnet.recipes import NETS, RECIPES
 
 PRECISIONS = ("float32", "bfloat16")
 UNITS = {"min": "minutes", "epoch": "epochs", "step": "steps"}
