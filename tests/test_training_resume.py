@@ -102,6 +102,14 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(tmp_path, whole):
     assert not list(settings.folder.rglob("*.part"))
 
 
+def test_the_log_ends_with_the_last_step_also_between_windows(tmp_path):
+    settings = settings_for(tmp_path / "run", max_steps=4, log_every=3, validate_every="9epochs")
+    run(settings)
+    assert [line["step"] for line in read_log(settings.folder)] == [3, 4]
+    run(replace(settings, max_steps=7))
+    assert [line["step"] for line in read_log(settings.folder)] == [3, 4, 6, 7]
+
+
 def test_max_steps_leaves_off_and_more_of_them_go_on(tmp_path, whole):
     for max_steps, expected in ((4, 4), (4, 4), (6, 6), (None, 10)):
         record, _ = run(interrupted(tmp_path, max_steps=max_steps))

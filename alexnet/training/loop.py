@@ -156,7 +156,8 @@ class Run:
         """
         validating = self.validation_due() and not stopping
         line: Line = {}
-        if self.window.results and (self.step % self.log_every == 0 or validating or stopping):
+        ending = validating or stopping or self.ended()
+        if self.window.results and (self.step % self.log_every == 0 or ending):
             self.window.check(self.ranks, list(self.learner.parameters))
             line = self.window.line(self.ranks, self.loader.wait_seconds)
         if validating:
