@@ -26,7 +26,6 @@ files (not a folder), opening a million pictures at once (not zip, 4 ms for a th
 times as fast and take eight times the space: a second form, for a fast GPU and a large memory.
 """
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +33,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image
+from simplejpeg import decode_jpeg
 from torch import Tensor
 
 Indices = Sequence[int] | Tensor
@@ -138,13 +137,12 @@ class StoredSplit:
             return content[index - self._starts[shard]]
         offset, num_bytes = self._offsets[index], self._sizes[index]
         try:
-            # Pillow: torchvision's decoder is as fast, but deprecated.
-            with Image.open(io.BytesIO(content[offset : offset + num_bytes]), formats=("JPEG",)) as picture:
-                pixels = np.asarray(picture).transpose(2, 0, 1)
+            # The same pixels as Pillow's in little more than half the time; torchvision's is deprecated.
+            pixels = decode_jpeg(content[offset : offset + num_bytes]).transpose(2, 0, 1)
             if pixels.shape != self.shape:
                 raise ValueError(f"its shape is {pixels.shape}, not {self.shape}")
             return pixels
-        except (OSError, SyntaxError, ValueError) as error:
+        except ValueError as error:
             raise damaged(self._shards[shard], f"picture {index} of the split: {error}") from error
 
     def _content(self, shard: int) -> np.ndarray:
