@@ -6,8 +6,8 @@ A shard holds some thousand pictures in one of two forms:
   at which byte each picture begins, so that one is read without looking at the others.
 - "raw": a numpy array (n, 3, size, size) uint8, in a .npy file.
 
-Why a tar: ``benchmarks/storage.py`` on the 9,469 training pictures of Imagenette at 256x256, rates per
-second of processor time on a machine with other work:
+Why a tar: ``benchmarks/storage.py`` on the 9,469 training pictures of Imagenette at 256x256, decoded by
+Pillow, rates per second of processor time on a machine with other work:
 
     format                 kB each   fetched/s   decoded/s   what notices a cut-off file
     tar + index               25.1      80,800       1,860   its size when the set is opened
@@ -20,10 +20,10 @@ second of processor time on a machine with other work:
     Parquet                   24.4       2,500         850   opening
     npy, pixels              196.6   4,048,000      17,700   opening
 
-Decoding takes 0.5 ms and more, so formats that fetch in 0.02 ms or less are equals, and the rest decides:
-any picture in any order (not WebDataset, Parquet), nothing to install (not LMDB, HDF5, Arrow, Parquet), few
-files (not a folder), opening a million pictures at once (not zip, 4 ms for a thousand). Pixels are read ten
-times as fast and take eight times the space: a second form, for a fast GPU and a large memory.
+Decoding takes some tenths of a millisecond, so formats that fetch in 0.02 ms or less are equals, and the
+rest decides: any picture in any order (not WebDataset, Parquet), nothing to install (not LMDB, HDF5, Arrow,
+Parquet), few files (not a folder), opening a million pictures at once (not zip, 4 ms for a thousand). Pixels
+are read ten times as fast and take eight times the space: a second form, for a fast GPU and a large memory.
 """
 
 from collections.abc import Sequence
