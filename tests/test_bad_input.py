@@ -60,7 +60,8 @@ def write_nets(folder):
     whole = (folder / "net.pt").read_bytes()
     (folder / "cut.pt").write_bytes(whole[: len(whole) // 2])
     changed = bytearray(whole)
-    changed[len(whole) // 2] ^= 1
+    weight = torch.load(folder / "net.pt", weights_only=True)["weights"]["fc8.bias"]
+    changed[whole.index(weight.numpy().tobytes())] ^= 1  # a byte between the parts might not count
     (folder / "changed.pt").write_bytes(changed)
     code = {"format": checkpoint.WEIGHTS, "version": checkpoint.VERSION, "weights": Code(folder / "ran")}
     torch.save(code, folder / "code.pt")
