@@ -207,8 +207,8 @@ def test_code_in_a_file_is_refused_and_not_run(tmp_path):
     mark, path = tmp_path / "mark", tmp_path / "a.pt"
     torch.save({"format": "alexnet checkpoint", "weights": Evil(mark)}, path)
     assert refused(path) == (
-        "FILE was refused, and nothing of it run: it asks for io.open, where a file of this package has only "
-        "tensors and plain values"
+        f"FILE was refused, and nothing of it run: it asks for {open.__module__}.open, where a file of this "
+        "package has only tensors and plain values"
     )
     torch.save({"weights": Evil(mark)}, path, _use_new_zipfile_serialization=False)
     assert refused(path) == "FILE is no file of this package"
