@@ -27,6 +27,10 @@ from alexnet.recipes import PAPER
 
 Masks = dict[str, Tensor]
 
+# What the largest maps of a block of images may take on the CPU, for each thread. With blocks the layers find
+# more of what they read in the caches, and use memory again that the system has handed out already.
+BLOCK_BYTES = 10_000_000
+
 
 class Stage(NamedTuple):
     """Layers that run without any exchange between towers.
@@ -84,17 +88,29 @@ class AlexNet(nn.Module):
         Raises:
             ValueError: the images do not have the shape that the net reads.
         """
-        x = self.check(images)
-        for stage in self.stages:
-            x = self.run(stage, x, masks)
-        return x
+        x = self.maps(images)
+        for layer in self.dense_layers:
+            x = self.run_dense(layer, x, masks)
+        return x + self.get_submodule("fc8").bias
 
     def features(self, images: Tensor) -> Tensor:
         """Compute what the last hidden layer puts out, (N, units), before dropout (paper 6.1)."""
-        x = self.check(images)
-        for stage in self.stages[:-2]:
-            x = self.run(stage, x, None)
+        x = self.maps(images)
+        for layer in self.dense_layers[:-1]:
+            x = self.run_dense(layer, x, None)
         return x.flatten(1)
+
+    def maps(self, images: Tensor) -> Tensor:
+        """Compute what the dense layers read, (N, C, H, W), on the CPU for a few images at a time."""
+        stage = Stage("", tuple(layer for layer in self.layers if layer.kind != "dense"))
+        blocks = self.check(images).split(block_length(images, stage.layers))
+        parts = [self.run(stage, block, None) for block in blocks]
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    @property
+    def dense_layers(self) -> tuple[Layer, ...]:
+        """The layers fc6 to fc8, as far as the net has them."""
+        return tuple(layer for layer in self.layers if layer.kind == "dense")
 
     def run(self, stage: Stage, x: Tensor, masks: Masks | None) -> Tensor:
         """Compute one stage of whatever crossed into it."""
@@ -145,6 +161,14 @@ class AlexNet(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.config.name!r}, towers={self.config.towers}" + ", one tower" * (self.num_parts > 1)
+
+
+def block_length(images: Tensor, layers: tuple[Layer, ...]) -> int:
+    """Return how many images go through the layers together: elsewhere than on the CPU, all."""
+    if images.device.type != "cpu" or torch.compiler.is_compiling():
+        return max(len(images), 1)
+    largest = max(layer.num_neurons for layer in layers)
+    return max(1, BLOCK_BYTES * torch.get_num_threads() // (largest * images.itemsize))
 
 
 def build_layer(layer: Layer, config: NetConfig, num_parts: int) -> nn.Module:

@@ -4,12 +4,41 @@ import pytest
 import torch
 from narrow import loud, narrow, pictures, seeded
 
-from alexnet import paper
+from alexnet import model, paper
 from alexnet.architecture import layers_of
 from alexnet.model import AlexNet, draw_masks, dropout_inputs
 from alexnet.recipes import PAPER, RECIPES, net_config
 
 BOTH = pytest.mark.parametrize("name", RECIPES)
+
+
+# Blocks of images
+
+
+@pytest.mark.parametrize("changes", [{}, {"towers": 1}, {"removed": ("fc6", "conv5")}])
+def test_blocks_of_images_change_nothing(monkeypatch, changes):
+    net = loud(narrow(**changes))
+    x = pictures(net.config, num=5)
+
+    def outcome(images_per_block):
+        largest = 8 * 16**2 * x.itemsize  # conv1
+        monkeypatch.setattr(model, "BLOCK_BYTES", images_per_block * largest // torch.get_num_threads() + 1)
+        sizes = []
+        hook = net.conv1.register_forward_hook(lambda _module, _inputs, y: sizes.append(len(y)))
+        logits = net(x)
+        gradients = torch.autograd.grad(logits.square().sum(), list(net.parameters()))
+        hook.remove()
+        return sizes, logits, net.features(x), *gradients
+
+    sizes, *whole = outcome(5)
+    assert sizes == [5]
+    sizes, *in_blocks = outcome(2)
+    assert sizes == [2, 2, 1]
+    for expected, found in zip(whole, in_blocks, strict=True):
+        torch.testing.assert_close(
+            found, expected, rtol=1e-11, atol=1e-11 * float(expected.detach().abs().max())
+        )
+    assert net(x[:0]).shape == (0, 5)
 
 
 # Masks

@@ -29,7 +29,7 @@ from alexnet.training.validation import validate
 from alexnet.training.words import device_in_words, duration, plan_in_words
 
 WARM_UP_STEPS = 2
-MEASURED_STEPS, MEASURED_SECONDS = 3, 5.0  # at least both, but no more steps than an epoch has
+MEASURED_STEPS, MEASURED_SECONDS = 3, 2.0  # at least both, but no more steps than an epoch has
 CHECKPOINTS_AT_ONCE = 3  # the latest, the best, and the one that is being written
 
 
