@@ -66,16 +66,13 @@ def prepared_way(split: Split, batch: int, statistics: Statistics | None) -> Ite
                 )
 
 
-def mean_size(originals: Path) -> dict[str, float]:
-    """Return the mean width, height and kilobytes of the originals."""
+def mean_size(originals: Path) -> str:
+    """Say how large the originals are on average."""
     files = [path for path, _ in datasets.ImageFolder(str(originals)).samples]
     sizes = [datasets.folder.pil_loader(path).size for path in files[::10]]
-    widths, heights = zip(*sizes, strict=True)
-    return {
-        "width": sum(widths) / len(sizes),
-        "height": sum(heights) / len(sizes),
-        "kilobytes": sum(Path(path).stat().st_size for path in files) / len(files) / 1e3,
-    }
+    width, height = (sum(side) / len(sizes) for side in zip(*sizes, strict=True))
+    kilobytes = sum(Path(path).stat().st_size for path in files) / len(files) / 1e3
+    return f"{width:.0f} x {height:.0f} pixels and {kilobytes:.0f} kB on average"
 
 
 def ways(originals: Path, folder: Path, batch: int) -> dict[str, Callable[[], torch.Tensor]]:
@@ -110,7 +107,7 @@ def main() -> None:
         for name, times in seconds.items()
     }
     size = mean_size(arguments.originals)
-    print("originals: {width:.0f} x {height:.0f} pixels, {kilobytes:.0f} kB on average".format(**size))
+    print(f"originals: {size}")
     print(f"{'':40} {'pictures/s':>10} {'ratio':>7}  quartiles")
     for name, found in results.items():
         ratio, rate = found["times_as_fast"], arguments.batch / found["seconds"]["median"]
