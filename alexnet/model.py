@@ -101,9 +101,14 @@ class AlexNet(nn.Module):
         return x.flatten(1)
 
     def maps(self, images: Tensor) -> Tensor:
-        """Compute what the dense layers read, (N, C, H, W), on the CPU for a few images at a time."""
+        """Compute what the dense layers read, (N, C, H, W).
+
+        In training on the CPU a few images go through at a time, and a hook on a layer is called for each
+        such block; otherwise all go together.
+        """
         stage = Stage("", tuple(layer for layer in self.layers if layer.kind != "dense"))
-        blocks = self.check(images).split(block_length(images, stage.layers))
+        length = block_length(images, stage.layers) if self.training else max(len(images), 1)
+        blocks = self.check(images).split(length)
         parts = [self.run(stage, block, None) for block in blocks]
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
