@@ -91,7 +91,9 @@ def test_a_spread_far_below_the_values_is_kept():
     np.testing.assert_allclose(computed.pca_stds[0] ** 2, float(share * (1 - share)), rtol=1e-12)
 
 
-def test_products_of_colours_are_whole_numbers_of_any_size():
+@pytest.mark.parametrize("pixels_at_once", [1, 2 * 35, 2**16])  # a picture has 35 pixels
+def test_products_of_colours_are_whole_numbers_of_any_size(monkeypatch, pixels_at_once):
+    monkeypatch.setattr(statistics, "PIXELS_AT_ONCE", pixels_at_once)
     products = statistics.colour_products(torch.from_numpy(IMAGES))
     assert all(type(product) is int for product in products.flat)
     pixels = IMAGES.transpose(1, 0, 2, 3).reshape(3, -1).astype(int)
