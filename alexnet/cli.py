@@ -148,7 +148,8 @@ def add_experiment(commands, with_experiments: bool) -> None:
 
         names = experiment.add_subparsers(title="experiments", metavar="NAME")
         for name, module in EXPERIMENTS.items():
-            parser = names.add_parser(name, help=module.DESCRIPTION, description=module.DESCRIPTION)
+            about = module.DESCRIPTION.replace("%", "%%")  # argparse formats a help, but no description
+            parser = names.add_parser(name, help=about, description=module.DESCRIPTION)
             module.add_arguments(parser)
             parser.set_defaults(run=module.run)
 

@@ -52,6 +52,14 @@ def test_every_command_and_option_has_help():
                 assert action.help, f"{prog} {action.dest} has no help"
 
 
+def test_every_help_can_be_shown():
+    for prog, parser in all_parsers().items():
+        assert parser.format_help().startswith(f"usage: {prog}")
+    assert "epochs to 25% training error" in " ".join(
+        all_parsers()["alexnet experiment"].format_help().split()
+    )
+
+
 @pytest.mark.parametrize("example", [command for _, command in cli.EXAMPLES])
 def test_every_example_parses_and_is_shown(example, capsys):
     words = shlex.split(example)

@@ -141,28 +141,6 @@ def results_of(**errors):
     }
 
 
-def test_gains_are_taken_seed_by_seed():
-    results = results_of(none=[0.30, 0.32], lrn=[0.29, 0.33])
-    results["lrn"]["runs"].reverse()
-    assert experiment.gains(results, "lrn") == pytest.approx([-0.01, 0.01])
-    assert experiment.gains(results, "none", over="lrn") == pytest.approx([-0.01, 0.01])
-
-
-@pytest.mark.parametrize(
-    ("found", "sentence"),
-    [
-        ([0.02, 0.01], "lower in each of 2 seeds, by 1.0 to 2.0 points"),
-        ([-0.02, -0.01], "higher in each of 2 seeds, by 1.0 to 2.0 points"),
-        ([0.02, -0.01, -0.04], "undecided: lower in 1 of 3 seeds, by -4.0 to 2.0 points"),
-        ([0.0, 0.01], "undecided: lower in 1 of 2 seeds, by 0.0 to 1.0 points"),
-        ([0.05], "undecided: fewer than two seeds"),
-        ([], "undecided: fewer than two seeds"),
-    ],
-)
-def test_the_verdict_says_no_more_than_the_seeds_show(found, sentence):
-    assert experiment.verdict(found) == sentence
-
-
 def test_only_what_the_results_hold_is_compared():
     results = results_of(constant=[0.30, 0.32], lrn=[0.29, 0.33])
     assert experiment.comparisons(results) == [

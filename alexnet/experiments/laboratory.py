@@ -120,14 +120,23 @@ def digest(config: Any) -> str:
     return hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode()).hexdigest()[:12]
 
 
-def add_common_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Add the options that every experiment has: seeds, how runs are computed, where they are kept."""
+def add_common_arguments(parser: argparse.ArgumentParser, name: str, *, precision: bool = True) -> None:
+    """Add the options that experiments share: seeds, how runs are computed, where they are kept.
+
+    Args:
+        parser: of the experiment. name: the experiment's.
+        precision: whether there is a choice of it.
+    """
     parser.add_argument(
         "--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the runs at the best rate"
     )
-    parser.add_argument(
-        "--precision", choices=["float32", "bfloat16"], default="float32", help="of the layers in training"
-    )
+    if precision:
+        parser.add_argument(
+            "--precision",
+            choices=["float32", "bfloat16"],
+            default="float32",
+            help="of the layers in training",
+        )
     parser.add_argument(
         "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda"
     )

@@ -25,6 +25,7 @@ from torch import nn
 from tqdm import tqdm
 
 from alexnet import data, records
+from alexnet.experiments.comparing import gains, verdict
 from alexnet.experiments.laboratory import SEARCH_SEED, add_common_arguments, bar_updater, digest, kept
 from alexnet.experiments.trials import LAST_PART, Labelled, Outcome, Trial, run_trial
 from alexnet.layers import LocalResponseNorm
@@ -109,27 +110,6 @@ def measure(
         run = {"seed": seed, "train_errors": errors, "test_error": round(outcome.test_error, 5)}
         runs.append(run | {"seconds": round(outcome.seconds, 1)})
     return {"search": search, "rate": rate, "runs": runs}
-
-
-def gains(results: dict, kind: str, over: str = "none") -> list[float]:
-    """Return by how much a kind lowers the test error, seed by seed, as fractions; negative: it raises it."""
-    errors = {
-        name: {run["seed"]: run["test_error"] for run in results[name]["runs"]} for name in (kind, over)
-    }
-    return [errors[over][seed] - error for seed, error in errors[kind].items() if seed in errors[over]]
-
-
-def verdict(found: list[float]) -> str:
-    """Say in words what gains over several seeds show, and no more."""
-    if len(found) < 2:
-        return "undecided: fewer than two seeds"
-    low, high = 100 * min(found), 100 * max(found)
-    if low > 0:
-        return f"lower in each of {len(found)} seeds, by {low:.1f} to {high:.1f} points"
-    if high < 0:
-        return f"higher in each of {len(found)} seeds, by {-high:.1f} to {-low:.1f} points"
-    lower = sum(gain > 0 for gain in found)
-    return f"undecided: lower in {lower} of {len(found)} seeds, by {low:.1f} to {high:.1f} points"
 
 
 def comparisons(results: dict) -> list[tuple[str, str, str]]:
