@@ -83,6 +83,7 @@ def fields_that_differ(variant):
         ("long", {"learning.epochs"}),
         ("no-dropout-long", {"learning.epochs", "net.dropout"}),
         ("no-weight-decay", {"learning.weight_decay"}),
+        ("more-weight-decay", {"learning.weight_decay"}),
         ("strong-weight-decay", {"learning.weight_decay"}),
         ("biases-0", {"net.bias_one"}),
         ("text-weights", {"net.conv3_5_weight_std"}),
@@ -218,13 +219,15 @@ def test_the_table_shows_spreads_and_what_the_seeds_say():
 
     found = {"base": runs(0.30, 0.32), "half": runs(0.33, 0.34)}
     record = records.Record(
-        experiment="ablations", scale="", data={}, config={}, seeds=[0, 1], environment={}, seconds=0.0,
-        results={"variants": found},
+        experiment="ablations", scale="9 pictures", data={}, config={}, seeds=[0, 1], seconds=5400.0,
+        environment={"device": "cpu: slow"}, results={"rate": 0.003, "variants": found},
     )  # fmt: skip
-    lines = experiment.comparison(record, ["base", "half"])
+    lines = experiment.comparison(record, ["base", "half"]).split("\n")
     assert lines[2] == "| *base*: all parts | 15.0% to 16.0% | 30.0% to 32.0% |  |"
     assert lines[3].endswith("| 33.0% to 34.0% | higher in each of 2 seeds, by 2.0 to 3.0 points |")
-    assert experiment.comparison(record, ["base"], over="half")[2].endswith("by 2.0 to 3.0 points |")
+    assert lines[4:] == ["", "9 pictures, rate 0.003. All 2 variants: 1.5 hours on cpu: slow."]
+    turned = experiment.comparison(record, ["base"], over="half").split("\n")
+    assert turned[2].endswith("| lower in each of 2 seeds, by 2.0 to 3.0 points |")
 
 
 def test_every_part_has_a_section_and_words():

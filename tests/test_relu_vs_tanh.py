@@ -144,6 +144,17 @@ def test_hopeless_rates_do_not_lead_the_search_away():
     assert min(bench.search().items(), key=lambda item: item[1])[0] == 0.00316
 
 
+def test_rates_that_learn_slowly_lead_on_to_a_better_one():
+    slow = {
+        0.01: (math.inf, 0.9),
+        0.00316: (math.inf, 0.66),
+        0.001: (math.inf, 0.59),
+        0.000316: (math.inf, 0.7),
+    }
+    found = Landscape(slow, max_epochs=10).search()
+    assert min(found, key=found.__getitem__) == 0.001 and min(found) == 0.000316
+
+
 def test_the_search_goes_on_past_rates_that_fail():
     bench = Landscape({0.01: (math.inf, 0.8), 0.0316: (math.inf, 0.45), 0.1: (8, 0.4)})
     found = bench.search()

@@ -89,6 +89,9 @@ PARTS = {
         section="4.2", about="no dropout, twice the epochs", net={"dropout": 0.0}, times=2
     ),
     "no-weight-decay": Part(section="5", about="no weight decay", learning={"weight_decay": 0.0}),
+    "more-weight-decay": Part(
+        section="5", about="ten times the weight decay", learning={"weight_decay": 0.005}
+    ),
     "strong-weight-decay": Part(
         section="5", about="a hundred times the weight decay", learning={"weight_decay": 0.05}
     ),
@@ -381,8 +384,8 @@ def make_record(
     )
 
 
-def comparison(record: records.Record, variants: list[str], over: str = "base") -> list[str]:
-    """Return the rows of a Markdown table of variants, with a verdict on each but the one compared with.
+def comparison(record: records.Record, variants: list[str], over: str = "base") -> str:
+    """Return a Markdown table of variants with a verdict on each, and below it where the numbers come from.
 
     Args:
         record: of this experiment.
@@ -398,7 +401,10 @@ def comparison(record: records.Record, variants: list[str], over: str = "base") 
         train, test = (spread(found[name]["runs"], which) for which in ("train_error", "test_error"))
         against = "" if name == over else verdict(gains(found, name, over))
         lines.append(f"| *{name}*: {PARTS[name].about} | {train} | {test} | {against} |")
-    return lines
+    hours, device = record.seconds / 3600, record.environment["device"]
+    lines += ["", f"{record.scale}, rate {record.results['rate']:g}. All {len(found)} variants: "]
+    lines[-1] += f"{hours:.1f} hours on {device}."
+    return "\n".join(lines)
 
 
 def spread(runs: list[dict[str, Any]], which: str) -> str:
