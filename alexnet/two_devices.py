@@ -44,13 +44,16 @@ class TwoDeviceAlexNet(nn.Module):
     def forward(self, images: Tensor, masks: Masks | None = None) -> Tensor:
         """Compute the logits (N, num_classes) of images (N, 3, H, W); training needs masks."""
         self.exchanges = []
-        x = [tower.check(images).to(device) for tower, device in zip(self.towers, self.devices, strict=True)]
+        where = zip(self.towers, self.devices, strict=True)
+        x = [tower.check(images).to(device) for tower, device in where]
         own = [tower_masks(tower, masks, index) for index, tower in enumerate(self.towers)]
         *stages, last = self.towers[0].stages
         for stage in stages:
             x = self.cross(stage, *x)
-            x = [tower.run(stage, *its) for tower, *its in zip(self.towers, x, own, strict=True)]
-        _, part_of_b = self.exchange("fc8", x[0][:, :0], x[1])  # b has no use for a's part
+            each = zip(self.towers, x, own, strict=True)
+            x = [tower.run(stage, *its) for tower, *its in each]
+        # Tower b has no use for a's part.
+        _, part_of_b = self.exchange("fc8", x[0][:, :0], x[1])
         return self.towers[0].run(last, x[0] + part_of_b, None)
 
     def cross(self, stage: Stage, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,7 +68,7 @@ class TwoDeviceAlexNet(nn.Module):
         return a, b
 
     def exchange(self, layer: str, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Send a to tower b and b to tower a: the only place where anything moves between devices."""
+        """Send a to tower b and b to tower a; nothing else moves between devices."""
         self.exchanges.append(Exchange(layer, a.nbytes, b.nbytes))
         return a.to(self.devices[1]), b.to(self.devices[0])
 

@@ -21,8 +21,8 @@ def test_gains_are_taken_seed_by_seed():
     [
         ([0.02, 0.01], "lower in each of 2 seeds, by 1.0 to 2.0 points"),
         ([-0.02, -0.01], "higher in each of 2 seeds, by 1.0 to 2.0 points"),
-        ([0.02, -0.01, -0.04], "undecided: lower in 1 of 3 seeds, by -4.0 to 2.0 points"),
-        ([0.0, 0.01], "undecided: lower in 1 of 2 seeds, by 0.0 to 1.0 points"),
+        ([0.02, -0.01, -0.04], "undecided: lower in 1 of 3 seeds, from 4.0 points higher to 2.0 lower"),
+        ([0.0, 0.01], "undecided: lower in 1 of 2 seeds, from 0.0 points higher to 1.0 lower"),
         ([0.05], "undecided: fewer than two seeds"),
         ([], "undecided: fewer than two seeds"),
     ],

@@ -95,6 +95,12 @@ BAD = {
     "<img> without alt text (c.png)": notebook(new_markdown_cell('Look: <img src="c.png">')),
     "picture without alt text (d.png)": notebook(new_markdown_cell("Look: ![](d.png)")),
     "picture without :alt: (e.png)": notebook(new_markdown_cell("```{figure} e.png\n:width: 3\nWords\n```")),
+    "Markdown in a <summary>, where it stays as typed: a) `x`": notebook(
+        new_markdown_cell("<details><summary>a) `x`</summary>\n\nRight.\n\n</details>")
+    ),
+    "Markdown in a <summary>, where it stays as typed: $x$": notebook(
+        new_markdown_cell("<details><summary>$x$</summary>\n\nWrong.\n\n</details>")
+    ),
     "code cell 2 (x): never executed": changed(
         lambda made: made.cells[1].update(id="x", execution_count=None, outputs=[])
     ),

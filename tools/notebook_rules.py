@@ -17,6 +17,7 @@ MAX_LINES = 20
 MAX_BYTES = 1_500_000
 ENCODED = re.compile(r"base64,[A-Za-z0-9+/=]+")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.DOTALL)
 MACHINE_PATH = re.compile(
     r"(?<![\w.:/~-])/(?:home|root|Users|tmp|content|work|mnt|opt|private|var/folders)/\w|[A-Za-z]:\\+Users\\"
 )
@@ -75,6 +76,9 @@ def cell_problems(cell: NotebookNode) -> Iterator[str]:
         yield f"a machine's path: {MACHINE_PATH.search(cell.source).group()}"
     if cell.cell_type == "markdown":
         yield from wordless_in_markdown(cell.source)
+        for summary in SUMMARY.findall(cell.source):
+            if "`" in summary or "$" in summary:
+                yield f"Markdown in a <summary>, where it stays as typed: {summary[:50]}"
 
 
 def code_problems(cell: NotebookNode, place: int) -> Iterator[str]:

@@ -15,8 +15,8 @@ on N machines, in each of them:
   TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 torchrun --nnodes=N --nproc-per-node=8 --max-restarts=3
     --rdzv-backend=c10d --rdzv-endpoint=HOST -m alexnet train --data ~/imagenet-256 --recipe code2012
 
-on a CPU under Linux a step of the small net is a fifth shorter where the C library keeps freed memory:
-  MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1099511627776 alexnet train"""
+on a CPU under Linux steps may be shorter where the C library keeps freed memory; --dry-run tells:
+  MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1099511627776 alexnet train --dry-run"""
 
 
 def add(commands) -> None:

@@ -25,4 +25,5 @@ def verdict(found: list[float]) -> str:
     if high < 0:
         return f"higher in each of {len(found)} seeds, by {-high:.1f} to {-low:.1f} points"
     lower = sum(gain > 0 for gain in found)
-    return f"undecided: lower in {lower} of {len(found)} seeds, by {low:.1f} to {high:.1f} points"
+    span = f"from {abs(low):.1f} points higher to {high:.1f} lower"
+    return f"undecided: lower in {lower} of {len(found)} seeds, {span}"

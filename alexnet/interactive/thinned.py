@@ -20,7 +20,8 @@ def thinned_networks():
     return explore(
         thinned,
         presentation=[*(str(number) for number in range(1, NUM_DRAWS + 1)), TEST],
-        p=[0.5, 0.2],
+        p=[0.2, 0.5],
+        start={"p": 0.5},
         labels={"p": "probability to drop"},
         alt=in_words,
         caption="The same picture every time, the same weights every time. Bottom: inputs; top: the three "
