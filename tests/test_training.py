@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -32,7 +33,7 @@ from alexnet.training import Diverged, TrainSettings, loop
 from alexnet.training import plan as planning
 from alexnet.training import state as keeping
 from alexnet.training.folder import RunFolder
-from alexnet.training.settings import Every, command_line, every
+from alexnet.training.settings import Every, command_line, every, on_lines
 from alexnet.training.window import first_not_finite
 
 
@@ -364,6 +365,21 @@ def test_the_command_of_settings_asks_for_them(settings):
     assert command_line(settings).startswith("alexnet train --data ")
     wanted = "torchrun --standalone --nproc-per-node=2 -m alexnet train --data "
     assert command_line(settings, 2).startswith(wanted)
+
+
+@pytest.mark.parametrize("width", [30, 72])
+def test_a_command_is_broken_before_options_and_stays_the_same(width):
+    settings = TrainSettings(
+        data="my pictures", recipe="code2012", batch_size=32, out="runs/two", max_steps=6
+    )
+    command = command_line(settings, 2)
+    lines = on_lines(command, width).split("\n")
+    assert len(lines) > 2 and all(line.endswith(" \\") for line in lines[:-1])
+    assert all(line.startswith("    -") for line in lines[1:])
+    assert max(map(len, lines)) <= max(width, len("    --nproc-per-node=2 -m alexnet train \\"))
+    assert "".join(line.removesuffix("\\").removeprefix("    ") for line in lines) == command
+    assert shlex.split("".join(line.removesuffix("\\") for line in lines)) == shlex.split(command)
+    assert on_lines("alexnet train") == "alexnet train"
 
 
 def test_a_folder_has_a_name_of_its_own():

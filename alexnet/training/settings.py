@@ -167,6 +167,22 @@ def command_line(settings: TrainSettings, num_ranks: int = 1) -> str:
     return f"{starter} train {shlex.join(settings.words())}".rstrip()
 
 
+def on_lines(command: str, width: int = 72) -> str:
+    """Break a command into lines before its options, with the backslashes that a shell wants for it.
+
+    Args:
+        command: of ``command_line``.
+        width: of a line in columns, as far as options allow.
+    """
+    lines = []
+    for option in re.split(" (?=-)", command):  # an option stays with its value
+        if lines and len(lines[-1]) + len(option) + 3 <= width:
+            lines[-1] += f" {option}"
+        else:
+            lines.append(f"    {option}" if lines else option)
+    return " \\\n".join(lines)
+
+
 def to_dict(settings: TrainSettings) -> dict[str, Any]:
     """Return the settings ready for JSON."""
     return asdict(settings)
