@@ -25,14 +25,20 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from alexnet import data, records
 from alexnet.augment import prepare_centre, prepare_training
 from alexnet.config import Recipe
 from alexnet.evaluate import Counts, evaluate
 from alexnet.experiments.comparing import gains, verdict
-from alexnet.experiments.laboratory import SEARCH_SEED, add_common_arguments, bar_updater, digest, kept
+from alexnet.experiments.laboratory import (
+    SEARCH_SEED,
+    Trials,
+    add_common_arguments,
+    best_of_held_out,
+    open_pictures,
+    record_of,
+)
 from alexnet.experiments.trials import LAST_PART, Labelled, parts, rate_in
 from alexnet.model import AlexNet, draw_masks
 from alexnet.optim import PaperSGD, param_groups
@@ -278,12 +284,8 @@ def measure(
         "search": [[rate, held-out error], ...]; "rate": the best; "variants": for each its "runs", each with
         its "seed" and the fields of ``Outcome``, rounded.
     """
-    search = []
-    if len(rates) > 1:
-        for rate in rates:
-            trial = make("base", rate=rate, seed=SEARCH_SEED, held_out=True)
-            search.append([rate, round(laboratory(trial).test_error, 5)])
-    rate = min(search, key=lambda found: found[1])[0] if search else rates[0]
+    tried = [make("base", rate=rate, seed=SEARCH_SEED, held_out=True) for rate in rates]
+    search, rate = best_of_held_out(laboratory, tried)
     found = {}
     for variant in variants:
         trials = [make(variant, rate=rate, seed=seed, held_out=False) for seed in seeds]
@@ -323,12 +325,9 @@ def run(arguments: argparse.Namespace) -> int:
     torch.set_flush_denormal(True)  # processors are slow with the smallest of numbers
     if arguments.epochs < 1:
         raise ValueError(f"--epochs must be at least 1, got {arguments.epochs}")
-    pictures = data.load_or_default("cifar10")
-    print(f"data: {pictures.source}")
-    print(f"finished runs are kept in {arguments.runs}: stop at any time, the same command goes on there")
+    pictures = open_pictures(arguments)
     train = pictures.train_images, pictures.train_labels
     test = pictures.test_images, pictures.test_labels
-    folder = arguments.runs / pictures.fingerprint[:12]
     make = partial(
         trial_of,
         epochs=arguments.epochs,
@@ -336,28 +335,18 @@ def run(arguments: argparse.Namespace) -> int:
         num_train=arguments.train_size,
         device=arguments.device,
     )
-    seconds = []
-
-    def laboratory(trial: Trial) -> Outcome:
-        path = folder / f"{trial.variant}-{trial.rate:g}-{trial.seed}-{digest(trial)}.json"
-        outcome = kept(path, trial, Outcome, lambda: with_progress(trial, train, test))
-        seconds.append(outcome.seconds)
-        return outcome
-
+    laboratory = Trials(
+        arguments.runs / pictures.fingerprint[:12],
+        Outcome,
+        lambda trial, on_epoch: run_trial(trial, train, test, on_epoch)[0],
+    )
     results = measure(laboratory, make, arguments.variants, arguments.rates, arguments.seeds)
     base = make("base", rate=results["rate"], seed=arguments.seeds[0])
-    record = make_record(pictures, base, arguments, results, sum(seconds))
+    record = make_record(pictures, base, arguments, results, laboratory.seconds)
     record.save(arguments.out)
     print_summary(record)
     print(f"record written to {arguments.out}")
     return 0
-
-
-def with_progress(trial: Trial, train: Labelled, test: Labelled) -> Outcome:
-    """Make a trial while a bar shows its epoch and error."""
-    title = f"{trial.variant} at rate {trial.rate:.3g}, seed {trial.seed}"
-    with tqdm(total=trial.epochs, desc=title, bar_format="{l_bar}{bar}{postfix} {elapsed}") as bar:
-        return run_trial(trial, train, test, bar_updater(bar))[0]
 
 
 def make_record(
@@ -371,16 +360,15 @@ def make_record(
     variants = {name: asdict(PARTS[name]) for name in arguments.variants}
     config = {"base": asdict(base.recipe), "variants": variants, "num_train": base.num_train}
     config |= {"rates": arguments.rates, "search_seed": SEARCH_SEED, "last_part": LAST_PART}
-    return records.Record(
+    return record_of(
+        pictures,
+        arguments,
         experiment=NAME,
         scale=f"{base.num_train:,} training and {len(pictures.test_images):,} test pictures of "
         f"{pictures.source}; {base.epochs} epochs, {len(arguments.seeds)} seeds",
-        data={"name": pictures.name, "source": pictures.source, "fingerprint": pictures.fingerprint},
         config=config,
-        seeds=arguments.seeds,
-        environment=records.environment(base.device),
-        seconds=round(seconds, 1),
         results=results,
+        seconds=seconds,
     )
 
 

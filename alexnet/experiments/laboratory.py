@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from alexnet import records
+from alexnet import data, records
 from alexnet.experiments.learning_curves import Run, RunConfig, Setup, epochs_to, run_once
 
 SEARCH_SEED = 100
 RATE_FACTOR = 10**0.5
+BAR = "{l_bar}{bar}{postfix} {elapsed}"
 ABOUT_GUESSING = 0.85  # among ten classes 90% are guessed wrong; differences up there are chance
 
 Kept = TypeVar("Kept")
@@ -86,11 +87,78 @@ def kept(path: Path, config: Any, kind: type[Kept], make: Callable[[], Kept]) ->
     return run
 
 
+class Trials:
+    """Makes trials, training runs with a test at their end; one whose file is there is read, not repeated.
+
+    Args:
+        folder: where finished trials are kept, one JSON file each.
+        kind: the dataclass of their outcomes, which has "seconds".
+        make: makes a trial, a dataclass with "variant", "rate", "seed" and "epochs"; it also gets the
+            function that moves a progress bar, called with (epoch, training error).
+
+    Attributes:
+        seconds: of all the trials asked for, whether made now or earlier.
+    """
+
+    def __init__(self, folder: Path, kind: type[Any], make: Callable[[Any, Callable], Any]):
+        self.folder, self.kind, self.make, self.seconds = folder, kind, make, 0.0
+
+    def __call__(self, trial: Any) -> Any:
+        """Return the outcome of a trial, made now, while a bar shows its epoch, or read from the folder."""
+        path = self.folder / f"{trial.variant}-{trial.rate:g}-{trial.seed}-{digest(trial)}.json"
+        outcome = kept(path, trial, self.kind, lambda: self.make_with_progress(trial))
+        self.seconds += outcome.seconds
+        return outcome
+
+    def make_with_progress(self, trial: Any) -> Any:
+        """Make a trial while a bar shows its epoch and error."""
+        title = f"{trial.variant} at rate {trial.rate:.3g}, seed {trial.seed}"
+        with tqdm(total=trial.epochs, desc=title, bar_format=BAR) as bar:
+            return self.make(trial, bar_updater(bar))
+
+
+def best_of_held_out(laboratory: Callable[[Any], Any], trials: list[Any]) -> tuple[list[list[float]], float]:
+    """Return [[rate, held-out error], ...] of trials that differ in the rate, and the best of the rates.
+
+    A single trial is not made: there is nothing to choose, and the list is empty.
+    """
+    if len(trials) == 1:
+        return [], trials[0].rate
+    search = [[trial.rate, round(laboratory(trial).test_error, 5)] for trial in trials]
+    return search, min(search, key=lambda found: found[1])[0]
+
+
+def open_pictures(arguments: argparse.Namespace) -> data.ImageSet:
+    """Open the pictures of an experiment, and say what they are and where finished runs are kept."""
+    pictures = data.load_or_default("cifar10")
+    print(f"data: {pictures.source}")
+    print(f"finished runs are kept in {arguments.runs}: stop at any time, the same command goes on there")
+    return pictures
+
+
+def record_of(
+    pictures: data.ImageSet, arguments: argparse.Namespace, *, seconds: float, **parts: Any
+) -> records.Record:
+    """Put results and their provenance together.
+
+    Args:
+        pictures: of ``open_pictures``. arguments: of the command, with seeds and device.
+        seconds: of all runs together.
+        parts: the other fields of the record: experiment, scale, config, results.
+    """
+    return records.Record(
+        data={"name": pictures.name, "source": pictures.source, "fingerprint": pictures.fingerprint},
+        seeds=arguments.seeds,
+        environment=records.environment(arguments.device),
+        seconds=round(seconds, 1),
+        **parts,
+    )
+
+
 def run_with_progress(config: RunConfig, images: Tensor, labels: Tensor) -> Run:
     """Make a run while a bar shows its epoch and error."""
     title = f"{config.unit} at rate {config.rate:.3g}, seed {config.seed}"
-    layout = "{l_bar}{bar}{postfix} {elapsed}"
-    with tqdm(total=config.max_epochs, desc=title, bar_format=layout) as bar:
+    with tqdm(total=config.max_epochs, desc=title, bar_format=BAR) as bar:
         return run_once(config, images, labels, bar_updater(bar))[0]
 
 

@@ -22,12 +22,18 @@ from dataclasses import asdict, replace
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from alexnet import data, records
 from alexnet.experiments.comparing import gains, verdict
-from alexnet.experiments.laboratory import SEARCH_SEED, add_common_arguments, bar_updater, digest, kept
-from alexnet.experiments.trials import LAST_PART, Labelled, Outcome, Trial, run_trial
+from alexnet.experiments.laboratory import (
+    SEARCH_SEED,
+    Trials,
+    add_common_arguments,
+    best_of_held_out,
+    open_pictures,
+    record_of,
+)
+from alexnet.experiments.trials import LAST_PART, Outcome, Trial, run_trial
 from alexnet.layers import LocalResponseNorm
 from alexnet.networks import four_layer_net
 
@@ -98,11 +104,8 @@ def measure(
         "search": [[rate, held-out error], ...]; "rate": the best; "runs": for every seed its "seed",
         "train_errors", "test_error" and "seconds".
     """
-    search = []
-    if len(rates) > 1:
-        tried = [replace(base, rate=rate, seed=SEARCH_SEED, held_out=True) for rate in rates]
-        search = [[trial.rate, round(laboratory(trial).test_error, 5)] for trial in tried]
-    rate = min(search, key=lambda found: found[1])[0] if search else rates[0]
+    tried = [replace(base, rate=rate, seed=SEARCH_SEED, held_out=True) for rate in rates]
+    search, rate = best_of_held_out(laboratory, tried)
     runs = []
     for seed in seeds:
         outcome = laboratory(replace(base, rate=rate, seed=seed))
@@ -138,9 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
     torch.set_flush_denormal(True)
     if arguments.epochs < 1:
         raise ValueError(f"--epochs must be at least 1, got {arguments.epochs}")
-    pictures = data.load_or_default("cifar10")
-    print(f"data: {pictures.source}")
-    print(f"finished runs are kept in {arguments.runs}: stop at any time, the same command goes on there")
+    pictures = open_pictures(arguments)
     base = Trial(
         variant="none",
         rate=0.0,
@@ -152,31 +153,20 @@ def run(arguments: argparse.Namespace) -> int:
     )
     train = pictures.train_images, pictures.train_labels
     test = pictures.test_images, pictures.test_labels
-    folder = arguments.runs / pictures.fingerprint[:12]
-    seconds = []
-
-    def laboratory(trial: Trial) -> Outcome:
-        path = folder / f"{trial.variant}-{trial.rate:g}-{trial.seed}-{digest(trial)}.json"
-        outcome = kept(path, trial, Outcome, lambda: with_progress(trial, train, test))
-        seconds.append(outcome.seconds)
-        return outcome
-
+    laboratory = Trials(
+        arguments.runs / pictures.fingerprint[:12],
+        Outcome,
+        lambda trial, on_epoch: run_trial(trial, build, train, test, on_epoch)[0],
+    )
     results = {
         kind: measure(laboratory, replace(base, variant=kind), arguments.rates, arguments.seeds)
         for kind in arguments.kinds
     }
-    record = make_record(pictures, base, arguments, results, sum(seconds))
+    record = make_record(pictures, base, arguments, results, laboratory.seconds)
     record.save(arguments.out)
     print_summary(record)
     print(f"record written to {arguments.out}")
     return 0
-
-
-def with_progress(trial: Trial, train: Labelled, test: Labelled) -> Outcome:
-    """Make a trial while a bar shows its epoch and error."""
-    title = f"{trial.variant} at rate {trial.rate:.3g}, seed {trial.seed}"
-    with tqdm(total=trial.epochs, desc=title, bar_format="{l_bar}{bar}{postfix} {elapsed}") as bar:
-        return run_trial(trial, build, train, test, bar_updater(bar))[0]
 
 
 def make_record(
@@ -188,16 +178,15 @@ def make_record(
     config |= {"rates": arguments.rates, "search_seed": SEARCH_SEED, "last_part": LAST_PART}
     chosen = "each kind at its best rate of" if len(arguments.rates) > 1 else "all kinds at rate"
     rates = ", ".join(f"{rate:g}" for rate in arguments.rates)
-    return records.Record(
+    return record_of(
+        pictures,
+        arguments,
         experiment=NAME,
         scale=f"{base.num_train:,} training and {len(pictures.test_images):,} test pictures of "
         f"{pictures.source}; {base.epochs} epochs, {len(arguments.seeds)} seeds, {chosen} {rates}",
-        data={"name": pictures.name, "source": pictures.source, "fingerprint": pictures.fingerprint},
         config=config,
-        seeds=arguments.seeds,
-        environment=records.environment(base.device),
-        seconds=round(seconds, 1),
         results=results,
+        seconds=seconds,
     )
 
 

@@ -16,7 +16,13 @@ from dataclasses import asdict
 import torch
 
 from alexnet import data, paper, records
-from alexnet.experiments.laboratory import SEARCH_SEED, Laboratory, add_common_arguments
+from alexnet.experiments.laboratory import (
+    SEARCH_SEED,
+    Laboratory,
+    add_common_arguments,
+    open_pictures,
+    record_of,
+)
 from alexnet.experiments.learning_curves import WINDOWS_PER_EPOCH, Run, RunConfig, Setup, epochs_to
 
 NAME = "relu-vs-tanh"
@@ -138,9 +144,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the experiment as the command line asks for it and write its record."""
     # Saturated units make gradients so small that processors handle them at half the speed or less.
     torch.set_flush_denormal(True)
-    pictures = data.load_or_default("cifar10")
-    print(f"data: {pictures.source}")
-    print(f"finished runs are kept in {arguments.runs}: stop at any time, the same command goes on there")
+    pictures = open_pictures(arguments)
     base = RunConfig(
         unit="relu",
         setup=SETUPS["scaled"],
@@ -175,16 +179,15 @@ def make_record(
     config = {key: value for key, value in asdict(base).items() if key not in varied}
     config |= {"target": TARGET, "search_seed": SEARCH_SEED}
     config["setups"] = {name: asdict(SETUPS[name]) | {"stop_error": STOP_ERRORS[name]} for name in results}
-    return records.Record(
+    return record_of(
+        pictures,
+        arguments,
         experiment=NAME,
         scale=f"{len(pictures.train_images):,} training pictures of {pictures.source}; "
         f"{len(arguments.seeds)} seeds at each unit's best learning rate",
-        data={"name": pictures.name, "source": pictures.source, "fingerprint": pictures.fingerprint},
         config=config,
-        seeds=arguments.seeds,
-        environment=records.environment(base.device),
-        seconds=round(seconds, 1),
         results=results,
+        seconds=seconds,
     )
 
 
