@@ -7,7 +7,6 @@ lie in ``data/records`` and are installed with the package.
 import json
 import os
 import platform
-import tempfile
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 
 import alexnet
+from alexnet.files import write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,21 +48,6 @@ class Record:
     def save(self, path: str | os.PathLike) -> None:
         """Write the record as JSON, whole or not at all."""
         write_json(Path(path), asdict(self))
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as JSON, whole or not at all: under a temporary name first, then moved into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(value, file, indent=1, allow_nan=False)
-            file.write("\n")
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def load(name_or_path: str | os.PathLike) -> Record:

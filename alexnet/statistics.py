@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from alexnet.data.prepared import PreparedSet
 from alexnet.data.splits import Split
-from alexnet.data.store import write_whole
+from alexnet.files import write_arrays
 
 FILE_NAME = "statistics.npz"
 IMAGES_PER_READ = 64
@@ -131,7 +131,7 @@ def save(statistics: Statistics, path: Path) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    write_whole(
+    write_arrays(
         path,
         {
             "mean_image": statistics.mean_image.cpu().numpy(),

@@ -25,10 +25,11 @@ from alexnet.augment import prepare_training
 from alexnet.crops import crop_and_flip, draw_crops
 from alexnet.data.prepared import open_set
 from alexnet.data.splits import Split
+from alexnet.files import write_json
 from alexnet.loader import Loader, epoch_order
 from alexnet.preparation.prepare import prepare
 from alexnet.recipes import RECIPES
-from alexnet.records import environment, write_json
+from alexnet.records import environment
 from alexnet.statistics import Statistics, compute_statistics
 
 SIZE = 224

@@ -20,10 +20,11 @@ from torch import Tensor, nn
 
 from alexnet import paper
 from alexnet.augment import prepare_training
+from alexnet.files import write_json
 from alexnet.model import AlexNet, draw_masks
 from alexnet.optim import PaperSGD, param_groups
 from alexnet.recipes import recipe_named
-from alexnet.records import environment, write_json
+from alexnet.records import environment
 from alexnet.statistics import Statistics
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}

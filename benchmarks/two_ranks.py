@@ -21,11 +21,12 @@ from timing import interleaved, ratios, summary
 from torch import nn
 
 from alexnet.config import NetConfig
+from alexnet.files import write_json
 from alexnet.model import AlexNet, draw_masks
 from alexnet.optim import PaperSGD, param_groups
 from alexnet.parallel import ParallelAlexNet, connect, data_parallel, layout, mask_generator, mesh_of
 from alexnet.recipes import net_config, recipe_named
-from alexnet.records import environment, write_json
+from alexnet.records import environment
 from alexnet.towers import communication, gradient_traffic
 
 ONE = "one device"

@@ -16,9 +16,9 @@ from archives import encoded, jpeg, pixels, tar, write
 from PIL import Image
 from preparing import SIZE, contents, made, one_folder
 
-from alexnet import cli
+from alexnet import cli, files
 from alexnet.data.prepared import open_set
-from alexnet.preparation import files, shard
+from alexnet.preparation import shard
 from alexnet.preparation.check import damaged_shards
 from alexnet.preparation.picture import standardise
 

@@ -5,7 +5,7 @@ from importlib import resources
 
 import pytest
 
-from alexnet import records
+from alexnet import files, records
 
 RECORD = records.Record(
     experiment="toy",
@@ -35,7 +35,7 @@ def test_a_failed_save_leaves_the_old_record_and_nothing_else(tmp_path):
     path = tmp_path / "toy.json"
     RECORD.save(path)
     with pytest.raises(ValueError):
-        records.write_json(path, {"error": float("nan")})
+        files.write_json(path, {"error": float("nan")})
     assert records.load(path) == RECORD
     assert [p.name for p in tmp_path.iterdir()] == ["toy.json"]
 

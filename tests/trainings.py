@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from alexnet import config, recipes, records
+from alexnet import config, files, recipes
 from alexnet.augment import prepare_training
 from alexnet.checkpoint import load
 from alexnet.data.generated import synthetic
@@ -40,7 +40,7 @@ def tiny_recipe(base="code2012", **learning):
 def settings_for(folder, base="code2012", *, learning=None, **settings):
     """Settings of a training in a folder, with its recipe as a file beside it."""
     path = folder.parent / f"{folder.name}-recipe.json"
-    records.write_json(path, config.to_dict(tiny_recipe(base, **(learning or {}))))
+    files.write_json(path, config.to_dict(tiny_recipe(base, **(learning or {}))))
     return TrainSettings(recipe=str(path), out=str(folder), device="cpu", **({"log_every": 2} | settings))
 
 

@@ -54,6 +54,7 @@ LEFT_OUT = (  # modules, and all below them, that serve commands or other module
     "commands",
     "data",
     "experiments",
+    "files",
     "functional",
     "interactive",
     "pictures",

@@ -185,7 +185,8 @@ def introduction(nets, pictures, split, num_views: int) -> list[str]:
 
 def write_results(arguments: argparse.Namespace, pictures, split, rows, device) -> None:
     """Write the results as JSON, with what they are results of."""
-    from alexnet.records import environment, write_json
+    from alexnet.files import write_json
+    from alexnet.records import environment
 
     nets = rows[: len(arguments.checkpoints)]
     write_json(
@@ -211,10 +212,10 @@ def write_features(path: Path, net, batches) -> None:
     """Write what the net makes of the centre of each picture (paper 6.1), as .npz."""
     import numpy as np
 
-    from alexnet.data.store import write_whole
     from alexnet.evaluate import export_features
+    from alexnet.files import write_arrays
 
     views = ((view, labels) for images, labels in batches for view in net.views(images))
     exported = export_features(net.net, views)
     arrays = {name: tensor.numpy() for name, tensor in exported._asdict().items()}
-    write_whole(path, arrays | {"classes": np.array(net.classes), "names": np.array(net.names)})
+    write_arrays(path, arrays | {"classes": np.array(net.classes), "names": np.array(net.names)})

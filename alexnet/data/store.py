@@ -9,7 +9,6 @@ import contextlib
 import errno
 import json
 import os
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -22,6 +21,7 @@ import alexnet
 from alexnet.data.catalogue import KnownSet, known_set
 from alexnet.data.generated import synthetic
 from alexnet.data.imageset import ImageSet, fingerprint_of
+from alexnet.files import write_arrays
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 
@@ -133,28 +133,13 @@ def save(known: KnownSet, arrays: dict[str, np.ndarray], provenance: dict) -> Pa
     arrays["provenance"] = np.array(json.dumps(provenance, sort_keys=True))
     path = path_of(known.name)
     with write_errors_explained(sum(array.nbytes for array in arrays.values())):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, arrays)
+        write_arrays(path, arrays)
     return path
 
 
 def in_splits(arrays: dict[str, np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return (images, labels) of the training and of the test set."""
     return [(arrays[f"{split}_images"], arrays[f"{split}_labels"]) for split in ("train", "test")]
-
-
-def write_whole(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write an .npz file under a temporary name and move it into place; remove it if anything goes wrong."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from alexnet import data, records
 from alexnet.experiments.learning_curves import Run, RunConfig, Setup, epochs_to, run_once
+from alexnet.files import write_json
 
 SEARCH_SEED = 100
 RATE_FACTOR = 10**0.5
@@ -83,7 +84,7 @@ def kept(path: Path, config: Any, kind: type[Kept], make: Callable[[], Kept]) ->
     if path.is_file():
         return kind(**json.loads(path.read_text(encoding="utf-8"))["run"])
     run = make()
-    records.write_json(path, {"config": asdict(config), "run": asdict(run)})
+    write_json(path, {"config": asdict(config), "run": asdict(run)})
     return run
 
 

@@ -12,7 +12,7 @@ import PIL
 import PIL.features
 
 import alexnet
-from alexnet.preparation.files import written_whole
+from alexnet.files import written_whole
 from alexnet.preparation.picture import FILTER, QUALITY
 
 FORMAT = 1  # of a prepared set as a whole; a reader refuses others
@@ -78,12 +78,6 @@ def versions() -> dict[str, str]:
         "libjpeg": str(PIL.features.version("libjpeg_turbo") or PIL.features.version("jpg")),
         "numpy": np.__version__,
     }
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Write a JSON file, whole or not at all."""
-    with written_whole(path) as file:
-        file.write(json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n")
 
 
 def write_manifest(target: Path, indices: dict[str, list[dict]]) -> None:

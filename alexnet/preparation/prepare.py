@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from alexnet.preparation.description import DESCRIPTION, FORMAT, describe, write_json, write_manifest
-from alexnet.preparation.files import PART
+from alexnet.files import PART, write_json
+from alexnet.preparation.description import DESCRIPTION, FORMAT, describe, write_manifest
 from alexnet.preparation.plan import KINDS, Plan, make_plan
 from alexnet.preparation.shard import is_whole, load_index
 from alexnet.preparation.workers import Job, make_shards

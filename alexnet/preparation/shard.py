@@ -27,7 +27,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image
 
-from alexnet.preparation.files import written_whole
+from alexnet.files import written_whole
 from alexnet.preparation.picture import Unreadable, decode, standardise, to_array, to_jpeg
 from alexnet.preparation.sources import File, Reader
 

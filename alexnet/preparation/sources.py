@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from alexnet.preparation.files import written_whole
+from alexnet.files import written_whole
 from alexnet.preparation.picture import Unreadable
 
 BLOCK = tarfile.BLOCKSIZE

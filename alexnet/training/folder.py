@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from torch import Tensor
 
-from alexnet.records import write_json
+from alexnet.files import write_json
 from alexnet.training.devices import Ranks
 from alexnet.training.log import Line, Log, tensorboard_writer, write_kernels, write_scalars
 from alexnet.training.settings import TrainSettings, to_dict

@@ -1,0 +1,91 @@
+"""Files of every kind: written whole or not at all, and of formats that have a number."""
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+PART = ".part"  # ends the name of a file that is being written
+# What file systems answer that cannot sync a folder, or not this user's.
+NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF)
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that appears at its path when the disk has all of it, and never in part.
+
+    A file that was there stays until then. The new one has the permissions that the user's umask leaves.
+
+    Args:
+        path: of the file; its folder is made where it is missing.
+    Raises:
+        OSError: it cannot be written, for example because the disk is full; nothing of it is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART}")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())  # some file systems say only here that the disk is full
+        os.replace(temporary, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            error.filename = str(path)  # a failed write does not name its file
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk knows the folder's names; a system without such a call sees to it by itself."""
+    if os.name != "posix":
+        return
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in NO_FOLDER_SYNC:
+            raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as JSON, whole or not at all.
+
+    Raises:
+        ValueError: JSON cannot say it, such as NaN.
+        OSError: as for ``written_whole``.
+    """
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    with written_whole(path) as file:
+        # A name that is not Unicode has surrogates: JSON can write them as escapes, UTF-8 not at all.
+        file.write(text.encode(errors="backslashreplace") + b"\n")
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write an .npz file, uncompressed, whole or not at all; OSError as for ``written_whole``."""
+    with written_whole(path) as file:
+        np.savez(file, **arrays)
+
+
+def check_format(path: Path, found: Any, known: int) -> None:
+    """Raise ValueError if a file is of a newer format than this version of the package knows.
+
+    Args:
+        path: of the file. found: the number in it. known: the newest that can be read.
+    """
+    if isinstance(found, int) and found > known:
+        raise ValueError(
+            f"{path} was written by a newer version of alexnet: its format is {found}, and this version "
+            f"reads {known}; upgrade alexnet to use it"
+        )

@@ -1,0 +1,130 @@
+"""Files are written whole or not at all, as the user's umask has it; newer formats are called newer."""
+
+import errno
+import json
+import os
+
+import numpy as np
+import pytest
+
+from alexnet import files
+from alexnet.files import check_format, write_arrays, write_json, written_whole
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A file that stands."""
+    path = tmp_path / "a.json"
+    path.write_bytes(b"old")
+    return path
+
+
+def assert_stands(old):
+    assert [path.name for path in old.parent.iterdir()] == ["a.json"]
+    assert old.read_bytes() == b"old"
+
+
+def test_a_file_appears_when_it_is_whole(old):
+    with written_whole(old) as file:
+        file.write(b"new")
+        file.flush()
+        assert old.read_bytes() == b"old"
+    assert old.read_bytes() == b"new" and len(list(old.parent.iterdir())) == 1
+
+
+def test_folders_are_made(tmp_path):
+    with written_whole(tmp_path / "x/y/a") as file:
+        file.write(b"1")
+    assert (tmp_path / "x/y/a").read_bytes() == b"1"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no umask")
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664)])
+def test_a_file_has_the_permissions_that_the_umask_leaves(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write_json(tmp_path / "a.json", {})
+        write_arrays(tmp_path / "a.npz", {"x": np.ones(1)})
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {mode}
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), KeyboardInterrupt()])
+def test_what_goes_wrong_on_the_way_leaves_the_old_file_and_nothing_else(old, error):
+    with pytest.raises(type(error)) as caught, written_whole(old) as file:
+        file.write(b"half")
+        raise error
+    assert caught.value is error
+    assert_stands(old)
+
+
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+def test_a_disk_that_is_full_at_the_last_moment_leaves_the_old_file_and_names_it(old, monkeypatch, function):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError) as caught:
+        patch.setattr(files.os, function, full)
+        write_json(old, {})
+    assert caught.value.errno == errno.ENOSPC and caught.value.filename == str(old)
+    assert_stands(old)
+
+
+def test_an_error_of_another_file_keeps_its_name(old):
+    with pytest.raises(FileNotFoundError) as caught, written_whole(old):
+        (old.parent / "nowhere").read_bytes()
+    assert caught.value.filename == str(old.parent / "nowhere")
+    assert_stands(old)
+
+
+def test_the_disk_has_the_content_before_the_name_and_then_the_name(old, monkeypatch):
+    done = []
+    sync, replace = os.fsync, os.replace
+    monkeypatch.setattr(files.os, "fsync", lambda handle: (done.append("sync"), sync(handle)))
+    monkeypatch.setattr(files.os, "replace", lambda *paths: (done.append("replace"), replace(*paths)))
+    write_json(old, {})
+    assert done == ["sync", "replace", "sync"][: 3 if os.name == "posix" else 2]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no folder is synced there")
+@pytest.mark.parametrize(("number", "raised"), [(errno.EINVAL, False), (errno.EIO, True)])
+def test_a_file_system_that_cannot_sync_folders_is_taken_as_it_is(tmp_path, monkeypatch, number, raised):
+    def sync(_handle):
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(files.os, "fsync", sync)
+    if raised:
+        with pytest.raises(OSError, match="no"):
+            files.sync_folder(tmp_path)
+    else:
+        files.sync_folder(tmp_path)
+
+
+def test_json_keeps_letters_readable_and_names_that_are_no_unicode(tmp_path):
+    value = {"name": "Blässhuhn", "file": b"caf\xe9.jpg".decode(errors="surrogateescape"), "number": 0.1}
+    write_json(tmp_path / "a.json", value)
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert json.loads(text) == value and "Blässhuhn" in text
+
+
+@pytest.mark.parametrize("value", [float("nan"), {1, 2}])
+def test_what_json_cannot_say_is_not_written(old, value):
+    with pytest.raises((ValueError, TypeError)):
+        write_json(old, {"a": value})
+    assert_stands(old)
+
+
+@pytest.mark.parametrize("found", [2, 99])
+def test_a_newer_format_is_called_newer(tmp_path, found):
+    with pytest.raises(ValueError) as caught:
+        check_format(tmp_path / "a", found, 1)
+    assert str(caught.value) == (
+        f"{tmp_path / 'a'} was written by a newer version of alexnet: its format is {found}, and this "
+        "version reads 1; upgrade alexnet to use it"
+    )
+
+
+@pytest.mark.parametrize("found", [1, 0, None, "2"])
+def test_other_formats_are_left_to_the_reader(tmp_path, found):
+    check_format(tmp_path / "a", found, 1)
