@@ -1,13 +1,36 @@
 """Settings of every test run, made before PyTorch or any kernel starts: kernels inherit them."""
 
 import os
+from pathlib import Path
 
+from tools.cores import usable_cores
 from tools.execnb import ENVIRONMENT
+
+ROOT = Path(__file__).resolve().parent
+BOOK = ROOT / "book"
+SANITIZERS = ROOT / "tests" / "sanitize.cfg"
+MAX_WORKERS = 8  # each takes about a gigabyte
 
 
 def pytest_configure(config):
-    """Ask for the self-contained form of interactive figures; unit tests have no screen and one thread."""
+    """Ask for the self-contained form of interactive figures, and set the threads of every process.
+
+    ``pytest`` runs the unit tests, ``pytest --nbval`` the notebooks; paths on the command line come first.
+    """
     os.environ.update(ENVIRONMENT)
-    if not config.getoption("nbval"):
-        os.environ["MPLBACKEND"] = "agg"
+    if config.option.nbval or config.option.nbval_lax:
+        if config.args_source is config.ArgsSource.TESTPATHS:
+            config.args = [str(BOOK)]
+        # Absolute, since pytest takes a path of `addopts` from wherever it was started.
+        config.option.nbval_sanitize_with = config.option.nbval_sanitize_with or str(SANITIZERS)
+        workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+        if workers > 1:  # kernels beside each other share the cores
+            os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // workers)))
+    else:
+        os.environ["MPLBACKEND"] = "agg"  # unit tests have no screen
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # their networks are too small to gain from more
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Answer ``-n auto``: a process for each core that this one may use."""
+    return min(usable_cores(), MAX_WORKERS)

@@ -37,11 +37,13 @@ STAMP = VENV / "dev.json"  # "{}" while .venv is being made, what it was made fr
 LOCK = ROOT / "requirements.lock"
 FIRST_PAGE = ROOT / "_build" / "html" / "index.html"
 CODE = ["alexnet", "benchmarks", "book", "conftest.py", "data", "dev.py", "tests", "tools"]
+BESIDE = ["-n", "auto", "--dist", "loadfile"]  # on all cores
 STAGES = {
     "lint": ["ruff", "check", *CODE],
     "format": ["ruff", "format", "--check", *CODE],
-    "unit tests": ["pytest", "tests", "--ignore=tests/test_book.py"],
-    "notebooks": ["pytest", "--nbval", "book"],
+    # Files are shared out whole: their tests have trainings in common, the cells of a notebook everything.
+    "unit tests": ["pytest", "tests", "--ignore=tests/test_book.py", *BESIDE],
+    "notebooks": ["pytest", "--nbval", *BESIDE],
     "built pages": ["pytest", "tests/test_book.py"],
 }
 

@@ -136,7 +136,7 @@ def test_every_stage_runs_after_a_failure(project, capsys):
 
 def test_stages_cover_the_tests(project):
     dev.test(None)
-    assert f"{dev.PYTHON} -m pytest --nbval book" in project.ran
+    assert f"{dev.PYTHON} -m pytest --nbval -n auto --dist loadfile" in project.ran
     assert all((ROOT / name).exists() for name in dev.CODE)
 
 

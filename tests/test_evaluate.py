@@ -149,7 +149,8 @@ def test_the_ten_crops_of_stored_pictures():
     expected = count(torch.from_numpy(references.average_of_softmaxes(logits)).log(), LABELS, ks=(1, 2))
     got = evaluate(model, [(images[:3], LABELS[:3]), (images[3:], LABELS[3:])], views=views, ks=(1, 2))
     assert (got.num_images, got.wrong) == (5, expected.wrong)
-    assert got.loss_sum == pytest.approx(expected.loss_sum, rel=1e-9)
+    # float32: a batch of three and one of two may be summed in other orders.
+    assert got.loss_sum == pytest.approx(expected.loss_sum, rel=1e-6)
 
 
 def test_nets_are_averaged_with_equal_weights():
