@@ -5,7 +5,7 @@ import errno
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -78,14 +78,38 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         np.savez(file, **arrays)
 
 
+def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    """Read arrays of an .npz file, all if no names are given; their checksums are verified on the way.
+
+    Raises:
+        ValueError: it is damaged, or lacks one of them; the message is the reason alone.
+        OSError: it is not there or cannot be read.
+    """
+    with path.open("rb") as file:  # opened here, as np.load leaves a file open that it cannot make sense of
+        try:
+            with np.load(file, allow_pickle=False) as content:
+                return {name: content[name] for name in names or content.files}
+        except Exception as error:  # numpy and zipfile stumble over damage in many ways
+            raise ValueError(str(error) or type(error).__name__) from error
+
+
+class NewerFormat(ValueError):
+    """A file was written by a newer version of the package: it is not damaged, and stays as it is."""
+
+
 def check_format(path: Path, found: Any, known: int) -> None:
-    """Raise ValueError if a file is of a newer format than this version of the package knows.
+    """See that a file is of the format that this version of the package reads.
 
     Args:
-        path: of the file. found: the number in it. known: the newest that can be read.
+        path: of the file. found: the number in it. known: that of this version.
+    Raises:
+        NewerFormat: the file's is higher.
+        ValueError: it is no such number; the message is the reason alone.
     """
     if isinstance(found, int) and found > known:
-        raise ValueError(
+        raise NewerFormat(
             f"{path} was written by a newer version of alexnet: its format is {found}, and this version "
             f"reads {known}; upgrade alexnet to use it"
         )
+    if found != known or isinstance(found, bool):
+        raise ValueError(f"its format is {found!r}, not {known}")

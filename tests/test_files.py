@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from alexnet import files
-from alexnet.files import check_format, write_arrays, write_json, written_whole
+from alexnet.files import NewerFormat, check_format, read_arrays, write_arrays, write_json, written_whole
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_what_json_cannot_say_is_not_written(old, value):
 
 @pytest.mark.parametrize("found", [2, 99])
 def test_a_newer_format_is_called_newer(tmp_path, found):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(NewerFormat) as caught:
         check_format(tmp_path / "a", found, 1)
     assert str(caught.value) == (
         f"{tmp_path / 'a'} was written by a newer version of alexnet: its format is {found}, and this "
@@ -125,6 +125,44 @@ def test_a_newer_format_is_called_newer(tmp_path, found):
     )
 
 
-@pytest.mark.parametrize("found", [1, 0, None, "2"])
-def test_other_formats_are_left_to_the_reader(tmp_path, found):
-    check_format(tmp_path / "a", found, 1)
+@pytest.mark.parametrize("found", [0, -1, None, "2", True, 1.5])
+def test_what_is_no_format_is_left_to_the_reader_to_name(tmp_path, found):
+    check_format(tmp_path / "a", 1, 1)
+    with pytest.raises(ValueError, match="^its format is .*, not 1$") as caught:
+        check_format(tmp_path / "a", found, 1)
+    assert not isinstance(caught.value, NewerFormat)
+
+
+def test_arrays_come_back_by_name(tmp_path):
+    arrays = {"x": np.arange(3), "y": np.array("text")}
+    write_arrays(tmp_path / "a.npz", arrays)
+    assert set(read_arrays(tmp_path / "a.npz")) == {"x", "y"}
+    assert read_arrays(tmp_path / "a.npz", ["x"])["x"].tolist() == [0, 1, 2]
+
+
+def test_a_wrong_bit_or_a_cut_anywhere_is_seen_or_harmless(tmp_path):
+    path = tmp_path / "a.npz"
+    write_arrays(path, {"x": np.arange(3), "y": np.array("text")})
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        for damage in (bytes([whole[position] ^ (1 << position % 8)]) + whole[position + 1 :], b""):
+            path.write_bytes(whole[:position] + damage)
+            try:
+                back = read_arrays(path, ["x", "y"])
+            except ValueError as error:
+                assert str(error)
+            else:
+                assert back["x"].tolist() == [0, 1, 2] and str(back["y"]) == "text"
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\x93NUMPY\x01\x00"])
+def test_what_holds_no_arrays(tmp_path, content):
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(ValueError):
+        read_arrays(tmp_path / "a.npz")
+
+
+def test_a_single_array_is_no_file_of_arrays(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones(3))
+    with pytest.raises(ValueError):
+        read_arrays(tmp_path / "a.npy")

@@ -19,7 +19,7 @@ from preparing import SIZE, contents, made, one_folder
 from alexnet import cli, files
 from alexnet.data.prepared import open_set
 from alexnet.preparation import shard
-from alexnet.preparation.check import damaged_shards
+from alexnet.preparation.check import damage_in
 from alexnet.preparation.picture import standardise
 
 ODD = {
@@ -153,7 +153,7 @@ def test_a_damaged_description_is_not_continued(tmp_path):
     folder, target = one_folder(tmp_path), tmp_path / "set"
     made("folder", [folder], target)
     (target / "set.json").write_text("{")
-    with pytest.raises(ValueError, match="set.json is damaged; delete the folder and run the same command"):
+    with pytest.raises(ValueError, match="set.json is damaged .*; delete the folder and run the `alex"):
         made("folder", [folder], target)
 
 
@@ -268,16 +268,18 @@ def test_the_commands(tmp_path, capsys):
     content[700] ^= 1
     (target / "train-00000.tar").write_bytes(content)
     assert cli.main(["data", "check", str(target)]) == 2
-    assert f"{target / 'train-00000.tar'} is damaged; delete it" in capsys.readouterr().out
+    assert f"{target / 'train-00000.tar'} is damaged (image" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("raw", [False, True])
-def test_a_wrong_bit_is_found(tmp_path, raw):
+@pytest.mark.parametrize("place", [10, 700, -100])
+def test_a_wrong_bit_is_found(tmp_path, raw, place):
     target = tmp_path / "set"
-    made("folder", [one_folder(tmp_path)], target, raw=raw)
-    assert damaged_shards(target, progress=False) == []
-    victim = target / ("train-00001.npy" if raw else "train-00001.tar")
-    content = bytearray(victim.read_bytes())
-    content[900] ^= 1
-    victim.write_bytes(content)
-    assert damaged_shards(target, progress=False) == [victim]
+    made("folder", [one_folder(tmp_path)], target, raw=raw, pictures_per_shard=7)
+    assert damage_in(target, progress=False) == []
+    (victim,) = [path for path in target.glob("train-00000.*") if path.suffix != ".npz"]
+    content = bytearray(victim.read_bytes().rstrip(b"\0"))
+    content[place] ^= 1
+    victim.write_bytes(content.ljust(victim.stat().st_size, b"\0"))
+    (sentence,) = damage_in(target, progress=False)
+    assert sentence.startswith(f"{victim} is damaged (") and "delete it and run the `alexnet data" in sentence

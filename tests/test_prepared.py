@@ -1,6 +1,8 @@
 """Prepared sets: what opens is whole, what is damaged says so and how to mend it; memory looks the same."""
 
+import errno
 import json
+import os
 import pickle
 
 import numpy as np
@@ -11,8 +13,9 @@ from preparing import SIZE, close_to, contents, made, one_folder
 from samples import TINY, picture_files, write_folder
 
 from alexnet import data
-from alexnet.data import catalogue
+from alexnet.data import catalogue, splits
 from alexnet.data.prepared import open_set, pictures_of
+from alexnet.preparation.check import damage_in
 
 
 @pytest.fixture(params=["jpeg", "raw"])
@@ -24,6 +27,20 @@ def prepared(tmp_path, request):
         return made("folder", [folder], tmp_path / "set", raw=request.param == "raw")[0]
 
     return prepare(), prepare
+
+
+def change_description(folder, **changes):
+    """Change entries of a set's description; None takes one out."""
+    about = json.loads((folder / "set.json").read_text()) | changes
+    about = {key: value for key, value in about.items() if value is not None}
+    (folder / "set.json").write_text(json.dumps(about))
+
+
+def change_index(path, **changes):
+    """Change arrays of an index."""
+    with np.load(path) as content:
+        arrays = dict(content)
+    np.savez(path, **arrays | {name: change(arrays[name]) for name, change in changes.items()})
 
 
 def test_a_set_has_what_training_needs(prepared):
@@ -75,11 +92,23 @@ def test_there_is_no_set(tmp_path):
         open_set(tmp_path)
 
 
-def test_a_set_of_a_later_version(prepared):
-    file = prepared[0].path / "set.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 99}))
-    with pytest.raises(ValueError, match="format 99, and this version reads 1"):
-        open_set(file.parent)
+@pytest.mark.parametrize("more", [{}, {"splits": 0, "classes": None, "finished": "yes"}])
+def test_a_set_of_a_newer_version_is_called_newer_and_kept(prepared, more):
+    got, prepare = prepared
+    change_description(got.path, format=99, **more)
+    before = contents(got.path)
+    newer = "set.json was written by a newer version of alexnet: its format is 99, .*; upgrade alexnet"
+    for use in (lambda: open_set(got.path), prepare, lambda: damage_in(got.path, progress=False)):
+        with pytest.raises(ValueError, match=newer):
+            use()
+    assert contents(got.path) == before
+
+
+def test_a_set_of_an_earlier_version_opens(prepared):
+    got, prepare = prepared
+    change_description(got.path, indices=None)
+    assert torch.equal(open_set(got.path).train.read(range(7)), got.train.read(range(7)))
+    prepare()
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 1}', '{"format": 1, "finished": true}'])
@@ -89,6 +118,75 @@ def test_a_damaged_description(prepared, content):
         ValueError, match="set.json is damaged .*; delete the folder and run the `alexnet data"
     ):
         open_set(prepared[0].path)
+
+
+def test_files_of_the_right_size_that_are_not_those_written_are_found_on_opening(prepared):
+    got, prepare = prepared
+    before = contents(got.path)
+    if got.path.joinpath("train-00000.npy").exists():  # of JPEGs the sizes would differ
+        one, other = got.path / "train-00000.npy", got.path / "train-00001.npy"
+        content = one.read_bytes()
+        one.write_bytes(other.read_bytes())
+        other.write_bytes(content)
+    else:
+        one = got.path / "train-00000.tar"
+        size = one.stat().st_size
+        os.truncate(one, 1500)
+        os.truncate(one, size)  # as a disk that was full, or a copy that broke off, may leave it
+    with pytest.raises(ValueError, match="train-00000.* is damaged .image . of 2 is not the one that was wr"):
+        open_set(got.path)
+    assert all("train-0000" in sentence for sentence in damage_in(got.path, progress=False))
+    for path in got.path.glob("train-0000[01].[nt][pa][yr]"):
+        path.unlink()
+    prepare()
+    assert contents(got.path) == before
+
+
+@pytest.mark.parametrize("with_digest", [True, False])
+def test_labels_that_were_changed_are_found_on_opening(prepared, with_digest):
+    got, _ = prepared
+    if not with_digest:
+        change_description(got.path, indices=None)
+    change_index(got.path / "train-00001.npz", labels=lambda labels: labels * 0 + 1)
+    with pytest.raises(ValueError, match="train-00001.* is damaged .*; delete it and run the `alexnet data"):
+        open_set(got.path)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("offsets", lambda values: values + 1),
+        ("digests", lambda values: values[::-1]),
+        ("labels", lambda v: v[:1]),
+    ],
+)
+def test_any_change_of_an_index_is_found_on_opening(tmp_path, name, change):
+    got, _ = made("folder", [one_folder(tmp_path)], tmp_path / "set")
+    change_index(got.path / "train-00001.npz", **{name: change})
+    with pytest.raises(ValueError, match="train-00001.npz is damaged"):
+        open_set(got.path)
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+def test_labels_of_no_class_are_found_on_opening(prepared, label):
+    got, _ = prepared
+    change_description(got.path, indices=None)
+    change_index(got.path / "train-00001.npz", labels=lambda labels: labels * 0 + label)
+    with pytest.raises(ValueError, match="train-00001.npz is damaged .it has labels outside 0 to 1"):
+        open_set(got.path)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_change_inside_a_shard_is_seen_by_check_alone(tmp_path, raw):
+    got, _ = made("folder", [one_folder(tmp_path)], tmp_path / "set", raw=raw, pictures_per_shard=7)
+    (shard,) = [path for path in got.path.glob("train-00000.*") if path.suffix != ".npz"]
+    content = bytearray(shard.read_bytes())
+    with np.load(shard.with_suffix(".npz")) as index:
+        content[len(content) // 2 if raw else index["offsets"][3] + 300] ^= 1
+    shard.write_bytes(content)
+    open_set(got.path)
+    (sentence,) = damage_in(got.path, progress=False)
+    assert f"{shard} is damaged (" in sentence
 
 
 @pytest.mark.parametrize("damage", ["shorter", "gone", "index shorter", "index gone", "index of another"])
@@ -127,6 +225,33 @@ def test_a_shard_lost_after_opening(prepared):
         path.unlink()
     with pytest.raises(ValueError, match="train-00000.* is damaged .*No such file"):
         got.train.read([0])
+
+
+def test_a_shard_cut_short_after_it_was_read_from_is_an_error_and_no_signal(prepared):
+    got, _ = prepared
+    got.train.read(range(7))
+    (shard,) = [path for path in got.path.glob("train-00000.*") if path.suffix != ".npz"]
+    os.truncate(shard, 600)
+    with pytest.raises(ValueError, match="train-00000.* is damaged .picture 0 of the split: the file ends"):
+        got.train.read([5, 0])
+    assert len(got.train.read([6, 2])) == 2
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "message"),
+    [
+        (errno.EIO, ValueError, "train-00000.* is damaged .*delete it and run"),
+        (errno.EBUSY, OSError, "train-00000"),
+        (errno.EACCES, PermissionError, "train-00000"),
+    ],
+)
+def test_a_disk_that_fails_is_an_error_that_names_the_file(prepared, monkeypatch, number, kind, message):
+    def read(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(splits, "read_piece", read)
+    with pytest.raises(kind, match=message):
+        prepared[0].train.read([0])
 
 
 def test_a_split_that_is_missing_says_which_are_there(tmp_path):

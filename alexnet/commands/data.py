@@ -80,7 +80,10 @@ def add_check(actions) -> None:
     parser = actions.add_parser(
         "check",
         help="read a prepared set whole, to see whether it is damaged",
-        description="Read every picture of a prepared set and compare it with what was written.",
+        description=(
+            "Read every image of a prepared set and compare it with what was written. Opening a set does so "
+            "with its labels and with the first and last image of each file; only this command sees all."
+        ),
     )
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="the prepared set")
     parser.set_defaults(run=run_check)
@@ -88,13 +91,10 @@ def add_check(actions) -> None:
 
 def run_check(arguments: argparse.Namespace) -> int:
     """Run ``alexnet data check``; damage makes the status 2."""
-    from alexnet.data.prepared import open_set
-    from alexnet.preparation.check import damaged_shards
+    from alexnet.data.prepared import describe_stored
+    from alexnet.preparation.check import damage_in
 
     folder = arguments.folder.expanduser()
-    source = open_set(folder).source
-    damaged = damaged_shards(folder)
-    for shard in damaged:
-        print(f"{shard} is damaged; delete it and run the `alexnet data prepare` command of the set again")
-    print(f"{source}: {'damaged' if damaged else 'whole'}")
-    return 2 if damaged else 0
+    damage = damage_in(folder)
+    print(*damage, f"{describe_stored(folder).source}: {'damaged' if damage else 'whole'}", sep="\n")
+    return 2 if damage else 0

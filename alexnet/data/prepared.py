@@ -8,12 +8,11 @@ A prepared set is a folder:
     train-00000.npz ...        the index of each shard: labels, names, where each picture lies
 """
 
-import json
-import zipfile
-import zlib
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,9 +20,10 @@ from alexnet.data import store
 from alexnet.data.catalogue import KNOWN_SETS
 from alexnet.data.generated import synthetic
 from alexnet.data.imageset import ImageSet
-from alexnet.data.splits import MemorySplit, Split, StoredSplit, damaged
-from alexnet.preparation.description import DESCRIPTION, FORMAT
-from alexnet.preparation.shard import SUFFIXES
+from alexnet.data.splits import MemorySplit, Split, StoredSplit, damaged, read_piece, reading
+from alexnet.files import read_arrays
+from alexnet.preparation.description import DESCRIPTION, damaged_description, read_description
+from alexnet.preparation.shard import SUFFIXES, digest_of, digest_of_index
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -110,38 +110,86 @@ def in_memory(images: ImageSet) -> PreparedSet:
     )
 
 
+class StoredShard(NamedTuple):
+    """What set.json says of a shard.
+
+    Attributes:
+        path: the .tar or .npy; its index lies beside it.
+        count: how many images it holds.
+        index_digest: see ``digest_of_index``; None in sets of earlier versions, which did not keep it.
+        image_shape: (3, H, W). num_classes: of the set.
+    """
+
+    path: Path
+    count: int
+    index_digest: str | None
+    image_shape: tuple[int, int, int]
+    num_classes: int
+
+
+class StoredSet(NamedTuple):
+    """What set.json says of a finished set: attributes as of ``PreparedSet``, and each split's shards."""
+
+    name: str
+    source: str
+    fingerprint: str
+    classes: tuple[str, ...]
+    names: tuple[str, ...]
+    shards: dict[str, list[StoredShard]]
+
+
 def open_set(path: Path | str) -> PreparedSet:
     """Open a prepared set.
+
+    Every index is read whole and compared with what set.json has of it; of every shard the size, the first
+    and the last image are. That takes a second for ILSVRC-2012, and notices files that are cut short,
+    exchanged or replaced, and labels that were changed. A change further inside a shard it cannot see: that
+    takes reading all of it, as ``alexnet data check`` does.
 
     Args:
         path: its folder.
     Raises:
         FileNotFoundError: there is no prepared set, or it is not finished.
-        ValueError: it is damaged, or was made by a later version.
+        ValueError: it is damaged, or was made by a newer version.
     """
     path = Path(path).expanduser()
-    file = path / DESCRIPTION
-    if not file.is_file():
+    stored = describe_stored(path)
+    splits = {
+        name: StoredSplit(
+            [shard.path for shard in shards],
+            [checked_index(shard) for shard in shards],
+            size=shards[0].image_shape[1],
+        )
+        for name, shards in stored.shards.items()
+    }
+    about = stored._asdict()
+    del about["shards"]
+    return PreparedSet(**about, splits=splits, path=path)
+
+
+def describe_stored(path: Path) -> StoredSet:
+    """Read what a finished set says of itself; its other files are not looked at. Raises as ``open_set``."""
+    if not (path / DESCRIPTION).is_file():
+        raise FileNotFoundError(unfinished(path))
+    about = read_description(path)
+    if not about["finished"]:
         raise FileNotFoundError(unfinished(path))
     try:
-        about = json.loads(file.read_text(encoding="utf-8"))
-        if about["format"] != FORMAT:
-            raise ValueError(f"it has format {about['format']}, and this version reads {FORMAT}")
-        if not about["finished"]:
-            raise FileNotFoundError(unfinished(path))
-        splits = {name: [int(count) for count in counts] for name, counts in about["splits"].items()}
-        fields = {key: str(about[key]) for key in ("name", "source", "fingerprint")}
         classes, names = tuple(about["classes"]), tuple(about["names"])
-        size, suffix = int(about["size"]), SUFFIXES[about["form"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{file} is damaged ({type(error).__name__}: {error}); delete the folder and run the "
-            "`alexnet data prepare` command of the set again"
-        ) from error
-    opened = {
-        name: open_split(path, name, counts, size=size, suffix=suffix) for name, counts in splits.items()
-    }
-    return PreparedSet(**fields, classes=classes, names=names, splits=opened, path=path)
+        shape, suffix = (3, int(about["size"]), int(about["size"])), SUFFIXES[about["form"]]
+        shards = {}
+        for split, counts in about["splits"].items():
+            digests = about["indices"][split] if "indices" in about else [None] * len(counts)
+            shards[split] = [
+                StoredShard(path / f"{split}-{i:05}{suffix}", int(count), digest, shape, len(classes))
+                for i, (count, digest) in enumerate(zip(counts, digests, strict=True))
+            ]
+        if not shards or not all(shards.values()):
+            raise ValueError("a split has no shards")
+        texts = [str(about[key]) for key in ("name", "source", "fingerprint")]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise damaged_description(path / DESCRIPTION, error) from error
+    return StoredSet(*texts, classes, names, shards)
 
 
 def unfinished(path: Path) -> str:
@@ -152,41 +200,52 @@ def unfinished(path: Path) -> str:
     )
 
 
-def open_split(folder: Path, name: str, counts: list[int], *, size: int, suffix: str) -> StoredSplit:
-    """Open the split of a prepared set and see that its files are there, whole as far as their sizes tell.
+def checked_index(shard: StoredShard, images: Sequence[int] = (0, -1)) -> dict[str, np.ndarray]:
+    """Read a shard's index, and see that it belongs to the set and the shard to it.
 
     Args:
-        folder: the prepared set.
-        name: "train", "val" or "test".
-        counts: pictures of each shard.
-        size, suffix: height and width of the pictures; of the shards.
-    Raises:
-        ValueError: a file is gone or damaged.
-    """
-    shards = [folder / f"{name}-{number:05}{suffix}" for number in range(len(counts))]
-    indices = [read_index(shard, count) for shard, count in zip(shards, counts, strict=True)]
-    return StoredSplit(shards, indices, size=size)
-
-
-def read_index(shard: Path, count: int) -> dict[str, np.ndarray]:
-    """Read what reading needs of a shard's index, and see that the shard has the size that it tells.
-
-    Args:
-        shard: the .tar or .npy.
-        count: how many pictures it must have.
+        shard: as set.json has it.
+        images: which to compare with what was written, by their position in the shard.
+    Returns:
+        "labels", "digests", "num_bytes", and "offsets" and "sizes" of the images in bytes.
     Raises:
         ValueError: the index or the shard is gone or damaged.
     """
-    file = shard.with_suffix(".npz")
-    wanted = ("labels", "num_bytes", *(("offsets", "sizes") if shard.suffix == ".tar" else ()))
-    try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-            index = {key: content[key] for key in wanted}
-        if len(index["labels"]) != count:
-            raise ValueError(f"it has {len(index['labels']):,} labels, not {count:,}")
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError) as error:
-        raise damaged(file, str(error)) from error
-    found = shard.stat().st_size if shard.is_file() else 0
+    index = read_index(shard)
+    found = shard.path.stat().st_size if shard.path.is_file() else 0
     if found != index["num_bytes"]:
-        raise damaged(shard, f"it has {found:,} bytes, not {index['num_bytes']:,}")
+        raise damaged(shard.path, f"it has {found:,} bytes, not {index['num_bytes']:,}")
+    with reading(shard.path) as file:
+        for i in images if shard.count else ():
+            try:
+                content = read_piece(file, index["offsets"][i], index["sizes"][i])
+            except ValueError as error:
+                raise damaged(shard.path, str(error)) from error
+            if digest_of(index["labels"][i], content) != index["digests"][i].tobytes():
+                name = f"image {i % shard.count + 1:,} of {shard.count:,}"
+                raise damaged(shard.path, f"{name} is not the one that was written")
+    return index
+
+
+def read_index(shard: StoredShard) -> dict[str, np.ndarray]:
+    """Read a shard's index and see that it is the one that set.json means; ValueError if not."""
+    file = shard.path.with_suffix(".npz")
+    is_tar = shard.path.suffix == ".tar"
+    of_each = ("labels", "digests", "offsets", "sizes") if is_tar else ("labels", "digests")
+    try:
+        index = read_arrays(file, (*of_each, "num_bytes"))
+        for name in of_each:
+            if len(index[name]) != shard.count:
+                raise ValueError(f"it has {len(index[name]):,} {name}, not {shard.count:,}")
+        labels = index["labels"]
+        if labels.min(initial=0) < 0 or labels.max(initial=0) >= shard.num_classes:
+            raise ValueError(f"it has labels outside 0 to {shard.num_classes - 1}")
+        if shard.index_digest not in (None, digest_of_index(index)):
+            raise ValueError("it is not the index that was written for this set")
+    except (FileNotFoundError, ValueError) as error:
+        raise damaged(file, str(error)) from error
+    if not is_tar:  # images of one size, one after another behind the header
+        size = math.prod(shard.image_shape)
+        index["sizes"] = np.full(shard.count, size)
+        index["offsets"] = index["num_bytes"] - size * np.arange(shard.count, 0, -1)
     return index

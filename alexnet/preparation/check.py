@@ -1,44 +1,48 @@
-"""``alexnet data check``: read a prepared set whole and compare it with what its index says."""
+"""``alexnet data check``: read a prepared set whole and compare it with what was written."""
 
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from alexnet.preparation.shard import SUFFIXES, digest_of, is_whole, load_index
+from alexnet.data.prepared import StoredShard, checked_index, describe_stored
+from alexnet.data.splits import damaged
 
 
-def damaged_shards(folder: Path, *, progress: bool = True) -> list[Path]:
-    """Return the shards of a prepared set whose pictures are not those that were written.
+def damage_in(folder: Path, *, progress: bool = True) -> list[str]:
+    """Return a sentence on each shard of a prepared set whose images or labels are not those written.
 
     Args:
         folder: the set. progress: show a progress bar.
+    Raises:
+        FileNotFoundError, ValueError: as for ``describe_stored``.
     """
-    shards = sorted(path for suffix in SUFFIXES.values() for path in folder.glob(f"*{suffix}"))
-    return [path for path in tqdm(shards, unit=" files", disable=not progress) if not is_sound(path)]
+    shards = [shard for split in describe_stored(folder).shards.values() for shard in split]
+    found = []
+    for shard in tqdm(shards, unit=" files", disable=not progress):
+        try:
+            check_frame(shard, checked_index(shard, range(shard.count)))
+        except ValueError as error:
+            found.append(str(error))
+    return found
 
 
-def is_sound(shard: Path) -> bool:
-    """Tell whether every picture of a shard has the digest that the index has of it."""
-    form = next(form for form, suffix in SUFFIXES.items() if shard.suffix == suffix)
-    if not is_whole(shard.with_suffix(""), form):
-        return False
-    index = load_index(shard.with_suffix(""))
-    digests = zip(index["labels"].tolist(), contents(shard), index["digests"], strict=True)
+def check_frame(shard: StoredShard, index: dict[str, np.ndarray]) -> None:
+    """See that other tools find the images as well: by the headers of the .tar or .npy; ValueError if not.
+
+    Args:
+        shard: as set.json has it. index: as ``checked_index`` returns it.
+    """
     try:
-        return all(digest_of(label, content) == digest.tobytes() for label, content, digest in digests)
-    except (ValueError, tarfile.TarError):  # there are more or fewer pictures, or no archive
-        return False
-
-
-def contents(shard: Path) -> Iterator[bytes]:
-    """Yield the bytes of each picture of a shard."""
-    if shard.suffix == ".npy":
-        for picture in np.load(shard, mmap_mode="r"):
-            yield picture.tobytes()
-        return
-    with tarfile.open(shard, "r:") as archive:
-        for member in archive:
-            yield archive.extractfile(member).read()
+        if shard.path.suffix == ".npy":
+            array = np.load(shard.path, mmap_mode="r")  # only the header is read
+            right = array.dtype == np.uint8 and array.shape == (shard.count, *shard.image_shape)
+        else:
+            with tarfile.open(shard.path, "r:") as archive:
+                found = [(member.offset_data, member.size) for member in archive]
+            right = found == list(zip(index["offsets"].tolist(), index["sizes"].tolist(), strict=True))
+    except Exception as error:  # numpy and tarfile stumble over damage in many ways
+        raise damaged(shard.path, str(error)) from error
+    if not right:
+        raise damaged(shard.path, "its headers are not those that were written")

@@ -12,10 +12,11 @@ import PIL
 import PIL.features
 
 import alexnet
-from alexnet.files import written_whole
+from alexnet.files import NewerFormat, check_format, written_whole
 from alexnet.preparation.picture import FILTER, QUALITY
+from alexnet.preparation.shard import digest_of_index
 
-FORMAT = 1  # of a prepared set as a whole; a reader refuses others
+FORMAT = 1  # of a prepared set as a whole, indices included; a reader refuses others
 DESCRIPTION, MANIFEST = "set.json", "manifest.csv"
 
 
@@ -40,6 +41,7 @@ def describe(name: str, classes: dict[str, str], indices: dict[str, list[dict]],
         "size": request["size"],
         "form": request["form"],
         "splits": {split: [len(index["labels"]) for index in of] for split, of in indices.items()},
+        "indices": {split: [digest_of_index(index) for index in of] for split, of in indices.items()},
         "fingerprint": fingerprint(indices),
         "left_out": sum(status == "left out" for _, status, _ in notes),
         "converted": dict(Counter(why for _, status, why in notes if status == "converted").most_common()),
@@ -52,6 +54,35 @@ def describe(name: str, classes: dict[str, str], indices: dict[str, list[dict]],
         "names": list(classes.values()),
         "counts": {split: np.bincount(of, minlength=len(classes)).tolist() for split, of in labels.items()},
     }
+
+
+def read_description(folder: Path) -> dict:
+    """Read the set.json of a set, finished or not.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is damaged, or was written by a newer version.
+    """
+    file = folder / DESCRIPTION
+    text = file.read_bytes()
+    try:
+        about = json.loads(text)
+        check_format(file, about["format"], FORMAT)
+        if not isinstance(about["finished"], bool) or not isinstance(about["request"], dict):
+            raise ValueError("it does not tell whether the set is finished, or of what it is made")
+    except NewerFormat:
+        raise
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise damaged_description(file, error) from error
+    return about
+
+
+def damaged_description(file: Path, error: Exception) -> ValueError:
+    """Return the error for a set.json that cannot be made sense of."""
+    return ValueError(
+        f"{file} is damaged ({type(error).__name__}: {error}); delete the folder and run the "
+        "`alexnet data prepare` command of the set again"
+    )
 
 
 def source_phrase(name: str, labels: dict[str, np.ndarray], enlarged: int, size: int) -> str:

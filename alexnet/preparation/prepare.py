@@ -5,7 +5,6 @@ Shards are made independently of each other and appear whole, so to go on is to 
 
 import contextlib
 import errno
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from alexnet.files import PART, write_json
-from alexnet.preparation.description import DESCRIPTION, FORMAT, describe, write_manifest
+from alexnet.preparation.description import DESCRIPTION, FORMAT, describe, read_description, write_manifest
 from alexnet.preparation.plan import KINDS, Plan, make_plan
 from alexnet.preparation.shard import is_whole, load_index
 from alexnet.preparation.workers import Job, make_shards
@@ -109,7 +108,7 @@ def claim(target: Path, request: dict) -> bool:
     Returns:
         whether the set is there, finished, and every shard of it.
     Raises:
-        ValueError: the folder holds something else.
+        ValueError: the folder holds something else, or a set that is damaged or of a newer version.
     """
     file = target / DESCRIPTION
     if not file.is_file():
@@ -117,11 +116,8 @@ def claim(target: Path, request: dict) -> bool:
             raise ValueError(f"{target} is there already and is no prepared set; name a new folder")
         write_json(file, {"format": FORMAT, "finished": False, "request": request})
         return False
-    try:
-        about = json.loads(file.read_text(encoding="utf-8"))
-        before = about["request"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{file} is damaged; delete the folder and run the same command again") from error
+    about = read_description(target)
+    before = about["request"]
     for key, value in request.items():
         earlier = before.setdefault(key, value)
         if earlier != value:

@@ -19,15 +19,14 @@ import hashlib
 import io
 import json
 import tarfile
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from alexnet.files import written_whole
+from alexnet.files import read_arrays, write_arrays, written_whole
 from alexnet.preparation.picture import Unreadable, decode, standardise, to_array, to_jpeg
 from alexnet.preparation.sources import File, Reader
 
@@ -157,8 +156,7 @@ def write_shard(
         "notes": np.array(json.dumps(notes)),
         "enlarged": np.array(sum(result.enlarged for result in kept)),
     }
-    with written_whole(path.with_suffix(".npz")) as file:
-        np.savez(file, **index, **places)
+    write_arrays(path.with_suffix(".npz"), index | places)
 
 
 def digest_of(label: int, content: bytes) -> bytes:
@@ -166,17 +164,25 @@ def digest_of(label: int, content: bytes) -> bytes:
     return hashlib.sha256(b"%d " % label + content).digest()[:DIGEST_BYTES]
 
 
+def digest_of_index(index: Mapping[str, np.ndarray]) -> str:
+    """Return 16 hexadecimal digits that name what reading and checking take from an index."""
+    digest = hashlib.sha256()
+    for name in ("labels", "digests", "num_bytes", "offsets", "sizes"):
+        if name in index:
+            digest.update(f"{name} {index[name].dtype} {index[name].shape}".encode() + index[name].tobytes())
+    return digest.hexdigest()[:16]
+
+
 def load_index(path: Path) -> dict[str, np.ndarray]:
-    """Read the index of a shard, at its path without suffix."""
-    with path.with_suffix(".npz").open("rb") as file, np.load(file, allow_pickle=False) as content:
-        return {key: content[key] for key in content.files}
+    """Read the index of a shard, at its path without suffix; errors as for ``read_arrays``."""
+    return read_arrays(path.with_suffix(".npz"))
 
 
 def is_whole(path: Path, form: str) -> bool:
     """Tell whether a shard is there with its index, as far as its size tells."""
     try:
         num_bytes = load_index(path)["num_bytes"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (FileNotFoundError, ValueError, KeyError):
         return False
     shard = path.with_suffix(SUFFIXES[form])
     return shard.is_file() and shard.stat().st_size == num_bytes
