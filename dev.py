@@ -136,6 +136,8 @@ def book(arguments: argparse.Namespace) -> None:
 
 def test(arguments: argparse.Namespace) -> None:
     """Run every stage, also after one that failed, and end with what each did."""
+    if arguments.machines:
+        return test_machines()
     lines, failed = [], []
     for name, command in STAGES.items():
         start = time.monotonic()
@@ -145,6 +147,13 @@ def test(arguments: argparse.Namespace) -> None:
             failed.append(name)
         lines.append(f"{name:12} {'FAILED' if status else 'passed'} {time.monotonic() - start:7.1f} s")
     print("\n== dev.py test", *lines, sep="\n", flush=True)
+    if failed:
+        sys.exit(f"dev.py: failed: {', '.join(failed)}.")
+
+
+def test_machines() -> None:
+    """Run the tests as other processors would, then measure by how much the notebooks' assertions hold."""
+    failed = [tool for tool in ("machines", "margins") if run(PYTHON, "-m", f"tools.{tool}")]
     if failed:
         sys.exit(f"dev.py: failed: {', '.join(failed)}.")
 
@@ -213,7 +222,10 @@ def parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("book", help="build the book")
     verb.add_argument("--open", action="store_true", help="open the first page in a browser")
     verb.set_defaults(act=book)
-    verbs.add_parser("test", help="check everything").set_defaults(act=test)
+    verb = verbs.add_parser("test", help="check everything")
+    other = "instead run unit tests and notebooks as other processors would, many times (takes hours)"
+    verb.add_argument("--machines", action="store_true", help=other)
+    verb.set_defaults(act=test)
     verb = verbs.add_parser("run", help="execute notebooks in place")
     verb.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK", help="default: all in book/")
     verb.set_defaults(act=run_notebooks)

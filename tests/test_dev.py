@@ -129,15 +129,22 @@ def test_environment_of_someone_else_is_left_alone(project):
 def test_every_stage_runs_after_a_failure(project, capsys):
     project.statuses = {"ruff check": 1, "--nbval": 5}
     with pytest.raises(SystemExit, match="^dev.py: failed: lint, notebooks.$"):
-        dev.test(None)
+        dev.test(dev.parser().parse_args(["test"]))
     assert len(project.ran) == len(dev.STAGES) == 5
     assert capsys.readouterr().out.count("passed") == 3
 
 
 def test_stages_cover_the_tests(project):
-    dev.test(None)
+    dev.test(dev.parser().parse_args(["test"]))
     assert f"{dev.PYTHON} -m pytest --nbval -n auto --dist loadfile" in project.ran
     assert all((ROOT / name).exists() for name in dev.CODE)
+
+
+def test_other_machines_have_a_table_and_margins(project):
+    project.statuses = {"tools.machines": 1}
+    with pytest.raises(SystemExit, match="^dev.py: failed: machines.$"):
+        dev.test(dev.parser().parse_args(["test", "--machines"]))
+    assert project.ran == [f"{dev.PYTHON} -m tools.{tool}" for tool in ("machines", "margins")]
 
 
 def say(*words):

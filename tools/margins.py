@@ -1,0 +1,232 @@
+"""Measure by how much the assertions of notebooks hold: `python -m tools.margins [NOTEBOOK...]`.
+
+Each notebook runs several times, with other seeds, instruction sets and numbers of threads. Every comparison
+in an ``assert`` notes its slack (``b - a`` of ``a < b``) and never stops the run. An assertion whose slack
+varies depends on a draw or a training: the table shows its mean, standard deviation and margin, which is the
+mean in standard deviations. Below three it belongs rewritten, in a record or away.
+"""
+
+import argparse
+import ast
+import hashlib
+import inspect
+import json
+import math
+import os
+import statistics
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import torch
+from nbclient.exceptions import DeadKernelError
+
+from tools.execnb import ENVIRONMENT, Client
+from tools.machines import ROOT, SETTINGS, notebooks_of
+
+LEAST = 3.0  # standard deviations
+SHOWN = 8.0  # wider margins are counted, not listed
+STEP = 1000  # between the seeds of two trials, so that seeds 0 and 1 of a notebook meet no other trial's
+ORDERS = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge"}
+SHOW = "import json as _json\nprint(_json.dumps(margin_seen))"
+
+
+def margin(key, text, orders, *values):
+    """Note, inside the kernel, by how much a chain of comparisons holds; returns whether it does."""
+    import operator
+
+    import numpy
+
+    values = [getattr(value, "detach", lambda value=value: value)() for value in values]
+    held, slacks = orders != [] or bool(values[0]), []
+    for order, *pair in zip(orders, values, values[1:], strict=False):
+        a, b = (numpy.asarray(value, dtype=float) for value in pair)
+        held = held and bool(getattr(operator, order)(a, b).all())
+        slacks.append(float((b - a if order[0] == "l" else a - b).min()))
+    seen = margin_seen.setdefault(key, {"text": text, "slacks": [], "held": True})  # noqa: F821
+    seen["held"] = seen["held"] and held
+    seen["slacks"] = [min(seen["slacks"] + slacks)] if slacks else []  # in a loop, the smallest
+    return held
+
+
+class Rewrite(ast.NodeTransformer):
+    """Make a cell's assertions note their slack, and shift every seed that it gives."""
+
+    def __init__(self, cell: str):
+        """Take a name for the cell, which begins the keys of its assertions."""
+        self.cell, self.count = cell, 0
+
+    def visit_Assert(self, node: ast.Assert) -> ast.Expr:
+        """Replace an assertion by an expression."""
+        return ast.Expr(self.measured(self.visit(node.test)))
+
+    def measured(self, test: ast.expr) -> ast.expr:
+        """Measure each comparison that a test is made of, or else whether it is true."""
+        if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+            return ast.Tuple([self.measured(part) for part in test.values], ast.Load())
+        if isinstance(test, ast.Call):
+            argument = test.args[0] if test.args else None
+            if getattr(test.func, "id", "") == "all" and isinstance(argument, ast.GeneratorExp):
+                whole = ast.ListComp(self.measured(argument.elt), argument.generators)
+                return ast.Call(ast.Name("all", ast.Load()), [whole], [])
+            if getattr(test.func, "attr", "") == "all" and isinstance(test.func.value, ast.Compare):
+                return self.measured(test.func.value)
+        ordered = isinstance(test, ast.Compare) and all(type(op) in ORDERS for op in test.ops)
+        orders = [ORDERS[type(op)] for op in test.ops] if ordered else []
+        values = [test.left, *test.comparators] if ordered else [test]
+        self.count += 1
+        known = [ast.Constant(f"{self.cell} {self.count}"), ast.Constant(ast.unparse(test))]
+        chain = ast.List([ast.Constant(order) for order in orders], ast.Load())
+        return ast.Call(ast.Name("margin", ast.Load()), [*known, chain, *values], [])
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        """Shift the argument of ``manual_seed`` and ``default_rng`` and every ``seed=``."""
+        self.generic_visit(node)
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if name in ("manual_seed", "default_rng"):
+            node.args = [self.shifted(argument) for argument in node.args]
+        for keyword in node.keywords:
+            if keyword.arg == "seed":
+                keyword.value = self.shifted(keyword.value)
+        return node
+
+    def visit_arguments(self, node: ast.arguments) -> ast.arguments:
+        """Shift the default of a parameter ``seed``."""
+        self.generic_visit(node)
+        for parameter, place in zip(node.args[::-1], range(len(node.defaults) - 1, -1, -1), strict=False):
+            if parameter.arg == "seed":
+                node.defaults[place] = self.shifted(node.defaults[place])
+        return node
+
+    @staticmethod
+    def shifted(value: ast.expr) -> ast.expr:
+        """A seed plus what this trial adds to it."""
+        return ast.BinOp(value, ast.Add(), ast.Name("margin_offset", ast.Load()))
+
+
+def rewritten(source: str, cell: str) -> str:
+    """A cell whose assertions note their slack; one that is no plain Python stays as it is."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return source
+    return ast.unparse(ast.fix_missing_locations(Rewrite(cell).visit(tree)))
+
+
+def measure(path: Path, setting: str, trial: int, timeout: int = 600) -> dict:
+    """Run a notebook once.
+
+    Args:
+        path: the notebook, which stays as it is.
+        setting: a key of ``SETTINGS``.
+        trial: 0 for the seeds as they stand, 1 and more for others.
+        timeout: seconds that one cell may take.
+    Returns:
+        Its seconds, the errors of its cells, and text, smallest slack and outcome of each assertion.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code":
+            cell.source = rewritten(cell.source, f"[{index}] {cell.get('id', '')}")
+    start = f"margin_seen, margin_offset = {{}}, {trial * STEP}\n{inspect.getsource(margin)}"
+    notebook.cells = [nbformat.v4.new_code_cell(start), *notebook.cells, nbformat.v4.new_code_cell(SHOW)]
+    client = Client(
+        notebook,
+        extra_arguments=["--log-level=ERROR"],
+        timeout=timeout,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        allow_errors=True,
+        store_widget_state=False,
+        coalesce_streams=True,
+    )
+    begun = time.monotonic()
+    client.execute(env=os.environ | ENVIRONMENT | SETTINGS[setting])
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    errors = [
+        f"{cell.id}: {output.ename}: {output.evalue[:200]}"
+        for cell in code
+        for output in cell.outputs
+        if output.output_type == "error" and "raises-exception" not in cell.metadata.get("tags", [])
+    ]
+    shown = [output.text for output in code[-1].outputs if output.output_type == "stream"]
+    return {"seconds": time.monotonic() - begun, "errors": errors, "seen": json.loads("".join(shown) or "{}")}
+
+
+def trials(paths: list[Path], num_trials: int, store: Path) -> Iterator[dict]:
+    """Yield every trial, from the store where it is there; new ones are added to it one by one."""
+    store.parent.mkdir(parents=True, exist_ok=True)
+    known = {}
+    for line in store.read_text(encoding="utf-8").splitlines() if store.exists() else ():
+        try:
+            trial = json.loads(line)
+        except ValueError:
+            continue  # the trial was interrupted while this line was written
+        known[tuple(trial["key"])] = trial
+    for number in range(num_trials):
+        for setting in SETTINGS:
+            for path in paths:
+                sources = [cell.source for cell in nbformat.read(path, as_version=4).cells]
+                digest = hashlib.sha256("\n".join(sources).encode()).hexdigest()[:16]
+                key = (path.name, digest, setting, number, torch.__version__)
+                if key not in known:
+                    try:
+                        known[key] = {"key": key} | measure(path, setting, number)
+                    except DeadKernelError as error:
+                        known[key] = {"key": key, "seconds": 0, "errors": [str(error)], "seen": {}}
+                    with store.open("a", encoding="utf-8") as file:
+                        file.write(
+                            "\n" + json.dumps(known[key])
+                        )  # first the line end, which a torn line lacks
+                    seconds = known[key]["seconds"]
+                    print(f"{path.name}, {setting}, trial {number}: {seconds:.0f} s", flush=True)
+                yield known[key]
+
+
+def report(found: list[dict]) -> tuple[list[str], bool]:
+    """Lines of a table, the narrowest margin first, and whether everything holds with room to spare."""
+    by_key, errors = defaultdict(list), defaultdict(int)
+    for trial in found:
+        for key, seen in trial["seen"].items():
+            by_key[trial["key"][0], key, seen["text"]].append(seen)
+        for error in trial["errors"]:
+            errors[trial["key"][0], error] += 1
+    rows, wide = [], 0
+    for (notebook, key, text), all_seen in by_key.items():
+        failed = sum(not seen["held"] for seen in all_seen)
+        slacks = [slack for seen in all_seen for slack in seen["slacks"] if math.isfinite(slack)]
+        mean = statistics.mean(slacks) if slacks else 0.0
+        deviation = statistics.stdev(slacks) if len(slacks) > 1 else 0.0
+        size = mean / deviation if deviation > 1e-6 * abs(mean) else float("inf")
+        if failed or size < SHOWN:
+            counted = f"{failed}/{len(all_seen)} failed"
+            numbers = f"{mean:10.4g} {deviation:10.4g} {size:7.1f} {min(slacks, default=0):10.4g}"
+            rows.append((-failed, size, f"{numbers}  {counted:13} {notebook[:2]} {key}: {text}"))
+        else:
+            wide += size < float("inf")
+    rows.sort()
+    lines = ["      mean  deviation  margin        min", *(row[-1] for row in rows)]
+    lines.append(f"{wide} more assertions vary and hold with margins of {SHOWN:.0f} and more")
+    lines += [f"{name}, {error} ({count} times)" for (name, error), count in errors.items()]
+    return lines, not errors and all(failed == 0 and size >= LEAST for failed, size, _ in rows)
+
+
+def main() -> int:
+    """Measure, print the table; the exit status says whether all margins are wide."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK", help="default: all in book/")
+    parser.add_argument("--trials", type=int, default=10, help="sets of seeds, at each setting (%(default)s)")
+    help_store = "finished trials, so that a second call goes on (%(default)s)"
+    parser.add_argument("--store", type=Path, default=ROOT / "runs" / "margins.jsonl", help=help_store)
+    arguments = parser.parse_args()
+    found = list(trials(notebooks_of(arguments.notebooks), arguments.trials, arguments.store))
+    lines, good = report(found)
+    print("", *lines, sep="\n", flush=True)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
