@@ -5,18 +5,22 @@ saves and cuts them again after it has loaded, so a run may change its devices. 
 values only, and is read without running code from it.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple, get_origin, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor
 
 from alexnet import tensorfile
+from alexnet.files import PART, NewerFormat, check_format
+from alexnet.tensorfile import Damaged
 
+CHECKPOINTS = "checkpoints"  # the folder of them in a run's folder
 CHECKPOINT = "alexnet checkpoint"
 WEIGHTS = "alexnet weights"
 VERSION = 1  # of both formats
@@ -108,7 +112,9 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
         device: where its tensors are put.
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is damaged, or no checkpoint, or of a format that this version does not know.
+        Damaged: it is not whole, or no checkpoint; the sentence names another one beside it.
+        ValueError: it is of a format that this version does not know, or would run code.
+        OSError: it cannot be read.
     """
     content = read(path, device)
     if content["format"] == WEIGHTS:
@@ -162,24 +168,41 @@ def differences(theirs: Any, ours: Any, name: str = "") -> Iterator[str]:
         yield f"{name} is {theirs!r} there, {ours!r} here"
 
 
+def step_in(path: Path) -> int:
+    """Return the number of steps in a checkpoint's name, -1 where it has none."""
+    found = NAME.fullmatch(path.name)
+    return int(found[1]) if found else -1
+
+
+def newest_first(folder: Path) -> list[Path]:
+    """Return the checkpoints in a folder, those with the most steps first."""
+    return sorted((path for path in folder.glob("*") if step_in(path) >= 0), key=step_in, reverse=True)
+
+
 def latest(folder: Path) -> Path | None:
     """Return the checkpoint with the most steps in a folder, None where there is none."""
-    paths = [path for path in folder.glob("*") if NAME.fullmatch(path.name)]
-    return max(paths, key=lambda path: int(NAME.fullmatch(path.name)[1]), default=None)
+    return next(iter(newest_first(folder)), None)
 
 
-def retain_last_and_best(folder: Path, validations: Sequence[Validation]) -> None:
-    """Delete every checkpoint but the latest and that with the lowest validation error.
+def retain_last_and_best(folder: Path, step: int, validations: Sequence[Validation]) -> None:
+    """Delete the checkpoints that another one replaces.
 
-    What a run that was killed left half-written goes as well; so only one run may write into a folder.
+    There stay the one just written; the one before it, in case the disk damages that; the one with the lowest
+    validation error; and whatever has more steps, which was not written by this run. What a run that was
+    killed left half-written goes; so only one run may write into a folder.
+
+    Args:
+        folder: of the checkpoints.
+        step: of the one just written.
+        validations: all so far.
     """
     validated = [v for v in validations if path_of(folder, v.step).is_file()]
     best = min(validated, key=lambda v: v.error, default=None)
-    keep = {latest(folder), best and path_of(folder, best.step)}
-    for path in list(folder.iterdir()):
-        old = NAME.fullmatch(path.name) and path not in keep
-        if old or path.name.endswith(tensorfile.PART):
-            path.unlink(missing_ok=True)
+    replaced = [path for path in newest_first(folder) if step_in(path) < step][1:]
+    for path in [*replaced, *folder.glob("*" + PART)]:
+        if best is None or step_in(path) != best.step:
+            with contextlib.suppress(OSError):  # the next save tries again
+                path.unlink()
 
 
 def as_dict(form: str, content: Weights, kind: type[Weights]) -> dict[str, Any]:
@@ -191,30 +214,58 @@ def read(path: Path, device: torch.device | str) -> dict[str, Any]:
     """Read a file of one of the two formats; errors as for ``load``."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}; `alexnet train` writes them")
-    content = tensorfile.read(path, device)
+    try:
+        content = tensorfile.read(path, device)
+    except Damaged as error:
+        raise Damaged(f"{error}; {instead_of(path)}") from error
     if content.get("format") not in (CHECKPOINT, WEIGHTS):
-        raise ValueError(f"{path} is no checkpoint of this package")
-    if content.get("version") != VERSION:
-        raise ValueError(
-            f"{path} has version {content.get('version')!r} of the format, and this package reads {VERSION}; "
-            "use the package that wrote it"
-        )
+        raise Damaged(f"{path} is no checkpoint of this package; {instead_of(path)}")
+    try:
+        check_format(path, content.get("version"), VERSION)
+    except NewerFormat:
+        raise
+    except ValueError as error:
+        raise Damaged(f"{path} is damaged ({error}); {instead_of(path)}") from error
     return content
+
+
+def instead_of(path: Path) -> str:
+    """Say what can be taken in place of a checkpoint that is damaged."""
+    folders = path.parent, path.parent / CHECKPOINTS
+    others = [other for folder in folders for other in newest_first(folder) if other != path]
+    if not others:
+        return "there is no other checkpoint beside it; copy it anew, or train again"
+    return f"name {max(others, key=step_in)} in its place"
 
 
 def members(path: Path, content: dict[str, Any], kind: type[Weights]) -> dict[str, Any]:
     """Return the fields of one kind from a file's content.
 
     Raises:
-        ValueError: one is missing or of another type.
+        Damaged: one is missing or of another type.
     """
     for name, hint in get_type_hints(kind).items():
-        wanted = get_origin(hint) or hint
         if name not in content:
-            raise ValueError(f"{path} has no {name!r}, so it is no whole checkpoint")
-        if not isinstance(content[name], wanted):
-            found = type(content[name]).__name__
-            raise ValueError(
-                f"{path} is no checkpoint: its {name!r} is of type {found}, not {wanted.__name__}"
-            )
+            raise Damaged(f"{path} has no {name!r}, so it is no whole checkpoint; {instead_of(path)}")
+        if not has_type(content[name], hint):
+            raise Damaged(f"{path} is no checkpoint: its {name!r} is no {words(hint)}; {instead_of(path)}")
     return {f.name: content[f.name] for f in fields(kind)}
+
+
+def has_type(value: Any, hint: Any) -> bool:
+    """Whether a value that was read from a file has the type of a field, down to the parts of its parts."""
+    kind, parts = get_origin(hint) or hint, get_args(hint)
+    if hint is Any:
+        return True
+    if hint is Validation:
+        numbers = isinstance(value, list) and len(value) == 2
+        return numbers and isinstance(value[0], int) and isinstance(value[1], float)
+    if not isinstance(value, kind):
+        return False
+    inside = value.values() if kind is dict else value if kind is list else ()
+    return all(has_type(part, parts[-1]) for part in inside)
+
+
+def words(hint: Any) -> str:
+    """Return a type as a person writes it."""
+    return str(hint).replace("typing.", "") if get_args(hint) else hint.__name__

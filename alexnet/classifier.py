@@ -137,16 +137,25 @@ def net_with(net_config: NetConfig, weights: dict[str, Tensor], *, name: str) ->
         ValueError: they are not those of the net.
     """
     net = AlexNet(net_config, generator=torch.Generator())  # leaves torch's global generator alone
+    check_shapes(net, weights, name=name)
+    net.load_state_dict(weights, assign=True)
+    return net.eval().requires_grad_(False)
+
+
+def check_shapes(net: AlexNet, tensors: dict[str, Tensor], *, name: str) -> None:
+    """Raise ValueError unless there is a tensor for each parameter of a network, of its shape, and no other.
+
+    Args:
+        net: the network. tensors: under the names of its parameters. name: of what holds them, for people.
+    """
     shapes = {key: tuple(tensor.shape) for key, tensor in net.state_dict().items()}
-    given = {key: tuple(tensor.shape) for key, tensor in weights.items()}
+    given = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
     for key in sorted({*shapes, *given}):
         if shapes.get(key) != given.get(key):
             raise ValueError(
-                f"{name} does not fit the net {net_config.name!r} of its recipe: {key} is "
+                f"{name} does not fit the net {net.config.name!r} of its recipe: {key} is "
                 f"{given.get(key, 'missing')}, and should be {shapes.get(key, 'missing')}"
             )
-    net.load_state_dict(weights, assign=True)
-    return net.eval().requires_grad_(False)
 
 
 def check_alike(classifiers: Sequence[Classifier]) -> None:

@@ -44,6 +44,11 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
+def reason(error: OSError) -> str:
+    """Say in words why the system refused."""
+    return "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+
+
 def sync_folder(folder: Path) -> None:
     """Wait until the disk knows the folder's names; a system without such a call sees to it by itself."""
     if os.name != "posix":

@@ -1,11 +1,9 @@
 """Files of tensors and plain values: written whole or not at all, read without running code from them."""
 
 import errno
-import os
 import pickle
 import re
 import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-PART = ".part"  # ends the name of a file that is being written
+from alexnet.files import reason, written_whole
+
+
+class Damaged(ValueError):
+    """A file is not whole, or is not what its name says; the same file from before may be."""
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
@@ -29,20 +31,10 @@ def write(path: Path, content: dict[str, Any]) -> None:
         OSError: it cannot be written, for example because the disk is full; nothing of it remains.
     """
     content = plain(content)
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=PART)
-        with os.fdopen(handle, "wb") as file:
+        with written_whole(path) as file:
             torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-        sync_folder(path.parent)
-    except BaseException as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
+    except (OSError, RuntimeError) as error:
         # torch tells of a failed write by a RuntimeError of its own, raised on top of the OSError.
         cause = error.__context__ if isinstance(error, RuntimeError) else error
         if not isinstance(cause, OSError):
@@ -58,12 +50,14 @@ def read(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
         device: where the tensors are put.
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is damaged, or not of this kind.
+        Damaged: it is not whole, or not of this kind.
+        ValueError: it would run code.
+        OSError: it cannot be read.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    check_whole(path)
     try:
+        check_whole(path)
         content = torch.load(path, map_location=device, weights_only=True)
     except pickle.UnpicklingError as error:
         name = re.search(r"GLOBAL (\S+)", str(error))
@@ -71,12 +65,16 @@ def read(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
             f"{path} was refused, and nothing of it run: it asks for {name[1] if name else 'code'}, where a "
             "file of this package has only tensors and plain values"
         ) from error
+    except Damaged:
+        raise
     except (RuntimeError, ValueError) as error:
         if isinstance(error, RuntimeError) and "PytorchStreamReader" not in str(error):
             raise  # no fault of the file: a device that is not there, no memory
-        raise ValueError(f"{path} is damaged; take an older one") from error
+        raise Damaged(f"{path} is damaged") from error
+    except OSError as error:
+        raise OSError(f"cannot read {path}: {reason(error)}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{path} is no file of this package: it holds a {type(content).__name__}")
+        raise Damaged(f"{path} is no file of this package: it holds a {type(content).__name__}")
     return content
 
 
@@ -84,20 +82,25 @@ def check_whole(path: Path) -> None:
     """Check the form and the checksums of a file, which ``torch.load`` hardly looks at.
 
     Raises:
-        ValueError: the file breaks off, is damaged, or is not of the kind that torch writes.
+        Damaged: the file breaks off, is damaged, or is not of the kind that torch writes.
     """
     with path.open("rb") as file:
-        if file.read(4) != b"PK\3\4":
-            raise ValueError(f"{path} is no file of this package")
+        start = file.read(4)
+        if not start.strip(b"\0"):  # what a power failure leaves of a file
+            raise Damaged(f"{path} is damaged")
+        if start != b"PK\3\4":
+            raise Damaged(f"{path} is no file of this package")
         try:
             with zipfile.ZipFile(file) as archive:
                 names, damaged = archive.namelist(), archive.testzip()
-        except Exception:  # zipfile stumbles over damage in many ways, and has no one class for them
+        except Exception as error:  # zipfile stumbles over damage in many ways, and has no one class for them
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:  # which is a seek before the start
+                raise
             damaged = True
     if damaged:
-        raise ValueError(f"{path} is damaged; take an older one")
+        raise Damaged(f"{path} is damaged")
     if not any(name.endswith("/data.pkl") for name in names):
-        raise ValueError(f"{path} is no file of this package")
+        raise Damaged(f"{path} is no file of this package")
 
 
 def plain(value: Any, name: str = "") -> Any:
@@ -130,17 +133,5 @@ def num_bytes(value: Any) -> int:
 
 def why_not_written(path: Path, needed: int, error: OSError) -> str:
     """Return one sentence about a failed write."""
-    reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
     free = f", {shutil.disk_usage(path.parent).free / 1e6:.0f} MB are free" if path.parent.is_dir() else ""
-    return f"cannot write {path}: {reason}; {needed / 1e6:.0f} MB are needed{free}"
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the disk knows the folder's names; a system without such a call sees to it by itself."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    return f"cannot write {path}: {reason(error)}; {needed / 1e6:.0f} MB are needed{free}"

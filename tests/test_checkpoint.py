@@ -145,9 +145,23 @@ def test_a_missing_checkpoint_is_named(tmp_path):
         checkpoint.load(tmp_path / "a.pt")
 
 
-def test_a_damaged_checkpoint_is_named(saved):
+ALONE = "; there is no other checkpoint beside it; copy it anew, or train again"
+
+
+def test_a_damaged_checkpoint_is_named_and_another_one(saved):
     os.truncate(saved, saved.stat().st_size // 2)
-    assert refused(saved) == "FILE is damaged; take an older one"
+    assert refused(saved) == "FILE is damaged" + ALONE
+    for step in (9000, 400):
+        checkpoint.save(checkpoint.path_of(saved.parent, step), sample(step=step))
+    assert refused(saved) == f"FILE is damaged; name {saved.parent / 'step-00009000.pt'} in its place"
+
+
+def test_in_place_of_damaged_weights_the_runs_checkpoint_is_named(tmp_path):
+    kept = checkpoint.path_of(tmp_path / "checkpoints", 12000)
+    checkpoint.save(kept, sample())
+    (tmp_path / "weights.pt").write_bytes(b"")
+    with pytest.raises(ValueError, match=f"weights.pt is damaged; name {kept} in its place"):
+        checkpoint.load_weights(tmp_path / "weights.pt")
 
 
 def test_other_content_is_named(tmp_path):
@@ -158,15 +172,25 @@ def test_other_content_is_named(tmp_path):
         torch.save(content, path)
         return refused(path)
 
-    assert refused_with(torch.ones(3)) == "FILE is no file of this package: it holds a Tensor"
-    assert refused_with(sample().weights) == "FILE is no checkpoint of this package"
+    assert refused_with(torch.ones(3)) == "FILE is no file of this package: it holds a Tensor" + ALONE
+    assert refused_with(sample().weights) == "FILE is no checkpoint of this package" + ALONE
     assert refused_with(whole | {"version": 2}) == (
-        "FILE has version 2 of the format, and this package reads 1; use the package that wrote it"
+        "FILE was written by a newer version of alexnet: its format is 2, and this version reads 1; "
+        "upgrade alexnet to use it"
     )
+    assert refused_with(whole | {"version": "x"}) == f"FILE is damaged (its format is 'x', not 1){ALONE}"
     for name in (f.name for f in fields(Checkpoint)):
         without = {key: value for key, value in whole.items() if key != name}
-        assert refused_with(without) == f"FILE has no {name!r}, so it is no whole checkpoint"
-    assert refused_with(whole | {"step": "7"}) == "FILE is no checkpoint: its 'step' is of type str, not int"
+        assert refused_with(without) == f"FILE has no {name!r}, so it is no whole checkpoint" + ALONE
+    for name, value, kind in (
+        ("step", "7", "int"),
+        ("weights", {"conv1.weight": 3}, "dict[str, torch.Tensor]"),
+        ("classes", ["cat", 7], "list[str]"),
+        ("validations", [[4000]], "list[alexnet.checkpoint.Validation]"),
+        ("validations", [[4000, "0.5"]], "list[alexnet.checkpoint.Validation]"),
+    ):
+        said = refused_with(whole | {name: value})
+        assert said == f"FILE is no checkpoint: its {name!r} is no {kind}" + ALONE
 
 
 def test_the_same_recipe_and_data_fit():
@@ -223,13 +247,27 @@ def test_the_last_and_the_best_are_kept_and_what_is_not_ours(tmp_path):
     steps = [f"step-0000000{n}.pt" for n in range(1, 6)]
     folder_with(tmp_path, *steps, "step-00000006.pt.k3.part", "weights.pt", "notes.txt")
     validations = [Validation(1, 0.5), Validation(2, 0.3), Validation(4, 0.3), Validation(9, 0.1)]
-    retain_last_and_best(tmp_path, validations)
-    assert names_in(tmp_path) == ["notes.txt", "step-00000002.pt", "step-00000005.pt", "weights.pt"]
-    retain_last_and_best(tmp_path, [*validations, Validation(5, 0.2)])
-    assert names_in(tmp_path) == ["notes.txt", "step-00000005.pt", "weights.pt"]
+    retain_last_and_best(tmp_path, 5, validations)
+    last_two = ["notes.txt", "step-00000004.pt", "step-00000005.pt", "weights.pt"]
+    assert names_in(tmp_path) == sorted([*last_two, "step-00000002.pt"])
+    retain_last_and_best(tmp_path, 5, [*validations, Validation(5, 0.2)])
+    assert names_in(tmp_path) == last_two
 
 
-def test_without_a_validation_the_last_is_kept(tmp_path):
-    folder_with(tmp_path, "step-00000001.pt", "step-00000002.pt")
-    retain_last_and_best(tmp_path, [])
-    assert names_in(tmp_path) == ["step-00000002.pt"]
+def test_without_a_validation_the_last_two_are_kept(tmp_path):
+    folder_with(tmp_path, "step-00000001.pt", "step-00000002.pt", "step-00000003.pt")
+    retain_last_and_best(tmp_path, 3, [])
+    assert names_in(tmp_path) == ["step-00000002.pt", "step-00000003.pt"]
+
+
+def test_what_was_just_written_stays_beside_one_with_more_steps(tmp_path):
+    folder_with(tmp_path, "step-00000001.pt", "step-00000002.pt", "step-00000003.pt", "step-00000900.pt")
+    retain_last_and_best(tmp_path, 3, [])
+    assert names_in(tmp_path) == ["step-00000002.pt", "step-00000003.pt", "step-00000900.pt"]
+
+
+def test_what_cannot_be_deleted_is_no_failed_save(tmp_path):
+    folder_with(tmp_path, "step-00000002.pt", "step-00000003.pt")
+    (tmp_path / "step-00000001.pt").mkdir()
+    retain_last_and_best(tmp_path, 3, [])
+    assert len(names_in(tmp_path)) == 3

@@ -144,14 +144,14 @@ def test_a_missing_file_is_named(tmp_path):
 @pytest.mark.parametrize("share", [0.001, 0.5, 0.999])
 def test_a_file_that_breaks_off_is_damaged(saved, share):
     os.truncate(saved, int(share * saved.stat().st_size))
-    assert refused(saved) == "FILE is damaged; take an older one"
+    assert refused(saved) == "FILE is damaged"
 
 
 def test_one_wrong_bit_among_the_numbers_is_seen(saved):
     whole = bytearray(saved.read_bytes())
     whole[whole.index(NUMBERS.numpy()[700:704].tobytes())] ^= 1
     saved.write_bytes(whole)
-    assert refused(saved) == "FILE is damaged; take an older one"
+    assert refused(saved) == "FILE is damaged"
 
 
 def test_a_wrong_bit_anywhere_is_seen_or_harmless(tmp_path):
@@ -166,7 +166,23 @@ def test_a_wrong_bit_anywhere_is_seen_or_harmless(tmp_path):
             assert "damaged" in str(error) or "no file of this package" in str(error)
 
 
-@pytest.mark.parametrize("text", [b"", b"not at all", b"\x80\x04}."])
+@pytest.mark.parametrize("text", [b"", bytes(3), bytes(5000)])
+def test_what_a_power_failure_leaves_is_damaged(tmp_path, text):
+    path = tmp_path / "a.pt"
+    path.write_bytes(text)
+    assert refused(path) == "FILE is damaged"
+
+
+def test_a_disk_that_cannot_be_read_is_named(saved, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("zipfile.ZipFile.testzip", fail)
+    with pytest.raises(OSError, match=f"^cannot read {saved}: Input/output error$"):
+        tensorfile.read(saved)
+
+
+@pytest.mark.parametrize("text", [b"not at all", b"\x80\x04}."])
 def test_something_else_is_no_file_of_this_package(tmp_path, text):
     path = tmp_path / "a.pt"
     path.write_bytes(text)

@@ -56,7 +56,7 @@ def test_a_dry_run_counts_the_parameters_and_their_checkpoints(folder):
     found = dry_run(settings_for(folder))
     run(settings_for(folder, max_steps=1))
     assert found.num_parameters == sum(tensor.numel() for tensor in state(folder, 1)[0].values())
-    assert found.disk_needed == 3 * 2 * 4 * found.num_parameters
+    assert found.disk_needed == 4 * 2 * 4 * found.num_parameters
 
 
 def test_what_does_not_fit_is_one_sentence(folder, monkeypatch):

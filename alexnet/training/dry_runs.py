@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from alexnet.checkpoint import latest
 from alexnet.loader import usable_cores
 from alexnet.summary import memory, summary, total
 from alexnet.training.batches import batches_from, training_loader, validation_loader
@@ -24,13 +23,13 @@ from alexnet.training.folder import free_bytes
 from alexnet.training.learner import Learner, make_learner
 from alexnet.training.plan import Plan, make_plan
 from alexnet.training.settings import TrainSettings, command_line
-from alexnet.training.state import CHECKPOINTS, load_checked
+from alexnet.training.state import newest_whole
 from alexnet.training.validation import validate
 from alexnet.training.words import device_in_words, duration, plan_in_words
 
 WARM_UP_STEPS = 2
 MEASURED_STEPS, MEASURED_SECONDS = 3, 2.0  # at least both, but no more steps than an epoch has
-CHECKPOINTS_AT_ONCE = 3  # the latest, the best, and the one that is being written
+CHECKPOINTS_AT_ONCE = 4  # the last two, the best, and the one that is being written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +112,8 @@ def dry_run(settings: TrainSettings) -> DryRun | None:
 def check(plan: Plan, ranks: Ranks) -> dict[str, Any]:
     """Return what can be known without a step, or raise ValueError where something does not fit."""
     folder, learning = plan.settings.folder, plan.recipe.learning
-    path = latest(folder / CHECKPOINTS)
-    first_step = load_checked(path, plan).step if path else 0
+    checkpoint, _ = newest_whole(plan)
+    first_step = checkpoint.step if checkpoint else 0
     counted = summary(plan.recipe.net, batch_size=learning.batch_size // plan.layout.data_parallel)
     rows = counted.tower_rows if plan.layout.towers > 1 else counted.rows
     needed, free = sum(memory(rows)), free_memory(ranks.device)

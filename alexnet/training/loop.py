@@ -84,7 +84,7 @@ class Run:
 
     def __init__(self, plan: Plan, learner: Learner, folder: RunFolder | None, on_event: OnEvent):
         self.plan, self.learner, self.ranks, self.tell = plan, learner, learner.ranks, on_event
-        self.step, self.validations = resume(plan, learner)
+        self.step, self.validations = resume(plan, learner, lambda text: on_event(message(text)))
         self.saved_step, self.saved_validations = self.step, len(self.validations)
         self.last_save = time.monotonic()
         self.folder = folder

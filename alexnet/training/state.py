@@ -1,7 +1,8 @@
 """From a training to its checkpoint and back, and its record."""
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +10,26 @@ import torch
 
 from alexnet import config, records
 from alexnet.checkpoint import (
+    CHECKPOINTS,
     Checkpoint,
     Validation,
     check_fits,
-    latest,
     load,
+    newest_first,
     path_of,
     retain_last_and_best,
     save,
     save_weights,
 )
+from alexnet.classifier import check_shapes
+from alexnet.model import AlexNet
 from alexnet.records import Record
+from alexnet.tensorfile import Damaged
 from alexnet.training.learner import Learner
 from alexnet.training.plan import Plan
 from alexnet.training.settings import to_dict
 
-CHECKPOINTS = "checkpoints"  # the folder of them in a run's folder
+ASIDE = ".damaged"  # ends the name of a checkpoint that is
 WEIGHTS = "weights.pt"
 RECORD = "run.json"
 
@@ -67,35 +72,44 @@ def checkpoint_of(plan: Plan, learner: Learner, step: int, validations: Sequence
 def write_files(folder: Path, checkpoint: Checkpoint, *, finished: bool) -> None:
     """Write a checkpoint into a run's folder, and of a finished training what prediction needs.
 
-    Of the older checkpoints the best one stays.
+    Of the older checkpoints the last and the best one stay.
 
     Raises:
         OSError: something cannot be written; the older checkpoints are all there then.
     """
     save(path_of(folder / CHECKPOINTS, checkpoint.step), checkpoint)
-    retain_last_and_best(folder / CHECKPOINTS, checkpoint.validations)
+    retain_last_and_best(folder / CHECKPOINTS, checkpoint.step, checkpoint.validations)
     if finished:
         save_weights(folder / WEIGHTS, checkpoint)
 
 
-def resume(plan: Plan, learner: Learner) -> tuple[int, list[Validation]]:
-    """Go on from the latest checkpoint in the run's folder; all processes must call this.
+def resume(plan: Plan, learner: Learner, say: Callable[[str], None]) -> tuple[int, list[Validation]]:
+    """Go on from the newest checkpoint in the run's folder that is whole; all processes must call this.
 
-    Only the first process need see the folder.
+    Only the first process need see the folder. A damaged checkpoint gets another name, so that it is neither
+    taken for the newest one nor lost.
 
+    Args:
+        plan, learner: the training.
+        say: is given a sentence about each damaged checkpoint, in the first process.
     Returns:
         the updates done and the validations so far; 0 and none where there is no checkpoint.
     Raises:
-        ValueError: the checkpoint is damaged, or is one of another training.
+        ValueError: no checkpoint is whole, or it is one of another training.
+        OSError: it cannot be read.
     """
     found: list[Checkpoint] = []
 
     def look() -> tuple[int, list[Validation]]:
-        path = latest(plan.settings.folder / CHECKPOINTS)
-        if path is None:
+        checkpoint, damaged = newest_whole(plan)
+        if checkpoint is None:
             return -1, []
-        found.append(load_checked(path, plan))
-        return found[0].step, found[0].validations
+        for path in damaged:
+            aside = path.with_name(path.name + ASIDE)
+            os.replace(path, aside)
+            say(f"{path} is damaged and now called {aside.name}; going on after step {checkpoint.step:,}")
+        found.append(checkpoint)
+        return checkpoint.step, checkpoint.validations
 
     step, validations = learner.ranks.from_first(look)
     if step >= 0:
@@ -103,11 +117,34 @@ def resume(plan: Plan, learner: Learner) -> tuple[int, list[Validation]]:
     return max(step, 0), list(validations)
 
 
+def newest_whole(plan: Plan) -> tuple[Checkpoint | None, list[Path]]:
+    """Return the newest checkpoint of a run that is whole, if it has any, and the newer ones, damaged.
+
+    Raises:
+        ValueError: there are checkpoints and all are damaged, or it is one of another training.
+        OSError: one cannot be read.
+    """
+    damaged: list[Path] = []
+    for path in newest_first(plan.settings.folder / CHECKPOINTS):
+        try:
+            return load_checked(path, plan), damaged
+        except Damaged:
+            damaged.append(path)
+    if damaged:
+        raise ValueError(
+            f"no checkpoint in {damaged[0].parent} is whole; delete them to begin anew, or choose another "
+            "folder with `--out`"
+        )
+    return None, []
+
+
 def load_checked(path: Path, plan: Plan) -> Checkpoint:
     """Read a checkpoint and see that it is one of this training.
 
     Raises:
+        Damaged: it is not whole.
         ValueError: it is not; the sentence says in what it differs and what can be done.
+        OSError: it cannot be read.
     """
     checkpoint = load(path)
     try:
@@ -118,7 +155,22 @@ def load_checked(path: Path, plan: Plan) -> Checkpoint:
         raise ValueError(
             f"{path} is of another training: {error}; choose another folder with `--out`"
         ) from error
+    own = path_of(path.parent, checkpoint.step)
+    if path != own:  # or the training would go on from it again and again
+        raise ValueError(f"{path} holds the state after step {checkpoint.step}; call it {own.name}")
+    check_parameters(checkpoint, plan, path)
     return checkpoint
+
+
+def check_parameters(checkpoint: Checkpoint, plan: Plan, path: Path) -> None:
+    """Raise Damaged unless a checkpoint has weights and velocities for each parameter of the network."""
+    with torch.device("meta"):  # nothing but names and shapes
+        net = AlexNet(plan.recipe.net)
+    try:
+        check_shapes(net, checkpoint.weights, name=f"{path}")
+        check_shapes(net, checkpoint.velocities, name=f"the velocities in {path}")
+    except ValueError as error:
+        raise Damaged(str(error)) from error
 
 
 def record_of(plan: Plan, learner: Learner, seconds: float, results: dict[str, Any]) -> Record:
