@@ -184,7 +184,7 @@ def test_a_path_that_is_not_there_is_named_before_any_reading(tmp_path):
 def test_an_archive_cut_short_is_damaged(form, share, tmp_path, tiny):
     path = WRITERS[form](tmp_path)
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(ValueError, match=r"is a damaged archive|is missing from|are needed"):
+    with pytest.raises(ValueError, match=r"is damaged, or not an archive|is missing from|are needed"):
         import_paths(path)
     assert not tiny.exists()
 
@@ -195,13 +195,13 @@ def test_an_archive_with_a_changed_byte_is_damaged(form, tmp_path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 255
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="is a damaged archive|is not a picture"):
+    with pytest.raises(ValueError, match="is damaged, or not an archive|is not a picture"):
         import_paths(path)
 
 
 def test_a_file_that_is_no_archive_is_called_so(tmp_path):
     (tmp_path / "notes.txt").write_text("not an archive")
-    with pytest.raises(ValueError, match="notes.txt is a damaged archive, or none of the kinds tar and zip"):
+    with pytest.raises(ValueError, match="notes.txt is damaged, or not an archive"):
         import_paths(tmp_path / "notes.txt")
 
 

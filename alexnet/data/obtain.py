@@ -30,21 +30,25 @@ class Collection:
     )
     formats: Counter = field(default_factory=Counter)
 
+    @staticmethod
+    def wants(name: str) -> bool:
+        """Tell from its name whether a file should be a picture or a batch."""
+        base = PurePosixPath(name).name
+        return bool(BATCH_NAME.fullmatch(base)) or base.lower().endswith(PICTURE_SUFFIXES)
+
     def add(self, name: str, content: bytes) -> int:
-        """Take a file in if it is a picture or a batch; return how many pictures it held.
+        """Take in a picture or a batch; return how many pictures it held.
 
         Raises:
-            ValueError: it is a picture or a batch but does not belong into the data set.
+            ValueError: it does not belong into the data set.
         """
         base = PurePosixPath(name).name
         try:
             if BATCH_NAME.fullmatch(base):
                 return self.add_batch(base, content)
-            if base.lower().endswith(PICTURE_SUFFIXES):
-                return self.add_picture(name, content)
+            return self.add_picture(name, content)
         except ValueError as error:
             raise ValueError(f"{name} {error}") from error
-        return 0
 
     def add_batch(self, base: str, content: bytes) -> int:
         """Take in a batch of the official archive; batches keep their order."""
@@ -166,7 +170,7 @@ def import_set(name: str, paths: Iterable[Path | str], *, progress: bool = True)
     total = sum(known.num_images(split) for split in SPLITS)
     with tqdm(total=total, desc=f"reading {known.title}", unit=" pictures", disable=not progress) as bar:
         for path in paths:
-            for member, content in members(path):
+            for member, content in members(path, collection.wants):
                 bar.update(collection.add(member, content))
     arrays = collection.arrays()
     inputs = [describe_input(path) for path in paths]

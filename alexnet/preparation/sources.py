@@ -3,26 +3,35 @@
 Nothing is unpacked; only a compressed tar is decompressed once, as in a plain one each file has its place.
 """
 
-import bz2
 import contextlib
-import gzip
-import lzma
+import hashlib
 import os
-import shutil
-import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from alexnet.files import written_whole
+from alexnet.preparation.archives import (
+    UNPACK,
+    Refused,
+    damage_explained,
+    decompressor,
+    is_damage,
+    is_hidden,
+    is_zip,
+    refuse_outside,
+    tar_members,
+    zip_members,
+)
 from alexnet.preparation.picture import Unreadable
 
-BLOCK = tarfile.BLOCKSIZE
-COMPRESSIONS: dict[bytes, Callable] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".zip")
-DAMAGE = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, gzip.BadGzipFile)
+MAX_NESTED = 8  # archives within each other; ImageNet has two
+MAX_FILE_BYTES = 1 << 30  # of a picture, as it lies in an archive
+# What a compressed archive may become: this many times its size, and a small one this many bytes.
+MAX_GROWTH, SMALL_BYTES = 200, 1 << 30
+COPY_BYTES = 1 << 20
 
 
 class File(NamedTuple):
@@ -31,8 +40,10 @@ class File(NamedTuple):
     Attributes:
         name: its path from the source on, that one's name included; an archive counts as a folder.
         path: the file on disk: itself, or the archive that it is part of.
-        offset, size: in bytes, within a tar archive; None and 0 elsewhere.
+        offset: in bytes, within a tar archive; None elsewhere.
+        size: in bytes, within an archive; 0 elsewhere.
         member: its name within a zip archive; None elsewhere.
+        stamp: of the archive, see ``stamp_of``; None elsewhere.
     """
 
     name: str
@@ -40,6 +51,7 @@ class File(NamedTuple):
     offset: int | None = None
     size: int = 0
     member: str | None = None
+    stamp: tuple[int, int] | None = None
 
 
 def files_of(source: Path, scratch: Path) -> Iterator[File]:
@@ -68,75 +80,74 @@ def files_of(source: Path, scratch: Path) -> Iterator[File]:
 
 def archive_or_file(path: Path, name: str, scratch: Path) -> Iterator[File]:
     """Yield the files of an archive, or the file itself if its name is not that of one."""
+    refuse_outside(path, name, "rename it")
     if not name.lower().endswith(ARCHIVES):
         yield File(name, str(path))
         return
-    try:
-        if zipfile.is_zipfile(path):
-            yield from zip_files(path, name)
+    with damage_explained(path):
+        if is_zip(path):
+            stamp = stamp_of(path)
+            with zipfile.ZipFile(path) as archive:
+                for inner, member in zip_members(archive, path):
+                    size, key = member.file_size, member.filename
+                    yield File(f"{name}/{inner}", str(path), size=size, member=key, stamp=stamp)
         else:
             plain = decompressed(path, scratch)
             with plain.open("rb") as file:
-                yield from tar_files(file, plain, name, 0, plain.stat().st_size)
-    except DAMAGE as error:
-        raise ValueError(f"{path} is damaged, or not an archive ({error}); get it again") from error
+                yield from tar_files(file, path, name, 0, plain.stat().st_size)
 
 
-def zip_files(path: Path, name: str) -> Iterator[File]:
-    """Yield the files of a zip archive."""
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            if not member.is_dir() and not is_hidden(member.filename):
-                yield File(f"{name}/{member.filename}", str(path), member=member.filename)
-
-
-def tar_files(file: BinaryIO, path: Path, name: str, start: int, end: int) -> Iterator[File]:
+def tar_files(
+    file: BinaryIO, path: Path, name: str, start: int, end: int, *, nested: int = 1
+) -> Iterator[File]:
     """Yield the files of a plain tar archive, and those of tar archives in it.
 
     Args:
-        file: the opened file; path: its path.
+        file: the opened file. path: of the archive that was given, for messages.
         name: of the archive, as the names of its files begin.
         start, end: where it lies in the file, in bytes.
+        nested: how many archives this one is within, itself included.
     """
-    file.seek(start)
-    last = start
-    with tarfile.open(fileobj=file, mode="r:") as archive:
-        while (member := archive.next()) is not None:
-            archive.members.clear()  # or a million of them would fill the memory
-            last = member.offset_data + -(-member.size // BLOCK) * BLOCK
-            if last > end:
-                raise tarfile.ReadError("it ends early")
-            if not member.isreg() or is_hidden(member.name):
-                continue
-            if member.name.endswith(".tar"):
-                inner = f"{name}/{member.name}"
-                yield from tar_files(file, path, inner, member.offset_data, member.offset_data + member.size)
-            else:
-                yield File(f"{name}/{member.name}", str(path), member.offset_data, member.size)
-    file.seek(last)
-    if last + BLOCK > end or file.read(BLOCK).strip(b"\0"):  # a whole archive ends with empty blocks
-        raise tarfile.ReadError("it ends early")
+    if nested > MAX_NESTED:
+        raise Refused(f"{path} holds more than {MAX_NESTED} archives within each other; {UNPACK}")
+    stamp = stamp_of(file.name)
+    for member in tar_members(file, path, start, end):
+        inner, first = f"{name}/{member.name}", member.offset_data
+        if member.name.endswith(".tar"):
+            yield from tar_files(file, path, inner, first, first + member.size, nested=nested + 1)
+        else:
+            yield File(inner, file.name, first, member.size, stamp=stamp)
 
 
 def decompressed(path: Path, scratch: Path) -> Path:
-    """Return the path of a tar archive without its compression, made in the scratch folder if need be."""
-    with path.open("rb") as file:
-        start = file.read(6)
-    opener = next((opener for magic, opener in COMPRESSIONS.items() if start.startswith(magic)), None)
+    """Return the path of a tar archive without its compression, made in the scratch folder if need be.
+
+    Raises:
+        Refused: it becomes far larger than pictures do.
+    """
+    opener = decompressor(path)
     if opener is None:
         return path
-    plain = scratch / f"{path.name}-{path.stat().st_size}.tar"
+    size, changed = stamp_of(path)
+    key = f"{path.resolve()} {size} {changed}".encode(errors="surrogateescape")
+    plain = scratch / f"{hashlib.sha256(key).hexdigest()[:16]}.tar"
     if not plain.exists():
+        limit = max(SMALL_BYTES, MAX_GROWTH * size)
         with opener(path, "rb") as source, written_whole(plain) as target:
-            shutil.copyfileobj(source, target, 1 << 20)
+            while block := source.read(COPY_BYTES):
+                if target.tell() + len(block) > limit:
+                    raise Refused(
+                        f"{path} becomes more than {limit:,} bytes when it is decompressed, which images do "
+                        "not; if it is right all the same, decompress it yourself and give what it becomes"
+                    )
+                target.write(block)
     return plain
 
 
-def is_hidden(name: str) -> bool:
-    """Tell whether any part of a path is one that systems add and people do not see."""
-    return any(
-        (part.startswith(".") and part not in (".", "..")) or part == "__MACOSX" for part in name.split("/")
-    )
+def stamp_of(path: Path | str) -> tuple[int, int]:
+    """Return the size of a file and when it was changed, by which a change is noticed."""
+    about = os.stat(path)
+    return about.st_size, about.st_mtime_ns
 
 
 def open_binary(path: str) -> BinaryIO:
@@ -145,35 +156,59 @@ def open_binary(path: str) -> BinaryIO:
 
 
 class Reader(contextlib.AbstractContextManager):
-    """Reads ``File``s, keeping the archives open that they lie in."""
+    """Reads ``File``s, keeping the archives open that they lie in.
+
+    At its end it sees that the archives are still those in which the files were found.
+    """
 
     def __init__(self):
         self._open: dict[str, BinaryIO | zipfile.ZipFile] = {}
+        self._stamps: dict[str, tuple[int, int]] = {}
 
-    def __exit__(self, *_exception) -> None:
+    def __exit__(self, kind, *_exception) -> None:
         for archive in self._open.values():
             archive.close()
+        if kind is None:
+            for path, stamp in self._stamps.items():
+                check_unchanged(path, stamp)
 
     def read(self, file: File) -> bytes:
         """Return the content of a file.
 
         Raises:
-            Unreadable: the archive is damaged there.
+            Unreadable: the archive is damaged there, or the file too large.
+            ValueError: the archive was changed since the file was found in it.
             OSError: the file cannot be read.
         """
+        if file.size > MAX_FILE_BYTES:
+            raise Unreadable(f"a file of {file.size:,} bytes, more than the limit of {MAX_FILE_BYTES:,}")
         if file.member is not None:
             try:
-                return self._opened(file.path, zipfile.ZipFile).read(file.member)
-            except DAMAGE as error:
+                return self._opened(file, zipfile.ZipFile).read(file.member)
+            except Exception as error:
+                if not is_damage(error):
+                    raise
+                check_unchanged(file.path, file.stamp)
                 raise Unreadable(f"damaged in its archive ({error})") from error
         if file.offset is None:
             return Path(file.path).read_bytes()
-        archive = self._opened(file.path, open_binary)
+        archive = self._opened(file, open_binary)
         archive.seek(file.offset)
         return archive.read(file.size)
 
-    def _opened(self, path: str, opener: Callable):
-        """Return an opened archive, the same one as last time."""
-        if path not in self._open:
-            self._open[path] = opener(path)
-        return self._open[path]
+    def _opened(self, file: File, opener: Callable):
+        """Return the opened archive of a file, the same one as last time."""
+        if file.path not in self._open:
+            check_unchanged(file.path, file.stamp)
+            self._open[file.path] = opener(file.path)
+            self._stamps[file.path] = file.stamp
+        return self._open[file.path]
+
+
+def check_unchanged(path: str, stamp: tuple[int, int]) -> None:
+    """Raise ValueError if an archive is not what it was when its files were found."""
+    if stamp_of(path) != stamp:
+        raise ValueError(
+            f"{path} was changed while it was read; wait until it is complete, delete the folder of the "
+            "prepared set and run the same command again"
+        )
