@@ -98,6 +98,33 @@ def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, np.
             raise ValueError(str(error) or type(error).__name__) from error
 
 
+@contextlib.contextmanager
+def only_one(path: Path, busy: str) -> Iterator[None]:
+    """Do what only one process may do at a time; a process that ends in any way lets go of it.
+
+    Args:
+        path: of a file that is locked meanwhile, and gone afterwards; its folder is there.
+        busy: what to say if another process is at it.
+    Raises:
+        ValueError: another process is at it.
+    """
+    import filelock  # takes a tenth of a second
+
+    lock = filelock.FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise ValueError(busy) from None
+    except NotImplementedError:  # a file system without locks
+        pass
+    try:
+        yield
+    finally:
+        lock.release()
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
 class NewerFormat(ValueError):
     """A file was written by a newer version of the package: it is not damaged, and stays as it is."""
 

@@ -5,13 +5,16 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 from samples import known_with, official_files, write_tar
 
 from alexnet import data
 from alexnet.data import catalogue
+from alexnet.data import download as download_module
 from alexnet.data.download import download
+from alexnet.files import only_one
 
 
 @dataclass
@@ -23,6 +26,12 @@ class Server:
     ranges: bool = True  # does it understand Range?
     break_after: list[int] = field(default_factory=list)  # bytes after which each coming answer breaks off
     status: int = 200
+    chunked: bool = False  # send without telling the size?
+    headers: dict[str, str] = field(
+        default_factory=dict
+    )  # to send in place of the usual ones; "": not at all
+    forward: str = ""  # an address to send the client to
+    pages: dict[str, bytes] = field(default_factory=dict)  # web pages by path
     asked: list[str | None] = field(default_factory=list)  # the Range of every request
     bytes_sent: int = 0
 
@@ -51,7 +60,18 @@ def server(tmp_path):
 def answer(handler: BaseHTTPRequestHandler, state: Server) -> None:
     wanted = handler.headers["Range"]
     state.asked.append(wanted)
-    if state.status != 200 or handler.path != "/kriz/cifar-10-python.tar.gz":
+    if handler.path in state.pages:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/html; charset=utf-8")
+        handler.end_headers()
+        handler.wfile.write(state.pages[handler.path])
+        return
+    if state.forward:
+        handler.send_response(302)
+        handler.send_header("Location", state.forward)
+        handler.end_headers()
+        return
+    if state.status not in (200, 204) or handler.path != "/kriz/cifar-10-python.tar.gz":
         handler.send_error(state.status if state.status != 200 else 404)
         return
     start, total = 0, len(state.content)
@@ -61,10 +81,15 @@ def answer(handler: BaseHTTPRequestHandler, state: Server) -> None:
             handler.send_error(416)
             return
         handler.send_response(206)
-        handler.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
+        headers = {"Content-Range": f"bytes {start}-{total - 1}/{total}"}
     else:
-        handler.send_response(200)
-    handler.send_header("Content-Length", str(total - start))
+        handler.send_response(state.status)
+        headers = {}
+    if not state.chunked:
+        headers["Content-Length"] = str(total - start)
+    for name, value in (headers | state.headers).items():
+        if value:
+            handler.send_header(name, value)
     handler.end_headers()
     end = total if not state.break_after else start + state.break_after.pop(0)
     state.bytes_sent += len(state.content[start:end])  # before the client can have them, and look
@@ -75,6 +100,7 @@ def answer(handler: BaseHTTPRequestHandler, state: Server) -> None:
 def known(monkeypatch, tmp_path, server):
     """Let "cifar10" be the small set whose official archive the server holds, in an empty folder."""
     monkeypatch.setenv("ALEXNET_DATA", str(tmp_path / "sets"))
+    monkeypatch.setattr(download_module, "PAUSE_SECONDS", 0.001)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     known = known_with(server.content, hashlib.sha256(server.content).hexdigest(), server.url)
@@ -146,6 +172,152 @@ def test_a_server_without_ranges_begins_again(folder, part, server):
     part.write_bytes(b"x" * 1000)
     data.get("cifar10", progress=False)
     assert server.asked == ["bytes=1000-"]
+    assert names(folder) == ["cifar10.npz"]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_what_is_here_stays_when_a_server_without_ranges_sends_the_same_again(folder, part, server, chunked):
+    server.ranges, server.chunked = False, chunked
+    part.write_bytes(server.content[:1000])
+    server.break_after = [400]
+    with pytest.raises(ConnectionError, match="and stopped|broke"):
+        data.get("cifar10", progress=False)
+    assert part.read_bytes() == server.content[:1000]
+    server.break_after = [1500]
+    data.get("cifar10", progress=False)
+    assert server.asked == ["bytes=1000-", "bytes=1000-", "bytes=1500-"]
+    assert names(folder) == ["cifar10.npz"]
+
+
+LOGIN = b"<html>log in</html>"
+
+
+@pytest.mark.parametrize("way", ["page", "no type", "redirected"])
+@pytest.mark.parametrize("begun", [0, 1000])
+def test_a_login_page_leaves_what_has_arrived(folder, part, server, way, begun):
+    original = server.content
+    if begun:
+        part.write_bytes(original[:begun])
+    if way == "redirected":
+        server.forward = server.url.rsplit("/", 2)[0] + "/login"
+        server.pages["/login"] = LOGIN
+    elif way == "page":
+        server.pages["/kriz/cifar-10-python.tar.gz"] = LOGIN
+    else:
+        server.content, server.ranges, server.chunked = LOGIN, False, True
+    with pytest.raises(
+        ConnectionError, match=r"sends a web page, not the archive|sends no archive: it begins wi"
+    ):
+        data.get("cifar10", progress=False)
+    assert names(folder) == [part.name] * bool(begun)
+    server.content, server.ranges, server.chunked, server.forward = original, True, False, ""
+    server.pages.clear()
+    data.get("cifar10", progress=False)
+    assert names(folder) == ["cifar10.npz"] and server.asked[-1] == (f"bytes={begun}-" if begun else None)
+
+
+def test_another_file_of_unknown_size_leaves_what_has_arrived(folder, part, server):
+    begun = server.content[:1000]
+    part.write_bytes(begun)
+    server.content, server.ranges, server.chunked = server.content[:10] + b"other" * 99, False, True
+    with pytest.raises(
+        ConnectionError, match=r"sends another file than the one begun in .*; delete .*part to b"
+    ):
+        data.get("cifar10", progress=False)
+    assert part.read_bytes() == begun
+
+
+@pytest.mark.parametrize(
+    "content_range",
+    [
+        "bytes {total}-{total}/{total}",
+        "bytes 999999-999999/*",
+        "bytes 0-99/{total}",
+        "bytes 900-{last}/*",
+        "",
+        "x",
+    ],
+)
+def test_a_part_that_was_not_asked_for_is_refused_at_once(folder, part, server, content_range):
+    total = len(server.content)
+    part.write_bytes(server.content[:1000])
+    server.headers["Content-Range"] = content_range.format(total=total, last=total - 1)
+    with pytest.raises(
+        ValueError, match="sends another part of the file than was asked for; name another copy"
+    ):
+        data.get("cifar10", progress=False)
+    assert part.read_bytes() == server.content[:1000] and len(server.asked) == 1
+
+
+def test_a_server_that_breaks_after_a_little_is_asked_a_few_times_with_longer_pauses(
+    folder, part, server, monkeypatch
+):
+    pauses = []
+    monkeypatch.setattr(download_module, "time", SimpleNamespace(sleep=pauses.append, monotonic=lambda: 0))
+    server.break_after = [10] * 100
+    with pytest.raises(ConnectionError, match="and stopped; run the same command again|broke"):
+        data.get("cifar10", progress=False)
+    assert len(server.asked) == 5 and part.read_bytes() == server.content[:50]
+    assert pauses == sorted(pauses) and len(set(pauses)) == 4 and pauses[0] > 0
+
+
+def test_a_server_that_breaks_after_much_is_asked_on(folder, server, monkeypatch):
+    monkeypatch.setattr(download_module, "ENOUGH_BYTES", 100)
+    server.break_after = [150] * 8
+    data.get("cifar10", progress=False)
+    assert len(server.asked) == 9 and server.bytes_sent == len(server.content)
+
+
+def test_a_server_that_crawls_is_given_up(folder, part, server, monkeypatch):
+    clock = iter(range(0, 10**6, 61))
+    fake = SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda _seconds: None)
+    monkeypatch.setattr(download_module, "time", fake)
+    monkeypatch.setattr(download_module, "BLOCK_BYTES", 100)
+    with pytest.raises(ConnectionError, match="sent 100 bytes in 61 seconds; run the same command again"):
+        data.get("cifar10", progress=False)
+    assert len(server.asked) == 5 and part.read_bytes() == server.content[:500]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_size_that_makes_no_sense_or_none_is_no_hindrance(folder, server, chunked):
+    server.chunked, server.headers["Content-Length"] = chunked, "" if chunked else "many"
+    data.get("cifar10", progress=False)
+    assert names(folder) == ["cifar10.npz"]
+
+
+def test_an_endless_answer_ends_with_the_size_of_the_archive(folder, server):
+    server.chunked = True
+    server.content += bytes(1 << 20)
+    with pytest.raises(ValueError, match="is not the official .*SHA-256 differs"):
+        data.get("cifar10", progress=False)
+    assert names(folder) == []
+
+
+def test_a_redirection_without_end_is_one_sentence(folder, server):
+    server.forward = server.url
+    with pytest.raises(ConnectionError, match="cannot be had: the server answered 302") as caught:
+        data.get("cifar10", progress=False)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_answer_without_content_is_quoted(folder, server):
+    server.status = 204
+    with pytest.raises(ConnectionError, match="cannot be had: the server answered 204 No Content"):
+        data.get("cifar10", progress=False)
+    assert names(folder) == []
+
+
+def test_a_host_that_is_no_name_is_one_sentence():
+    with pytest.raises(ConnectionError, match=r"a\.\.b cannot be reached"):
+        data.get("cifar10", mirror="http://a..b/", progress=False)
+
+
+def test_two_downloads_at_once_do_not_write_into_each_other(folder, server, known):
+    with only_one(folder / (known.archive.file_name + ".lock"), "busy"):
+        with pytest.raises(ValueError, match="another command is downloading cifar-10-python.tar.gz into "):
+            data.get("cifar10", progress=False)
+        assert server.asked == []
+    data.get("cifar10", progress=False)
     assert names(folder) == ["cifar10.npz"]
 
 

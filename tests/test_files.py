@@ -3,12 +3,22 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from alexnet import files
-from alexnet.files import NewerFormat, check_format, read_arrays, write_arrays, write_json, written_whole
+from alexnet.files import (
+    NewerFormat,
+    check_format,
+    only_one,
+    read_arrays,
+    write_arrays,
+    write_json,
+    written_whole,
+)
 
 
 @pytest.fixture
@@ -113,6 +123,39 @@ def test_what_json_cannot_say_is_not_written(old, value):
     with pytest.raises((ValueError, TypeError)):
         write_json(old, {"a": value})
     assert_stands(old)
+
+
+def test_only_one_is_at_it_at_a_time(tmp_path):
+    lock = tmp_path / "a.lock"
+    with only_one(lock, "busy"):
+        with pytest.raises(ValueError, match="^busy$"), only_one(lock, "busy"):
+            raise AssertionError("two at once")
+        assert lock.exists()  # the one that was refused has not taken it away
+    with pytest.raises(KeyboardInterrupt), only_one(lock, "busy"):
+        raise KeyboardInterrupt
+    with only_one(lock, "busy"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_process_lets_go(tmp_path):
+    code = (
+        "import os, sys, pathlib; from alexnet.files import only_one\n"
+        "with only_one(pathlib.Path(sys.argv[1]), 'busy'): os._exit(3)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, tmp_path / "a.lock"]).returncode == 3
+    assert (tmp_path / "a.lock").exists()
+    with only_one(tmp_path / "a.lock", "busy"):
+        pass
+
+
+def test_a_file_system_without_locks_is_no_hindrance(tmp_path, monkeypatch):
+    def acquire(_lock):
+        raise NotImplementedError
+
+    monkeypatch.setattr("filelock.FileLock.acquire", acquire)
+    with only_one(tmp_path / "a.lock", "busy"):
+        pass
 
 
 @pytest.mark.parametrize("found", [2, 99])

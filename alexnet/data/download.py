@@ -4,18 +4,28 @@ import contextlib
 import hashlib
 import http.client
 import re
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
 from alexnet.data.catalogue import Archive
+from alexnet.files import only_one
 
 TIMEOUT_SECONDS = 30  # without a single byte
+SLOW_SECONDS, SLOW_BYTES = 60, 60_000  # with fewer bytes in that time, the connection is given up
 BLOCK_BYTES = 1 << 16
+# A try that brings enough is followed by another; of others so many in a row are made, with longer pauses.
+ENOUGH_BYTES, MAX_TRIES, PAUSE_SECONDS = 1 << 20, 5, 1.0
+PAGES = ("text/html", "application/xhtml+xml")
+STARTS = {".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b", ".zip": b"PK"}  # of archives, by suffix
 ADVICE = "run the same command again to go on, or name another copy with --mirror URL"
+ANOTHER = "name another copy with --mirror URL"
 
 
 class BrokenDownload(ConnectionError):
@@ -43,23 +53,36 @@ def download(archive: Archive, folder: Path, *, mirror: str | None = None, progr
         return path
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / (archive.file_name + ".part")
-    resumed = num_bytes_of(part) > 0
-    while num_bytes_of(part) < archive.num_bytes:
-        before = num_bytes_of(part)
-        try:
-            fetch_rest(url, part, archive.num_bytes, progress=progress)
-        except BrokenDownload:
-            if num_bytes_of(part) <= before:  # a try that brought nothing is the last
-                raise
-    if sha256_of(part) != archive.sha256:
-        part.unlink()
-        what = "the download, begun in an earlier try," if resumed else f"what {url} sent"
-        raise ValueError(
-            f"{what} is not the official {archive.file_name} (its SHA-256 differs) and was removed; "
-            "run the same command again to download all of it anew, or name another copy with --mirror URL"
-        )
-    part.replace(path)
+    busy = f"another command is downloading {archive.file_name} into {folder}; wait for it to end"
+    with only_one(folder / (archive.file_name + ".lock"), busy):
+        resumed = num_bytes_of(part) > 0
+        fetch(url, part, archive.num_bytes, progress=progress)
+        if sha256_of(part) != archive.sha256:
+            part.unlink()
+            what = "the download, begun in an earlier try," if resumed else f"what {url} sent"
+            raise ValueError(
+                f"{what} is not the official {archive.file_name} (its SHA-256 differs) and was removed; "
+                f"run the same command again to download all of it anew, or {ANOTHER}"
+            )
+        part.replace(path)
     return path
+
+
+def fetch(url: str, part: Path, num_bytes: int, *, progress: bool) -> None:
+    """Fetch what ``part`` lacks, again where the connection breaks, as long as that brings something."""
+    tries = 0
+    while (before := num_bytes_of(part)) < num_bytes:
+        try:
+            fetch_rest(url, part, num_bytes, progress=progress)
+        except BrokenDownload:
+            brought = num_bytes_of(part) - before
+            tries = 0 if brought >= ENOUGH_BYTES else tries + 1
+            if brought <= 0 or tries == MAX_TRIES:
+                raise
+            time.sleep(PAUSE_SECONDS * 2**tries)
+        finally:
+            if part.is_file() and num_bytes_of(part) == 0:
+                part.unlink()
 
 
 def address(archive: Archive, mirror: str | None) -> str:
@@ -77,7 +100,11 @@ def address(archive: Archive, mirror: str | None) -> str:
 
 
 def fetch_rest(url: str, part: Path, num_bytes: int, *, progress: bool) -> None:
-    """Append to ``part`` what it lacks; if the server cannot send only that, begin from the start."""
+    """Append to ``part`` what it lacks.
+
+    A server that cannot send only that sends all: what is here already is then compared, and stays unless
+    the server tells the right size and sends something else.
+    """
     have = num_bytes_of(part)
     headers = {"User-Agent": "alexnet-book", "Accept-Encoding": "identity"}
     if have:
@@ -87,47 +114,102 @@ def fetch_rest(url: str, part: Path, num_bytes: int, *, progress: bool) -> None:
             urllib.request.Request(url, headers=headers), timeout=TIMEOUT_SECONDS
         )
     with response:
-        start, total = announced(response)
-        if total not in (None, num_bytes):
+        answer = announced(response, url, have)
+        if answer.total not in (None, num_bytes):
             raise ValueError(
-                f"{url} has {total:,} bytes, not the {num_bytes:,} of the official archive; "
-                "name another copy with --mirror URL"
+                f"{url} has {answer.total:,} bytes, not the {num_bytes:,} of the official archive; {ANOTHER}"
             )
+        shown = {"desc": part.stem, "unit": "B", "unit_scale": True, "disable": not progress}
+        position = answer.start
         with (
-            part.open("r+b" if start else "wb") as file,
-            tqdm(
-                total=num_bytes,
-                initial=start,
-                desc=part.stem,
-                unit="B",
-                unit_scale=True,
-                disable=not progress,
-            ) as bar,
+            part.open("r+b" if have else "wb") as file,
+            tqdm(total=num_bytes, initial=position, **shown) as bar,
         ):
-            file.seek(start)
-            while start < num_bytes and (block := read_block(response, url)):
+            for block in blocks(response, url):
+                if position == 0:
+                    check_start(block, url, part.stem)
+                if position < have and differs(file, position, block):
+                    if answer.total is None:
+                        raise ConnectionError(
+                            f"{url} sends another file than the one begun in {part}, and does not tell its "
+                            f"size; delete {part} to begin with this one, or {ANOTHER}"
+                        )
+                    file.truncate(position)
+                    have = position
+                file.seek(position)
                 file.write(block)
-                start += len(block)
+                position += len(block)
                 bar.update(len(block))
-    if start < num_bytes:
-        raise BrokenDownload(f"{url} sent {start:,} of {num_bytes:,} bytes and stopped; {ADVICE}")
+                if position >= num_bytes:
+                    return
+    raise BrokenDownload(f"{url} sent {position:,} of {num_bytes:,} bytes and stopped; {ADVICE}")
 
 
-def announced(response: http.client.HTTPResponse) -> tuple[int, int | None]:
-    """Return at which byte of the file the answer begins, and the size of the whole file if it is told."""
+class Answer(NamedTuple):
+    """Where in the file an answer begins, in bytes; the size of the whole file, None if it is not told."""
+
+    start: int
+    total: int | None
+
+
+def announced(response: http.client.HTTPResponse, url: str, have: int) -> Answer:
+    """Read from the headers what an answer brings.
+
+    Args:
+        response: to the request for what follows the first ``have`` bytes.
+    Raises:
+        ConnectionError: it is a web page, or nothing.
+        ValueError: it is a part of the file that was not asked for.
+    """
+    if response.headers.get_content_type() in PAGES:
+        raise ConnectionError(
+            f"{url} sends a web page, not the archive, as networks do that want a login; open a page in a "
+            f"browser to see, then {ADVICE}"
+        )
+    if response.status == http.HTTPStatus.OK:
+        return Answer(0, response.length)
+    if response.status != http.HTTPStatus.PARTIAL_CONTENT:
+        raise ConnectionError(
+            f"{url} cannot be had: the server answered {response.status} {response.reason}; {ADVICE}"
+        )
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-    if response.status == http.HTTPStatus.PARTIAL_CONTENT and found:
-        return int(found[1]), None if found[2] == "*" else int(found[2])
-    length = response.headers.get("Content-Length")
-    return 0, int(length) if length else None
+    if not found or int(found[1]) != have:
+        raise ValueError(f"{url} sends another part of the file than was asked for; {ANOTHER}")
+    return Answer(have, None if found[2] == "*" else int(found[2]))
 
 
-def read_block(response: http.client.HTTPResponse, url: str) -> bytes:
-    """Read what comes next of the answer; empty at its end."""
-    try:
-        return response.read(BLOCK_BYTES)
-    except (http.client.HTTPException, OSError) as error:
-        raise BrokenDownload(f"the connection to {urlsplit(url).netloc} broke ({error}); {ADVICE}") from error
+def check_start(block: bytes, url: str, name: str) -> None:
+    """Raise ConnectionError if a file does not begin as an archive of that name does."""
+    wanted = STARTS.get(Path(name).suffix, b"")
+    if not block.startswith(wanted[: len(block)]):
+        raise ConnectionError(f"{url} sends no archive: it begins with {block[:20]!r}; {ADVICE}")
+
+
+def differs(file: BinaryIO, position: int, block: bytes) -> bool:
+    """Tell whether a file has other bytes at a position than those of a block, as far as it goes."""
+    file.seek(position)
+    old = file.read(len(block))
+    return old != block[: len(old)]
+
+
+def blocks(response: http.client.HTTPResponse, url: str) -> Iterator[bytes]:
+    """Yield what an answer brings, as it comes; raise BrokenDownload if the connection breaks or crawls."""
+    began, arrived = time.monotonic(), 0
+    while True:
+        try:
+            block = response.read1(BLOCK_BYTES)
+        except (http.client.HTTPException, OSError) as error:
+            host = urlsplit(url).netloc
+            raise BrokenDownload(f"the connection to {host} broke ({error}); {ADVICE}") from error
+        if not block:
+            return
+        yield block
+        arrived += len(block)
+        seconds = time.monotonic() - began
+        if seconds > SLOW_SECONDS:
+            if arrived < SLOW_BYTES:
+                raise BrokenDownload(f"{url} sent {arrived:,} bytes in {seconds:.0f} seconds; {ADVICE}")
+            began, arrived = time.monotonic(), 0
 
 
 @contextlib.contextmanager
@@ -141,10 +223,11 @@ def explained(url: str):
             raise ValueError(
                 f"{url} is shorter than the official archive; name another copy with --mirror URL"
             ) from error
+        reason = " ".join(str(error.reason).split())  # of a redirection without end it has several lines
         raise ConnectionError(
-            f"{url} cannot be had: the server answered {error.code} {error.reason}; {ADVICE}"
+            f"{url} cannot be had: the server answered {error.code} {reason}; {ADVICE}"
         ) from error
-    except (urllib.error.URLError, ConnectionError, TimeoutError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, UnicodeError) as error:  # UnicodeError: no name of a host
         reason = getattr(error, "reason", error)
         raise ConnectionError(f"{urlsplit(url).netloc} cannot be reached ({reason}); {ADVICE}") from error
 
