@@ -18,6 +18,8 @@ from preparing import SIZE, contents, made, one_folder
 
 from alexnet import cli, files
 from alexnet.data.prepared import open_set
+from alexnet.files import only_one
+from alexnet.preparation import prepare as prepare_module
 from alexnet.preparation import shard
 from alexnet.preparation.check import damage_in
 from alexnet.preparation.picture import standardise
@@ -133,13 +135,111 @@ def test_a_set_is_not_continued_with_other_options(tmp_path, options):
         made("folder", [folder], target, **options)
 
 
-def test_a_set_is_not_continued_with_other_pictures(tmp_path):
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("change", ["added", "replaced", "gone"])
+def test_a_set_is_not_continued_with_other_pictures(tmp_path, finished, change):
+    folder, target = one_folder(tmp_path), tmp_path / "set"
+    made("folder", [folder], target)
+    write(folder / "train/a/.DS_Store", b"of a file manager")
+    write(folder / "train/a/Thumbs.db", b"of a file manager")
+    made("folder", [folder], target)
+    if not finished:
+        (target / "val-00000.tar").unlink()
+    if change == "gone":
+        (folder / "train/a/0.jpg").unlink()
+    else:
+        write(folder / f"train/a/{'new' if change == 'added' else '0'}.jpg", jpeg(77) + b"more")
+    with pytest.raises(
+        ValueError, match=r"was begun with another contents .photos/: 9 files, .*; now photos/: "
+    ):
+        made("folder", [folder], target)
+
+
+def test_other_names_are_another_plan(tmp_path):
     folder, target = one_folder(tmp_path), tmp_path / "set"
     made("folder", [folder], target)
     (target / "val-00000.tar").unlink()
-    write(folder / "train/a/new.jpg", jpeg(77))
+    (folder / "train/a/0.jpg").rename(folder / "train/a/9.jpg")
     with pytest.raises(ValueError, match="was begun with another plan"):
         made("folder", [folder], target)
+
+
+def test_a_set_of_an_earlier_version_is_continued(tmp_path):
+    folder, target = one_folder(tmp_path), tmp_path / "set"
+    made("folder", [folder], target)
+    about = json.loads((target / "set.json").read_text())
+    del about["request"]["contents"]
+    (target / "set.json").write_text(json.dumps(about))
+    (target / "val-00000.tar").unlink()
+    assert len(made("folder", [folder], target)[0].val) == 2
+
+
+@pytest.mark.parametrize("inside", [".", "sets/mine"])
+def test_a_set_is_not_made_within_what_it_is_made_of(tmp_path, inside):
+    folder = one_folder(tmp_path)
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(ValueError, match="lies in .*photos, which is to be read; name a folder elsewhere"):
+        made("folder", [folder], folder / inside)
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_two_at_once_do_not_prepare_into_one_folder(tmp_path):
+    folder, target = one_folder(tmp_path), tmp_path / "set"
+    made("folder", [folder], target)
+    (target / "val-00000.tar").unlink()
+    write(target / "train-00000.tar.x.part", b"of the other")
+    before = contents(target)
+    with only_one(target / "prepare.lock", "busy"), pytest.raises(ValueError, match=AT_WORK):
+        made("folder", [folder], target)
+    assert contents(target) == before
+    made("folder", [folder], target)
+    assert not list(target.glob("*.lock")) and not list(target.glob("*.part"))
+
+
+AT_WORK = "another `alexnet data prepare` is at work in .*set; wait for it to end, or name another folder"
+
+
+def test_a_second_one_that_comes_at_the_beginning_leaves_the_first_alone(tmp_path, monkeypatch):
+    folder, target = one_folder(tmp_path), tmp_path / "set"
+    original = prepare_module.make_plan
+
+    def plan(*args, **options):
+        with pytest.raises(ValueError, match=AT_WORK):
+            made("folder", [folder], target)
+        return original(*args, **options)
+
+    monkeypatch.setattr(prepare_module, "make_plan", plan)
+    assert len(made("folder", [folder], target)[0].train) == 7
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_disk_that_may_not_be_written_to_is_named(tmp_path, monkeypatch, number):
+    def replace(_old, new):
+        raise OSError(number, "no", str(new))
+
+    monkeypatch.setattr(files.os, "replace", replace)
+    with pytest.raises(OSError, match="^cannot write to .*set: no; name another folder$"):
+        made("folder", [one_folder(tmp_path)], tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_source_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    def read(_reader, file):
+        raise PermissionError(errno.EACCES, "no", file.path)
+
+    monkeypatch.setattr(shard.Reader, "read", read)
+    with pytest.raises(PermissionError, match="photos"):
+        made("folder", [one_folder(tmp_path)], tmp_path / "set")
+
+
+def test_a_disk_that_is_full_at_once_leaves_nothing(tmp_path, monkeypatch):
+    def sync(_handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", sync)
+    with pytest.raises(OSError, match="is full; make room and run the same command"):
+        made("folder", [one_folder(tmp_path)], tmp_path / "set")
+    assert not (tmp_path / "set").exists()
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
@@ -203,7 +303,7 @@ def test_a_full_disk_leaves_whole_files_only_and_is_explained(tmp_path, monkeypa
 
 def test_too_little_room_is_said_before_the_work(tmp_path, monkeypatch):
     usage = type("Usage", (), {"free": 100})
-    monkeypatch.setattr("alexnet.preparation.prepare.shutil.disk_usage", lambda _path: usage)
+    monkeypatch.setattr("alexnet.preparation.target.shutil.disk_usage", lambda _path: usage)
     with pytest.raises(OSError, match="has room for 0.0 GB"):
         made("folder", [one_folder(tmp_path)], tmp_path / "set")
 

@@ -22,6 +22,7 @@ DAMAGE = (
     tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, struct.error, ValueError,
     OverflowError, RecursionError, RuntimeError,
 )  # fmt: skip
+ADDED = ("__MACOSX", "Thumbs.db", "desktop.ini")  # by the file managers of macOS and Windows
 UNPACK = "unpack it and give the folder instead"
 
 
@@ -65,7 +66,7 @@ def decompressor(path: Path) -> Callable | None:
 def is_hidden(name: str) -> bool:
     """Tell whether any part of a path is one that systems add and people do not see."""
     return any(
-        (part.startswith(".") and part not in (".", "..")) or part == "__MACOSX" for part in name.split("/")
+        (part.startswith(".") and part not in (".", "..")) or part in ADDED for part in name.split("/")
     )
 
 

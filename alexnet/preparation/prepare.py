@@ -3,23 +3,29 @@
 Shards are made independently of each other and appear whole, so to go on is to make those that are missing.
 """
 
-import contextlib
-import errno
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from alexnet.files import PART, write_json
-from alexnet.preparation.description import DESCRIPTION, FORMAT, describe, read_description, write_manifest
+from alexnet.files import write_json
+from alexnet.preparation.description import DESCRIPTION, describe, write_manifest
 from alexnet.preparation.plan import KINDS, Plan, make_plan
 from alexnet.preparation.shard import is_whole, load_index
+from alexnet.preparation.target import (
+    check_apart,
+    check_room,
+    claim,
+    content_of,
+    described,
+    errors_explained,
+    owned,
+)
 from alexnet.preparation.workers import Job, make_shards
 
 SCRATCH = "scratch"
 PICTURES_PER_SHARD = 4096
-BYTES_PER_PIXEL = {"jpeg": 0.3, "raw": 3.0}  # of JPEG a low estimate, 20 kB for 256x256
 
 
 def prepare(
@@ -59,20 +65,21 @@ def prepare(
     request = {
         "kind": kind,
         "sources": sorted(described(source) for source in sources),
+        "contents": sorted(content_of(source) for source in sources if source.is_dir()),
         "size": size,
         "form": "raw" if raw else "jpeg",
         "val_share": val_share,
         "pictures_per_shard": pictures_per_shard,
     }
-    with errors_explained(target):
-        new = not target.exists()
+    check_apart(target, sources)
+    with errors_explained(target), owned(target) as new:
         if claim(target, request):
             return ["the set was there already, and is whole"]
         try:
             plan = make_plan(kind, sources, target / SCRATCH, val_share=val_share, progress=progress)
         except ValueError:  # no such set can be made of the sources, so there is nothing to go on with
             if new:
-                shutil.rmtree(target)
+                shutil.rmtree(target, ignore_errors=True)
             raise
         jobs = jobs_of(plan, target, request)
         claim(target, request | {"plan": plan.digest()})
@@ -94,49 +101,6 @@ def check_arguments(kind: str, *, size: int, val_share: float, max_damaged: floa
             raise ValueError(f"{name} must be at least 0 and below 1, got {share}")
 
 
-def described(source: Path) -> str:
-    """Return what to remember of a source: its name, and its size if it is a file; no path."""
-    if not source.exists():
-        raise FileNotFoundError(f"there is no file or folder {source}")
-    name = source.resolve().name
-    return f"{name}/" if source.is_dir() else f"{name} ({source.stat().st_size:,} bytes)"
-
-
-def claim(target: Path, request: dict) -> bool:
-    """Make the target the folder of this request, or see that it is already.
-
-    Returns:
-        whether the set is there, finished, and every shard of it.
-    Raises:
-        ValueError: the folder holds something else, or a set that is damaged or of a newer version.
-    """
-    file = target / DESCRIPTION
-    if not file.is_file():
-        if target.exists() and (not target.is_dir() or any(path.suffix != PART for path in target.iterdir())):
-            raise ValueError(f"{target} is there already and is no prepared set; name a new folder")
-        write_json(file, {"format": FORMAT, "finished": False, "request": request})
-        return False
-    about = read_description(target)
-    before = about["request"]
-    for key, value in request.items():
-        earlier = before.setdefault(key, value)
-        if earlier != value:
-            raise ValueError(
-                f"{target} was begun with another {key} ({earlier}, now {value}); "
-                "name a new folder, or delete that one"
-            )
-    for part in target.glob(f"*{PART}"):
-        part.unlink()
-    if not about["finished"]:
-        write_json(file, about)
-        return False
-    return all(
-        is_whole(target / f"{split}-{number:05}", request["form"])
-        for split, counts in about["splits"].items()
-        for number in range(len(counts))
-    )
-
-
 def jobs_of(plan: Plan, target: Path, request: dict) -> list[Job]:
     """Cut the splits of a plan into shards."""
     step, size, form = request["pictures_per_shard"], request["size"], request["form"]
@@ -145,14 +109,6 @@ def jobs_of(plan: Plan, target: Path, request: dict) -> list[Job]:
         for split, items in plan.splits.items()
         for start in range(0, len(items), step)
     ]
-
-
-def check_room(target: Path, jobs: Sequence[Job]) -> None:
-    """Raise OSError if the disk surely has too little room."""
-    needed = sum(len(job.items) * job.size**2 * BYTES_PER_PIXEL[job.form] for job in jobs)
-    free = shutil.disk_usage(target).free
-    if needed > free:
-        raise OSError(f"{target} has room for {free / 1e9:.1f} GB; about {needed / 1e9:.1f} GB are needed")
 
 
 def make_missing(
@@ -200,16 +156,3 @@ def summary(about: dict) -> list[str]:
     if about["left_out"]:
         found.append(f"left out, as they are damaged: {about['left_out']:,}")
     return [*found, "manifest.csv in the folder of the set names each of them"] if found else []
-
-
-@contextlib.contextmanager
-def errors_explained(target: Path) -> Iterator[None]:
-    """Say what to do when the disk is full."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise OSError(
-            f"the disk of {target} is full; make room and run the same command again, which then goes on"
-        ) from error
