@@ -5,6 +5,7 @@ its alt text with it in Jupyter, Colab and the built page, and needs no file bes
 """
 
 import html
+import re
 from collections.abc import Sequence
 
 import matplotlib.style
@@ -47,6 +48,7 @@ INK, GRID = "#222222", "#dddddd"
 IMAGE_STYLE = "display:block;max-width:100%;height:auto;background:#fff;filter:none;margin:0"
 CAPTION_STYLE = "color:inherit;font-size:.9em;margin:.3em 0 0;padding:0;text-align:left"
 ROW_STYLE = "display:flex;flex-wrap:wrap;gap:.6em 1em;align-items:end"
+NUMBER = re.compile(r"\d+\.\d+")
 
 
 def new(*, width: float = 5.0, height: float = 3.0, rows: int = 1, columns: int = 1, **options):
@@ -104,34 +106,39 @@ class Shown:
         return self.alt
 
 
-def show(figure: Figure, *, alt: str, caption: str | None = None) -> Shown:
+def show(figure: Figure, *, alt: str, caption: str | None = None, number: str | None = None) -> Shown:
     """Turn a matplotlib figure into HTML that carries its alt text.
 
     Args:
         figure: from ``new``, or from pyplot, which then forgets it.
         alt: what a reader who cannot see the figure should know, in a sentence or two.
         caption: text below the figure.
+        number: of chapter and figure, such as "6.2". It stands before the caption, so that every reader sees
+            it, and makes the anchor ``figure-6-2`` for links.
     Raises:
-        TypeError: figure is not a matplotlib figure. ValueError: alt is empty.
+        TypeError: figure is not a matplotlib figure.
+        ValueError: alt is empty, or number is of another form.
     """
     if not isinstance(figure, Figure):
         kind = type(figure).__name__
         raise TypeError(f"show takes a matplotlib figure, got {kind}; for pixels there is picture()")
-    return _shown(encode_drawing(figure), alt, caption)
+    return _shown(encode_drawing(figure), alt, caption, number)
 
 
-def picture(image, *, alt: str, caption: str | None = None, scale: float = 1) -> Shown:
+def picture(
+    image, *, alt: str, caption: str | None = None, number: str | None = None, scale: float = 1
+) -> Shown:
     """Show a photograph or any other array of pixels.
 
     Args:
         image: PIL image; or tensor or array of shape (H, W), (3, H, W) or (H, W, 3), uint8 or float in 0..1.
-        alt, caption: as in ``show``.
+        alt, caption, number: as in ``show``.
         scale: CSS pixels for each pixel; from 2 on the pixels stay sharp squares, stored without loss.
     Raises:
         TypeError: image is neither array nor picture. ValueError: its shape or values are out of range, or
             alt is empty.
     """
-    return _shown(encode_picture(image, scale=scale), alt, caption)
+    return _shown(encode_picture(image, scale=scale), alt, caption, number)
 
 
 def grid(
@@ -140,6 +147,7 @@ def grid(
     alt: str,
     labels: Sequence[str] | None = None,
     caption: str | None = None,
+    number: str | None = None,
     scale: float = 1,
 ) -> Shown:
     """Show small pictures side by side, each with its label; they wrap where the page is narrow.
@@ -147,7 +155,7 @@ def grid(
     Args:
         images: each as in ``picture``; ``signed`` and ``stretched`` make them of kernels and feature maps.
         alt: what the row shows as a whole. labels: one for each picture, also its alt text.
-        caption, scale: as in ``picture``.
+        caption, number, scale: as in ``picture``.
     Raises:
         ValueError: no picture, or labels are not as many as the pictures; and as in ``picture``.
     """
@@ -160,7 +168,7 @@ def grid(
         label = "" if labels is None else f'<div style="font-size:.85em">{html.escape(name)}</div>'
         cells.append(f"<div>{image_tag(encode_picture(image, scale=scale), alt=name)}{label}</div>")
     row = f'<div role="group" aria-label="{html.escape(alt)}" style="{ROW_STYLE}">{"".join(cells)}</div>'
-    return Shown(framed(row, caption), alt)
+    return Shown(framed(row, caption, number), alt)
 
 
 def image_tag(encoded: Encoded, *, alt: str) -> str:
@@ -169,11 +177,26 @@ def image_tag(encoded: Encoded, *, alt: str) -> str:
     return f'<img alt="{html.escape(alt)}" src="{encoded.uri}" width="{encoded.width}" style="{style}">'
 
 
-def framed(content: str, caption: str | None) -> str:
+def framed(content: str, caption: str | None, number: str | None = None) -> str:
     """Put content, which is HTML, and caption, which is text, into one <figure>."""
-    text = "" if caption is None else html.escape(caption)
-    below = f'<figcaption style="{CAPTION_STYLE}">{text}</figcaption>' if text else ""
-    return f'<figure class="alexnet-figure" style="margin:0 0 1em">{content}{below}</figure>'
+    below = caption_tag(html.escape(caption or ""), number)
+    return f'<figure class="alexnet-figure"{anchor(number)} style="margin:0 0 1em">{content}{below}</figure>'
+
+
+def anchor(number: str | None) -> str:
+    """The attribute that links to a figure end on; nothing without a number."""
+    if number is None:
+        return ""
+    if not isinstance(number, str) or not NUMBER.fullmatch(number):
+        raise ValueError(f"number must be a string of chapter and figure, such as '6.2', got {number!r}")
+    return f' id="figure-{number.replace(".", "-")}"'
+
+
+def caption_tag(content: str, number: str | None) -> str:
+    """The <figcaption> of content, which is HTML, after its number; nothing where both are missing."""
+    head = "" if number is None else f"<b>Figure {number}.</b>"
+    text = " ".join(part for part in (head, content) if part)
+    return f'<figcaption style="{CAPTION_STYLE}">{text}</figcaption>' if text else ""
 
 
 def require_text(alt: str) -> None:
@@ -182,6 +205,6 @@ def require_text(alt: str) -> None:
         raise ValueError("alt is empty: say in a sentence what is to be seen, for those who cannot see it")
 
 
-def _shown(encoded: Encoded, alt: str, caption: str | None) -> Shown:
+def _shown(encoded: Encoded, alt: str, caption: str | None, number: str | None) -> Shown:
     require_text(alt)
-    return Shown(framed(image_tag(encoded, alt=alt), caption), alt)
+    return Shown(framed(image_tag(encoded, alt=alt), caption, number), alt)

@@ -44,6 +44,23 @@ def test_a_figure_is_html_with_alt_text_and_caption():
     assert shown.num_bytes == len(bundle["text/html"].encode())
 
 
+@pytest.mark.parametrize("make", [figures.show, figures.picture, figures.grid])
+def test_a_number_stands_before_the_caption_and_makes_an_anchor(make):
+    pixels = np.zeros((2, 2))
+    shown = {figures.show: figures.new()[0], figures.picture: pixels, figures.grid: [pixels]}[make]
+    whole = make(shown, number="6.12", alt="A.", caption="A < b.").html
+    assert whole.startswith('<figure class="alexnet-figure" id="figure-6-12" ')
+    assert whole.endswith("<b>Figure 6.12.</b> A &lt; b.</figcaption></figure>")
+    assert make(shown, number="6.12", alt="A.").html.endswith("<b>Figure 6.12.</b></figcaption></figure>")
+    assert " id=" not in make(shown, alt="A.").html
+
+
+@pytest.mark.parametrize("number", ["6", "6.2.", 6.2, "6.2\n", "", "Figure 6.2"])
+def test_a_number_is_that_of_chapter_and_figure(number):
+    with pytest.raises(ValueError, match="number must be a string of chapter and figure, such as '6.2'"):
+        figures.picture(np.zeros((2, 2)), alt="A.", number=number)
+
+
 @pytest.mark.parametrize("alt", ["", "  ", None])
 def test_no_figure_without_alt_text(alt):
     with pytest.raises(ValueError, match="alt is empty"):

@@ -66,7 +66,7 @@ def test_without_its_script_the_start_is_visible_and_the_sliders_sleep():
     bare = re.sub(r"<script.*?</script>", "", shown.html, flags=re.S)
     assert bare.count('type="range"') == bare.count(" disabled ") == 2
     assert '<img alt="The square of 1 is next to x."' in bare and "Run this cell" in bare
-    assert "size &lt;a&gt;" in bare and "size <a>" not in bare and "Now 1.</figcaption>" in bare
+    assert "size &lt;a&gt;" in bare and "size <a>" not in bare and "Now 1.</span></figcaption>" in bare
     assert 'aria-live="polite"' in bare
 
 
@@ -209,6 +209,25 @@ def test_live_sliders_compute_in_the_kernel():
     assert encode_picture(grey(2, "y")).uri in live.view.value
     assert calls == [(2, "x"), (2, "y"), (1, "y")]  # going back draws nothing again
     assert repr(live) == ALT.format(a=2, b="x") and "script" not in live.view.value
+
+
+def test_every_form_carries_its_number_and_keeps_it_when_a_slider_moves():
+    keywords = {"alt": "{n} and {m}", "caption": "{n}!", "number": "6.2", "n": [5, 7], "m": [1, 2]}
+    stored = [
+        explore(total, live=False, **keywords).html,
+        explore(total, script=SUM, live=False, **keywords).html,
+    ]
+    for content in stored:
+        assert content.startswith('<figure class="alexnet-figure" id="figure-6-2" data-explore=')
+        assert '<b>Figure 6.2.</b> <span data-part="caption">5!</span></figcaption>' in content
+    live = explore(total, live=True, **keywords)
+    live.sliders["n"].value = 1
+    assert live.view.value.startswith('<figure class="alexnet-figure" id="figure-6-2" ')
+    assert live.view.value.endswith("<b>Figure 6.2.</b> 7!</figcaption></figure>")
+    keywords["number"] = "six"
+    for form in (True, False):
+        with pytest.raises(ValueError, match="number must be"):
+            explore(total, live=form, **keywords)
 
 
 def test_live_form_shows_the_error_of_a_drawing():

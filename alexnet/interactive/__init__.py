@@ -8,6 +8,7 @@ notebook stores is the second form: HTML that needs nothing beside it and is the
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from alexnet.interactive.explorer import Explorer, make_sliders
 from alexnet.interactive.script import first_disagreement
@@ -23,6 +24,7 @@ def explore(
     script: str | None = None,
     start: dict | None = None,
     caption: str | Callable[..., str] | None = None,
+    number: str | None = None,
     labels: dict[str, str] | None = None,
     live: bool | None = None,
     **ranges: Sequence,
@@ -36,7 +38,7 @@ def explore(
         script: a JavaScript function of an object of the values that returns the same HTML as draw, such as
             "({n}) => `<p>${2 * n}</p>`". The page then computes, for any number of combinations.
         start: values shown at first; the first of its range for a slider that is not named.
-        caption: text below, like alt.
+        caption: text below, like alt. number: as in ``figures.show``.
         labels: what to write beside a slider in place of its keyword.
         live: True for sliders that compute in the kernel, False for the form that needs none. By default the
             environment variable ALEXNET_FIGURES decides (``live`` or ``static``), else whether there is a
@@ -47,12 +49,13 @@ def explore(
     Raises:
         TypeError: a range is no sequence, or draw returns something else.
         ValueError: a range is empty or repeats a value; start or labels name no slider or value; alt is
-            empty or does not follow the sliders; without a script, more than 30 combinations or 200,000
-            bytes; script and draw disagree (compared where mini-racer, a JavaScript engine, is installed).
+            empty or does not follow the sliders; number is not of the form "6.2"; without a script, more
+            than 30 combinations or 200,000 bytes; script and draw disagree (compared where mini-racer, a
+            JavaScript engine, is installed).
     """
     sliders = make_sliders(ranges, labels or {})
-    explorer = Explorer(draw, sliders, 0, alt, caption, script)
-    explorer = Explorer(draw, sliders, _start(explorer, start or {}), alt, caption, script)
+    explorer = Explorer(draw, sliders, 0, alt, caption, script, number)
+    explorer = replace(explorer, start=_start(explorer, start or {}))
     _check_texts(explorer)
     if live if live is not None else _wants_live():
         from alexnet.interactive.live import Live  # ipywidgets is not needed for the other form

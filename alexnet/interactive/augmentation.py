@@ -54,11 +54,12 @@ COLOUR_SCRIPT = """({first, second, third, reading}) => {
 }"""
 
 
-def crops(picture: Tensor):
+def crops(picture: Tensor, *, number: str | None = None):
     """Let the reader move the crop over a stored picture and reflect it.
 
     Args:
         picture: (3, 256, 256) uint8.
+        number: of the figure, as in ``figures.show``.
     Raises:
         ValueError: the picture is of another size.
     """
@@ -76,6 +77,7 @@ def crops(picture: Tensor):
         reflected=["no", "yes"],
         start={"top": ROOM // 2, "left": ROOM // 2},
         labels={"top": "first row", "left": "first column"},
+        number=number,
         alt="Left, the stored picture with a frame from row {top} and column {left} on; right, what lies in "
         "the frame. Reflected: {reflected}.",
         caption="Left: the stored picture; the frame is the crop. Right: what the network reads.",
@@ -103,12 +105,13 @@ def crop(uri: str, top: int, left: int, reflected: str) -> str:
     )
 
 
-def colour_noise(picture: Tensor, pca: Statistics):
+def colour_noise(picture: Tensor, pca: Statistics, *, number: str | None = None):
     """Let the reader add colour noise to a picture, component by component, in each reading of the formula.
 
     Args:
         picture: as in ``figures.picture``, square.
         pca: has pca_stds and pca_vectors.
+        number: of the figure, as in ``figures.show``.
     """
     uri = encode_picture(picture).uri
     one = paper.PCA_NOISE_STD * torch.eye(3, dtype=torch.float64)  # alpha of one deviation, by component
@@ -122,6 +125,7 @@ def colour_noise(picture: Tensor, pca: Statistics):
         reading=READINGS,
         start={"first": 2, "second": 0, "third": 0},
         labels={"first": "α₁ / 0.1", "second": "α₂ / 0.1", "third": "α₃ / 0.1"},
+        number=number,
         alt="A photograph, and beside it the same with colour noise of {first}, {second} and {third} "
         "standard deviations along the three components, in the reading {reading}.",
         caption="Left: as stored. Right: with the shift. The screen cuts off what leaves 0 to 255; the "

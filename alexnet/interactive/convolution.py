@@ -92,8 +92,12 @@ def windows(n: int, f: int, s: int, p: int) -> str:
     )
 
 
-def output_sizes():
-    """Let the reader choose size, window, stride and padding, and see the windows and both roundings."""
+def output_sizes(*, number: str | None = None):
+    """Let the reader choose size, window, stride and padding, and see the windows and both roundings.
+
+    Args:
+        number: of the figure, as in ``figures.show``.
+    """
     return explore(
         windows,
         script=WINDOWS_SCRIPT,
@@ -103,17 +107,19 @@ def output_sizes():
         p=range(4),
         start={"n": 14, "f": 3, "s": 2},
         labels={"n": "n, pixels", "f": "f, window", "s": "s, stride", "p": "p, padding"},
+        number=number,
         alt="Windows of {f} pixels over {n} pixels with padding {p} at each end and stride {s}.",
         caption="Green: the picture's pixels; grey: padding; blue: windows that fit; orange: the window that "
         "rounding up adds.",
     )
 
 
-def sliding_kernel(picture: torch.Tensor):
+def sliding_kernel(picture: torch.Tensor, *, number: str | None = None):
     """Let the reader slide kernels of 3 x 3 over a small picture and see window, products and sum.
 
     Args:
         picture: (n, n) whole numbers from 0, black, to 9, white.
+        number: of the figure, as in ``figures.show``.
     Raises:
         ValueError: the picture is not square, smaller than 7 x 7, or holds other numbers.
     """
@@ -131,6 +137,7 @@ def sliding_kernel(picture: torch.Tensor):
         row=places,
         column=places,
         start={"row": 1, "column": 1},
+        number=number,
         alt="A picture of grey levels with a window of 3 by 3 at row {row}, column {column}, the kernel "
         "'{kernel}', the nine products of window and kernel, and the output with their sum at that place.",
         caption="Grey: levels from 0 (black) to 9 (white). Orange: positive; blue: negative.",

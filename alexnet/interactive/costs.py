@@ -58,8 +58,12 @@ HEAD = (
 )
 
 
-def change_a_layer():
-    """Let the reader change the picture's size, one layer's kernels or the batch, and see what it costs."""
+def change_a_layer(*, number: str | None = None):
+    """Let the reader change the picture's size, one layer's kernels or the batch, and see what it costs.
+
+    Args:
+        number: of the figure, as in ``figures.show``.
+    """
     return explore(
         costs,
         script=costs_script(),
@@ -69,6 +73,7 @@ def change_a_layer():
         batch=[1, 32, 64, 128, 256],
         start={"pixels": paper.INPUT_SIZE, "times": 1, "batch": paper.BATCH_SIZE},
         labels={"times": "its kernels ×"},
+        number=number,
         alt="Parameters, multiply-adds and memory of every layer, for pictures of {pixels} pixels, with "
         "{times} times the kernels in {layer} and batches of {batch}.",
         caption="The paper's net, both towers counted together. Bars: a layer's share. Memory: parameters "

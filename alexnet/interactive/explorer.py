@@ -60,6 +60,7 @@ class Explorer:
     alt: str | Callable[..., str]
     caption: str | Callable[..., str] | None
     script: str | None
+    number: str | None = None
 
     @property
     def num_states(self) -> int:

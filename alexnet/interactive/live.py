@@ -54,7 +54,7 @@ class Live:
     def _html(self, state: int) -> str:
         if state not in self._drawn:
             caption = self.explorer.text("caption", state) or None
-            self._drawn[state] = figures.framed(self.explorer.view(state), caption)
+            self._drawn[state] = figures.framed(self.explorer.view(state), caption, self.explorer.number)
         self._drawn.move_to_end(state)
         if len(self._drawn) > REMEMBERED:
             self._drawn.popitem(last=False)

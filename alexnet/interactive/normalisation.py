@@ -100,8 +100,12 @@ def short(value: float) -> str:
     return f"{value:.{digits}f}"
 
 
-def divisor_explorer():
-    """Let the reader choose activations and constants, and see what they are divided by."""
+def divisor_explorer(*, number: str | None = None):
+    """Let the reader choose activations and constants, and see what they are divided by.
+
+    Args:
+        number: of the figure, as in ``figures.show``.
+    """
     names = ("LEFT", "RIGHT", "TOP", "BOTTOM", "ONE", "AXES", "COLOURS", "DASHES")
     script = SCRIPT.replace("CONSTANTS", json.dumps({name: globals()[name] for name in names}))
     return explore(
@@ -114,6 +118,7 @@ def divisor_explorer():
         beta=[0.25, 0.5, 0.75, 1],
         start={"a": 1, "n": 5, "k": 2, "alpha": 1e-4, "beta": 0.75},
         labels={"a": "activation size", "n": "n, channels", "alpha": "α", "beta": "β"},
+        number=number,
         alt="Divisor against the size of {n} equal activations for k {k}, alpha {alpha} and beta {beta}, "
         "with a mark at size {a}: level for small activations, rising for large ones.",
         caption="Blue: α as printed in the paper. Orange, dashed: α / n, as in the 2012 code. Grey dots: the "

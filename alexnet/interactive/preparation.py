@@ -34,11 +34,12 @@ CUT_SCRIPT = """({width, height}) => {
 }"""
 
 
-def cut_pictures(picture: Tensor):
+def cut_pictures(picture: Tensor, *, number: str | None = None):
     """Let the reader choose the size of a picture and see what the centre cut leaves of it.
 
     Args:
         picture: as in ``figures.picture``; of it as much is shown as fits the chosen proportions.
+        number: of the figure, as in ``figures.show``.
     """
     uri = encode_picture(picture).uri
     return explore(
@@ -48,6 +49,7 @@ def cut_pictures(picture: Tensor):
         height=SIDES,
         start={"width": 500, "height": 350},
         labels={"width": "width, pixels", "height": "height, pixels"},
+        number=number,
         alt="A picture of {width} by {height} pixels, with the central square that is cut out of it.",
         caption="Pale: what is cut off.",
     )
@@ -70,16 +72,18 @@ def centre_cut(uri: str, width: int, height: int) -> str:
     )
 
 
-def shrink_pictures(picture: Tensor):
+def shrink_pictures(picture: Tensor, *, number: str | None = None):
     """Let the reader shrink a picture and a test pattern by 4, with every filter, antialiased or not.
 
     Args:
         picture: (3, H, W), 0 to 255; square, its side a multiple of 4.
+        number: of the figure, as in ``figures.show``.
     """
     return explore(
         lambda filter, antialiasing: shrunk(picture, filter, antialiasing),
         filter=list(FILTERS),
         antialiasing=["no", "yes"],
+        number=number,
         alt="A photograph and a pattern of rings, each shrunk to a quarter with the filter {filter}; "
         "antialiasing: {antialiasing}.",
         caption="Left: the photograph. Right: rings round one centre; every other centre is an alias.",

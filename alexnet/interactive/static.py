@@ -76,14 +76,14 @@ def _page(explorer: Explorer, spec: dict) -> figures.Shown:
     parts.append('<div data-part="hint" style="font-size:.85em">Run this cell to move the sliders.</div>')
     parts.append(f'<div data-part="view"{group} style="margin:.4em 0 0">{explorer.view(start)}</div>')
     parts.append(f'<div data-part="spoken" aria-live="polite" style="{UNSEEN_STYLE}"></div>')
-    if explorer.caption is not None:
-        style = figures.CAPTION_STYLE
-        parts.append(f'<figcaption data-part="caption" style="{style}">{html.escape(caption)}</figcaption>')
+    text = f'<span data-part="caption">{html.escape(caption)}</span>'
+    parts.append(figures.caption_tag("" if explorer.caption is None else text, explorer.number))
     parts.append(f'<script type="application/json" data-part="spec">{_json(spec)}</script>')
     ident = _identity(explorer, spec)
     parts.append(f'<script>({_javascript()})("{ident}", {explorer.script or "null"});</script>')
     opening = (
-        f'<figure class="alexnet-figure" data-explore="{ident}" data-lm-suppress-shortcuts="true" '
+        f'<figure class="alexnet-figure"{figures.anchor(explorer.number)} data-explore="{ident}" '
+        'data-lm-suppress-shortcuts="true" '
         'style="margin:0 0 1em;position:relative">'
     )
     return figures.Shown(opening + "".join(parts) + "</figure>", alt)

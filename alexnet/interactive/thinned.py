@@ -15,14 +15,19 @@ ACROSS, DOWN, RADIUS = 66, 62, 15  # from unit to unit, from layer to layer, of 
 KEPT = "#0072B2"
 
 
-def thinned_networks():
-    """Let the reader present one picture again and again, and see which network is drawn each time."""
+def thinned_networks(*, number: str | None = None):
+    """Let the reader present one picture again and again, and see which network is drawn each time.
+
+    Args:
+        number: of the figure, as in ``figures.show``.
+    """
     return explore(
         thinned,
         presentation=[*(str(number) for number in range(1, NUM_DRAWS + 1)), TEST],
         p=[0.2, 0.5],
         start={"p": 0.5},
         labels={"p": "probability to drop"},
+        number=number,
         alt=in_words,
         caption="The same picture every time, the same weights every time. Bottom: inputs; top: the three "
         "classes with their probabilities. Dashed: a dropped unit, whose connections are gone.",

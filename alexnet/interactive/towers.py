@@ -11,12 +11,17 @@ WIDTH, BOX, STEP, TOP = 150, 42, 68, 84  # of a box; its height; from one to the
 READER, READ = "#D55E00", "#0072B2"
 
 
-def two_towers():
-    """Let the reader choose a layer and see, in figure 2 redrawn, which boxes a unit of it reads."""
+def two_towers(*, number: str | None = None):
+    """Let the reader choose a layer and see, in figure 2 redrawn, which boxes a unit of it reads.
+
+    Args:
+        number: of the figure, as in ``figures.show``.
+    """
     return explore(
         towers,
         layer=[layer.name for layer in PARTS],
         start={"layer": "conv2"},
+        number=number,
         alt=towers_in_words,
         caption="The net of the paper, from the picture (top) to the outputs (bottom). Sizes are of one "
         "tower: maps × height × width, or units. Orange: the chosen layer; blue: what it reads.",

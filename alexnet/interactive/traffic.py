@@ -39,8 +39,12 @@ SCRIPT = """({batch, crossing}) => {
 }"""
 
 
-def towers_or_copies():
-    """Let the reader choose the batch and where towers cross, and see what each GPU sends in a step."""
+def towers_or_copies(*, number: str | None = None):
+    """Let the reader choose the batch and where towers cross, and see what each GPU sends in a step.
+
+    Args:
+        number: of the figure, as in ``figures.show``.
+    """
     counts = {name: counts_of(net_of(name)) for name in CROSSINGS}
     script = SCRIPT.replace("COUNTS", json.dumps(counts))
     return explore(
@@ -50,6 +54,7 @@ def towers_or_copies():
         crossing=list(CROSSINGS),
         start={"batch": paper.BATCH_SIZE, "crossing": "conv3, as in the paper"},
         labels={"batch": "batch, pictures", "crossing": "convolutions that read both towers"},
+        number=number,
         alt="What each of two GPUs sends in a training step on {batch} pictures: as a tower of a net whose "
         "towers exchange maps before these convolutions: {crossing}; and as a copy of the net.",
         caption="Forward and backward pass in float32. Dense layers always read both towers. Blue: the net "

@@ -32,8 +32,12 @@ SCRIPT = """({pictures, epochs, rate}) => {
 }"""
 
 
-def how_long():
-    """Let the reader choose data, epochs and speed, and see how long the training takes."""
+def how_long(*, number: str | None = None):
+    """Let the reader choose data, epochs and speed, and see how long the training takes.
+
+    Args:
+        number: of the figure, as in ``figures.show``.
+    """
     values = {"SETS_AS_JSON": str(SETS).replace("'", '"'), "BATCH": str(paper.BATCH_SIZE)}
     script = SCRIPT
     for name, value in (values | {"PAPERS": str(papers_seconds()), "COLOUR": COLOUR}).items():
@@ -46,6 +50,7 @@ def how_long():
         rate=[10, 30, 100, 208, 250, 1000, 3000, 10_000, 30_000, 100_000],
         start={"pictures": "ILSVRC", "epochs": 90, "rate": 208},
         labels={"pictures": "data set", "rate": "pictures a second"},
+        number=number,
         alt="How long {epochs} epochs of the data set {pictures} take at {rate} pictures a second.",
         caption="Updates on batches of 128; what does not fill a batch is left out. Validation not counted.",
     )
