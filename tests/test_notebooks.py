@@ -4,9 +4,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat import from_dict
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools.execnb import METADATA
+from tools.execnb import METADATA, cell_metadata
 from tools.notebook_rules import BOOTSTRAP, MAX_BYTES, problems
 from tools.pictures import wordless_in_markdown
 
@@ -22,6 +23,7 @@ def html(text):
 def notebook(*cells):
     """A good notebook with the given cells after its first one."""
     first = new_code_cell(BOOTSTRAP, id="bootstrap", metadata={"tags": ["remove-cell"]})
+    first.metadata = from_dict(cell_metadata(first))
     made = new_notebook(cells=[first, *cells], metadata=METADATA)
     code = [cell for cell in made.cells if cell.cell_type == "code"]
     for count, cell in enumerate(code, 1):
@@ -50,6 +52,13 @@ def test_page_has_words_for_its_pictures(path):
     assert wordless_in_markdown(path.read_text(encoding="utf-8")) == []
 
 
+def test_a_picture_of_a_page_is_refused_without_words():
+    assert wordless_in_markdown("```{figure} e.png\n:width: 3\nWords\n```") == [
+        "picture without :alt: (e.png)"
+    ]
+    assert wordless_in_markdown("```{figure} e.png\n:alt: A cat.\n```") == []
+
+
 GOOD = {
     "plain": notebook(
         new_markdown_cell("Text, `<img>` in code and ![a cat](cat.png)."), new_code_cell("1 + 1")
@@ -58,6 +67,12 @@ GOOD = {
     "picture in two forms": shows(new_output("display_data", {"text/html": PICTURE, "image/png": "AAAA"})),
     "expected error": shows(new_output("error", ename="ValueError", evalue="x"), tags=["raises-exception"]),
     "web address": notebook(new_markdown_cell("See https://example.org/content/tmp/a and data/tmp/b.")),
+    "marks in code and formulas": notebook(
+        new_markdown_cell(
+            "`{cite:t}`, ``(a)=``, `[^1]`, $x^{a}$`y`, `$A` and `$B`, $$z$$ (why not)\nand $x$ (so)\n\n"
+            "~~~\n::: {note}\n+++\n~~~"
+        )
+    ),
     "twenty lines": notebook(new_code_cell("\n".join("x" * 20))),
 }
 
@@ -94,12 +109,35 @@ BAD = {
     "<canvas> without aria-label": shows(html("<canvas></canvas>")),
     "<img> without alt text (c.png)": notebook(new_markdown_cell('Look: <img src="c.png">')),
     "picture without alt text (d.png)": notebook(new_markdown_cell("Look: ![](d.png)")),
-    "picture without :alt: (e.png)": notebook(new_markdown_cell("```{figure} e.png\n:width: 3\nWords\n```")),
     "Markdown in a <summary>, where it stays as typed: a) `x`": notebook(
         new_markdown_cell("<details><summary>a) `x`</summary>\n\nRight.\n\n</details>")
     ),
     "Markdown in a <summary>, where it stays as typed: $x$": notebook(
         new_markdown_cell("<details><summary>$x$</summary>\n\nWrong.\n\n</details>")
+    ),
+    "a directive, which only the page understands: {note}": notebook(
+        new_markdown_cell("```{note}\nWords\n```")
+    ),
+    "a fence of colons, which only the page understands: :::": notebook(new_markdown_cell("Text\n\n:::\n")),
+    "a role, which only the page understands: {cite:t}": notebook(
+        new_markdown_cell("{cite:t}`lecun1998` did")
+    ),
+    "a label, which only the page understands: (place)=": notebook(new_markdown_cell("(place)=\n# Title")),
+    "an equation's label, which only the page understands: (eq-a)": notebook(
+        new_markdown_cell("$$\na\n$$ (eq-a)\n\nand so on")
+    ),
+    "a block break, which only the page understands: +++": notebook(new_markdown_cell("a\n\n+++\n\nb")),
+    "a comment, which only the page understands: % a": notebook(new_markdown_cell("% a\n\nText")),
+    "a footnote, which only the page understands: [^a]": notebook(new_markdown_cell("So it is.[^a]")),
+    "a link without words, which only the page understands: [](#a)": notebook(
+        new_markdown_cell("See [](#a).")
+    ),
+    "a role in the output, which only the page understands: {eq}": shows(
+        new_output("display_data", {"text/markdown": "By {eq}`a`"})
+    ),
+    "code is hidden on the page alone": changed(lambda made: made.cells[0].metadata.pop("cellView")),
+    "metadata cellView, jupyter": changed(
+        lambda made: made.cells[1].metadata.update(made.cells[0].metadata, tags=[])
     ),
     "code cell 2 (x): never executed": changed(
         lambda made: made.cells[1].update(id="x", execution_count=None, outputs=[])

@@ -17,6 +17,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 CELL_METADATA = {"tags", "mystnb"}
+HIDING = {"hide-input", "remove-cell", "remove-input"}  # tags that keep a cell's code off the page
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -60,13 +61,24 @@ def asking_again(get_msg, step: float = 1.0):
     return get
 
 
+def cell_metadata(cell: nbformat.NotebookNode) -> dict:
+    """What a cell keeps of its metadata. Code that its tags hide on the page is hidden everywhere else too.
+
+    JupyterLab and Notebook go by source_hidden, Colab by cellView; none of the two knows the tags.
+    """
+    kept = {key: value for key, value in cell.metadata.items() if key in CELL_METADATA}
+    if cell.cell_type == "code" and HIDING & set(kept.get("tags", [])):
+        kept |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
+    return kept
+
+
 def clean(notebook: nbformat.NotebookNode) -> None:
     """Drop what differs from one run or editor to the next, and give every cell an id of its own."""
     notebook.metadata = nbformat.from_dict(METADATA)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     seen = set()
     for index, cell in enumerate(notebook.cells):
-        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in CELL_METADATA})
+        cell.metadata = nbformat.from_dict(cell_metadata(cell))
         if cell.get("id") is None or cell.id in seen:
             cell.id = hashlib.sha256(f"{index} {cell.source}".encode()).hexdigest()[:8]
         seen.add(cell.id)

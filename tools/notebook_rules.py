@@ -8,11 +8,11 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from tools.execnb import CELL_METADATA, METADATA
+from tools.execnb import HIDING, METADATA, cell_metadata
+from tools.markup import raw
 from tools.pictures import wordless_in_html, wordless_in_markdown
 
 BOOTSTRAP = (Path(__file__).parent / "bootstrap.py").read_text(encoding="utf-8").strip()
-HIDING = {"remove-cell", "remove-input", "hide-input"}  # one of these keeps the first cell off the page
 MAX_LINES = 20
 MAX_BYTES = 1_500_000
 ENCODED = re.compile(r"base64,[A-Za-z0-9+/=]+")
@@ -69,13 +69,16 @@ def bootstrap_problems(code: list[NotebookNode]) -> Iterator[str]:
 
 def cell_problems(cell: NotebookNode) -> Iterator[str]:
     """Rules for cells of every kind."""
-    beyond = set(cell.metadata) - CELL_METADATA
-    if beyond:
-        yield f"metadata {', '.join(sorted(beyond))}"
+    wanted = cell_metadata(cell)
+    if set(cell.metadata) - set(wanted):
+        yield f"metadata {', '.join(sorted(set(cell.metadata) - set(wanted)))}"
+    elif cell.metadata != wanted:
+        yield "code is hidden on the page alone, not in Jupyter and Colab; run `python3 dev.py run`"
     if MACHINE_PATH.search(cell.source):
         yield f"a machine's path: {MACHINE_PATH.search(cell.source).group()}"
     if cell.cell_type == "markdown":
         yield from wordless_in_markdown(cell.source)
+        yield from (f"{kind}, which only the page understands: {text}" for kind, text in raw(cell.source))
         for summary in SUMMARY.findall(cell.source):
             if "`" in summary or "$" in summary:
                 yield f"Markdown in a <summary>, where it stays as typed: {summary[:50]}"
@@ -109,6 +112,8 @@ def output_problems(output: NotebookNode, tags: list[str]) -> Iterator[str]:
     if pictures and "text/html" not in data:
         yield f"a bare {pictures[0]}, which has no alt text; show it with alexnet.figures.show"
     yield from wordless_in_html(data.get("text/html", ""))
+    found = raw(data.get("text/markdown", ""))
+    yield from (f"{kind} in the output, which only the page understands: {text}" for kind, text in found)
     path = MACHINE_PATH.search(written(output))
     if path:
         yield f"a machine's path in the output: {path.group()}"
