@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from alexnet import checkpoint, pretrained
 from alexnet.classifier import Classifier, classifier_of
-from alexnet.preparation.picture import DAMAGE, Unreadable, decode, standardise, to_array, to_rgb
+from alexnet.preparation.picture import Unreadable, decode, read_bytes, standardise, to_array, to_rgb
 from alexnet.training.state import CHECKPOINTS, WEIGHTS
 
 BATCH = 32  # pictures at a time
@@ -99,9 +99,8 @@ def probabilities_of(classifier: Classifier, images: Sequence[Tensor], *, views:
 
 
 def as_stored(picture: Picture, size: int) -> Tensor:
-    """Prepare a picture as ``alexnet data prepare`` does: the shorter side scaled, the centre cut (paper 2).
-
-    Unlike there, a file's orientation tag is heeded: a photograph from a telephone is turned upright.
+    """Prepare an image as ``alexnet data prepare`` does: decoded and turned upright by the same function, the
+    shorter side scaled, the centre cut (paper 2).
 
     Args:
         picture: as for ``predict``.
@@ -111,16 +110,25 @@ def as_stored(picture: Picture, size: int) -> Tensor:
     Raises:
         FileNotFoundError, ValueError: as for ``predict``.
     """
-    if isinstance(picture, Tensor):
-        image = image_of(picture)
-    elif isinstance(picture, Image.Image):
-        image = upright(to_rgb(picture)[0])
-    else:
-        image = read_picture(picture)
     try:
+        if isinstance(picture, Tensor):
+            image = image_of(picture)
+        elif isinstance(picture, Image.Image):
+            image, _ = to_rgb(picture)
+        else:
+            image = read_picture(picture)
         return torch.from_numpy(to_array(standardise(image, size)).copy())
     except Unreadable as error:
-        raise ValueError(f"{picture} cannot be used: {error}") from error
+        raise ValueError(f"{described(picture)} cannot be used: {error}") from error
+
+
+def described(picture: Picture) -> str:
+    """Return what to call an image in a message."""
+    if isinstance(picture, Tensor):
+        return f"the tensor {tuple(picture.shape)}"
+    if isinstance(picture, Image.Image):
+        return "the image of {} x {} pixels".format(*picture.size)
+    return str(picture)
 
 
 def image_of(pixels: Tensor) -> Image.Image:
@@ -138,30 +146,23 @@ def read_picture(path: str | Path) -> Image.Image:
 
     Raises:
         FileNotFoundError: it is not there.
-        ValueError: it is not a picture; or the path is a folder or an address on the web.
+        ValueError: it is no image that is read (see ``alexnet.preparation.picture``); or the path is a folder
+            or an address on the web.
     """
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
         raise ValueError(f"{path} is an address, and pictures are read from files alone; download it first")
     path = Path(path).expanduser()
     if path.is_dir():
         raise ValueError(f"{path} is a folder; name the pictures in it, such as {path / '*.jpg'}")
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no picture {path}")
+    if not path.exists():
+        raise FileNotFoundError(f"there is no image {path}")
     try:
-        image, _ = decode(path.name, path.read_bytes())
+        image, _ = decode(path.name, read_bytes(path))
     except OSError as error:
         raise OSError(f"{path} cannot be read: {error.strerror}") from error
     except Unreadable as error:
-        raise ValueError(f"{path} cannot be read as a picture: {error}") from error
-    return upright(image)
-
-
-def upright(image: Image.Image) -> Image.Image:
-    """Turn an image as its orientation tag says; one whose tags are damaged stays as it is."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except DAMAGE:
-        return image
+        raise ValueError(f"{path} cannot be read as an image: {error}") from error
+    return image
 
 
 def class_of_folder(classifier: Classifier, path: str | Path) -> int | None:

@@ -187,11 +187,11 @@ def test_these_files_do_run_code_where_nobody_minds(name, folder):
 PICTURES = cases(
     r"""
 @text.jpg
-    @text.jpg cannot be read as a picture: not a picture
+    @text.jpg cannot be read as an image: not an image
 @none.jpg
-    @none.jpg cannot be read as a picture: empty file
+    @none.jpg cannot be read as an image: empty file
 @nowhere.jpg
-    there is no picture @nowhere.jpg
+    there is no image @nowhere.jpg
 @empty
     @empty is a folder; name the pictures in it, such as @empty/*.jpg
 https://example.org/cat.jpg

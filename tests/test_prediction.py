@@ -1,6 +1,7 @@
 """From a file on disk to the classes of a picture: against the same done picture by picture, crop by crop."""
 
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +23,7 @@ from alexnet.prediction import (
     predict,
     probabilities_of,
 )
+from alexnet.preparation.prepare import prepare
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +145,50 @@ def test_a_photograph_is_turned_upright(turn, tmp_path):
     for kind, tolerance in (("PNG", 0), ("TIFF", 0), ("JPEG", 12)):  # turned the wrong way it would be 60
         Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / kind, kind, exif=tags, subsampling=0)
         assert abs(as_stored(tmp_path / kind, 20).numpy() - wanted).mean() <= tolerance
+
+
+def odd_images(folder):
+    """Write images that two ways of decoding might read differently, each wide on the left."""
+    folder.mkdir(parents=True)
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    Image.fromarray(trained.picture(1, 24, 20)).save(folder / "turned.jpg", exif=tags)
+    four = np.dstack([trained.picture(2), np.tile(np.arange(20, dtype=np.uint8) * 13, (20, 1))])
+    Image.fromarray(four).save(folder / "alpha.png")
+    Image.fromarray(four[..., 0] / np.float32(255)).save(folder / "float.tif")
+    Image.fromarray(four[..., 0].astype(np.uint16) * 200).save(folder / "deep.png")
+    Image.fromarray(trained.picture(3)).convert("CMYK").save(folder / "print.jpg")
+    Image.fromarray(trained.picture(4)).save(folder / "named.jpg", "PNG")
+    frames = [Image.fromarray(trained.picture(seed)) for seed in (5, 6)]
+    frames[0].save(folder / "frames.gif", save_all=True, append_images=frames[1:])
+    return sorted(folder.iterdir())
+
+
+def test_prediction_reads_every_odd_file_as_preparation_stores_it(tmp_path):
+    paths = odd_images(tmp_path / "photos" / "train" / "ant")
+    prepare("folder", [tmp_path / "photos"], tmp_path / "set", size=20, raw=True, workers=0, progress=False)
+    stored = pictures_of(tmp_path / "set").train.read(range(len(paths)))
+    for path, pixels in zip(paths, stored, strict=True):
+        assert torch.equal(as_stored(path, 20), pixels), path.name
+
+
+def test_an_image_that_is_refused_is_named_however_it_is_given(tmp_path):
+    dark = Image.fromarray(np.full((9, 7), -1.0, np.float32))
+    dark.save(tmp_path / "a.tif")
+    reason = "floating-point numbers from -1 to -1, and only 0 to 1 is read"
+    with pytest.raises(ValueError, match=f"a.tif cannot be read as an image: {reason}"):
+        as_stored(tmp_path / "a.tif", 20)
+    with pytest.raises(ValueError, match=f"the image of 7 x 9 pixels cannot be used: {reason}"):
+        as_stored(dark, 20)
+    with pytest.raises(ValueError, match=r"the tensor \(3, 1, 9000\) cannot be used: too thin"):
+        as_stored(torch.zeros(3, 1, 9000, dtype=torch.uint8), 20)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match="a.jpg cannot be read as an image: neither a file nor a folder"):
+        as_stored(tmp_path / "a.jpg", 20)
 
 
 def test_damaged_tags_do_no_harm(tmp_path):
@@ -352,7 +398,7 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_others(folder, tmp_path
     assert cli.main(["predict", str(folder / "net.pt"), str(tmp_path / "text.jpg"), good]) == 2
     printed = capsys.readouterr()
     assert printed.out.splitlines()[0] == good
-    assert printed.err == f"alexnet: {tmp_path / 'text.jpg'} cannot be read as a picture: not a picture\n"
+    assert printed.err == f"alexnet: {tmp_path / 'text.jpg'} cannot be read as an image: not an image\n"
 
 
 def test_loading_leaves_torchs_random_numbers_alone(folder):

@@ -30,7 +30,7 @@ ODD = {
     "train/a/png.jpg": (encoded(pixels(3), "PNG"), "converted", "PNG named JPEG"),
     "train/a/deep.png": (encoded(np.full((9, 9), 999, np.uint16), "PNG"), "converted", "16-bit"),
     "train/a/zero.jpg": (b"", "left out", "empty file"),
-    "train/a/text.jpg": (b"hello", "left out", "not a picture"),
+    "train/a/text.jpg": (b"hello", "left out", "not an image"),
     "train/a/short.jpg": (jpeg(4)[:-300], "left out", "damaged"),
 }
 

@@ -2,6 +2,9 @@
 
 import gzip
 import io
+import os
+import struct
+import sys
 
 import numpy as np
 import pytest
@@ -10,7 +13,8 @@ from PIL import Image
 from torchvision import transforms
 
 from alexnet.preparation import picture
-from alexnet.preparation.picture import Unreadable, decode, standardise
+from alexnet.preparation.formats import added, format_of, readable
+from alexnet.preparation.picture import Unreadable, decode, open_image, read_bytes, standardise
 from references_pictures import central_square
 
 WHOLE = jpeg(3)
@@ -65,26 +69,116 @@ def test_a_png_that_is_called_a_jpeg_is_read_and_noted():
     np.testing.assert_array_equal(array, pixels(3))
 
 
-@pytest.mark.parametrize("largest", [255, 65535])
-def test_sixteen_bits_are_scaled_and_not_clipped(largest):
+@pytest.mark.parametrize(("largest", "note"), [(255, "16-bit with numbers of 8 bits"), (65535, "16-bit")])
+def test_sixteen_bits_are_scaled_and_not_clipped(largest, note):
     line = np.linspace(0, largest, 256).astype(np.uint16).reshape(16, 16)
     array, notes = rgb(encoded(line, "PNG"), "a.png")
-    assert notes == ["16-bit"]
+    assert notes == [note]
     np.testing.assert_array_equal(array[..., 0].ravel(), np.arange(256))
 
 
-def test_transparency_is_dropped():
-    four = np.dstack([pixels(3), np.zeros((44, 52), np.uint8)])
+def test_floating_point_of_0_to_1_is_scaled_to_255():
+    line = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
+    array, notes = rgb(encoded(line, "TIFF"), "a.tif")
+    assert notes == ["floating-point"]
+    np.testing.assert_array_equal(array[..., 0].ravel(), np.arange(256))
+
+
+@pytest.mark.parametrize(
+    ("samples", "reason"),
+    [
+        (np.full((9, 9), 1.5, np.float32), "floating-point numbers from 1.5 to 1.5, and only 0 to 1"),
+        (np.full((9, 9), -0.5, np.float32), "floating-point numbers from -0.5 to"),
+        (np.full((9, 9), np.nan, np.float32), "floating-point numbers from nan"),
+        (np.full((9, 9), 70000, np.int32), "numbers from 70000 to 70000, and only 16 bits"),
+        (np.full((9, 9), -1, np.int32), "numbers from -1 to -1"),
+    ],
+)
+def test_numbers_without_a_known_white_are_refused(samples, reason):
+    with pytest.raises(Unreadable, match=f"^{reason}"):
+        decode("a.tif", encoded(samples, "TIFF"))
+
+
+@pytest.mark.parametrize(("alpha", "note"), [(0, "transparent, on white"), (255, "RGBA")])
+def test_what_is_transparent_lies_on_white(alpha, note):
+    four = np.dstack([pixels(3), np.full((44, 52), alpha, np.uint8)])
     array, notes = rgb(encoded(four, "PNG"), "a.png")
-    assert notes == ["RGBA"]
-    np.testing.assert_array_equal(array, pixels(3))
+    assert notes[-1] == note
+    np.testing.assert_array_equal(array, pixels(3) if alpha else np.full((44, 52, 3), 255))
 
 
-def test_a_palette_with_a_transparent_colour_needs_no_warning():
+def test_half_transparent_is_half_white():
+    array, _ = rgb(encoded(np.dstack([pixels(3), np.full((44, 52), 128, np.uint8)]), "PNG"), "a.png")
+    assert abs(array - (255 * 127 + pixels(3) * 128.0) / 255).max() <= 1
+
+
+def test_a_palette_with_transparent_colours_lies_on_white():
     buffer = io.BytesIO()
-    Image.fromarray(pixels(3)).quantize(8).save(buffer, "PNG", transparency=bytes(range(8)))
+    Image.fromarray(pixels(3)).quantize(8).save(buffer, "PNG", transparency=bytes(8))
     array, notes = rgb(buffer.getvalue(), "a.png")
-    assert notes == ["palette"] and len(np.unique(array.reshape(-1, 3), axis=0)) == 8
+    assert notes == ["palette", "transparent, on white"] and (array == 255).all()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG", "WEBP", "AVIF"])
+@pytest.mark.parametrize("mode", ["RGB", "L", "I;16"])
+def test_every_mode_is_turned_upright(kind, mode):
+    if kind not in readable() or (mode == "I;16" and kind not in ("PNG", "TIFF")):
+        pytest.skip("this Pillow has no such file")
+    tags, buffer = Image.Exif(), io.BytesIO()
+    tags[0x0112] = 6  # the top of the image is its right-hand side as stored
+    array = np.zeros((20, 24), np.uint16 if mode == "I;16" else np.uint8)
+    array[:, :12] = 60000 if mode == "I;16" else 240  # bright on the left
+    Image.fromarray(array).convert(mode).save(buffer, kind, exif=tags)
+    got, notes = rgb(buffer.getvalue(), f"a.{kind}")
+    assert got.shape == (24, 20, 3) and "turned upright" in notes
+    assert got[:12].mean() > 200 and got[12:].mean() < 30
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "TIFF", "WEBP", "MPO"])
+def test_the_first_of_several_images_is_taken_and_noted(kind):
+    buffer, others = io.BytesIO(), [Image.fromarray(pixels(4))]
+    Image.fromarray(pixels(3)).save(buffer, kind, save_all=True, append_images=others)
+    array, notes = rgb(buffer.getvalue(), f"a.{kind}")
+    assert abs(array.astype(int) - pixels(3)).mean() < 12
+    assert ("first of several images" in notes) == (kind != "MPO")  # a camera's preview is no other image
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "JPEG2000", "QOI", "TGA", "BMP", "PPM", "WEBP", "TIFF"])
+def test_every_format_is_known_by_its_content_and_read(kind):
+    if kind != "TGA" and kind not in readable():
+        pytest.skip("this Pillow has no such format")
+    content = encoded(pixels(3), kind)
+    assert format_of(content) == (None if kind == "TGA" else kind)
+    array, _ = rgb(content, f"a.{kind.lower()}")
+    assert abs(array.astype(int) - pixels(3)).mean() < 12
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC, which is read only with the package pillow-heif"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC, which is read only with the package pillow-heif"),
+        (b"\xff\x0a\xfa\x1f", "JPEG XL, which is read only with the package pillow-jxl-plugin"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", "AVIF, which the installed Pillow cannot read"),
+        (encoded(pixels(3), "PCX"), "PCX, a format that is not read"),
+        (encoded(pixels(3), "ICO"), "ICO, a format that is not read"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="x"></svg>', "SVG, a format that is not read"),
+    ],
+)
+def test_a_format_that_is_not_read_is_called_by_its_name(content, reason, monkeypatch):
+    monkeypatch.setattr(picture, "readable", lambda: ("JPEG", "PNG"))
+    monkeypatch.setattr(picture, "added", lambda _name: False)
+    with pytest.raises(Unreadable, match=f"^{reason}"):
+        decode("a.jpg", content)
+
+
+def test_a_package_lets_pillow_read_its_format(monkeypatch):
+    calls = []
+    module = type("Module", (), {"register_heif_opener": lambda: calls.append(1)})
+    monkeypatch.setitem(sys.modules, "pillow_heif", module)
+    assert added.__wrapped__("HEIC") and calls == [1]
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as if it were not installed
+    assert not added.__wrapped__("HEIC")
 
 
 def test_a_compressed_picture_is_read_and_noted():
@@ -97,13 +191,13 @@ def test_a_compressed_picture_is_read_and_noted():
     ("content", "reason"),
     [
         (b"", "empty file"),
-        (b"<html>not found</html>", "not a picture"),
-        (WHOLE[:3], "not a picture"),
+        (b"<html>not found</html>", "not an image"),
+        (WHOLE[:3], "damaged JPEG"),
         (WHOLE[: len(WHOLE) * 3 // 4], "damaged"),
         (WHOLE[:-40], "damaged"),
         (encoded(pixels(3), "PNG")[:-60], "damaged"),
         (gzip.compress(WHOLE)[:-20], "damaged"),
-        (gzip.compress(b"text"), "not a picture"),
+        (gzip.compress(b"text"), "not an image"),
     ],
 )
 def test_what_is_no_whole_picture_is_refused_with_its_reason(content, reason):
@@ -116,10 +210,42 @@ def test_a_picture_of_absurd_shape_is_refused_before_it_fills_the_memory():
         standardise(Image.new("RGB", (1, 300)), 256)
 
 
-def test_a_huge_picture_is_refused(monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
-    with pytest.raises(Unreadable, match="not a picture|damaged"):
+def test_the_limit_of_pixels_is_ours_and_is_named(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)  # Pillow's own, of which ours does not depend
+    assert rgb(WHOLE)[0].shape == (44, 52, 3)
+    assert Image.MAX_IMAGE_PIXELS == 500
+    monkeypatch.setattr(picture, "MAX_PIXELS", 44 * 52 - 1)
+    with pytest.raises(Unreadable, match="^52 x 44 pixels, more than the limit of 2,287"):
         decode("a.JPEG", WHOLE)
+
+
+def test_a_claim_of_many_pixels_is_refused_before_they_are_decoded():
+    content = bytearray(encoded(pixels(3), "BMP"))
+    content[18:26] = struct.pack("<ii", 30_000, 30_000)
+    with pytest.raises(Unreadable, match="^30,000 x 30,000 pixels, more than the limit of 268,435,456"):
+        decode("a.bmp", bytes(content))
+    content[18:26] = struct.pack("<ii", 15_000, 15_000)
+    assert open_image("a.bmp", bytes(content)).size == (15_000, 15_000)  # Pillow alone would refuse this
+
+
+def test_a_compressed_bomb_is_refused_by_its_limit(monkeypatch):
+    monkeypatch.setattr(picture, "MAX_GUNZIPPED", 9_999)
+    with pytest.raises(Unreadable, match="^compressed with gzip, and more than the limit of 9,999 bytes"):
+        decode("a.jpg", gzip.compress(bytes(10_000)))
+
+
+def test_a_file_of_absurd_size_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(picture, "MAX_BYTES", 99)
+    (tmp_path / "a.jpg").write_bytes(bytes(100))
+    with pytest.raises(Unreadable, match="^a file of 100 bytes, more than the limit of 99"):
+        read_bytes(tmp_path / "a.jpg")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    with pytest.raises(Unreadable, match="^neither a file nor a folder, but a pipe"):
+        read_bytes(tmp_path / "a.jpg")
 
 
 def test_a_stored_jpeg_is_close_to_the_picture():

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from alexnet.preparation.picture import SUFFIXES
+from alexnet.preparation.formats import SUFFIXES
 from alexnet.preparation.sources import ARCHIVES, File
 
 SPLITS = {
