@@ -99,8 +99,9 @@ def probabilities_of(classifier: Classifier, images: Sequence[Tensor], *, views:
 
 
 def as_stored(picture: Picture, size: int) -> Tensor:
-    """Prepare an image as ``alexnet data prepare`` does: decoded and turned upright by the same function, the
-    shorter side scaled, the centre cut (paper 2).
+    """Prepare an image as ``alexnet data prepare`` does, by the same functions (paper 2).
+
+    It is decoded and turned upright, its shorter side scaled, its centre cut out.
 
     Args:
         picture: as for ``predict``.

@@ -259,7 +259,7 @@ def test_a_huge_picture_is_refused_unread(tmp_path, monkeypatch, form):
 
 @pytest.mark.parametrize("form", ["a.tar", "a.zip"])
 def test_a_huge_file_in_an_archive_is_left_out_unread(tmp_path, monkeypatch, form):
-    monkeypatch.setattr(sources, "MAX_FILE_BYTES", 301)
+    monkeypatch.setattr(sources, "MAX_BYTES", 301)
     path = write_zip(tmp_path / form, PICTURES) if form == "a.zip" else write(tmp_path / form, tar(PICTURES))
     with Reader() as reader:
         for file in files_of(path, tmp_path):

@@ -263,7 +263,7 @@ def test_train_refuses(words, folder, capsys):
 PREPARE = cases(
     r"""
 folder @empty @new
-    there are no pictures of a class in @empty
+    there are no images of a class in @empty
 folder @nowhere @new
     there is no file or folder @nowhere
 folder @pictures @text.jpg

@@ -30,7 +30,7 @@ from alexnet.preparation.prepare import prepare
 def folder(tmp_path_factory):
     """Pictures of several classes, a set that was prepared from them, and nets in two recipes."""
     folder = tmp_path_factory.mktemp("prediction")
-    trained.write_pictures(folder / "pictures", {"train": 3, "val": 6})
+    trained.write_pictures(folder / "pictures", {"train": 7, "val": 6})
     trained.prepared(folder / "pictures", folder / "set")
     trained.saved(folder / "net.pt")
     trained.saved(folder / "paper.pt", base="paper", seed=1)

@@ -91,12 +91,12 @@ def test_the_order_in_which_sources_are_read_does_not_matter(tmp_path):
 
 
 def test_the_fingerprint_sees_pixels_labels_and_splits(tmp_path):
-    base = {"train/a/1.jpg": jpeg(1), "train/b/2.jpg": jpeg(2), "val/a/3.jpg": jpeg(3)}
+    base = {"train/a/1.jpg": jpeg(1), "train/b/2.jpg": jpeg(2), "test/a/3.jpg": jpeg(3)}
     others = [
         base,
         base | {"train/a/1.jpg": jpeg(4)},
         base | {"train/a/1.jpg": jpeg(2), "train/b/2.jpg": jpeg(1)},
-        base | {"val/a/3.jpg": jpeg(1), "train/a/1.jpg": jpeg(3)},
+        base | {"test/a/3.jpg": jpeg(1), "train/a/1.jpg": jpeg(3)},
     ]
     prints = set()
     for i, held in enumerate(others):

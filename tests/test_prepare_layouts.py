@@ -77,7 +77,8 @@ def test_kaggles_zip_of_2012(tmp_path):
     held["LOC_val_solution.csv"] = "\n".join(["ImageId,PredictionString", *rows]).encode()
     got, said = made("imagenet", [write_zip(tmp_path / "kaggle.zip", held)], tmp_path / "set")
     check_2012(got)
-    assert "1 test pictures are left out, as there is no ground truth for them" in said
+    test = "kaggle.zip/ILSVRC/Data/CLS-LOC/test/ILSVRC2012_test_00000001.JPEG"
+    assert f"left out, a test image whose class no file tells: 1, {test}" in said
 
 
 def test_the_official_archives_of_2010(tmp_path):
@@ -228,5 +229,8 @@ def test_what_is_no_archive_is_refused(tmp_path, name, content):
 
 
 def test_sources_without_pictures_are_an_error(tmp_path):
-    with pytest.raises(ValueError, match="there are no pictures of a class in"):
+    with pytest.raises(
+        ValueError,
+        match="there are no images of a class in .*; left out, not an image: 1, photos/a/readme.txt",
+    ):
         made("folder", [write(tmp_path / "photos", {"a/readme.txt": b""})], tmp_path / "set")

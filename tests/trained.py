@@ -97,7 +97,8 @@ def write_pictures(folder: Path, counts: dict[str, int], classes=CLASSES) -> Pat
 
 def prepared(folder: Path, target: Path, size=STORED) -> Path:
     """Prepare a folder of pictures as ``alexnet data prepare folder --raw`` does."""
-    prepare("folder", [folder], target, workers=0, size=size, raw=True, progress=False)
+    options = {"size": size, "raw": True, "missing_classes": True}
+    prepare("folder", [folder], target, workers=0, progress=False, **options)
     return target
 
 

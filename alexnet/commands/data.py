@@ -6,7 +6,7 @@ from pathlib import Path
 KINDS = {
     "imagenet": "ILSVRC-2012 or ILSVRC-2010: the official archives with the development kit, or folders",
     "imagenette": "Imagenette, ten classes of ILSVRC-2012: its archives, or folders",
-    "folder": "any pictures in train/<class>/ and val/<class>/ (or test/<class>/), or just <class>/",
+    "folder": "any images in train/<class>/ and val/<class>/ (or test/<class>/), or just <class>/",
 }
 
 
@@ -44,6 +44,20 @@ def add_prepare(actions) -> None:
         help="keep this share of each class for validation, where there is no val/ (0.1: a tenth)",
     )
     parser.add_argument(
+        "--class-level",
+        type=level,
+        metavar="LEVEL",
+        help=(
+            "for the kind folder, where its paths can be read in two ways: which folder is the class; 1: the "
+            "first one below that of the split, or below SRC where there is none; 0: the one above; path: all"
+        ),
+    )
+    parser.add_argument(
+        "--missing-classes",
+        action="store_true",
+        help="let the validation images lack classes that the training images have",
+    )
+    parser.add_argument(
         "--max-damaged",
         type=float,
         default=0.001,
@@ -52,6 +66,11 @@ def add_prepare(actions) -> None:
     )
     parser.add_argument("--workers", type=int, metavar="N", help="processes that decode (one for each core)")
     parser.set_defaults(run=run_prepare)
+
+
+def level(word: str) -> int | str:
+    """Read a level of folders: a number, or "path"."""
+    return int(word) if word.isdecimal() else word
 
 
 def run_prepare(arguments: argparse.Namespace) -> int:
@@ -69,6 +88,8 @@ def run_prepare(arguments: argparse.Namespace) -> int:
         size=arguments.size,
         raw=arguments.raw,
         val_share=arguments.val_share,
+        class_level=arguments.class_level,
+        missing_classes=arguments.missing_classes,
         max_damaged=arguments.max_damaged,
     )
     print(*sentences, open_set(target).source, f"stored in {target}", sep="\n")

@@ -1,9 +1,9 @@
-"""From the path of a picture to its split and class, for every usual way to lay out a set.
+"""The names that data sets use: of splits, of archives; and the place of an image in the sets of ImageNet.
 
 train/<class>/a.jpg                              folders, also within an archive of any name
 ILSVRC2012_img_train.tar/<class>.tar/a.JPEG      an archive counts as a folder; its name may tell the split
 ILSVRC2012_img_val.tar/a.JPEG                    no class: the ground truth must tell it
-<class>/a.jpg                                    no split: it is a picture to train on
+<class>/a.jpg                                    no split: it is an image to train on
 """
 
 import hashlib
@@ -12,40 +12,60 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from alexnet.preparation.formats import SUFFIXES
 from alexnet.preparation.sources import ARCHIVES, File
 
 SPLITS = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
-}  # fmt: skip
+    **dict.fromkeys(("train", "training", "trainset", "trn"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "valset", "dev", "eval", "evaluation"), "val"),
+    **dict.fromkeys(("test", "testing", "testset", "tst"), "test"),
+}
+# What may stand beside such a word: training_set, seg_train, Final_Test, val_256, test-images, train2017.
+BESIDE = frozenset(
+    (
+        "set",
+        "data",
+        "dataset",
+        "images",
+        "image",
+        "imgs",
+        "img",
+        "pictures",
+        "photos",
+        "seg",
+        "final",
+        "split",
+    )
+    + ("folder", "folders", "standard", "large", "small", "full", "original", "resized", "ilsvrc", "imagenet")
+)
 
 
 class Place(NamedTuple):
-    """Where a picture belongs: its split, its class (None if the path does not tell), its name within."""
+    """Where an image belongs: its split, its class (None if the path does not tell), its name within."""
 
     split: str
     class_id: str | None
     name: str
 
 
-def is_picture(name: str) -> bool:
-    """Tell from its name whether a file should be a picture."""
-    return "." in name and "." + name.rsplit(".", 1)[1].lower() in SUFFIXES
+def split_of(name: str) -> str | None:
+    """Return the split that a folder's name means, as "training_set" does; None if it means none."""
+    words = re.findall("[a-z]+", stem(name).lower())
+    splits = [SPLITS[word] for word in words if word in SPLITS]
+    others = [word for word in words if word not in SPLITS and word not in BESIDE]
+    return splits[0] if len(splits) == 1 and not others else None
 
 
 def place_of(path: str) -> Place:
-    """Return the place that a picture's path gives it.
+    """Return the place that an image of ImageNet has by its path.
 
     Args:
         path: as in ``File.name``.
     """
     *folders, base = path.split("/")
     for i, folder in enumerate(folders):
-        if folder.lower() in SPLITS:
+        if split_of(folder) and not is_archive(folder):
             below = folders[i + 1 :]
-            return Place(
-                SPLITS[folder.lower()], stem(below[0]) if below else None, "/".join([*below[1:], base])
-            )
+            return Place(split_of(folder), stem(below[0]) if below else None, "/".join([*below[1:], base]))
     last = folders[-1] if folders else None
     for i, folder in enumerate(folders):
         split = split_of_archive(folder)
@@ -56,10 +76,15 @@ def place_of(path: str) -> Place:
 
 def split_of_archive(name: str) -> str | None:
     """Return the split that an archive's name has a word for, as in "ILSVRC2010_images_val.tar"."""
-    if not name.lower().endswith(ARCHIVES):
+    if not is_archive(name):
         return None
     words = re.split(r"[^a-z]+", stem(name).lower())
     return next((SPLITS[word] for word in words if word in SPLITS), None)
+
+
+def is_archive(name: str) -> bool:
+    """Tell whether a name is that of an archive."""
+    return name.lower().endswith(ARCHIVES)
 
 
 def stem(name: str) -> str:

@@ -4,16 +4,20 @@ The plan depends on what the sources hold, not on how they are laid out or in wh
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from alexnet.preparation import ilsvrc
-from alexnet.preparation.layout import Place, is_picture, pictures_to_keep, place_of, stem
+from alexnet.preparation.classes import check_names, check_splits
+from alexnet.preparation.finding import LeftOut, find
+from alexnet.preparation.labels import Labels
+from alexnet.preparation.layout import pictures_to_keep, stem
+from alexnet.preparation.placing import Pictures, places_in_folders, places_of_imagenet
 from alexnet.preparation.shard import Item
-from alexnet.preparation.sources import File, Reader, files_of
+from alexnet.preparation.sources import File
+from alexnet.preparation.walk import printable
 
 KINDS = ("imagenet", "imagenette", "folder")
 # The ten easy classes of ILSVRC-2012 that make up Imagenette.
@@ -21,8 +25,6 @@ IMAGENETTE = (
     "n01440764", "n02102040", "n02979186", "n03000684", "n03028079",
     "n03394916", "n03417042", "n03425413", "n03445777", "n03888257",
 )  # fmt: skip
-
-Pictures = list[tuple[Place, File]]
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,14 @@ class Plan:
 
 
 def make_plan(
-    kind: str, sources: Sequence[Path], scratch: Path, *, val_share: float = 0.0, progress: bool = True
+    kind: str,
+    sources: Sequence[Path],
+    scratch: Path,
+    *,
+    val_share: float = 0.0,
+    class_level: int | str | None = None,
+    missing_classes: bool = False,
+    progress: bool = True,
 ) -> Plan:
     """Look through the sources and say what the set will hold.
 
@@ -65,22 +74,30 @@ def make_plan(
         sources: folders, archives and files that together hold the set.
         scratch: folder for decompressed archives.
         val_share: of each class, how much of the training pictures becomes the validation split.
+        class_level: of a "folder" set, the level of folders that is the class (see
+            ``alexnet.preparation.levels``); None: the only one that can be.
+        missing_classes: whether the validation images may lack classes that the training images have.
         progress: show how many files were found so far.
     Raises:
         FileNotFoundError: a source is not there.
-        ValueError: a source is damaged, or they do not hold such a set.
+        ValueError: a source is damaged, they do not hold such a set, or it can be read in two ways.
     """
-    pictures, kit = find(sources, scratch, progress=progress)
-    remarks: list[str] = []
-    if kind == "imagenet":
-        pictures, num_patched = ilsvrc.patched(pictures)
-        if num_patched:
-            remarks.append(f"{num_patched:,} blank pictures are replaced by those of patch_images")
-    pictures = with_classes(pictures, kit, remarks)
+    left_out = LeftOut()
+    files, labels = find(sources, scratch, left_out, progress=progress)
+    pictures, remarks = placed(kind, files, labels, class_level, left_out)
     if not pictures:
-        raise ValueError(f"there are no pictures of a class in {' '.join(map(str, sources))}")
-    found = {place.class_id for place, _ in pictures}
-    name, classes = name_and_classes(kind, sources, found, kit)
+        raise ValueError(
+            "; ".join(
+                [f"there are no images of a class in {' '.join(map(str, sources))}", *left_out.sentences()]
+            )
+        )
+    by_split: dict[str, set[str]] = defaultdict(set)
+    for place, _ in pictures:
+        by_split[place.split].add(place.class_id)
+    found = set().union(*by_split.values())
+    name, classes = name_and_classes(kind, sources, found, labels.kit)
+    check_names(found)
+    remarks += check_splits(by_split, missing_classes=missing_classes)
     pictures = with_val_share(pictures, val_share, remarks)
     splits = sorted_splits(pictures, list(classes))
     if kind == "imagenet":
@@ -88,36 +105,21 @@ def make_plan(
         for split, items in splits.items():
             if len(items) != official.get(split):
                 remarks.append(f"{split}: {len(items):,} pictures; officially {official.get(split, 0):,}")
-    return Plan(name, classes, splits, remarks)
+    return Plan(name, classes, splits, remarks + left_out.sentences())
 
 
-def find(sources: Iterable[Path], scratch: Path, *, progress: bool) -> tuple[Pictures, ilsvrc.Kit]:
-    """Return every picture of the sources with its place, and what there is of a development kit."""
-    pictures, kit = [], ilsvrc.Kit()
-    with tqdm(desc="looking for pictures", unit=" files", disable=not progress) as bar, Reader() as reader:
-        for source in sources:
-            for file in files_of(source, scratch):
-                bar.update()
-                if is_picture(file.name):
-                    pictures.append((place_of(file.name), file))
-                else:
-                    kit.take(file, reader)
-    return pictures, kit
-
-
-def with_classes(pictures: Pictures, kit: ilsvrc.Kit, remarks: list[str]) -> Pictures:
-    """Let the ground truth tell the class where no folder does; leave out test pictures that have none."""
-    known, num_unlabelled = [], 0
-    for place, file in pictures:
-        if place.class_id is None:
-            if place.split == "test" and not kit.knows(place.name):
-                num_unlabelled += 1
-                continue
-            place = place._replace(class_id=kit.class_of(place.name))
-        known.append((place, file))
-    if num_unlabelled:
-        remarks.append(f"{num_unlabelled:,} test pictures are left out, as there is no ground truth for them")
-    return known
+def placed(
+    kind: str, files: list[File], labels: Labels, class_level: int | str | None, left_out: LeftOut
+) -> tuple[Pictures, list[str]]:
+    """Return the images with their places, and sentences on how these were found."""
+    if kind == "folder":
+        return places_in_folders(files, labels, class_level, left_out)
+    pictures, remarks = places_of_imagenet(files, labels, left_out), []
+    if kind == "imagenet":
+        pictures, num_patched = ilsvrc.patched(pictures)
+        if num_patched:
+            remarks.append(f"{num_patched:,} blank pictures are replaced by those of patch_images")
+    return pictures, remarks
 
 
 def name_and_classes(
@@ -133,7 +135,7 @@ def name_and_classes(
                 f"{min(found - set(IMAGENETTE))!r} is no class of Imagenette; for another set use `folder`"
             )
         return "Imagenette", named(IMAGENETTE)
-    return stem(sources[0].resolve().name), named(sorted(found))
+    return printable(stem(sources[0].resolve().name)), named(sorted(found))
 
 
 def named(classes: Iterable[str]) -> dict[str, str]:
@@ -172,15 +174,28 @@ def sorted_splits(pictures: Pictures, classes: list[str]) -> dict[str, list[Item
     """
     label_of = {wnid: label for label, wnid in enumerate(classes)}
     splits: dict[str, list[Item]] = {"train": [], "val": [], "test": []}
-    for place, file in pictures:
-        name = f"{place.class_id}/{place.name.rsplit('.', 1)[0]}.jpg"
-        splits[place.split].append(Item(label_of[place.class_id], name, file))
-    for split, items in splits.items():
+    before, taken = None, set()
+    for place, file in sorted(pictures, key=lambda picture: (picture[0], picture[1].name)):
+        if before and place == before[0]:
+            raise ValueError(
+                f"two pictures are {'/'.join(place)}: {before[1].name} in {before[1].path} and "
+                f"{file.name} in {file.path}; give each picture once"
+            )
+        if not before or place[:2] != before[0][:2]:
+            taken = set()
+        before = place, file
+        name = free_name(place.name, taken)
+        taken.add(name)
+        splits[place.split].append(Item(label_of[place.class_id], f"{place.class_id}/{name}", file))
+    for items in splits.values():
         items.sort(key=lambda item: item[:2])
-        for one, other in zip(items, items[1:], strict=False):
-            if one.name == other.name:
-                raise ValueError(
-                    f"two pictures are {split}/{one.name}: {one.file.name} in {one.file.path} and "
-                    f"{other.file.name} in {other.file.path}; give each picture once"
-                )
     return {split: items for split, items in splits.items() if items}
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """Return the name to store an image under: ".jpg" in place of its suffix, after it if that is taken."""
+    folder, slash, base = name.rpartition("/")
+    free = f"{folder}{slash}{base.rsplit('.', 1)[0]}.jpg"
+    while free in taken:
+        name = free = f"{name}.jpg"
+    return free

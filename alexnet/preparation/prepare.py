@@ -10,7 +10,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from alexnet.files import write_json
+from alexnet.preparation.classes import counts_in_words
 from alexnet.preparation.description import DESCRIPTION, describe, write_manifest
+from alexnet.preparation.levels import PATH
 from alexnet.preparation.plan import KINDS, Plan, make_plan
 from alexnet.preparation.shard import is_whole, load_index
 from alexnet.preparation.target import (
@@ -37,6 +39,8 @@ def prepare(
     size: int = 256,
     raw: bool = False,
     val_share: float = 0.0,
+    class_level: int | str | None = None,
+    missing_classes: bool = False,
     max_damaged: float = 0.001,
     progress: bool = True,
     pictures_per_shard: int = PICTURES_PER_SHARD,
@@ -51,6 +55,9 @@ def prepare(
         size: height and width of the pictures, in pixels.
         raw: store pixels instead of JPEGs: six times as large, and nothing to decode.
         val_share: of each class, how much of the training pictures becomes the validation split.
+        class_level: of a "folder" set, the level of folders that is the class (see
+            ``alexnet.preparation.levels``); None: the only one that can be.
+        missing_classes: whether the validation images may lack classes that the training images have.
         max_damaged: the share of pictures that may be damaged; with more, the set is not made.
         progress: show progress bars.
         pictures_per_shard: pictures in a file.
@@ -61,7 +68,7 @@ def prepare(
         ValueError: the sources do not hold such a set, too much is damaged, or the target holds another set.
         OSError: a file cannot be read or written.
     """
-    check_arguments(kind, size=size, val_share=val_share, max_damaged=max_damaged)
+    check_arguments(kind, size=size, val_share=val_share, class_level=class_level, max_damaged=max_damaged)
     request = {
         "kind": kind,
         "sources": sorted(described(source) for source in sources),
@@ -69,6 +76,7 @@ def prepare(
         "size": size,
         "form": "raw" if raw else "jpeg",
         "val_share": val_share,
+        "class_level": class_level,
         "pictures_per_shard": pictures_per_shard,
     }
     check_apart(target, sources)
@@ -76,7 +84,15 @@ def prepare(
         if claim(target, request):
             return ["the set was there already, and is whole"]
         try:
-            plan = make_plan(kind, sources, target / SCRATCH, val_share=val_share, progress=progress)
+            plan = make_plan(
+                kind,
+                sources,
+                target / SCRATCH,
+                val_share=val_share,
+                class_level=class_level,
+                missing_classes=missing_classes,
+                progress=progress,
+            )
         except ValueError:  # no such set can be made of the sources, so there is nothing to go on with
             if new:
                 shutil.rmtree(target, ignore_errors=True)
@@ -90,10 +106,16 @@ def prepare(
     return plan.remarks + summary(about)
 
 
-def check_arguments(kind: str, *, size: int, val_share: float, max_damaged: float) -> None:
+def check_arguments(
+    kind: str, *, size: int, val_share: float, class_level: int | str | None, max_damaged: float
+) -> None:
     """Raise ValueError unless the arguments are in range."""
     if kind not in KINDS:
         raise ValueError(f"there is no kind {kind!r}; there is {', '.join(KINDS)}")
+    if class_level is not None and kind != "folder":
+        raise ValueError(f"--class-level is for the kind 'folder'; the classes of {kind!r} are known")
+    if class_level not in (None, PATH) and not (isinstance(class_level, int) and class_level >= 0):
+        raise ValueError(f"--class-level must be a number from 0 on, or {PATH!r}, got {class_level!r}")
     if not 1 <= size <= 4096:
         raise ValueError(f"--size must be from 1 to 4096 pixels, got {size}")
     for name, share in (("--val-share", val_share), ("--max-damaged", max_damaged)):
@@ -150,9 +172,10 @@ def finish(plan: Plan, jobs: Sequence[Job], request: dict, max_damaged: float) -
 
 
 def summary(about: dict) -> list[str]:
-    """Return sentences on what was converted and left out."""
+    """Return sentences on the classes, and on what was converted and left out."""
     converted = ", ".join(f"{count:,} {note}" for note, count in about["converted"].items())
     found = [f"converted: {converted}"] if converted else []
     if about["left_out"]:
         found.append(f"left out, as they are damaged: {about['left_out']:,}")
-    return [*found, "manifest.csv in the folder of the set names each of them"] if found else []
+    found += ["manifest.csv in the folder of the set names each of them"] if found else []
+    return counts_in_words(about["names"], about["counts"]) + found

@@ -18,17 +18,16 @@ from alexnet.preparation.archives import (
     damage_explained,
     decompressor,
     is_damage,
-    is_hidden,
     is_zip,
     refuse_outside,
     tar_members,
     zip_members,
 )
-from alexnet.preparation.picture import Unreadable
+from alexnet.preparation.picture import MAX_BYTES, Unreadable, read_bytes
+from alexnet.preparation.walk import Skipped, files_below, name_below
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".zip")
 MAX_NESTED = 8  # archives within each other; ImageNet has two
-MAX_FILE_BYTES = 1 << 30  # of a picture, as it lies in an archive
 # What a compressed archive may become: this many times its size, and a small one this many bytes.
 MAX_GROWTH, SMALL_BYTES = 200, 1 << 30
 COPY_BYTES = 1 << 20
@@ -54,8 +53,8 @@ class File(NamedTuple):
     stamp: tuple[int, int] | None = None
 
 
-def files_of(source: Path, scratch: Path) -> Iterator[File]:
-    """Yield every file of a source, in no particular order; hidden ones are left out.
+def files_of(source: Path, scratch: Path) -> Iterator[File | Skipped]:
+    """Yield every file of a source, in no particular order, and what of a folder is left out.
 
     Args:
         source: a folder, an archive (tar, also compressed; zip), or a file.
@@ -70,12 +69,11 @@ def files_of(source: Path, scratch: Path) -> Iterator[File]:
         yield from archive_or_file(source, source.name, scratch)
         return
     base = source.resolve()
-    for folder, subfolders, names in os.walk(base, followlinks=True):
-        subfolders[:] = [name for name in subfolders if not is_hidden(name)]
-        for name in names:
-            path = Path(folder, name)
-            if not is_hidden(name):
-                yield from archive_or_file(path, path.relative_to(base.parent).as_posix(), scratch)
+    for path in files_below(base):
+        if isinstance(path, Skipped):
+            yield path
+        else:
+            yield from archive_or_file(path, name_below(base, path), scratch)
 
 
 def archive_or_file(path: Path, name: str, scratch: Path) -> Iterator[File]:
@@ -180,8 +178,8 @@ class Reader(contextlib.AbstractContextManager):
             ValueError: the archive was changed since the file was found in it.
             OSError: the file cannot be read.
         """
-        if file.size > MAX_FILE_BYTES:
-            raise Unreadable(f"a file of {file.size:,} bytes, more than the limit of {MAX_FILE_BYTES:,}")
+        if file.size > MAX_BYTES:
+            raise Unreadable(f"a file of {file.size:,} bytes, more than the limit of {MAX_BYTES:,}")
         if file.member is not None:
             try:
                 return self._opened(file, zipfile.ZipFile).read(file.member)
@@ -191,10 +189,27 @@ class Reader(contextlib.AbstractContextManager):
                 check_unchanged(file.path, file.stamp)
                 raise Unreadable(f"damaged in its archive ({error})") from error
         if file.offset is None:
-            return Path(file.path).read_bytes()
+            return read_bytes(Path(file.path))
         archive = self._opened(file, open_binary)
         archive.seek(file.offset)
         return archive.read(file.size)
+
+    def start(self, file: File, count: int) -> bytes:
+        """Return the first bytes of a file, fewer where it is shorter or damaged; errors as for ``read``."""
+        if file.member is not None:
+            try:
+                with self._opened(file, zipfile.ZipFile).open(file.member) as member:
+                    return member.read(count)
+            except Exception as error:
+                if not is_damage(error):
+                    raise
+                return b""
+        if file.offset is None:
+            with open_binary(file.path) as plain:
+                return plain.read(count)
+        archive = self._opened(file, open_binary)
+        archive.seek(file.offset)
+        return archive.read(min(count, file.size))
 
     def _opened(self, file: File, opener: Callable):
         """Return the opened archive of a file, the same one as last time."""

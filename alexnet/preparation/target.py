@@ -11,6 +11,7 @@ from alexnet.files import PART, only_one, write_json
 from alexnet.preparation.archives import is_hidden
 from alexnet.preparation.description import DESCRIPTION, FORMAT, read_description
 from alexnet.preparation.shard import is_whole
+from alexnet.preparation.walk import printable
 from alexnet.preparation.workers import Job
 
 LOCK = "prepare.lock"
@@ -22,7 +23,7 @@ def described(source: Path) -> str:
     """Return what to remember of a source: its name, and its size if it is a file; no path."""
     if not source.exists():
         raise FileNotFoundError(f"there is no file or folder {source}")
-    name = source.resolve().name
+    name = printable(source.resolve().name)
     return f"{name}/" if source.is_dir() else f"{name} ({source.stat().st_size:,} bytes)"
 
 
@@ -37,7 +38,7 @@ def content_of(source: Path) -> str:
         for name in names
         if not is_hidden(name) and Path(folder, name).is_file()
     ]
-    return f"{source.resolve().name}/: {len(sizes):,} files, {sum(sizes):,} bytes"
+    return f"{printable(source.resolve().name)}/: {len(sizes):,} files, {sum(sizes):,} bytes"
 
 
 def check_apart(target: Path, sources: Sequence[Path]) -> None:
