@@ -5,7 +5,7 @@
     python3 dev.py run      execute the notebooks again, in place
     python3 dev.py bench    measure the speed against what people would use instead (half an hour)
     python3 dev.py lock     write requirements.lock anew from pyproject.toml (needs uv)
-    python3 dev.py adopt    make a fork's links lead to the fork
+    python3 dev.py adopt    make links, Colab buttons and installations lead to a repository of yours
 
 book, test, run and bench first make an environment in .venv with the versions of requirements.lock, by uv
 where it is on PATH and by pip otherwise; later they bring it up to date when the lock or pyproject.toml has
@@ -197,14 +197,19 @@ def lock(arguments: argparse.Namespace) -> None:
 
 
 def adopt(arguments: argparse.Namespace) -> None:
-    """Write a fork's address in place of the one that the files hold."""
+    """Write the repository's address in place of the one that the files hold, or check that they hold it."""
     from tools.adopt import adopt as rewrite
+    from tools.adopt import normal, repository
 
     try:
-        changed = rewrite(ROOT, arguments.url)
+        url, held = normal(arguments.url), repository(ROOT)
+        if not arguments.check:
+            print("\n".join(rewrite(ROOT, url)) or "Nothing to change.")
+        elif held.lower() != url.lower():  # upper and lower case are the same to GitHub
+            remedy = f"run `python3 dev.py adopt {url}` and commit what it changes"
+            sys.exit(f"dev.py: the files name {held}: {remedy}.")
     except ValueError as error:
         sys.exit(f"dev.py: {error}.")
-    print("\n".join(changed) or "Nothing to change.")
 
 
 class Parser(argparse.ArgumentParser):
@@ -240,8 +245,9 @@ def parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("lock", help="write requirements.lock anew")
     verb.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
     verb.set_defaults(act=lock)
-    verb = verbs.add_parser("adopt", help="write a fork's address into every file that names the repository")
+    verb = verbs.add_parser("adopt", help="write your address into every file that names the repository")
     verb.add_argument("url", metavar="URL", help="https://github.com/OWNER/NAME")
+    verb.add_argument("--check", action="store_true", help="change nothing; fail where they name another one")
     verb.set_defaults(act=adopt)
     return top
 

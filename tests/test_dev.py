@@ -2,15 +2,18 @@
 
 import ast
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 import dev
-from tools.adopt import FILES, adopt, repository
+from tools.adopt import FILES, PLACEHOLDER, adopt, repository
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -160,7 +163,7 @@ def say(*words):
         ([], "dev.py: the following arguments are required: VERB;"),
         (
             ["adopt", "gitlab.com/a/b"],
-            "dev.py: the address must be https://github.com/OWNER/NAME, got 'gitlab.com/a/b'",
+            "dev.py: the address must be https://github.com/OWNER/NAME with your own owner and name, got",
         ),
     ],
 )
@@ -192,32 +195,111 @@ def test_missing_program_is_named(capfd):
     assert "no-such-program-here could not be started" in capfd.readouterr().err
 
 
-def test_adopt_rewrites_every_mention(tmp_path):
-    names = FILES + [path.relative_to(ROOT).as_posix() for path in (ROOT / "book").glob("*.ipynb")]
-    for name in names:
+@pytest.fixture
+def clone(tmp_path):
+    """A copy of the files that adopt may change, with a notebook of its own that has hard cases."""
+    for name in FILES + [path.relative_to(ROOT).as_posix() for path in (ROOT / "book").glob("*.ipynb")]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    (tmp_path / "book").mkdir(exist_ok=True)
-    names.append("book/99-new.ipynb")
-    before = {name: (tmp_path / name).read_bytes() for name in names[:-1]}
-    before[names[-1]] = f'"git+{repository(ROOT)}"\r\n {repository(ROOT)}-not-ours'.encode()
-    (tmp_path / names[-1]).write_bytes(before[names[-1]])
-    old = repository(ROOT).removeprefix("https://github.com/")
-    changed = adopt(tmp_path, "https://github.com/someone/their-copy.git")
+    held = repository(ROOT)
+    (tmp_path / "book" / "99-new.ipynb").write_bytes(f'"git+{held}"\r\n {held}-not-ours'.encode())
+    return tmp_path
+
+
+def contents(folder):
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def test_adopt_rewrites_every_mention(clone):
+    before, old = contents(clone), repository(ROOT)
+    changed = adopt(clone, "https://github.com/someone/their-copy.git")
+    after = contents(clone)
     assert {"_config.yml", "pyproject.toml", "CITATION.cff", "tools/bootstrap.py"} <= set(changed)
-    assert set(changed) == {name for name in names if old.encode() in before[name]}
-    assert repository(tmp_path) == "https://github.com/someone/their-copy"
-    assert [name for name in names[:-1] if old.encode() in (tmp_path / name).read_bytes()] == []
-    notebook = f'"git+https://github.com/someone/their-copy"\r\n https://github.com/{old}-not-ours'
-    assert (tmp_path / names[-1]).read_bytes() == notebook.encode()
-    assert adopt(tmp_path, "https://github.com/someone/their-copy") == []
-    adopt(tmp_path, repository(ROOT))
-    assert [name for name in names if (tmp_path / name).read_bytes() != before[name]] == []
+    assert set(changed) == {name for name in before if after[name] != before[name]}
+    assert repository(clone) == "https://github.com/someone/their-copy"
+    notebook = f'"git+https://github.com/someone/their-copy"\r\n {old}-not-ours'
+    assert after.pop("book/99-new.ipynb") == notebook.encode()
+    assert [name for name, text in after.items() if old.encode() in text] == []
+    assert adopt(clone, "https://github.com/someone/their-copy") == []
+
+
+def test_adopting_twice_is_adopting_the_second(clone):
+    name = clone / "book" / "98-links.ipynb"
+    adopt(clone, "https://github.com/first/one")
+    name.write_text("https://x.org/github/first/one/blob and https://first.github.io/one/", encoding="utf-8")
+    adopt(clone, "https://github.com/second/two")
+    assert name.read_text(encoding="utf-8") == (
+        "https://x.org/github/second/two/blob and https://second.github.io/two/"
+    )
+    name.unlink()
+    twice = contents(clone)
+    assert [file for file, text in twice.items() if b"first/one" in text] == []
+    assert yaml.safe_load(twice["_config.yml"])["repository"]["url"] == "https://github.com/second/two"
+
+
+@pytest.mark.skipif(repository(ROOT) != PLACEHOLDER, reason="this repository is adopted")
+def test_until_adopted_pages_offer_no_button_and_say_what_to_do(clone):
+    command = "`python3 dev.py adopt https://github.com/OWNER/NAME`"
+    told = ["README.md", "book/01-start-here.ipynb"]
+    settings = yaml.safe_load((clone / "_config.yml").read_text(encoding="utf-8"))
+    assert "launch_buttons" not in settings and "html" not in settings
+    assert [name for name in told if command not in (clone / name).read_text(encoding="utf-8")] == []
+    adopt(clone, "https://github.com/someone/course")
+    settings = yaml.safe_load((clone / "_config.yml").read_text(encoding="utf-8"))
+    assert settings["launch_buttons"]["colab_url"] and settings["html"]["use_repository_button"]
+    files = contents(clone)
+    assert [name for name in told if command.encode() in files[name]] == []
+    assert [name for name, text in files.items() if b"unadopted" in text or b"# adopted" in text] == []
+    for name in [name for name in files if name.endswith(".ipynb") and "99" not in name]:
+        assert json.loads(files[name])["cells"], name
+
+
+def test_the_placeholder_is_nobodys():
+    """Hosts in .invalid never exist (RFC 2606); an account at a real host may be anybody's tomorrow."""
+    assert urlsplit(PLACEHOLDER).hostname.endswith(".invalid")
+
+
+@pytest.mark.parametrize("url", ["https://github.com/OWNER/NAME", PLACEHOLDER, "https://github.com/a", "a/b"])
+def test_only_addresses_of_github_are_adopted(clone, url):
+    before = contents(clone)
+    with pytest.raises(ValueError, match="the address must be https://github.com/OWNER/NAME with your own"):
+        adopt(clone, url)
+    assert contents(clone) == before
+
+
+def test_check_holds_publishing_back_until_the_address_is_this_repositorys(clone, monkeypatch, capsys):
+    monkeypatch.setattr(dev, "ROOT", clone)
+
+    def check(url):
+        monkeypatch.setattr(sys, "argv", ["dev.py", "adopt", "--check", url])
+        dev.main()
+
+    before = contents(clone)
+    with pytest.raises(
+        SystemExit, match=r"^dev.py: the files name .*: run `python3 dev.py adopt https://git"
+    ):
+        check("https://github.com/Someone/Course")
+    assert contents(clone) == before
+    adopt(clone, "https://github.com/someone/course")
+    check("https://github.com/Someone/Course")
+    with pytest.raises(SystemExit, match="name https://github.com/someone/course: run"):
+        check("https://github.com/someone/fork")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_clone_is_in_the_folder_that_is_entered():
+    """The command names the folder, so that it is right whatever the repository is called."""
+    found = []
+    for path in (ROOT / "book").glob("*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            found += re.findall(r"^git clone \S+(.*)\ncd (.+)$", "".join(cell["source"]), re.MULTILINE)
+    assert found and all(folder.strip() == entered for folder, entered in found)
 
 
 def test_adopt_reaches_every_committed_mention():
     """A file that names the repository and is not rewritten would keep leading to the original."""
-    old = repository(ROOT).removeprefix("https://github.com/")
+    old = "/".join(repository(ROOT).split("/")[-2:])
     suffixes = {".py", ".md", ".yml", ".cff", ".toml", ".ipynb", ".cfg"}
     folders = ("alexnet", "book", "data", "tools", "tests", ".github")
     paths = [*ROOT.glob("*"), *(path for folder in folders for path in (ROOT / folder).rglob("*"))]
@@ -226,7 +308,7 @@ def test_adopt_reaches_every_committed_mention():
         for path in paths
         if path.is_file() and path.suffix in suffixes and old in path.read_text(encoding="utf-8")
     }
-    assert {name for name in naming if not name.startswith("book/")} <= set(FILES)
+    assert {name for name in naming if not name.startswith("book/")} - {"tools/adopt.py"} <= set(FILES)
 
 
 def test_bench_runs_every_script_and_then_the_table(project, monkeypatch, tmp_path):

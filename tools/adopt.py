@@ -1,8 +1,14 @@
-"""Make the links of a fork lead to the fork; standard library only."""
+"""Write a repository's own address into the files that name one; standard library only.
+
+The address that the files come with is a placeholder, on a host that cannot exist, so that nothing is ever
+installed from a repository whose owner has not said that it is theirs. Lines with the mark ``unadopted`` in a
+comment stand for as long as that is so.
+"""
 
 import re
 from pathlib import Path
 
+PLACEHOLDER = "https://example.invalid/OWNER/alexnet"
 FILES = [
     "_config.yml",
     "pyproject.toml",
@@ -11,7 +17,9 @@ FILES = [
     "CONTRIBUTING.md",
     "tools/bootstrap.py",
 ]
-ADDRESS = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
+ADDRESS = re.compile(r"https://github\.com/(?!OWNER/)([\w-]+)/([\w.-]+?)(?:\.git)?/?")
+UNADOPTED = re.compile(rb"^.*(?:<!--|#) unadopted\b.*\n", re.MULTILINE)  # lines that adoption removes
+ADOPTED = re.compile(rb"^# adopted: ", re.MULTILINE)  # a mark that adoption takes off its line
 
 
 def repository(root: Path) -> str:
@@ -24,16 +32,18 @@ def repository(root: Path) -> str:
     return found.group(1)
 
 
-def owner_and_name(url: str) -> tuple[str, str]:
-    """Take an address of GitHub apart.
+def normal(url: str) -> str:
+    """An address of GitHub in its plain form, https://github.com/OWNER/NAME.
 
     Raises:
-        ValueError: the address is not https://github.com/OWNER/NAME.
+        ValueError: the address is none.
     """
     found = ADDRESS.fullmatch(url)
     if not found:
-        raise ValueError(f"the address must be https://github.com/OWNER/NAME, got {url!r}")
-    return found.group(1), found.group(2)
+        raise ValueError(
+            f"the address must be https://github.com/OWNER/NAME with your own owner and name, got {url!r}"
+        )
+    return "https://github.com/" + "/".join(found.groups())
 
 
 def adopt(root: Path, url: str) -> list[str]:
@@ -41,24 +51,27 @@ def adopt(root: Path, url: str) -> list[str]:
 
     Args:
         root: folder of the clone.
-        url: address of the fork, https://github.com/OWNER/NAME.
+        url: address of the repository, https://github.com/OWNER/NAME.
     Returns:
         The files that changed, relative to root.
     Raises:
-        ValueError: one of the two addresses is not one of GitHub.
+        ValueError: url is no address of GitHub.
     """
-    (old_owner, old_name), (owner, name) = owner_and_name(repository(root)), owner_and_name(url)
-    swaps = {
-        f"{old_owner}/{old_name}": f"{owner}/{name}",
-        f"{old_owner}.github.io/{old_name}": f"{owner}.github.io/{name}",
-    }
+    old, new = repository(root), normal(url)
+    swaps = {old: new}
+    if old != PLACEHOLDER:  # links to Colab and to the pages name owner and repository without the host
+        (old_owner, old_name), (owner, name) = old.split("/")[-2:], new.split("/")[-2:]
+        swaps = {
+            f"{old_owner}/{old_name}": f"{owner}/{name}",
+            f"{old_owner}.github.io/{old_name}": f"{owner}.github.io/{name}",
+        }
     changed = []
     for path in [root / file for file in FILES] + sorted((root / "book").glob("*.ipynb")):
-        old = path.read_bytes()
-        new = old
-        for before, after in swaps.items():
-            new = re.sub(rb"(?<![\w.-])" + re.escape(before.encode()) + rb"(?![\w-])", after.encode(), new)
-        if new != old:
-            path.write_bytes(new)
+        before = path.read_bytes()
+        after = ADOPTED.sub(b"", UNADOPTED.sub(b"", before))
+        for mention, own in swaps.items():
+            after = re.sub(rb"(?<![\w.-])" + re.escape(mention.encode()) + rb"(?![\w-])", own.encode(), after)
+        if after != before:
+            path.write_bytes(after)
             changed.append(path.relative_to(root).as_posix())
     return changed
