@@ -18,6 +18,7 @@ def pytest_configure(config):
     ``pytest`` runs the unit tests, ``pytest --nbval`` the notebooks; paths on the command line come first.
     """
     os.environ.update(ENVIRONMENT)
+    os.environ["PYTHON_COLORS"] = "0"  # or argparse of Python 3.14 paints its help where FORCE_COLOR is set
     if config.option.nbval or config.option.nbval_lax:
         if config.args_source is config.ArgsSource.TESTPATHS:
             config.args = [str(BOOK)]

@@ -303,7 +303,7 @@ def test_unknown_names_are_met_with_those_that_are_known(words, folder, capsys):
 @pytest.mark.parametrize(
     ("words", "known"),
     [
-        ("train --net alexnet", "invalid choice: 'alexnet' .*'small'"),
+        ("train --net alexnet", "invalid choice: 'alexnet' .*'?small'?"),
         ("evaluate @net.pt --data @set --views 5", "invalid choice: 5 .*1, 10"),
         ("evaluate @net.pt --data @set --split all", "invalid choice: 'all' .*'?val'?"),
         ("evaluate @net.pt", "the following arguments are required: --data"),
