@@ -9,7 +9,7 @@
 
 book, test, run and bench first make an environment in .venv with the versions of requirements.lock, by uv
 where it is on PATH and by pip otherwise; later they bring it up to date when the lock or pyproject.toml has
-changed.
+changed. With --cpu, which it remembers, the environment has PyTorch without CUDA, a quarter of the size.
 """
 
 import sys
@@ -22,6 +22,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -33,11 +34,15 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
-STAMP = VENV / "dev.json"  # "{}" while .venv is being made, what it was made from once it is whole
+STAMP = VENV / "dev.json"  # what .venv was made from; the kind of PyTorch alone until it is whole
 LOCK = ROOT / "requirements.lock"
+NEWEST = (3, 14)  # the last Python that the packages of the lock have wheels for
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+CUDA_PACKAGES = re.compile(r"(?:cuda|nvidia)-|triton=")  # what PyTorch for the CPU does without
 FIRST_PAGE = ROOT / "_build" / "html" / "index.html"
 CODE = ["alexnet", "benchmarks", "book", "conftest.py", "data", "dev.py", "tests", "tools"]
 BESIDE = ["-n", "auto", "--dist", "loadfile"]  # on all cores
+SET_UP = ("book", "test", "run", "bench")  # the verbs that need .venv
 STAGES = {
     "lint": ["ruff", "check", *CODE],
     "format": ["ruff", "format", "--check", *CODE],
@@ -59,21 +64,22 @@ def run(*command: object, **settings) -> int:
         return 127
 
 
-def must(purpose: str, *command: object, **settings) -> None:
+def must(purpose: str, *command: object, advice: str = "", **settings) -> None:
     """Run a command; where it fails, end with one sentence that says what for."""
     status = run(*command, **settings)
     if status:
-        sys.exit(f"dev.py: {purpose} failed (exit status {status}); the lines above say why.")
+        sys.exit(f"dev.py: {purpose} failed (exit status {status}); the lines above say why{advice}.")
 
 
-def wanted() -> dict[str, str]:
-    """What a whole environment is made from: the Python, the place, and the packages."""
+def wanted(torch: str) -> dict[str, str]:
+    """What a whole environment is made from: the Python, the place, the kind of PyTorch, and the packages."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     parts = [pyproject[table] for table in ("build-system", "project")] + [pyproject["tool"]["setuptools"]]
     packages = LOCK.read_text(encoding="utf-8") + json.dumps(parts, sort_keys=True)
     version = ".".join(map(str, sys.version_info[:3]))
     return {
         "base": f"Python {version} in {ROOT}",
+        "torch": torch,
         "packages": hashlib.sha256(packages.encode()).hexdigest(),
     }
 
@@ -88,16 +94,15 @@ def stored() -> dict[str, str]:
         return {}
 
 
-def make_environment(uv: str | None) -> None:
+def make_environment(uv: str | None, torch: str) -> None:
     """Replace .venv by an environment that holds pip alone."""
     try:
         if VENV.exists():
-            print(
-                f"Removing {VENV}, which is unfinished or was made for another Python or folder.", flush=True
-            )
+            reason = "is unfinished or was made for another Python, PyTorch or folder"
+            print(f"Removing {VENV}, which {reason}.", flush=True)
             shutil.rmtree(VENV)
         VENV.mkdir()
-        STAMP.write_text("{}", encoding="utf-8")
+        STAMP.write_text(json.dumps({"torch": torch}), encoding="utf-8")
     except OSError as error:
         sys.exit(f"dev.py: {VENV} could not be replaced: {error}.")
     if uv:
@@ -107,19 +112,42 @@ def make_environment(uv: str | None) -> None:
     must("making .venv (on Debian and Ubuntu it needs the package python3-venv)", *command)
 
 
-def set_up() -> None:
-    """Make .venv hold exactly what requirements.lock and pyproject.toml ask for."""
-    want, have = wanted(), stored()
+def packages(uv: str | None, torch: str) -> list[object]:
+    """The words that make uv or pip install the packages of the lock with the wanted kind of PyTorch."""
+    if torch != "cpu":
+        return ["-r", LOCK]
+    part = VENV / "requirements-cpu.txt"
+    lines = LOCK.read_text(encoding="utf-8").splitlines(keepends=True)
+    part.write_text("".join(line for line in lines if not CUDA_PACKAGES.match(line)), encoding="utf-8")
+    # A version of the lock, 2.14.1, takes 2.14.1+cpu of that index too, and pip prefers it as the higher one.
+    return [*(["--torch-backend", "cpu"] if uv else ["--extra-index-url", CPU_INDEX]), "-r", part]
+
+
+def set_up(cpu: bool | None = None) -> None:
+    """Make .venv hold exactly what requirements.lock and pyproject.toml ask for.
+
+    Args:
+        cpu: PyTorch without CUDA, or PyTorch's own choice; None keeps the kind that .venv has.
+    """
+    have = stored()
+    torch = have.get("torch", "default") if cpu is None else "cpu" if cpu else "default"
+    want = wanted(torch)
     if have == want:
         return
     start, uv = time.monotonic(), shutil.which("uv")
     print(f"Setting up .venv with {'uv' if uv else 'pip'}; the first time this fetches PyTorch.", flush=True)
-    if have.get("base") != want["base"]:
-        make_environment(uv)
-    STAMP.write_text("{}", encoding="utf-8")
+    if have.get("base") != want["base"] or have.get("torch", "default") != torch:
+        make_environment(uv, torch)
+    STAMP.write_text(json.dumps({"torch": torch}), encoding="utf-8")
     install = [uv, "pip", "install", "--python", PYTHON] if uv else [PYTHON, "-m", "pip", "install"]
-    must("installing the packages of requirements.lock", *install, "-r", LOCK)
-    must("installing the package alexnet", *install, "--no-deps", "--no-build-isolation", "-e", ".")
+    advice = ". It needs a network and some gigabytes of disk; the same command begins anew"
+    if sys.version_info[:2] > NEWEST:
+        advice += (
+            f". The packages are made for Python 3.11 to {'.'.join(map(str, NEWEST))}, and this is newer"
+        )
+    must("installing the packages of requirements.lock", *install, *packages(uv, torch), advice=advice)
+    editable = ["--no-deps", "--no-build-isolation", "-e", "."]
+    must("installing the package alexnet", *install, *editable, advice=advice)
     STAMP.write_text(json.dumps(want), encoding="utf-8")
     print(f"== set-up: {time.monotonic() - start:.1f} s", flush=True)
 
@@ -249,6 +277,12 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("url", metavar="URL", help="https://github.com/OWNER/NAME")
     verb.add_argument("--check", action="store_true", help="change nothing; fail where they name another one")
     verb.set_defaults(act=adopt)
+    for name in SET_UP:
+        verbs.choices[name].add_argument(
+            "--cpu",
+            action=argparse.BooleanOptionalAction,
+            help="set up with PyTorch for the CPU alone (default: as .venv is, at first with CUDA on Linux)",
+        )
     return top
 
 
@@ -256,8 +290,8 @@ def main() -> None:
     """Do what the command line asks for."""
     arguments = parser().parse_args()
     try:
-        if arguments.verb in ("book", "test", "run", "bench"):
-            set_up()
+        if arguments.verb in SET_UP:
+            set_up(arguments.cpu)
         arguments.act(arguments)
     except KeyboardInterrupt:
         sys.exit("dev.py: interrupted; run the same command again to go on.")

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -64,6 +65,104 @@ def test_uv_is_used_where_it_is(project, monkeypatch):
     dev.set_up()
     assert all(words.startswith("uv ") for words in project.ran)
     assert steps(project) == "vre"
+
+
+def installed(project):
+    """The words after `install` of the last step that installed the lock, and the packages it named."""
+    (words,) = [words for words in project.ran if "requirements" in words]
+    path = Path(words.split(" -r ")[1])
+    return words, {re.split("==| ", line)[0] for line in path.read_text(encoding="utf-8").splitlines()}
+
+
+@pytest.mark.parametrize(
+    ("uv", "words"),
+    [
+        ("uv", "--torch-backend cpu"),
+        (None, "--extra-index-url https://download.pytorch.org/whl/cpu"),
+    ],
+)
+def test_pytorch_for_the_cpu_comes_without_cuda(project, monkeypatch, uv, words):
+    monkeypatch.setattr(dev.shutil, "which", lambda name: uv)
+    dev.set_up()
+    ran, everything = installed(project)
+    assert words not in ran
+    project.ran.clear()
+    dev.set_up(cpu=True)
+    ran, without = installed(project)
+    assert f" {words} -r " in ran and "venv" in project.ran[0]  # begun anew: pip takes either build for torch
+    left_out = everything - without
+    assert {"torch", "torchvision", "numpy"} <= without and {"triton", "nvidia-nccl-cu13"} <= left_out
+    # Where this PyTorch is one with CUDA, its own requirements tell.
+    if any("nvidia" in line for line in requirements("torch")):
+        assert left_out <= needs("torch"), "only what PyTorch asks for may be left out"
+
+
+def needs(name: str) -> set[str]:
+    """What an installed package requires, and what that requires, as far as it is installed here."""
+    found, new = set(), {name}
+    while new:
+        found |= new
+        asked = [line for package in new for line in requirements(package)]
+        new = {re.split(r"[\s\[;<=>!~]", line)[0].lower() for line in asked} - found
+    return found
+
+
+def requirements(name):
+    try:
+        return metadata.requires(name) or []
+    except metadata.PackageNotFoundError:
+        return []
+
+
+def test_the_kind_of_pytorch_stays_until_the_other_is_asked_for(project):
+    dev.set_up(cpu=True)
+    steps(project)
+    dev.set_up()
+    assert steps(project) == ""
+    dev.LOCK.write_text("new==1\n", encoding="utf-8")
+    project.statuses["requirements"] = 1
+    with pytest.raises(SystemExit):
+        dev.set_up()
+    project.statuses.clear()
+    project.ran.clear()
+    dev.set_up()
+    assert "--extra-index-url" in installed(project)[0]
+    project.ran.clear()
+    dev.set_up(cpu=False)
+    assert "--extra-index-url" not in installed(project)[0] and "venv" in project.ran[0]
+
+
+def test_environment_of_an_earlier_dev_py_is_kept(project):
+    dev.set_up()
+    stamp = json.loads(dev.STAMP.read_text(encoding="utf-8"))
+    del stamp["torch"]
+    dev.STAMP.write_text(json.dumps(stamp), encoding="utf-8")
+    steps(project)
+    dev.set_up()
+    assert steps(project) == "re"
+
+
+@pytest.mark.parametrize(
+    ("words", "cpu"), [(["book"], None), (["test", "--cpu"], True), (["run", "--no-cpu"], False)]
+)
+def test_every_verb_with_an_environment_takes_cpu(monkeypatch, words, cpu):
+    asked = []
+    monkeypatch.setattr(dev, "set_up", asked.append)
+    monkeypatch.setattr(sys, "argv", ["dev.py", *words])
+    monkeypatch.setattr(dev, "run", lambda *command, **settings: 0)
+    dev.main()
+    assert asked == [cpu]
+
+
+def test_failed_set_up_speaks_of_the_network_and_of_a_python_that_is_too_new(project, monkeypatch):
+    project.statuses["requirements.lock"] = 1
+    with pytest.raises(SystemExit, match="needs a network") as caught:
+        dev.set_up()
+    assert "3.11 to 3.14" not in str(caught.value)
+    newer = type("Version", (tuple,), {"releaselevel": "final"})((3, 15, 0))
+    monkeypatch.setattr(dev.sys, "version_info", newer)
+    with pytest.raises(SystemExit, match="packages are made for Python 3.11 to 3.14, and this is newer.$"):
+        dev.set_up()
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])
@@ -243,7 +342,7 @@ def test_until_adopted_pages_offer_no_button_and_say_what_to_do(clone):
     command = "`python3 dev.py adopt https://github.com/OWNER/NAME`"
     told = ["README.md", "book/01-start-here.ipynb"]
     settings = yaml.safe_load((clone / "_config.yml").read_text(encoding="utf-8"))
-    assert "launch_buttons" not in settings and "html" not in settings
+    assert not {"repository", "launch_buttons", "html"} & set(settings)
     assert [name for name in told if command not in (clone / name).read_text(encoding="utf-8")] == []
     adopt(clone, "https://github.com/someone/course")
     settings = yaml.safe_load((clone / "_config.yml").read_text(encoding="utf-8"))
@@ -312,7 +411,7 @@ def test_adopt_reaches_every_committed_mention():
 
 
 def test_bench_runs_every_script_and_then_the_table(project, monkeypatch, tmp_path):
-    monkeypatch.setattr(dev, "set_up", lambda: None)
+    monkeypatch.setattr(dev, "set_up", lambda cpu: None)
     monkeypatch.setattr(sys, "argv", ["dev.py", "bench", "--pictures", str(tmp_path)])
     dev.main()
     scripts = [Path(words.split()[1]).name for words in project.ran]

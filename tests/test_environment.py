@@ -2,8 +2,10 @@
 
 import ctypes
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import warnings
 import zipfile
@@ -15,11 +17,13 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import dev
+
 ROOT = Path(__file__).resolve().parents[1]
 CODE = [path for path in (ROOT / "alexnet").rglob("*.*") if path.is_file() and path.suffix != ".pyc"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+PYTHONS = tuple(f"3.{minor}" for minor in range(11, dev.NEWEST[1] + 1))
 SYSTEMS = [(python, system) for python in PYTHONS for system in ("linux", "darwin", "win32")]
 
 
@@ -77,7 +81,7 @@ def test_environment_yml_says_the_same():
 def test_the_warning_of_python_3_14_about_mini_racer_is_named_and_no_wider():
     import py_mini_racer._objects  # noqa: F401  (its packed structures)
 
-    text = "Due to '_pack_', the {!r} Structure will use memory layout compatible with MSVC (Windows). If this ..."
+    text = "Due to '_pack_', the {!r} Structure will use memory layout compatible with MSVC (Windows)."
     structures = [kind for kind in ctypes.Structure.__subclasses__() if "py_mini_racer" in kind.__module__]
     packed = [kind.__name__ for kind in structures if hasattr(kind, "_pack_")]
     assert packed
@@ -95,6 +99,14 @@ def test_ranges_leave_colab_as_it_is():
     assert [name for name, version in colab.items() if not asked[name].contains(version)] == []
 
 
+def test_jupyter_book_2_stops_with_a_sentence():
+    """It takes any version but 1 of its own settings for a mistake, and quotes it."""
+    guard = yaml.safe_load((ROOT / "myst.yml").read_text(encoding="utf-8"))
+    assert set(guard) == {"version"} and "`pip install 'jupyter-book<2'`" in guard["version"]
+    (asked,) = [text for text in PROJECT["optional-dependencies"]["book"] if "jupyter-book" in text]
+    assert not Requirement(asked).specifier.contains("2.0")
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> list[str]:
     """Names of the files in the wheel, built from the tree as it is, with a data set lying in data/."""
@@ -108,6 +120,31 @@ def wheel(tmp_path_factory) -> list[str]:
     assert done.returncode == 0, done.stderr[-2000:]
     (built,) = out.glob("*.whl")
     return zipfile.ZipFile(built).namelist()
+
+
+def test_sdist_holds_the_project(tmp_path):
+    """Whoever unpacks it can run the tests and build the book."""
+    folders = ("alexnet", "benchmarks", "book", "data/records", "tests", "tools", ".github", ".ci")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*")]
+    paths += [
+        path for path in ROOT.glob("*") if path.suffix in (".cff", ".lock", ".md", ".py", ".toml", ".yml")
+    ]
+    paths += [ROOT / name for name in ("LICENSE", "MANIFEST.in", "data/README.md", "data/__init__.py")]
+    generated = {"__pycache__", ".ipynb_checkpoints", "_build"}
+    files = [path for path in paths if path.is_file() and not generated & set(path.parts)]
+    names = {path.relative_to(ROOT).as_posix() for path in files}
+    for path in files:
+        (tmp_path / "tree" / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, tmp_path / "tree" / path.relative_to(ROOT))
+    (tmp_path / "tree" / "data" / "cifar10.npz").write_bytes(b"a data set")
+    command = [sys.executable, "-c", "from setuptools import build_meta as b; b.build_sdist('..')"]
+    done = subprocess.run(command, cwd=tmp_path / "tree", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (built,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(built) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    assert names - held == set()
+    assert {name for name in held if name.startswith("data/") and "records" not in name} <= names
 
 
 def copy_of_the_package(tree: Path) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from tools import execnb
 from tools.execnb import ENVIRONMENT, METADATA, clean
 
 RUNNER = Path(__file__).resolve().parents[1] / "tools" / "execnb.py"
@@ -60,6 +61,16 @@ def test_failures_name_notebook_and_cell_and_change_no_file(tmp_path):
     assert "gone.ipynb could not be read as a notebook:" in done.stderr
     assert {path: path.read_bytes() for path in before} == before
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_figures_can_be_live(monkeypatch):
+    shown = []
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    monkeypatch.setattr(execnb, "execute", lambda path, timeout: shown.append(os.environ["ALEXNET_FIGURES"]))
+    for words in (["--figures", "live"], []):
+        monkeypatch.setattr(sys, "argv", ["execnb.py", *words, "a.ipynb"])
+        assert execnb.main() == 0
+    assert shown == ["live", "static"]
 
 
 def test_ids_come_from_place_and_text():

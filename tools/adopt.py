@@ -6,6 +6,7 @@ comment stand for as long as that is so.
 """
 
 import re
+import tomllib
 from pathlib import Path
 
 PLACEHOLDER = "https://example.invalid/OWNER/alexnet"
@@ -23,13 +24,9 @@ ADOPTED = re.compile(rb"^# adopted: ", re.MULTILINE)  # a mark that adoption tak
 
 
 def repository(root: Path) -> str:
-    """The address of the repository, as _config.yml has it."""
-    found = re.search(
-        r"^repository:\n\s+url: (\S+)$", (root / "_config.yml").read_text(encoding="utf-8"), re.M
-    )
-    if not found:
-        raise ValueError("_config.yml has no repository url")
-    return found.group(1)
+    """The address of the repository, as pyproject.toml has it."""
+    pyproject = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    return pyproject["project"]["urls"]["Repository"]
 
 
 def normal(url: str) -> str:

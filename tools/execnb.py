@@ -146,8 +146,14 @@ def main() -> int:
     parser.add_argument(
         "--timeout", type=int, default=300, help="seconds that one cell may take (%(default)s)"
     )
+    parser.add_argument(
+        "--figures",
+        choices=("static", "live"),
+        default=ENVIRONMENT["ALEXNET_FIGURES"],
+        help="interactive figures as frames, or as the widgets of a running kernel (%(default)s)",
+    )
     arguments = parser.parse_args()
-    os.environ.update(ENVIRONMENT)
+    os.environ.update(ENVIRONMENT | {"ALEXNET_FIGURES": arguments.figures})
     failed = 0
     for path in arguments.paths:
         start = time.monotonic()
