@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from tools.cores import usable_cores
 from tools.execnb import ENVIRONMENT
 
@@ -32,6 +34,7 @@ def pytest_configure(config):
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # their networks are too small to gain from more
 
 
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist nobody asks
 def pytest_xdist_auto_num_workers(config):
     """Answer ``-n auto``: a process for each core that this one may use."""
     return min(usable_cores(), MAX_WORKERS)
