@@ -89,7 +89,7 @@ def test_pytorch_for_the_cpu_comes_without_cuda(project, monkeypatch, uv, words)
     project.ran.clear()
     dev.set_up(cpu=True)
     ran, without = installed(project)
-    assert f" {words} -r " in ran and "venv" in project.ran[0]  # begun anew: pip takes either build for torch
+    assert f" {words} -r " in ran and " venv " in project.ran[0]  # begun anew: pip takes either build for torch
     left_out = everything - without
     assert {"torch", "torchvision", "numpy"} <= without and {"triton", "nvidia-nccl-cu13"} <= left_out
     # Where this PyTorch is one with CUDA, its own requirements tell.
@@ -129,7 +129,7 @@ def test_the_kind_of_pytorch_stays_until_the_other_is_asked_for(project):
     assert "--extra-index-url" in installed(project)[0]
     project.ran.clear()
     dev.set_up(cpu=False)
-    assert "--extra-index-url" not in installed(project)[0] and "venv" in project.ran[0]
+    assert "--extra-index-url" not in installed(project)[0] and " venv " in project.ran[0]
 
 
 def test_environment_of_an_earlier_dev_py_is_kept(project):
