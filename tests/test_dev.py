@@ -89,7 +89,7 @@ def test_pytorch_for_the_cpu_comes_without_cuda(project, monkeypatch, uv, words)
     project.ran.clear()
     dev.set_up(cpu=True)
     ran, without = installed(project)
-    assert f" {words} -r " in ran and " venv " in project.ran[0]  # begun anew: pip takes either build for torch
+    assert f" {words} -r " in ran and " venv " in project.ran[0]  # anew: pip takes either torch
     left_out = everything - without
     assert {"torch", "torchvision", "numpy"} <= without and {"triton", "nvidia-nccl-cu13"} <= left_out
     # Where this PyTorch is one with CUDA, its own requirements tell.
