@@ -123,7 +123,7 @@ def test_a_trial_learns_is_tested_and_repeats(pictures):
     images, labels = pictures
     learning = trial("no-dropout", epochs=8)
     outcome, net = run_trial(learning, pictures, (images[300:], labels[300:]))
-    assert outcome.test_error < 0.3 and outcome.errors[-1] < outcome.errors[0]
+    assert outcome.test_error < 0.3 and outcome.errors[-1] < outcome.errors[0], outcome
     assert len(outcome.errors) == len(outcome.losses) == 8 and not net.training
     wrong = (images[300:], (labels[300:] + 1) % 10)
     again, _ = run_trial(learning, pictures, wrong)

@@ -71,10 +71,10 @@ def test_prepared_pictures_have_mean_zero_and_unit_variance(pictures):
 
 
 def test_a_run_learns_and_its_windows_are_quarter_epochs(pictures):
-    run = run_once(replace(TINY, channels=(8, 8, 8), batch_size=15), *pictures)[0]
+    run = run_once(replace(TINY, channels=(8, 8, 8), batch_size=15, max_epochs=4), *pictures)[0]
     # 43 batches an epoch make windows of 11: their middles lie 11/43 of an epoch apart.
     assert run.epochs[:3] == pytest.approx([5.5 / 43, 16.5 / 43, 27.5 / 43])
-    assert run.errors[0] > 0.5 and run.errors[-1] <= 0.25
+    assert min(run.errors) < run.errors[0] - 0.2, run.errors  # far less than any seed gains
     assert all(0 <= error <= 1 for error in run.errors) and not run.diverged
 
 
