@@ -1,5 +1,6 @@
 """`pytest` runs the unit tests and `pytest --nbval` the notebooks, from wherever they are started."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -9,10 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
-import conftest
-
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
+# By its path, because tests/conftest.py has the same name, and pytest keeps the one that it read last.
+spec = importlib.util.spec_from_file_location("conftest_of_the_project", ROOT / "conftest.py")
+conftest = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(conftest)
 
 
 def collected(folder, *words):

@@ -129,7 +129,9 @@ def test_names_that_are_no_utf8_are_prepared(tmp_path, form):
     top = tmp_path / os.fsdecode(b"\xe9")
     source = write(top, held) if form == "folder" else write(top.with_suffix(".tar"), tar(held))
     got, _ = made("folder", [source], tmp_path / "set", max_damaged=0.5)
-    assert got.name == r"\xe9" and got.classes == ("bar", r"caf\xe9") and got.train.labels.tolist() == [0, 1, 1]
+    assert (
+        got.name == r"\xe9" and got.classes == ("bar", r"caf\xe9") and got.train.labels.tolist() == [0, 1, 1]
+    )
     with (tmp_path / "set/manifest.csv").open(encoding="utf-8", newline="") as file:
         assert [row["file"].partition("/")[2] for row in csv.DictReader(file)] == [r"bar/\xe8.jpg"]
 

@@ -23,7 +23,8 @@ def test_readme_is_short():
 
 @pytest.mark.parametrize("name", PAGES)
 def test_links_lead_to_files(name):
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", text_of(name))
+    text = re.sub(r"`[^`]+`", "", text_of(name))  # code may show what a link looks like
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
     assert [link for link in links if not (ROOT / name).parent.joinpath(link).exists()] == []
 
 
