@@ -261,6 +261,11 @@ def test_a_batch_cannot_run_code(tmp_path):
         decode.BatchUnpickler(io.BytesIO(pickle.dumps(np.load))).load()
 
 
+LISTS = [0, 1]  # and of these lists of two, and so on: an array of that would fill any memory
+for _ in range(70):
+    LISTS = [LISTS, LISTS]
+
+
 @pytest.mark.parametrize(
     ("batch", "message"),
     [
@@ -269,6 +274,8 @@ def test_a_batch_cannot_run_code(tmp_path):
         (python2_batch(np.zeros((2, 3072), np.uint8), [0, 10]), "has labels outside 0 to 9"),
         (python3_batch(np.zeros((2, 3072), np.float32), [0, 1]), "not one row of bytes"),
         (python3_batch(np.zeros((2, 3072), np.uint8), [0.5, 1]), "not one label for each picture"),
+        (python3_batch(np.zeros((2, 3072), np.uint8), LISTS), "not one label for each picture"),
+        (python3_batch(np.zeros((2, 3072), np.uint8), [10**30, 1]), "is not a batch of pictures"),
         (pickle.dumps([1, 2]), "is not a batch of pictures"),
         (pickle.dumps({"data": 1}), "is not a batch of pictures"),
         (python2_batch(np.zeros((2, 3072), np.uint8), [0, 1])[:500], "is not a batch of pictures"),

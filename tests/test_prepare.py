@@ -199,6 +199,18 @@ def test_two_at_once_do_not_prepare_into_one_folder(tmp_path):
 AT_WORK = "another `alexnet data prepare` is at work in .*set; wait for it to end, or name another folder"
 
 
+def test_what_a_killed_run_left_half_written_is_taken_away(tmp_path):
+    folder, target = one_folder(tmp_path), tmp_path / "set"
+    made("folder", [folder], target)
+    (target / "val-00000.tar").unlink()
+    left = [
+        write(target / "train-00000.tar.x.part", b"half"),
+        write(target / "scratch/a.tar.x.part", b"half"),
+    ]
+    made("folder", [folder], target)
+    assert not any(path.exists() for path in left)
+
+
 def test_a_second_one_that_comes_at_the_beginning_leaves_the_first_alone(tmp_path, monkeypatch):
     folder, target = one_folder(tmp_path), tmp_path / "set"
     original = prepare_module.make_plan
@@ -223,13 +235,15 @@ def test_a_disk_that_may_not_be_written_to_is_named(tmp_path, monkeypatch, numbe
     assert not (tmp_path / "set").exists()
 
 
-def test_a_source_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_a_source_that_cannot_be_read_is_named(tmp_path, monkeypatch, number):
     def read(_reader, file):
-        raise PermissionError(errno.EACCES, "no", file.path)
+        raise OSError(number, "no")
 
     monkeypatch.setattr(shard.Reader, "read", read)
-    with pytest.raises(PermissionError, match="photos"):
+    with pytest.raises(OSError) as caught:
         made("folder", [one_folder(tmp_path)], tmp_path / "set")
+    assert caught.value.errno == number and caught.value.filename.startswith(str(tmp_path / "photos"))
 
 
 def test_a_disk_that_is_full_at_once_leaves_nothing(tmp_path, monkeypatch):

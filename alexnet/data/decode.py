@@ -63,7 +63,10 @@ def decode_batch(
     try:
         # The official files were written by Python 2, whose strings are bytes; Latin-1 keeps every byte.
         batch = BatchUnpickler(io.BytesIO(content), encoding="latin1").load()
-        images, labels = batch["data"], np.asarray(batch["labels"])
+        images, labels = batch["data"], batch["labels"]
+        # Of numbers alone: lists in lists, each twice in the next, would be few bytes and a huge array.
+        if isinstance(labels, list) and all(isinstance(label, int) for label in labels):
+            labels = np.array(labels, np.int64)
     except Exception as error:  # unpickling damaged bytes can raise nearly anything
         raise ValueError(f"is not a batch of pictures ({error})") from error
     if (
@@ -72,7 +75,11 @@ def decode_batch(
         or images.shape[1:] != (3 * height * width,)
     ):
         raise ValueError("is not a batch of pictures (its data is not one row of bytes for each picture)")
-    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
+    if (
+        not isinstance(labels, np.ndarray)
+        or labels.shape != images.shape[:1]
+        or labels.dtype.kind not in "iu"
+    ):
         raise ValueError("is not a batch of pictures (there is not one label for each picture)")
     if labels.min(initial=0) < 0 or labels.max(initial=0) >= num_classes:
         raise ValueError(f"has labels outside 0 to {num_classes - 1}")

@@ -16,6 +16,7 @@ from alexnet.preparation.levels import PATH
 from alexnet.preparation.plan import KINDS, Plan, make_plan
 from alexnet.preparation.shard import is_whole, load_index
 from alexnet.preparation.target import (
+    SCRATCH,
     check_apart,
     check_room,
     claim,
@@ -26,7 +27,6 @@ from alexnet.preparation.target import (
 )
 from alexnet.preparation.workers import Job, make_shards
 
-SCRATCH = "scratch"
 PICTURES_PER_SHARD = 4096
 
 

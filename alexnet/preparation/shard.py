@@ -118,6 +118,9 @@ def standard_pictures(items: Sequence[Item], size: int) -> Iterator[Result]:
                 yield Result(item, standardise(image, size), notes, min(image.size) < size)
             except Unreadable as error:
                 yield Result(item, None, [str(error)], False)
+            except OSError as error:
+                error.filename = error.filename or item.file.path  # a read that fails does not name its file
+                raise
 
 
 def write_shard(

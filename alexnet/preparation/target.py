@@ -2,19 +2,18 @@
 
 import contextlib
 import errno
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from alexnet.files import PART, only_one, write_json
-from alexnet.preparation.archives import is_hidden
 from alexnet.preparation.description import DESCRIPTION, FORMAT, read_description
 from alexnet.preparation.shard import is_whole
-from alexnet.preparation.walk import printable
+from alexnet.preparation.walk import Skipped, files_below, printable
 from alexnet.preparation.workers import Job
 
 LOCK = "prepare.lock"
+SCRATCH = "scratch"  # for archives that had to be decompressed
 NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 BYTES_PER_PIXEL = {"jpeg": 0.3, "raw": 3.0}  # of JPEG a low estimate, 20 kB for 256x256
 
@@ -30,14 +29,9 @@ def described(source: Path) -> str:
 def content_of(source: Path) -> str:
     """Return what to remember of a folder's content: how many files there are, and how many bytes.
 
-    A file that was replaced by one of the same size is not noticed, nor one behind a link to a folder.
+    A file that was replaced by one of the same size is not noticed.
     """
-    sizes = [
-        os.stat(Path(folder, name)).st_size
-        for folder, _, names in os.walk(source)
-        for name in names
-        if not is_hidden(name) and Path(folder, name).is_file()
-    ]
+    sizes = [path.stat().st_size for path in files_below(source.resolve()) if not isinstance(path, Skipped)]
     return f"{printable(source.resolve().name)}/: {len(sizes):,} files, {sum(sizes):,} bytes"
 
 
@@ -102,7 +96,7 @@ def claim(target: Path, request: dict) -> bool:
                 f"{target} was begun with another {key} ({earlier}; now {value}); "
                 "name a new folder, or delete that one"
             )
-    for part in target.glob(f"*{PART}"):
+    for part in (*target.glob(f"*{PART}"), *(target / SCRATCH).glob(f"*{PART}")):  # of a run that was killed
         part.unlink()
     if not about["finished"]:
         write_json(file, about)
