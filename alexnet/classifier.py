@@ -136,7 +136,8 @@ def net_with(net_config: NetConfig, weights: dict[str, Tensor], *, name: str) ->
     Raises:
         ValueError: they are not those of the net.
     """
-    net = AlexNet(net_config, generator=torch.Generator())  # leaves torch's global generator alone
+    with torch.device("meta"):  # no initial weights are drawn, which takes seconds
+        net = AlexNet(net_config)
     check_shapes(net, weights, name=name)
     net.load_state_dict(weights, assign=True)
     return net.eval().requires_grad_(False)

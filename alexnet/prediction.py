@@ -27,8 +27,9 @@ def load_classifier(source: str | Path, device: torch.device | str = "cpu") -> C
 
     Args:
         source: a checkpoint or file of weights that ``alexnet train`` wrote, or a run's folder with them; a
-            file of the weights of ``torchvision.models.alexnet``; or "torchvision", which takes these from
-            torch's cache and downloads nothing.
+            file of the weights of ``torchvision.models.alexnet`` with any number of classes, by themselves or
+            in a checkpoint such as pytorch/examples writes; or "torchvision", which takes these from torch's
+            cache and downloads nothing.
         device: where it shall compute.
     Raises:
         FileNotFoundError: it is not there.
@@ -40,10 +41,10 @@ def load_classifier(source: str | Path, device: torch.device | str = "cpu") -> C
     try:
         weights = checkpoint.load_weights(path, device)
     except ValueError:
-        parameters = pretrained.read(path, device)
-        if parameters is None:
+        found = pretrained.read(path, device)
+        if found is None:
             raise
-        return pretrained.classifier_of(parameters, name=name)
+        return pretrained.classifier_of(found, name=name)
     return classifier_of(weights, name=name)
 
 
@@ -94,8 +95,16 @@ def probabilities_of(classifier: Classifier, images: Sequence[Tensor], *, views:
         classifier: of ``load_classifier``.
         images: N of ``as_stored``.
         views: as for ``predict``.
+    Raises:
+        ValueError: they are not numbers, because the weights are none.
     """
-    return classifier.log_probabilities(torch.stack(tuple(images)).to(classifier.device), views).exp().cpu()
+    found = classifier.log_probabilities(torch.stack(tuple(images)).to(classifier.device), views).exp().cpu()
+    if found.isnan().any():
+        raise ValueError(
+            f"{classifier.name} cannot predict: its weights give NaN, as after a training that diverged; "
+            "take an earlier checkpoint"
+        )
+    return found
 
 
 def as_stored(picture: Picture, size: int) -> Tensor:

@@ -1,18 +1,25 @@
-"""The AlexNet of torchvision, trained on ILSVRC-2012, as a classifier like every other."""
+"""AlexNets with torchvision's layers, from torchvision or trained by other programs, as classifiers."""
 
+import functools
+import pickle
+import re
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from alexnet.classifier import Classifier, net_with
-from alexnet.model import from_torchvision
-from alexnet.paper import IMAGE_SIZE
+from alexnet.model import AlexNet, from_torchvision
+from alexnet.paper import ILSVRC_NUM_CLASSES, IMAGE_SIZE
 from alexnet.recipes import net_config
 from alexnet.statistics import Statistics
 
 NAME = "torchvision"  # by which it is asked for
+STATES = ("state_dict", "model_state_dict", "model", "net")  # what checkpoints call the parameters in them
+WRAPPERS = ("module", "_orig_mod")  # of DataParallel, around the network or a part of it; of torch.compile
 
 
 def cached_file() -> Path:
@@ -32,16 +39,101 @@ def cached_file() -> Path:
     return path
 
 
-def read(path: Path, device: torch.device | str) -> dict[str, Tensor] | None:
-    """Return torchvision's parameters in a file under our names; None if it has others or none."""
+@dataclass(frozen=True)
+class Found:
+    """What a file of other programs holds.
+
+    Attributes:
+        parameters: under our names.
+        classes: in the order of the network's outputs; None if the file does not tell them.
+    """
+
+    parameters: dict[str, Tensor]
+    classes: tuple[str, ...] | None
+
+
+def read(path: Path, device: torch.device | str) -> Found | None:
+    """Return the parameters of an AlexNet in a file that another program wrote; None if it holds none at all.
+
+    Args:
+        path: a ``state_dict``, or a checkpoint with one in it, as pytorch/examples, DataParallel, Lightning
+            and others write them. device: where the tensors are put.
+    Raises:
+        ValueError: the parameters are those of another network, or reading the file could run code.
+    """
     try:
         with warnings.catch_warnings(action="ignore"):  # about files of other kinds
-            return from_torchvision(torch.load(path, map_location=device, weights_only=True))
+            content = torch.load(path, map_location=device, weights_only=True)
+    except pickle.UnpicklingError as error:
+        asked = re.search(r"GLOBAL (\S+)", str(error))
+        if asked is None:
+            return None
+        raise ValueError(
+            f"{path} was refused, and nothing of it run: it asks for {asked[1]}, where weights are tensors "
+            "and plain values only; save the model's state_dict() by itself"
+        ) from error
     except Exception:  # torch.load raises many kinds of errors for files of other kinds
         return None
+    state = state_in(content)
+    if state is None:
+        return None
+    try:
+        parameters = state if state.keys() == ours().keys() else from_torchvision(state)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} has the parameters of another network, such as {min(state)}; of the networks of other "
+            "programs only AlexNet with torchvision's layers is read"
+        ) from error
+    shapes = {name: tuple(tensor.shape)[1:] for name, tensor in parameters.items()}
+    if shapes != {name: shape[1:] for name, shape in ours().items()}:
+        different = next(name for name, shape in ours().items() if shapes[name] != shape[1:])
+        raise ValueError(
+            f"{path} has parameters of an AlexNet that is not torchvision's ({different} is "
+            f"{tuple(parameters[different].shape)}), and neither its recipe nor its mean image; "
+            "give the file that `alexnet train` wrote"
+        )
+    return Found(parameters, classes_in(content, len(parameters["fc8.bias"])))
 
 
-def classifier_of(parameters: dict[str, Tensor], *, name: str) -> Classifier:
+@functools.cache
+def ours() -> dict[str, tuple[int, ...]]:
+    """Return the names and shapes of the parameters of the network "torchvision"."""
+    with torch.device("meta"):
+        state = AlexNet(net_config(NAME)).state_dict()
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}
+
+
+def state_in(content: Any) -> dict[str, Tensor] | None:
+    """Return the parameters in what was loaded, by the names of their layers; None if there are none."""
+    for key in STATES:
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not content:
+        return None
+    if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in content.items()):
+        return None
+    state = {plain_name(name): tensor.detach().float() for name, tensor in content.items()}
+    return state if len(state) == len(content) else None
+
+
+def plain_name(name: str) -> str:
+    """Return a parameter's name without what programs wrap around networks, in front or within."""
+    parts = [part for part in name.split(".") if part not in WRAPPERS]
+    return ".".join(parts[1:] if parts[0] in STATES else parts)
+
+
+def classes_in(content: dict[str, Any], count: int) -> tuple[str, ...] | None:
+    """Return the classes that a checkpoint names as "classes" or "class_to_idx"; None if it names none."""
+    names = content.get("classes")
+    numbers = content.get("class_to_idx")
+    if isinstance(numbers, dict) and sorted(numbers.values()) == list(range(count)):
+        names = sorted(numbers, key=numbers.get)
+    if isinstance(names, list | tuple) and len(names) == count and len({*map(str, names)}) == count:
+        return tuple(map(str, names))
+    return None
+
+
+def classifier_of(found: Found, *, name: str) -> Classifier:
     """Return torchvision's AlexNet as a classifier of pictures of 0 to 255, like every other.
 
     It was trained on (x / 255 - mean) / std, with a mean and a std for each channel. That is
@@ -49,20 +141,26 @@ def classifier_of(parameters: dict[str, Tensor], *, name: str) -> Classifier:
     the denominator goes into the kernels of conv1, exactly, as the zeros at the edges stay zeros.
 
     Args:
-        parameters: of the net "torchvision" (see ``alexnet.model.from_torchvision``).
+        found: of ``read``. Without names for its classes 1000 of them are those of ILSVRC-2012, and others
+            have their numbers for names.
         name: for people.
     Raises:
-        ValueError: they are those of a net with other classes.
+        ValueError: they are those of a network with fewer than two classes.
     """
     from torchvision.models import AlexNet_Weights
 
     from alexnet.preparation.ilsvrc import names_of_2012
 
-    transforms, names = AlexNet_Weights.IMAGENET1K_V1.transforms(), names_of_2012()
-    conv1 = parameters["conv1.weight"]
+    transforms, conv1 = AlexNet_Weights.IMAGENET1K_V1.transforms(), found.parameters["conv1.weight"]
+    names, told = {of: of for of in found.classes or ()}, ""
+    if not names and len(found.parameters["fc8.bias"]) == ILSVRC_NUM_CLASSES:
+        names = names_of_2012()
+    elif not names:
+        names = {str(number): f"class {number}" for number in range(len(found.parameters["fc8.bias"]))}
+        told = "; the file names no classes, so they are numbered"
     mean = 255 * conv1.new_tensor(transforms.mean)
     std = 255 * conv1.new_tensor(transforms.std)
-    scaled = parameters | {"conv1.weight": conv1 / std[:, None, None]}
+    scaled = found.parameters | {"conv1.weight": conv1 / std[:, None, None]}
     return Classifier(
         name=name,
         net=net_with(net_config(NAME, num_classes=len(names)), scaled, name=name),
@@ -77,6 +175,6 @@ def classifier_of(parameters: dict[str, Tensor], *, name: str) -> Classifier:
         mean="under-crop",
         remark=(
             f"pixels are scaled to 0..1, less the mean {transforms.mean}, over the standard deviation "
-            f"{transforms.std}, as torchvision trained it"
+            f"{transforms.std}, as torchvision trained it{told}"
         ),
     )

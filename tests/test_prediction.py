@@ -7,12 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-import torchvision
 import trained
 from PIL import Image
-from torch import nn
 
-from alexnet import checkpoint, cli, pretrained
+from alexnet import checkpoint, cli
 from alexnet.classifier import check_alike, classifier_of, outputs_of
 from alexnet.data.prepared import pictures_of
 from alexnet.prediction import (
@@ -283,62 +281,6 @@ def test_the_classes_of_a_set_are_found_by_their_names(classifier):
         outputs_of(classifier, ("gnu", "hen", "the gnu"))
 
 
-@pytest.fixture(scope="module")
-def torchvisions():
-    """Torchvision's net; in a matrix each row is the one above moved by one, to stay small in a file."""
-    net = torchvision.models.alexnet()
-    generator = torch.Generator().manual_seed(0)
-    state = {}
-    for name, tensor in net.state_dict().items():
-        fan_in = tensor[0].numel() if tensor.ndim > 1 else 100
-        if tensor.ndim == 2:
-            row = torch.randn(sum(tensor.shape), generator=generator) * (2 / fan_in) ** 0.5
-            state[name] = row.as_strided(tensor.shape, (1, 1))
-        else:
-            state[name] = torch.randn(tensor.shape, generator=generator) * (2 / fan_in) ** 0.5
-    net.load_state_dict(state, assign=True)
-    return net.eval()
-
-
-@pytest.fixture(scope="module")
-def theirs(torchvisions):
-    return dict(torchvisions.state_dict())
-
-
-def test_torchvisions_weights_give_what_torchvision_gives(torchvisions, theirs, tmp_path):
-    torch.save(theirs, tmp_path / "theirs.pth")
-    classifier = load_classifier(tmp_path / "theirs.pth")
-    images = torch.from_numpy(np.stack([trained.picture(n, 256, 256) for n in range(3)])).permute(0, 3, 1, 2)
-    transforms = torchvision.models.AlexNet_Weights.IMAGENET1K_V1.transforms()
-    with torch.no_grad():
-        expected = nn.functional.softmax(torchvisions(transforms(images)).double(), dim=1)
-    got = probabilities_of(classifier, list(images))
-    assert expected.std(0).max() > 1e-3, "these pictures tell nothing"
-    torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-7)
-    assert classifier.classes[:2] == ("n01440764", "n01443537")
-    assert classifier.names[:2] == ("tench", "goldfish")
-    assert "mean [0.485, 0.456, 0.406]" in classifier.remark and "[0.229, 0.224, 0.225]" in classifier.remark
-
-
-def test_torchvisions_weights_are_found_by_name_and_never_downloaded(theirs, tmp_path, monkeypatch):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(
-        FileNotFoundError, match="weights are not in torch's cache; put https://.* to .*, or give"
-    ):
-        load_classifier("torchvision")
-    pretrained_path = tmp_path / "hub" / "checkpoints" / "alexnet-owt-7be5be79.pth"
-    pretrained_path.parent.mkdir(parents=True)
-    # The older of torch's two forms of a file.
-    torch.save(theirs, pretrained_path, _use_new_zipfile_serialization=False)
-    assert load_classifier("torchvision").name == "torchvision"
-
-
-def test_torchvisions_net_with_other_classes_is_refused(theirs):
-    other = theirs | {"classifier.6.weight": torch.zeros(10, 4096), "classifier.6.bias": torch.zeros(10)}
-    with pytest.raises(ValueError, match=r"x does not fit .*: fc8.bias is \(10,\), and should be \(1000,\)"):
-        pretrained.classifier_of(pretrained.from_torchvision(other), name="x")
-
-
 def test_the_class_is_told_by_the_folder(classifier, tmp_path, monkeypatch):
     assert class_of_folder(classifier, "somewhere/fox/1.png") == 5
     assert class_of_folder(classifier, tmp_path / "the gnu" / "1.png") == 6
@@ -399,6 +341,16 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_others(folder, tmp_path
     printed = capsys.readouterr()
     assert printed.out.splitlines()[0] == good
     assert printed.err == f"alexnet: {tmp_path / 'text.jpg'} cannot be read as an image: not an image\n"
+
+
+def test_weights_that_are_nan_predict_nothing(folder, tmp_path, capsys):
+    of = trained.weights()
+    of.weights["fc7.bias"][0] = float("nan")
+    checkpoint.save_weights(tmp_path / "net.pt", of)
+    assert cli.main(["predict", str(tmp_path / "net.pt"), str(files_of(folder)[0])]) == 2
+    printed = capsys.readouterr()
+    assert not printed.out
+    assert f"{tmp_path / 'net.pt'} cannot predict: its weights give NaN, as after a training" in printed.err
 
 
 def test_loading_leaves_torchs_random_numbers_alone(folder):
