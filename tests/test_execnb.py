@@ -87,5 +87,24 @@ def test_ids_come_from_place_and_text():
     assert len({cell.id for cell in first.cells}) == 3
 
 
+def test_code_that_a_tag_hides_on_the_page_is_hidden_in_jupyter_and_colab_and_no_other():
+    opened = {"cellView": "code", "jupyter": {"source_hidden": False}, "tags": ["a", "hide-input"]}
+    stale = {"cellView": "form", "jupyter": {"source_hidden": True}, "tags": ["a"]}
+    kinds = (new_code_cell, new_code_cell, new_markdown_cell)
+    made = [
+        kind("1", metadata=metadata) for kind, metadata in zip(kinds, (opened, stale, opened), strict=True)
+    ]
+    notebook = new_notebook(cells=made)
+    for _ in range(2):
+        clean(notebook)
+        hidden, visible, text = (cell.metadata for cell in notebook.cells)
+        assert hidden == {
+            "cellView": "form",
+            "jupyter": {"source_hidden": True},
+            "tags": ["a", "hide-input"],
+        }
+        assert visible == {"tags": ["a"]} and text == {"tags": ["a", "hide-input"]}
+
+
 def test_help_says_what_it_does():
     assert "Execute notebooks in place" in run("--help").stdout
