@@ -1,7 +1,9 @@
 """What a training shows: the dry run, the bar and the lines, TensorBoard, the command."""
 
+import errno
 import io
 import json
+import shutil
 import sys
 from dataclasses import asdict, replace
 
@@ -12,10 +14,11 @@ from trainings import STEPS_PER_EPOCH, run, settings_for, state, tiny_pictures, 
 from alexnet import cli
 from alexnet.commands import train as command
 from alexnet.parallel import Layout
-from alexnet.training import TrainSettings, dry_run, dry_runs, loop
+from alexnet.training import TrainSettings, dry_run, dry_runs, loop, train
+from alexnet.training.board import Board, kernel_sheet, scalars
 from alexnet.training.devices import OtherFailed, Ranks, device_named
 from alexnet.training.events import Event
-from alexnet.training.log import kernel_sheet, write_scalars
+from alexnet.training.log import read_log
 from alexnet.training.plan import make_plan
 from alexnet.training.progress import Progress
 from alexnet.training.words import duration, plan_in_words
@@ -186,47 +189,66 @@ def test_elsewhere_there_is_a_line_every_so_often(monkeypatch):
     ]
 
 
+class Broken(Terminal):
+    """A stream whose disk is full, or whose reader has gone, or that was closed."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def write(self, text):
+        raise self.error
+
+    def flush(self):
+        raise self.error
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), BrokenPipeError(), ValueError("closed")])
+def test_a_training_goes_on_where_it_cannot_be_shown(folder, monkeypatch, error, terminal):
+    stream = Broken(error)
+    monkeypatch.setattr(stream, "isatty", lambda: terminal)
+    record = train(settings_for(folder), Progress(stream))
+    assert record.results["ended"] == "finished" and (folder / "weights.pt").is_file()
+
+
+def test_a_process_without_a_stream_trains_too(folder, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    show = Progress()
+    monkeypatch.undo()
+    use(monkeypatch, tiny_pictures())
+    assert train(settings_for(folder, max_steps=1), show).results["step"] == 1
+
+
 def test_durations():
     spans = {0.5: "0.5 s", 45: "45 s", 89: "89 s", 90: "2 min", 5400: "1.5 h", 200_000: "2.3 days"}
     assert {span: duration(span) for span in spans} == spans
 
 
-class Writer:
-    """Stands for TensorBoard's."""
-
-    def __init__(self):
-        self.scalars, self.images, self.closed = [], [], False
-
-    def add_scalar(self, name, value, step):
-        self.scalars.append((name, value, step))
-
-    def add_image(self, name, image, step):
-        self.images.append((name, tuple(image.shape), step))
-
-    def close(self):
-        self.closed = True
+def tensorboard_of(folder):
+    """What TensorBoard reads of a run: {(name of the chart, step): value}, and the sizes of the images."""
+    event_file_loader = pytest.importorskip("tensorboard.backend.event_processing.event_file_loader")
+    (path,) = (folder / "tensorboard").iterdir()
+    numbers, images = {}, {}
+    for event in event_file_loader.LegacyEventFileLoader(str(path)).Load():
+        for value in event.summary.value:
+            if value.HasField("image"):
+                images[value.tag, event.step] = (value.image.height, value.image.width)
+            else:
+                numbers[value.tag, event.step] = value.simple_value
+    return numbers, images
 
 
-def test_tensorboard_gets_the_curves_and_the_kernels(folder, monkeypatch):
-    writer = Writer()
-    monkeypatch.setattr("alexnet.training.folder.tensorboard_writer", lambda path: writer)
+def test_tensorboard_gets_the_curves_and_the_kernels(folder):
+    pytest.importorskip("tensorboard")
     _, events = run(settings_for(folder))
     assert "TensorBoard" not in events[0].values["text"]
     lines = [event.values for event in events if event.kind == "window"]
-    assert [step for name, _, step in writer.scalars if name == "train/loss"] == [
-        line["step"] for line in lines
-    ]
-    assert ("validation/top1", lines[-1]["val_top1"], 10) in writer.scalars
-    assert writer.images == [("conv1 kernels", (3, 7, 25), 5), ("conv1 kernels", (3, 7, 25), 10)]
-    assert writer.closed
-
-
-def test_tensorboards_own_writer_takes_them(folder):
-    pytest.importorskip("tensorboard")
-    run(settings_for(folder, max_steps=5))
-    (events,) = (folder / "tensorboard").iterdir()
-    content = events.read_bytes()
-    assert all(name in content for name in (b"train/loss", b"validation/top5", b"conv1 kernels"))
+    numbers, images = tensorboard_of(folder)
+    losses = {step: value for (name, step), value in numbers.items() if name == "train/loss"}
+    assert losses == pytest.approx({line["step"]: line["loss"] for line in lines})
+    assert numbers["validation/top1", 10] == pytest.approx(lines[-1]["val_top1"])
+    assert images == {("conv1 kernels", 5): (7, 25), ("conv1 kernels", 10): (7, 25)}
 
 
 def test_without_tensorboard_one_sentence_says_how_to_get_it(folder, monkeypatch):
@@ -236,16 +258,46 @@ def test_without_tensorboard_one_sentence_says_how_to_get_it(folder, monkeypatch
     assert not (folder / "tensorboard").exists()
 
 
-def test_scalars_have_charts_of_their_own():
-    writer = Writer()
-    write_scalars(
-        writer, {"step": 3, "loss": 2.0, "val_top1": 0.5, "weight_rate": 0.01, "colour_noise": True}
+def test_tensorboard_that_does_not_fit_is_one_sentence(folder, monkeypatch):
+    pytest.importorskip("tensorboard")
+
+    def fail(*_):
+        raise TypeError("Descriptors cannot\n be created directly")
+
+    monkeypatch.setattr("torch.utils.tensorboard.RecordWriter", fail)
+    record, events = run(settings_for(folder, max_steps=1))
+    assert (
+        "TensorBoard: none; TypeError: Descriptors cannot be created directly\n" in events[0].values["text"]
     )
-    assert writer.scalars == [
-        ("train/loss", 2.0, 3),
-        ("validation/top1", 0.5, 3),
-        ("train/weight_rate", 0.01, 3),
-    ]
+    assert record.results["step"] == 1
+
+
+@pytest.mark.parametrize("trouble", ["full", "deleted"])
+def test_trouble_with_tensorboard_is_said_once_and_the_training_goes_on(folder, monkeypatch, trouble):
+    pytest.importorskip("tensorboard")
+
+    def on_event(event):
+        events.append(event)
+        if event.kind == "step" and event.values["step"] == 2:
+            if trouble == "deleted":
+                shutil.rmtree(folder / "tensorboard")
+            else:
+                monkeypatch.setattr(Board, "append", full)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "tensorboard/events")
+
+    events = []
+    record = train(settings_for(folder), on_event)
+    said = [event.values["text"] for event in events if event.kind == "message"]
+    assert len(said) == 1 and said[0].startswith("cannot write ") and "tensorboard" in said[0]
+    assert said[0].endswith("; training goes on without curves in TensorBoard")
+    assert record.results["ended"] == "finished" and len(read_log(folder)) == 6
+
+
+def test_scalars_have_charts_of_their_own():
+    line = {"step": 3, "loss": 2.0, "val_top1": 0.5, "weight_rate": 0.01, "colour_noise": True}
+    assert scalars(line) == {"train/loss": 2.0, "validation/top1": 0.5, "train/weight_rate": 0.01}
 
 
 def test_each_kernel_of_a_sheet_has_its_own_range():

@@ -1,29 +1,38 @@
 """The folder of a run: who may write there, and all that the first process writes but the checkpoints.
 
-checkpoints/     the latest one and the best, by step
+checkpoints/     the last two and the best, by step
 log.jsonl        see ``alexnet.training.log``
 tensorboard/     the same for TensorBoard, if it is installed
 run.json         the record (see ``alexnet.records``)
 weights.pt       of a finished training: what prediction needs
 settings.json    what was asked for
-lock             locked while a training runs, by the process whose number it holds
+lock             locked while a training runs
+stop             there while somebody wants the training to stop
 output.txt       what a run printed that was started by ``alexnet.training.launch``
 """
 
+import contextlib
 import os
 import shutil
+import signal
+import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from torch import Tensor
 
-from alexnet.files import write_json
+from alexnet.checkpoint import Checkpoint
+from alexnet.files import NewerFormat, reason, write_json
+from alexnet.records import Record
+from alexnet.training.board import Board
 from alexnet.training.devices import Ranks
-from alexnet.training.log import Line, Log, tensorboard_writer, write_kernels, write_scalars
-from alexnet.training.settings import TrainSettings, to_dict
+from alexnet.training.log import Line, Log
+from alexnet.training.settings import SETTINGS, TrainSettings, kept, read_kept
+from alexnet.training.state import RECORD, write_files
 
-LOCK, SETTINGS = "lock", "settings.json"
+LOCK, STARTED, STOP = "lock", "started", "stop"
 
 
 def locked(path: Path, *, patience: float = 0.0) -> IO[str] | None:
@@ -34,37 +43,70 @@ def locked(path: Path, *, patience: float = 0.0) -> IO[str] | None:
         patience: seconds to wait for it, since ``is_locked`` takes it for a moment.
     Returns:
         the open file; None where somebody else has the lock. Windows has no such locks, and gets the file.
+    Raises:
+        OSError: the file cannot be made, or its disk has no locks.
     """
-    file = path.open("a", encoding="utf-8")
-    try:
-        import fcntl
-    except ImportError:
-        return file
     end = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return file
-        except BlockingIOError:
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(path.open("a", encoding="utf-8"))
+        while not try_lock(file, alone=True):
             if time.monotonic() >= end:
-                file.close()
                 return None
             time.sleep(0.01)
+        stack.pop_all()  # it stays open
+        return file
 
 
 def is_locked(path: Path) -> bool:
-    """Whether somebody has a file's lock."""
-    if not path.is_file():
+    """Whether somebody has a file's lock. Any number of processes may ask at once."""
+    try:
+        with path.open("rb") as file:
+            return not try_lock(file, alone=False)
+    except FileNotFoundError:
         return False
-    file = locked(path)
-    if file is not None:
-        file.close()
-    return file is None
 
 
-def owner_of(path: Path) -> int:
-    """Return the number of the process that has a file's lock."""
-    return int(path.read_text(encoding="utf-8"))
+def try_lock(file: IO, *, alone: bool) -> bool:
+    """Take the lock of an open file, alone or shared with others that do the same; return whether it is had.
+
+    Raises:
+        OSError: the disk has no locks.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise OSError(f"cannot lock {file.name}: {reason(error)}; choose a folder on another disk") from error
+    return True
+
+
+def is_gone(path: Path) -> bool:
+    """Whether something is not there; a disk that does not answer says nothing."""
+    try:
+        path.stat()
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)
+    return False
+
+
+@contextlib.contextmanager
+def explained(path: Path, cure: str = "") -> Iterator[None]:
+    """Say in one sentence that something in a folder cannot be written, where the system says it.
+
+    Args:
+        path: of the folder or file. cure: what can be done.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # it explains itself
+            raise
+        raise OSError(f"cannot write {error.filename or path}: {reason(error)}{cure}") from error
 
 
 class RunFolder:
@@ -74,49 +116,117 @@ class RunFolder:
         settings: what was asked for; they name the folder.
         num_ranks: processes of the training.
     Raises:
-        ValueError: another training is running there.
+        ValueError: another training is running there, or a newer version of the package wrote there.
         OSError: the folder cannot be written to.
     """
 
     def __init__(self, settings: TrainSettings, num_ranks: int):
         self.path = path = settings.folder
-        path.mkdir(parents=True, exist_ok=True)
-        self.lock = locked(path / LOCK, patience=1.0)
-        if self.lock is None:
-            raise ValueError(f"another training is running in {path}; stop it, or choose another `--out`")
-        self.lock.truncate(0)
-        print(os.getpid(), file=self.lock, flush=True)
-        self.asked_for = {"settings": to_dict(settings), "num_ranks": num_ranks}
+        self.asked_for = kept(settings, num_ranks)
+        try:
+            read_kept(path / SETTINGS)
+        except NewerFormat as error:
+            raise ValueError(f"{error}, or choose another `--out`") from error
+        except (ValueError, OSError):
+            pass  # there are none, or they are damaged: they are written anew
+        with explained(path, "; choose another `--out`"):
+            path.mkdir(parents=True, exist_ok=True)
+            self.lock = self.taken()
+            if not is_locked(path / STARTED):  # else the wish may be meant for this run, which was launched
+                (path / STOP).unlink(missing_ok=True)
         self.log: Log | None = None
-        self.tensorboard: Any = None
+        self.board: Board | None = None
 
-    def begin(self, step: int) -> None:
+    def taken(self) -> IO[str]:
+        """Take the folder's lock, or raise ValueError."""
+        lock = locked(self.path / LOCK, patience=1.0)
+        if lock is None:
+            raise ValueError(
+                f"another training is running in {self.path}; stop it, or choose another `--out`"
+            )
+        with contextlib.suppress(OSError):  # for people; a full disk is no reason not to begin
+            lock.truncate(0)
+            print(os.getpid(), socket.gethostname(), file=lock, flush=True)
+        return lock
+
+    def begin(self, step: int) -> str:
         """Get ready to write of what comes after so many steps; the log is cut there.
 
+        Returns:
+            what was found wrong, in one sentence, or nothing.
         Raises:
             OSError: the folder cannot be written to.
         """
-        write_json(self.path / SETTINGS, self.asked_for)
-        self.log = Log(self.path, step)
-        self.tensorboard = tensorboard_writer(self.path)
+        with explained(self.path, "; choose another `--out`"):
+            write_json(self.path / SETTINGS, self.asked_for)
+            self.log = Log(self.path, step)
+        self.board = Board(self.path)
+        return self.log.trouble
 
-    def write(self, line: Line, kernels: Tensor | None = None) -> str:
-        """Write a line to the log and to TensorBoard; return what hinders it in one sentence, or nothing.
+    def write(self, line: Line, kernels: Tensor | None = None) -> list[str]:
+        """Write a line to the log and to TensorBoard; return what hinders it, in one sentence each.
 
         Args:
             line: of the log. kernels: those of conv1 (K, 3, R, S), to be shown beside it.
         """
-        trouble = self.log.write(line)
-        if self.tensorboard is not None:
-            write_scalars(self.tensorboard, line)
-            if kernels is not None:
-                write_kernels(self.tensorboard, kernels, line["step"])
-        return trouble
+        deleted = "" if self.is_ours() else "the run's folder was deleted"
+        troubles = self.log.write(line, deleted), self.board.write(line, kernels)
+        return [trouble for trouble in troubles if trouble]
+
+    def save(self, checkpoint: Checkpoint, *, finished: bool) -> None:
+        """Write a checkpoint, and of a finished training what prediction needs (see ``write_files``).
+
+        Raises:
+            OSError: something cannot be written; the older checkpoints are all there then.
+        """
+        self.restore()
+        write_files(self.path, checkpoint, finished=finished)
+
+    def save_record(self, record: Record) -> None:
+        """Write the record. Raises OSError: it cannot be written."""
+        self.restore()
+        with explained(self.path):
+            record.save(self.path / RECORD)
+
+    def is_ours(self) -> bool:
+        """Whether the folder has the lock that this run took; not if it was deleted."""
+        try:
+            return os.path.samestat(os.fstat(self.lock.fileno()), (self.path / LOCK).stat())
+        except FileNotFoundError:
+            return False
+
+    def restore(self) -> None:
+        """Make the folder again where it was deleted under the run, but not the folders above it.
+
+        Without these, it was deleted with everything around it, or its disk is gone.
+
+        Raises:
+            OSError: it cannot be made, or another training has begun in its place.
+        """
+        with explained(self.path):
+            if self.is_ours():
+                return
+            self.path.mkdir(exist_ok=True)
+            try:
+                lock = self.taken()
+            except ValueError as error:
+                raise OSError(f"cannot write {self.path}: {error}") from error
+            self.lock.close()
+            self.lock = lock
+            write_json(self.path / SETTINGS, self.asked_for)
+
+    def stop_signal(self) -> int:
+        """Return SIGTERM where the training is to stop, else 0.
+
+        Somebody wants it, or the folders above the run's are gone, so that nothing can be saved any more.
+        """
+        wanted = os.path.exists(self.path / STOP)
+        return signal.SIGTERM if wanted or is_gone(self.path.absolute().parent) else 0
 
     def close(self) -> None:
         """Let go of the folder."""
-        if self.tensorboard is not None:
-            self.tensorboard.close()
+        with contextlib.suppress(OSError):
+            (self.path / STOP).unlink(missing_ok=True)
         self.lock.close()
 
 

@@ -5,12 +5,11 @@
     run = attach("runs/mine")          # after a restart of the kernel
     run.stop(); run.resume()
 
-It needs the file locks and the signals of Linux or macOS.
+It needs the file locks of Linux or macOS.
 """
 
-import json
+import contextlib
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -20,15 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.records import Record, load
-from alexnet.training.folder import LOCK, SETTINGS, is_locked, locked, owner_of
+from alexnet.training.folder import LOCK, STARTED, STOP, explained, is_locked, locked
 from alexnet.training.log import Line, read_log
-from alexnet.training.settings import TrainSettings, python_command
+from alexnet.training.settings import SETTINGS, TrainSettings, python_command, read_kept
 from alexnet.training.state import RECORD
 
-OUTPUT, STARTED = "output.txt", "started"
+OUTPUT = "output.txt"
 # glibc gives large buffers back to the system after every step and must have them cleared again in the next.
 # With these it keeps them.
 KEEP_BUFFERS = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
+# By folder, the processes that this one has started: it can signal them and will never meet a stranger.
+CHILDREN: dict[Path, subprocess.Popen] = {}
 
 
 def launch(settings: TrainSettings, num_ranks: int = 1, *, keep_buffers: bool = False) -> "Launched":
@@ -48,15 +49,19 @@ def launch(settings: TrainSettings, num_ranks: int = 1, *, keep_buffers: bool = 
     if os.name != "posix":
         raise ValueError("launch needs Linux or macOS; run `alexnet train` in a terminal")
     folder = settings.folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
     running = Launched(folder)
-    started = None if running.running else locked(folder / STARTED)
-    if started is None:
-        raise ValueError(f"a training is running in {folder}; attach to it, or stop it first")
     environment = os.environ | (KEEP_BUFFERS if keep_buffers and sys.platform == "linux" else {})
-    # The process inherits the open lock, so it counts as running from now on, before it has done anything.
-    with started, (folder / OUTPUT).open("ab") as output:
-        process = subprocess.Popen(
+    with contextlib.ExitStack() as stack:
+        with explained(folder, "; choose another `out`"):
+            folder.mkdir(parents=True, exist_ok=True)
+            started = None if running.running else locked(folder / STARTED, patience=1.0)
+            if started is None:
+                raise ValueError(f"a training is running in {folder}; attach to it, or stop it first")
+            stack.enter_context(started)
+            (folder / STOP).unlink(missing_ok=True)  # left by one that ended otherwise
+            output = stack.enter_context((folder / OUTPUT).open("ab"))
+        # The process inherits the open lock, so it counts as running from now on, before it has begun.
+        CHILDREN[folder] = process = subprocess.Popen(
             python_command(replace(settings, out=str(folder)), num_ranks),
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -65,8 +70,6 @@ def launch(settings: TrainSettings, num_ranks: int = 1, *, keep_buffers: bool = 
             pass_fds=[started.fileno()],
             env=environment,
         )
-        started.truncate(0)
-        started.write(f"{process.pid}\n")
     # Somebody must wait for it, or it stays in the system's list of processes when it has ended.
     threading.Thread(target=process.wait, daemon=True).start()
     return running
@@ -127,12 +130,25 @@ class Launched:
         return True
 
     def stop(self, timeout: float = 60) -> bool:
-        """Let it finish its step, save and end; return whether it has ended within so many seconds."""
-        if is_locked(self.folder / LOCK):
-            os.kill(owner_of(self.folder / LOCK), signal.SIGTERM)
-        elif is_locked(self.folder / STARTED):  # it has nothing to save yet
-            os.killpg(owner_of(self.folder / STARTED), signal.SIGTERM)
-        return self.wait(timeout)
+        """Let it finish its step, save and end; return whether it has ended within so many seconds.
+
+        The wish is a file in its folder, which the training looks for after each step: this reaches it in
+        another container and on another computer too, where a process's number would mean another process.
+
+        Raises:
+            OSError: the folder cannot be written to.
+        """
+        if self.running:
+            child = CHILDREN.get(self.folder)
+            if child is not None and not is_locked(self.folder / LOCK):
+                child.terminate()  # it has nothing to save yet, and is long in beginning
+            with explained(self.folder):
+                (self.folder / STOP).touch()
+        ended = self.wait(timeout)
+        if ended:
+            with contextlib.suppress(OSError):
+                (self.folder / STOP).unlink(missing_ok=True)
+        return ended
 
     def resume(self, **changes: Any) -> "Launched":
         """Go on with it in a new process.
@@ -140,11 +156,13 @@ class Launched:
         Args:
             changes: of its settings, for example max_steps=None.
         Raises:
-            ValueError: it is running, or was stopped before it had begun.
+            ValueError: it is running, or was stopped before it had begun; or what was asked for is damaged.
+            OSError: the folder cannot be read or written to.
         """
-        path = self.folder / SETTINGS
-        if not path.is_file():
-            raise ValueError(f"the training in {self.folder} had not begun; start it again with launch")
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        settings = TrainSettings(**(kept["settings"] | changes))
-        return launch(replace(settings, out=str(self.folder)), kept["num_ranks"])
+        try:
+            settings, num_ranks = read_kept(self.folder / SETTINGS)
+        except FileNotFoundError as error:
+            raise ValueError(
+                f"the training in {self.folder} had not begun; start it again with launch"
+            ) from error
+        return launch(replace(settings, **changes, out=str(self.folder)), num_ranks)

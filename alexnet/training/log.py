@@ -1,4 +1,4 @@
-"""What a run writes down as it goes: ``log.jsonl`` for curves, TensorBoard's files, and the record.
+"""What a run writes down as it goes: ``log.jsonl`` for curves.
 
 A line of the log is written when a window of steps closes or a validation is done:
 
@@ -10,25 +10,51 @@ A line of the log is written when a window of steps closes or a validation is do
     seconds                of training so far, over all interruptions
 """
 
-import errno
 import json
-import os
+import warnings
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from alexnet.files import reason, written_whole
 
 Line = dict[str, Any]
-LOG, TENSORBOARD = "log.jsonl", "tensorboard"
+LOG = "log.jsonl"
 
 
 def read_log(folder: Path | str) -> list[Line]:
-    """Return the lines of a run's log, also while it runs; a last line that is not whole is left out."""
+    """Return the lines of a run's log, also while it runs; a last line that is not whole is left out.
+
+    Damaged lines, as a power failure leaves them, are left out with a warning.
+    """
     path = Path(folder) / LOG
+    lines, num_damaged = whole_lines(path)
+    if num_damaged:
+        warnings.warn(left_out(path, num_damaged), stacklevel=2)
+    return lines
+
+
+def whole_lines(path: Path) -> tuple[list[Line], int]:
+    """Return the lines of a log that are whole, and the number of those that are damaged."""
     if not path.is_file():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+        return [], 0
+    found = [line_in(text) for text in path.read_bytes().split(b"\n")[:-1]]
+    lines = [line for line in found if line is not None]
+    return lines, len(found) - len(lines)
+
+
+def line_in(text: bytes) -> Line | None:
+    """Return a line of the log, None if it is none."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    is_whole = isinstance(line, dict) and isinstance(line.get("step"), int)
+    return line if is_whole and isinstance(line.get("seconds"), int | float) else None
+
+
+def left_out(path: Path, num_damaged: int) -> str:
+    """Say that lines are damaged."""
+    return f"{path}: {num_damaged} damaged {'line' if num_damaged == 1 else 'lines'} left out"
 
 
 class Log:
@@ -38,82 +64,64 @@ class Log:
 
     Attributes:
         lines: all so far, those of the interrupted runs too.
+        trouble: what is wrong with the file in one sentence, or nothing.
 
     Args:
         folder: of the run.
         step: where the training goes on; what an interrupted run wrote of later steps is taken out.
     Raises:
-        OSError: the log cannot be written.
+        OSError: the log cannot be read or written.
     """
 
     def __init__(self, folder: Path, step: int):
         self.path = folder / LOG
-        self.lines = [line for line in read_log(folder) if line["step"] <= step]
-        temporary = self.path.with_suffix(".part")
-        temporary.write_text("".join(map(as_text, self.lines)), encoding="utf-8")
-        os.replace(temporary, self.path)
-        self.num_written = len(self.lines)
+        lines, num_damaged = whole_lines(self.path)
+        self.trouble = left_out(self.path, num_damaged) if num_damaged else ""
+        self.lines = [line for line in lines if line["step"] <= step]
+        self.write_all()
 
     @property
     def seconds(self) -> float:
         """Training time at the last line."""
         return self.lines[-1]["seconds"] if self.lines else 0.0
 
-    def write(self, line: Line) -> str:
-        """Append a line; return what hinders it in one sentence, or nothing."""
+    def write(self, line: Line, hindrance: str = "") -> str:
+        """Append a line; return what hinders it in one sentence, or nothing if that has been said before.
+
+        Args:
+            line: to be written. hindrance: why it must wait, in some words, if the caller knows.
+        """
         self.lines.append(line)
-        size = self.path.stat().st_size if self.path.exists() else 0
+        before = self.trouble
         try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write("".join(map(as_text, self.lines[self.num_written :])))
+            if not hindrance:
+                self.write_new()
         except OSError as error:
-            if self.path.exists():
-                os.truncate(self.path, size)
-            reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
-            return f"cannot write {self.path}: {reason}; training goes on, and its lines wait"
-        self.num_written = len(self.lines)
-        return ""
+            hindrance = reason(error)
+        waits = f"cannot write {self.path}: {hindrance}; training goes on, and its lines wait"
+        self.trouble = waits if hindrance else ""
+        return self.trouble if self.trouble != before else ""
+
+    def write_new(self) -> None:
+        """Write the lines that wait, after those that are in the file, or all if it is not whole any more."""
+        if not self.path.is_file() or self.path.stat().st_size < self.size:
+            self.write_all()
+            return
+        with self.path.open("r+b") as file:
+            file.seek(self.size)
+            file.write(as_bytes(self.lines[self.num_written :]))
+            file.truncate()  # what a failed write left behind
+            self.size, self.num_written = file.tell(), len(self.lines)
+
+    def write_all(self) -> None:
+        """Write the file anew, whole or not at all; not where its folder was deleted."""
+        content = as_bytes(self.lines)
+        self.path.parent.stat()
+        with written_whole(self.path) as file:
+            file.write(content)
+        self.size, self.num_written = len(content), len(self.lines)
 
 
-def as_text(line: Line) -> str:
-    """Return a line as JSON; numbers keep every digit."""
-    return json.dumps(line, allow_nan=False) + "\n"
-
-
-def tensorboard_writer(folder: Path):
-    """Return a ``SummaryWriter`` for a run, or None where the package tensorboard is not installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(str(folder / TENSORBOARD))
-
-
-def write_scalars(writer: Any, line: Line) -> None:
-    """Give a line of the log to TensorBoard, training and validation in charts of their own."""
-    for key, value in line.items():
-        if key not in ("step", "colour_noise"):
-            name = key.removeprefix("val_")
-            writer.add_scalar(f"{'train' if name == key else 'validation'}/{name}", value, line["step"])
-
-
-def write_kernels(writer: Any, kernels: Tensor, step: int) -> None:
-    """Give the kernels of conv1 to TensorBoard as one picture (paper, figure 3).
-
-    Args:
-        writer: of ``tensorboard_writer``. kernels: (K, 3, R, S).
-    """
-    writer.add_image("conv1 kernels", kernel_sheet(kernels), step)
-
-
-def kernel_sheet(kernels: Tensor, columns: int = 16) -> Tensor:
-    """Lay out kernels in rows, each scaled to 0..1 by itself, with black lines of a pixel between them.
-
-    Args:
-        kernels: (K, 3, R, S). columns: kernels in a row.
-    Returns:
-        (3, height, width).
-    """
-    from torchvision.utils import make_grid
-
-    return make_grid(kernels.detach().float().cpu(), nrow=columns, padding=1, normalize=True, scale_each=True)
+def as_bytes(lines: list[Line]) -> bytes:
+    """Return lines as JSON; numbers keep every digit."""
+    return "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines).encode()

@@ -29,11 +29,11 @@ from alexnet.training.learner import Learner, make_learner
 from alexnet.training.log import Line
 from alexnet.training.plan import Plan, make_plan
 from alexnet.training.settings import TrainSettings, every
-from alexnet.training.state import RECORD, checkpoint_of, record_of, resume, write_files
+from alexnet.training.state import checkpoint_of, record_of, resume
 from alexnet.training.stopping import StopWish, name_of
 from alexnet.training.validation import validate
 from alexnet.training.window import Diverged, Window
-from alexnet.training.words import TENSORBOARD_HINT, device_in_words, end_in_words, plan_in_words
+from alexnet.training.words import device_in_words, end_in_words, plan_in_words
 
 OnEvent = Callable[[Event], None]
 
@@ -98,7 +98,9 @@ class Run:
 
     def begin(self) -> None:
         """Get ready to write."""
-        self.folder.begin(self.step)
+        trouble = self.folder.begin(self.step)
+        if trouble:
+            self.tell(message(trouble))
         self.start = time.monotonic() - self.folder.log.seconds
 
     def to_the_end(self, wish: StopWish) -> Record:
@@ -108,7 +110,9 @@ class Run:
         signal = 0
         self.between_steps(stopping=False)
         while not (ended := name_of(signal) or self.ended()):
-            agreement = self.ranks.largest_meanwhile(lambda: (wish.signal, self.save_due_by_clock()))
+            agreement = self.ranks.largest_meanwhile(
+                lambda: (self.stop_signal(wish), self.save_due_by_clock())
+            )
             self.one_step(next(batches))
             signal, save_now = (int(value) for value in agreement())
             self.between_steps(stopping=bool(signal))
@@ -128,6 +132,10 @@ class Run:
                     self.write_record(ended="diverged", signal=0)
             kept = f"the checkpoint of step {self.saved_step} stays" if self.saved_step else "none was saved"
             raise Diverged(f"{error}; {kept}") from error
+
+    def stop_signal(self, wish: StopWish) -> int:
+        """Return the signal that came to this process, or that its folder stands for, or 0."""
+        return wish.signal or (self.folder.stop_signal() if self.folder is not None else 0)
 
     def setting(self) -> Setting:
         """Return the rates for the next step."""
@@ -214,8 +222,8 @@ class Run:
             what = broken[0] if broken else "a parameter of another process"
             raise Diverged(f"training diverged by step {self.step}: {what} is not finite")
         checkpoint = checkpoint_of(self.plan, self.learner, self.step, self.validations)
-        folder, finished = self.plan.settings.folder, self.setting().finished
-        self.ranks.from_first(lambda: write_files(folder, checkpoint, finished=finished))
+        finished = self.setting().finished
+        self.ranks.from_first(lambda: self.folder.save(checkpoint, finished=finished))
         self.saved_step, self.saved_validations = self.step, len(self.validations)
 
     def write(self, line: Line) -> None:
@@ -234,13 +242,13 @@ class Run:
         }
         validated = "val_top1" in line
         kernels = self.learner.parameters["conv1.weight"] if validated else None
-        trouble = self.folder.write(line, kernels)
+        troubles = self.folder.write(line, kernels)
         if validated:
             try:
                 self.write_record(ended="running", signal=0)
             except OSError as error:
-                trouble = f"cannot write the record: {error}; training goes on"
-        if trouble:
+                troubles.append(f"{error}; training goes on")
+        for trouble in troubles:
             self.tell(message(trouble))
         self.tell(Event("window", line | {"seconds_left": self.seconds_left(line)}))
 
@@ -255,8 +263,8 @@ class Run:
         """Return what there is to say before the first step."""
         settings = self.plan.settings
         lines = [plan_in_words(self.plan), device_in_words(self.ranks, settings)]
-        if self.folder is not None and self.folder.tensorboard is None:
-            lines.append(TENSORBOARD_HINT)
+        if self.folder is not None and self.folder.board.missing:
+            lines.append(self.folder.board.missing)
         going_on = f", going on after step {self.step:,}" if self.step else ""
         lines.append(f"folder: {settings.folder}{going_on}")
         return {"text": "\n".join(lines), "step": self.step, "num_steps": self.plan.last_step}
@@ -274,7 +282,7 @@ class Run:
         """Write the record of the run as far as it has come."""
         results = results_of(self.folder.log, step=self.step, epochs=self.plan.epoch(self.step), **more)
         record = record_of(self.plan, self.learner, time.monotonic() - self.start, results)
-        record.save(self.folder.path / RECORD)
+        self.folder.save_record(record)
         return record
 
     def close(self) -> None:

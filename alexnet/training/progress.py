@@ -1,5 +1,6 @@
 """What a person sees of a training: a bar in a terminal, else a plain line every so often."""
 
+import contextlib
 import sys
 import time
 from typing import IO, Any
@@ -12,15 +13,47 @@ from alexnet.training.words import duration
 SECONDS_BETWEEN_LINES = 30
 
 
+class Unfailing:
+    """A stream that loses what cannot be written: on a full disk, or where nobody reads any more.
+
+    Args:
+        stream: where to; None where a process has none.
+    """
+
+    def __init__(self, stream: IO[str] | None):
+        self.stream = stream
+
+    def write(self, text: str) -> None:
+        """Write what can be written."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # ValueError: it was closed
+            self.stream.write(text)
+
+    def flush(self) -> None:
+        """Write what waits, if that can be done."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            self.stream.flush()
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            return self.stream.isatty()
+        return False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
 class Progress:
     """Shows the events of ``alexnet.training.train``; call it with each of them.
+
+    No training ends because it cannot be shown: what cannot be written is lost.
 
     Args:
         stream: where to; the bar is drawn if it is a terminal.
     """
 
     def __init__(self, stream: IO[str] | None = None):
-        self.stream = stream or sys.stderr
+        self.stream = Unfailing(stream or sys.stderr)
         self.bar: tqdm | None = None
         self.terminal = self.stream.isatty()
         self.last_line = 0.0

@@ -5,16 +5,19 @@ import math
 import re
 import shlex
 import sys
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from alexnet import config
-from alexnet.config import Recipe, one_of
+from alexnet.config import MOST_EPOCHS, Recipe, one_of
+from alexnet.data.catalogue import KNOWN_SETS
+from alexnet.files import NewerFormat, check_format
 from alexnet.parallel import SPLITS
 from alexnet.recipes import NETS, RECIPES
 
 PRECISIONS = ("float32", "bfloat16")
+SETTINGS, FORMAT = "settings.json", 1  # in a run's folder; of its files that have no number of their own
 UNITS = {"min": "minutes", "epoch": "epochs", "step": "steps"}
 
 
@@ -46,7 +49,7 @@ def every(text: str) -> Every:
         ValueError: the text is none of these.
     """
     match = re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*(min|epoch|step)(utes?|s)?", text.strip())
-    if not match or not float(match[1]) > 0:
+    if not match or not 0 < float(match[1]) < math.inf:
         raise ValueError(f"expected a number with min, epochs or steps, such as 10min; got {text!r}")
     return Every(float(match[1]), UNITS[match[2]])
 
@@ -109,8 +112,8 @@ class TrainSettings:
         one_of("split", self.split, SPLITS)
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
             raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {self.device!r}")
-        if self.epochs is not None and not (self.epochs > 0 and math.isfinite(self.epochs)):
-            raise ValueError(f"epochs must be positive, got {self.epochs}")
+        if self.epochs is not None and not 0 < self.epochs <= MOST_EPOCHS:
+            raise ValueError(f"epochs must be positive, and at most {MOST_EPOCHS:,}; got {self.epochs}")
         least_values = {"batch_size": 1, "seed": 0, "workers": 0, "log_every": 1, "max_steps": 1}
         for name, least in least_values.items():
             value = getattr(self, name)
@@ -186,6 +189,45 @@ def on_lines(command: str, width: int = 72) -> str:
 def to_dict(settings: TrainSettings) -> dict[str, Any]:
     """Return the settings ready for JSON."""
     return asdict(settings)
+
+
+def kept(settings: TrainSettings, num_ranks: int) -> dict[str, Any]:
+    """Return what ``settings.json`` holds: with absolute paths, as it may be read from another folder."""
+    paths = {"out": settings.folder}
+    if settings.data not in ("default", *KNOWN_SETS):
+        paths["data"] = Path(settings.data)
+    if settings.recipe not in RECIPES:
+        paths["recipe"] = Path(settings.recipe)
+    anywhere = {name: str(path.expanduser().absolute()) for name, path in paths.items()}
+    return {"format": FORMAT, "settings": to_dict(replace(settings, **anywhere)), "num_ranks": num_ranks}
+
+
+def read_kept(path: Path) -> tuple[TrainSettings, int]:
+    """Read ``settings.json``: what was asked for, and the number of processes.
+
+    Raises:
+        NewerFormat: a newer version of the package wrote it.
+        ValueError: it is damaged.
+        OSError: it is not there or cannot be read.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+        check_format(path, content.get("format", FORMAT), FORMAT)
+        unknown = content["settings"].keys() - {f.name for f in fields(TrainSettings)}
+        if unknown:
+            raise NewerFormat(
+                f"{path} was written by a newer version of alexnet: it has {', '.join(sorted(unknown))}; "
+                "upgrade alexnet to use it"
+            )
+        num_ranks = int(content["num_ranks"])
+        return TrainSettings(**content["settings"]), num_ranks
+    except NewerFormat:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(
+            f"{path} is damaged ({type(error).__name__}: {error}); go on by the command that started the "
+            f"training, `alexnet train --out {path.parent}` with its other options"
+        ) from error
 
 
 def python_command(settings: TrainSettings, num_ranks: int = 1) -> list[str]:

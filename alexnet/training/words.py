@@ -10,8 +10,6 @@ from alexnet.training.plan import Plan
 from alexnet.training.settings import TrainSettings, command_line
 from alexnet.training.state import WEIGHTS
 
-TENSORBOARD_HINT = "curves in TensorBoard: none, as it is not installed; pip install tensorboard"
-
 
 def plan_in_words(plan: Plan) -> str:
     """Say what will be trained on what."""
