@@ -1,9 +1,13 @@
 """The command ``alexnet``. Commands import what they need when run, so that ``--help`` is quick."""
 
 import argparse
+import contextlib
+import os
+import select
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import alexnet
 from alexnet.commands import evaluate, predict, summary, train
@@ -50,19 +54,54 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the words after ``alexnet``; those of the process if None.
     Returns:
-        the exit status: 0 for success, 2 for an error that the message explains, 130 when interrupted.
+        the exit status: 0 for success, 2 for an error that the message explains, 130 when interrupted, 141
+        where nobody reads any more what is printed, as behind ``| head``.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
         parser = build_parser(with_experiments=argv[:1] == ["experiment"])
         arguments = parser.parse_args(argv)
-        return arguments.run(arguments)
+        status = arguments.run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
-        print("\nalexnet: interrupted", file=sys.stderr)
+        tell("\nalexnet: interrupted")
         return 130
     except (ValueError, OSError) as error:
-        print(f"alexnet: {sentence(error)}", file=sys.stderr)
+        if isinstance(error, BrokenPipeError) and nobody_reads(sys.stdout):
+            return 141
+        tell(f"alexnet: {sentence(error)}")
         return 2
+    finally:
+        let_go(sys.stdout)
+        let_go(sys.stderr)
+
+
+def tell(text: str) -> None:
+    """Print an error's sentence, if there is anybody to read it."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, file=sys.stderr)
+
+
+def nobody_reads(stream: IO[str]) -> bool:
+    """Whether a stream is a pipe whose other end was closed; False on a system that cannot say it."""
+    try:
+        poll = select.poll()
+        poll.register(stream, 0)
+        return any(flags & select.POLLERR for _, flags in poll.poll(0))
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+def let_go(stream: IO[str] | None) -> None:
+    """Give up what cannot be written; else Python tries again as it ends, and fails with its own status."""
+    try:
+        if stream is not None:
+            stream.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):  # it has no file, or was closed
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def sentence(error: Exception) -> str:

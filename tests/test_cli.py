@@ -1,9 +1,11 @@
 """The command line: its help teaches, its errors are one sentence, its examples run."""
 
 import argparse
+import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from samples import TINY, picture_files, write_folder
@@ -50,6 +52,34 @@ def test_every_command_and_option_has_help():
                 assert choice.help, f"{prog} {choice.dest} has no help"
             if not isinstance(action, argparse._SubParsersAction):
                 assert action.help, f"{prog} {action.dest} has no help"
+
+
+FULL = "/dev/full"  # a disk without room
+
+
+def status_of(words, stdout, stderr):
+    """The exit status of the command with streams of its own."""
+    command = [sys.executable, "-m", "alexnet", *words]
+    return subprocess.run(command, stdout=stdout, stderr=stderr, timeout=120).returncode
+
+
+@pytest.mark.skipif(not Path(FULL).exists(), reason="this system has no /dev/full")
+def test_what_cannot_be_printed_is_an_error_and_no_traceback(tmp_path):
+    with open(FULL, "w") as full, (tmp_path / "said").open("w+") as said:
+        assert status_of(["data", "path"], full, said) == 2
+        said.seek(0)
+        assert said.read() == "alexnet: No space left on device\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes end otherwise on this system")
+def test_where_nobody_reads_any_more_the_command_ends_quietly(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as pipe, (tmp_path / "said").open("w+") as said:
+        assert status_of(["data", "path"], pipe, said) == 141
+        assert status_of(["evaluate", "nothing.pt", "--data", "nowhere"], subprocess.DEVNULL, pipe) == 2
+        said.seek(0)
+        assert said.read() == ""
 
 
 def test_every_help_can_be_shown():

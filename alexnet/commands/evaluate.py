@@ -92,11 +92,12 @@ def run(arguments: argparse.Namespace) -> int:
             precision=arguments.precision,
         )
         rows = rows_of(nets, counts, ranks.group)
-        tell(ranks, table(rows))
+        # Before anything is printed: there may be nobody any more to read it.
         if arguments.json is not None and ranks.is_first:
             write_results(arguments, pictures, split, rows, device)
         if arguments.features is not None:
             write_features(arguments.features, nets[0], labelled(loader, outputs, ranks))
+        tell(ranks, table(rows))
         loader.close()
     return 0
 
