@@ -3,6 +3,7 @@
 Each is a frozen dataclass whose defaults are the paper's text; ``alexnet.recipes`` has those with a name.
 """
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -16,6 +17,7 @@ SCHEDULES = ("plateau", "logged-2012", "logged-2010", "constant")
 CONV_LAYERS = tuple(layer.name for layer in paper.LAYERS if layer.kernel_shape)
 CROSSING_LAYERS = (*CONV_LAYERS[1:], "conv6")
 REMOVABLE_LAYERS = ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
+MOST_EPOCHS = 1_000_000  # far more than anybody waits for, and so few that their steps can be counted
 LEARNING_LAYERS = (*CONV_LAYERS, "conv6", "fc6", "fc7", "fc8")
 
 
@@ -23,6 +25,14 @@ def one_of(field_name: str, value: str, allowed: tuple[str, ...]) -> None:
     """Raise ValueError unless the value is among those allowed."""
     if value not in allowed:
         raise ValueError(f"{field_name} must be one of {', '.join(allowed)}; got {value!r}")
+
+
+def check_finite(config: Any) -> None:
+    """Raise ValueError if a number among the fields of a dataclass is infinite or NaN."""
+    for f in fields(config):
+        value = getattr(config, f.name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{f.name} must be finite, got {value}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +102,7 @@ class NetConfig:
     input_channels: int = paper.INPUT_CHANNELS
 
     def __post_init__(self):
+        check_finite(self)
         one_of("rounding", self.rounding, ROUNDINGS)
         if len(self.conv_channels) not in (5, 6):
             raise ValueError(f"conv_channels must have 5 or 6 numbers, got {self.conv_channels}")
@@ -137,6 +148,7 @@ class AugmentConfig:
     mean: str = "under-crop"
 
     def __post_init__(self):
+        check_finite(self)
         one_of("colour_noise", self.colour_noise, COLOUR_NOISE_READINGS)
         one_of("mean", self.mean, MEANS)
         if self.num_offsets < 1 or self.crop_group < 1 or self.size < 1:
@@ -171,10 +183,14 @@ class LearningConfig:
     order: str = "shuffled"
 
     def __post_init__(self):
+        check_finite(self)
         one_of("schedule", self.schedule, SCHEDULES)
         one_of("order", self.order, ORDERS)
-        if self.batch_size < 1 or self.epochs <= 0 or self.rate < 0:
-            raise ValueError("batch_size must be at least 1, epochs positive and rate not negative")
+        if self.batch_size < 1 or not 0 < self.epochs <= MOST_EPOCHS or self.rate < 0:
+            raise ValueError(
+                f"batch_size must be at least 1, epochs positive and at most {MOST_EPOCHS:,}, and rate not "
+                "negative"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ lie in ``data/records`` and are installed with the package.
 import json
 import os
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 import alexnet
-from alexnet.files import write_json
+from alexnet.files import NewerFormat, write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,22 +55,33 @@ def load(name_or_path: str | os.PathLike) -> Record:
 
     Raises:
         FileNotFoundError: there is none of that name or at that path.
+        NewerFormat: a newer version of the package wrote it.
         ValueError: the file is not a record.
     """
     text = str(name_or_path)
-    source = (
-        Path(text)
-        if text.endswith(".json")
-        else resources.files("alexnet._data") / "records" / f"{text}.json"
-    )
+    is_path = text.endswith(".json")
+    source = Path(text) if is_path else resources.files("alexnet._data") / "records" / f"{text}.json"
     if not source.is_file():
+        if is_path:
+            raise FileNotFoundError(
+                f"there is no record {text!r}; a training writes it at its first validation or its end"
+            )
         raise FileNotFoundError(
             f"there is no record {text!r}; `alexnet experiment {text}` makes one if it is known"
         )
     try:
-        return Record(**json.loads(source.read_text(encoding="utf-8")))
-    except (json.JSONDecodeError, TypeError) as error:
-        raise ValueError(f"{source} is not a record: {error}") from error
+        values = json.loads(source.read_bytes())
+        unknown = ", ".join(sorted(values.keys() - {f.name for f in fields(Record)}))
+        if unknown and {"experiment", "results"} <= values.keys():
+            raise NewerFormat(
+                f"{source} was written by a newer version of alexnet: it has {unknown}; "
+                "upgrade alexnet to use it"
+            )
+        return Record(**values)
+    except NewerFormat:
+        raise
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{source} is not a record: {error}; what made it can make it again") from error
 
 
 def environment(device: torch.device | str = "cpu") -> dict[str, Any]:

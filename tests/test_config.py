@@ -179,6 +179,11 @@ MISTAKES = {
     "order must be one of shuffled, fixed; got 'sorted'": lambda: LearningConfig(order="sorted"),
     "batch_size must be at least 1": lambda: LearningConfig(batch_size=0),
     "epochs positive": lambda: LearningConfig(epochs=0),
+    "epochs positive and at most 1,000,000": lambda: LearningConfig(epochs=1e300),
+    "epochs must be finite, got inf": lambda: LearningConfig(epochs=float("inf")),
+    "momentum must be finite, got nan": lambda: LearningConfig(momentum=float("nan")),
+    "lrn_k must be finite, got inf": lambda: NetConfig(lrn_k=float("inf")),
+    "colour_divisor must be finite, got -inf": lambda: AugmentConfig(colour_divisor=float("-inf")),
     "rate not negative": lambda: LearningConfig(rate=-0.1),
     "crops of 224 pixels do not fit the 28": lambda: Recipe(net=net_config("small")),
     "pictures of 27 pixels are smaller than the 28 that the net 'small' reads; prepare larger": lambda: fit(

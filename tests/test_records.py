@@ -1,6 +1,7 @@
 """Records: whole or not at all, and back again unchanged."""
 
 import json
+from dataclasses import asdict
 from importlib import resources
 
 import pytest
@@ -50,6 +51,18 @@ def test_a_file_that_is_no_record_is_named(tmp_path):
     path.write_text(json.dumps({"experiment": "toy"}))
     with pytest.raises(ValueError, match="other.json is not a record"):
         records.load(path)
+    path.write_bytes(bytes(100))
+    with pytest.raises(ValueError, match="other.json is not a record"):
+        records.load(path)
+    with pytest.raises(FileNotFoundError, match="no record .*none.json'; a training writes it"):
+        records.load(tmp_path / "none.json")
+
+
+def test_a_record_of_a_newer_version_is_called_newer(tmp_path):
+    newer = asdict(records.load("lrn")) | {"carbon": 3}
+    (tmp_path / "a.json").write_text(json.dumps(newer), encoding="utf-8")
+    with pytest.raises(files.NewerFormat, match="by a newer .* it has carbon; upgrade alexnet to use it"):
+        records.load(tmp_path / "a.json")
 
 
 def test_every_committed_record_loads():
