@@ -46,7 +46,8 @@ def test_odd_files_are_converted_or_left_out_and_listed(tmp_path):
         f"photos/{name}": ("train", status) for name, (_, status, _) in ODD.items()
     }
     assert all(rows[f"photos/{name}"]["why"].startswith(why) for name, (_, _, why) in ODD.items())
-    assert "left out, as they are damaged: 3" in said
+    for why, name in {"damaged": "short", "empty file": "zero", "not an image": "text"}.items():
+        assert f"left out, {why}: 1, photos/train/a/{name}.jpg" in said
     assert "converted: 1 CMYK, 1 16-bit, 1 greyscale, 1 PNG named JPEG" in said
 
 
@@ -55,7 +56,8 @@ def test_too_much_damage_ends_the_work_and_more_may_be_allowed(tmp_path, workers
     held = {f"train/a/{i}.jpg": jpeg(i) if i > 1 else b"" for i in range(8)}
     folder = write(tmp_path / "photos", held)
     with pytest.raises(
-        ValueError, match=r"^\d of 8 pictures are damaged, more than --max-damaged 0.2 allows"
+        ValueError,
+        match=r"^\d of 8 images cannot be read, more than --max-damaged 0.2 allows \(photos/.*: empty file\)",
     ):
         made("folder", [folder], tmp_path / "set", max_damaged=0.2, workers=workers)
     with pytest.raises(FileNotFoundError, match="no finished prepared set"):

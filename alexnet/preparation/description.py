@@ -13,7 +13,7 @@ import PIL.features
 
 import alexnet
 from alexnet.files import NewerFormat, check_format, written_whole
-from alexnet.preparation.picture import FILTER, QUALITY
+from alexnet.preparation.picture import FILTER, QUALITY, in_brief
 from alexnet.preparation.shard import digest_of_index
 
 FORMAT = 1  # of a prepared set as a whole, indices included; a reader refuses others
@@ -44,6 +44,7 @@ def describe(name: str, classes: dict[str, str], indices: dict[str, list[dict]],
         "indices": {split: [digest_of_index(index) for index in of] for split, of in indices.items()},
         "fingerprint": fingerprint(indices),
         "left_out": sum(status == "left out" for _, status, _ in notes),
+        "why_left_out": reasons(notes),
         "converted": dict(Counter(why for _, status, why in notes if status == "converted").most_common()),
         "enlarged": enlarged,
         "filter": f"Pillow {FILTER.name.lower()}, antialiased; shorter side to {request['size']}, centre cut",
@@ -83,6 +84,15 @@ def damaged_description(file: Path, error: Exception) -> ValueError:
         f"{file} is damaged ({type(error).__name__}: {error}); delete the folder and run the "
         "`alexnet data prepare` command of the set again"
     )
+
+
+def reasons(notes: list[list[str]]) -> dict[str, tuple[int, str]]:
+    """Return why images were left out, the most common reason first: how many, and the first name of each."""
+    names: dict[str, list[str]] = {}
+    for name, status, why in sorted(notes):
+        if status == "left out":
+            names.setdefault(in_brief(why), []).append(name)
+    return {why: (len(of), of[0]) for why, of in sorted(names.items(), key=lambda entry: -len(entry[1]))}
 
 
 def source_phrase(name: str, labels: dict[str, np.ndarray], enlarged: int, size: int) -> str:

@@ -102,6 +102,8 @@ def positions_of_split(folders: Folders, children: dict[Folders, set[str]]) -> l
             f"{'/'.join(folders[: named[0] + 1])} can be a split or a class, as beside it are folders that "
             f"are no splits ({shortened(others)}); rename it if it is a class, else give the splits alone"
         )
+    for i in sure:
+        check_one_of_a_split(folders[: i + 1], children)
     inner = sure[1:] if len(sure) > 1 and sure[0] == 0 else sure
     if len({split_in(folders[i]) for i in inner}) > 1:
         raise ValueError(
@@ -109,6 +111,17 @@ def positions_of_split(folders: Folders, children: dict[Folders, set[str]]) -> l
             f"{folders[inner[1]]}; give the folders of splits alone"
         )
     return inner
+
+
+def check_one_of_a_split(folders: Folders, children: dict[Folders, set[str]]) -> None:
+    """Raise ValueError if beside a folder another one means the same split, as "eval" beside "dev"."""
+    *above, name = folders
+    same = [other for other in sorted(children[tuple(above)]) if split_of(other) == split_of(name)]
+    if above and not is_archive(name) and len(same) > 1:
+        raise ValueError(
+            f"{' and '.join('/'.join([*above, other]) for other in same)} can both be the {split_of(name)} "
+            "images; rename one of them, or give only those that belong together"
+        )
 
 
 def split_in(name: str) -> str | None:

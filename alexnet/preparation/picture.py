@@ -64,6 +64,11 @@ class Unreadable(ValueError):
     """The bytes cannot be made an image; the message is the reason, in a few words."""
 
 
+def in_brief(why: str) -> str:
+    """Return a reason without what the decoder says, which is in brackets and differs between versions."""
+    return why.partition(" (")[0]
+
+
 def read_bytes(path: Path) -> bytes:
     """Return the content of a file that may be an image.
 

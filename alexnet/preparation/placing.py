@@ -57,10 +57,9 @@ def places_in_folders(
         ValueError: the folders tell no class, or can be read in two ways.
     """
     groups = groups_of(files)
-    beside = beside_splits(groups)
-    for file in (file for group in beside for file in group.files):
+    for file in (file for group in beside_splits(groups) for file in group.files):
         left_out.add("beside the folders of splits", file.name)
-    groups = [group for group in groups if group not in beside]
+    groups = [group for group in groups if group.split] or groups
     level = level_of_classes(groups, class_level)
     levels, said = class_levels(groups), how_read(groups, level)
     placed, told, unlabelled = [], Counter(), defaultdict(list)

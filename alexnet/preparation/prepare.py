@@ -25,9 +25,10 @@ from alexnet.preparation.target import (
     errors_explained,
     owned,
 )
-from alexnet.preparation.workers import Job, make_shards
+from alexnet.preparation.workers import Job, Progress, make_shards
 
 PICTURES_PER_SHARD = 4096
+REASONS = 8  # why images were left out that the summary names
 
 
 def prepare(
@@ -141,19 +142,19 @@ def make_missing(
     before = total - sum(len(job.items) for job in missing)
     with tqdm(total=total, initial=before, unit=" pictures", desc=plan.name, disable=not progress) as bar:
 
-        def show(done: int, damaged: int) -> None:
-            bar.update(before + done - bar.n)
-            check_damaged(damaged, total, max_damaged)
+        def show(now: Progress) -> None:
+            bar.update(before + now.done - bar.n)
+            check_damaged(now.left_out, total, max_damaged, now.why)
 
         make_shards(missing, workers, show)
 
 
-def check_damaged(damaged: int, total: int, share: float) -> None:
-    """Raise ValueError if more than a share of all pictures is damaged."""
-    if damaged > share * total:
+def check_damaged(left_out: int, total: int, share: float, why: str) -> None:
+    """Raise ValueError if more than a share of all images cannot be read, with the reason of one of them."""
+    if left_out > share * total:
         raise ValueError(
-            f"{damaged:,} of {total:,} pictures are damaged, more than --max-damaged {share} allows; "
-            "get the archives again, or allow more"
+            f"{left_out:,} of {total:,} images cannot be read, more than --max-damaged {share} allows "
+            f"({why}); get them again, or allow more"
         )
 
 
@@ -164,7 +165,8 @@ def finish(plan: Plan, jobs: Sequence[Job], request: dict, max_damaged: float) -
     for job in jobs:
         indices[job.path.name.rsplit("-", 1)[0]].append(load_index(job.path))
     about = describe(plan.name, plan.classes, indices, request)
-    check_damaged(about["left_out"], plan.num_pictures, max_damaged)
+    for why, (_, name) in about["why_left_out"].items():
+        check_damaged(about["left_out"], plan.num_pictures, max_damaged, f"{name}: {why}")
     write_manifest(target, indices)
     write_json(target / DESCRIPTION, about)
     shutil.rmtree(target / SCRATCH, ignore_errors=True)
@@ -175,7 +177,10 @@ def summary(about: dict) -> list[str]:
     """Return sentences on the classes, and on what was converted and left out."""
     converted = ", ".join(f"{count:,} {note}" for note, count in about["converted"].items())
     found = [f"converted: {converted}"] if converted else []
-    if about["left_out"]:
-        found.append(f"left out, as they are damaged: {about['left_out']:,}")
+    reasons = list(about["why_left_out"].items())
+    for why, (count, name) in reasons[:REASONS]:
+        found.append(f"left out, {why}: {count:,}, {'the first ' if count > 1 else ''}{name}")
+    if reasons[REASONS:]:
+        found.append(f"left out, for other reasons: {sum(count for _, (count, _) in reasons[REASONS:]):,}")
     found += ["manifest.csv in the folder of the set names each of them"] if found else []
     return counts_in_words(about["names"], about["counts"]) + found

@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 from alexnet.files import read_arrays, write_arrays, written_whole
-from alexnet.preparation.picture import Unreadable, decode, standardise, to_array, to_jpeg
+from alexnet.preparation.picture import Unreadable, decode, in_brief, standardise, to_array, to_jpeg
 from alexnet.preparation.sources import File, Reader
 
 DIGEST_BYTES = 16
@@ -124,7 +124,7 @@ def standard_pictures(items: Sequence[Item], size: int) -> Iterator[Result]:
 
 
 def write_shard(
-    path: Path, items: Sequence[Item], *, size: int, form: str, report: Callable[[bool], None]
+    path: Path, items: Sequence[Item], *, size: int, form: str, report: Callable[[str | None], None]
 ) -> None:
     """Make a shard and its index.
 
@@ -133,7 +133,8 @@ def write_shard(
         items: its pictures.
         size: height and width to scale them to.
         form: "jpeg" or "raw".
-        report: called after each picture with whether it could be stored; what it raises ends the work.
+        report: called after each picture with None, or why it could not be stored; what it raises ends the
+            work.
     Raises:
         OSError: a file cannot be read or written; nothing is left behind then.
     """
@@ -148,7 +149,10 @@ def write_shard(
             if result.image is not None:
                 digests.append(digest_of(result.item.label, writer.add(result.item.name, result.image)))
                 kept.append(result._replace(image=None))
-            report(result.image is not None)
+            left_out = (
+                f"{result.item.file.name}: {in_brief(result.notes[0])}" if result.image is None else None
+            )
+            report(left_out)
         places = writer.finish()
         num_bytes = file.tell()
     index = {

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from alexnet.preparation.shard import Item, write_shard
 
+WHY_BYTES = 1000  # at most, of a file's name and the reason why it is left out
 POLL_SECONDS = 0.2  # how often the progress of the processes is looked at
 
 
@@ -25,6 +26,14 @@ class Job(NamedTuple):
     form: str
 
 
+class Progress(NamedTuple):
+    """How far the work is: the pictures done, those that could not be stored, and why the first one."""
+
+    done: int
+    left_out: int
+    why: str
+
+
 class Stopped(Exception):
     """Ends the work of a process because another one has failed or the user has interrupted."""
 
@@ -33,12 +42,13 @@ class Worker:
     """What a process knows: the counters that it shares with the others, and whether to stop."""
 
     counts = None  # pictures looked at, pictures that could not be stored
+    why = None  # the first of these, as bytes
     stop = None
 
     @classmethod
-    def start(cls, counts, stop) -> None:
+    def start(cls, counts, why, stop) -> None:
         """Prepare this process: Ctrl-C is the parent's affair, and without the parent there is no work."""
-        cls.counts, cls.stop = counts, stop
+        cls.counts, cls.why, cls.stop = counts, why, stop
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         threading.Thread(target=exit_with_parent, daemon=True).start()
 
@@ -48,13 +58,15 @@ class Worker:
         write_shard(job.path, job.items, size=job.size, form=job.form, report=cls.report)
 
     @classmethod
-    def report(cls, stored: bool) -> None:
-        """Count a picture. Raises Stopped if the work is to end."""
+    def report(cls, why: str | None) -> None:
+        """Count a picture that was stored, or was not for a reason. Raises Stopped if the work is to end."""
         if cls.stop.is_set():
             raise Stopped
         with cls.counts.get_lock():
             cls.counts[0] += 1
-            cls.counts[1] += not stored
+            if why is not None:
+                cls.counts[1] += 1
+                cls.why.value = cls.why.value or why.encode()[:WHY_BYTES]
 
 
 def exit_with_parent() -> None:
@@ -63,14 +75,13 @@ def exit_with_parent() -> None:
     os._exit(1)
 
 
-def make_shards(jobs: Sequence[Job], workers: int, progress: Callable[[int, int], None]) -> None:
+def make_shards(jobs: Sequence[Job], workers: int, progress: Callable[[Progress], None]) -> None:
     """Make shards.
 
     Args:
         jobs: the shards.
         workers: processes; 0: make them here.
-        progress: called now and then with the pictures done and those that could not be stored so far. What
-            it raises ends the work.
+        progress: called now and then with how far the work is. What it raises ends the work.
     Raises:
         OSError: a file cannot be read or written.
         ChildProcessError: a process was killed.
@@ -79,15 +90,15 @@ def make_shards(jobs: Sequence[Job], workers: int, progress: Callable[[int, int]
         make_shards_here(jobs, progress)
         return
     context = multiprocessing.get_context("spawn")
-    counts, stop = context.Array("q", 2), context.Event()
-    pool = ProcessPoolExecutor(min(workers, len(jobs)) or 1, context, Worker.start, (counts, stop))
+    counts, why, stop = context.Array("q", 2), context.Array("c", WHY_BYTES), context.Event()
+    pool = ProcessPoolExecutor(min(workers, len(jobs)) or 1, context, Worker.start, (counts, why, stop))
     try:
         waiting = {pool.submit(Worker.make, job) for job in jobs}
         while waiting:
             done, waiting = wait(waiting, POLL_SECONDS, FIRST_COMPLETED)
             for future in done:
                 future.result()
-            progress(*counts)
+            progress(Progress(*counts, why.value.decode(errors="ignore")))
     except BrokenProcessPool as error:
         raise ChildProcessError(
             "a process that decodes pictures was killed, perhaps because the memory is full; "
@@ -98,14 +109,14 @@ def make_shards(jobs: Sequence[Job], workers: int, progress: Callable[[int, int]
         pool.shutdown(cancel_futures=True)
 
 
-def make_shards_here(jobs: Sequence[Job], progress: Callable[[int, int], None]) -> None:
+def make_shards_here(jobs: Sequence[Job], progress: Callable[[Progress], None]) -> None:
     """Make shards in this process."""
-    counts = [0, 0]
+    now = Progress(0, 0, "")
 
-    def report(stored: bool) -> None:
-        counts[0] += 1
-        counts[1] += not stored
-        progress(*counts)
+    def report(why: str | None) -> None:
+        nonlocal now
+        now = Progress(now.done + 1, now.left_out + (why is not None), now.why or why or "")
+        progress(now)
 
     for job in jobs:
         write_shard(job.path, job.items, size=job.size, form=job.form, report=report)
