@@ -116,10 +116,12 @@ def packages(uv: str | None, torch: str) -> list[object]:
     """The words that make uv or pip install the packages of the lock with the wanted kind of PyTorch."""
     if torch != "cpu":
         return ["-r", LOCK]
+    lines = LOCK.read_text(encoding="utf-8").splitlines()
+    text = "\n".join(line for line in lines if not CUDA_PACKAGES.match(line)) + "\n"
+    # By its full name, or pip would take PyPI's build where that index does not answer. Macs have one build.
+    other = r"\g<0>+cpu ; sys_platform != 'darwin'\n\g<0> ; sys_platform == 'darwin'"
     part = VENV / "requirements-cpu.txt"
-    lines = LOCK.read_text(encoding="utf-8").splitlines(keepends=True)
-    part.write_text("".join(line for line in lines if not CUDA_PACKAGES.match(line)), encoding="utf-8")
-    # A version of the lock, 2.14.1, takes 2.14.1+cpu of that index too, and pip prefers it as the higher one.
+    part.write_text(re.sub(r"^torch==\S+", other, text, flags=re.MULTILINE), encoding="utf-8")
     return [*(["--torch-backend", "cpu"] if uv else ["--extra-index-url", CPU_INDEX]), "-r", part]
 
 

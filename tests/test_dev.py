@@ -90,6 +90,8 @@ def test_pytorch_for_the_cpu_comes_without_cuda(project, monkeypatch, uv, words)
     dev.set_up(cpu=True)
     ran, without = installed(project)
     assert f" {words} -r " in ran and " venv " in project.ran[0]  # anew: pip takes either torch
+    asked = Path(ran.split(" -r ")[1]).read_text(encoding="utf-8")
+    assert re.search(r"^torch==[\d.]+\+cpu ; sys_platform != 'darwin'$", asked, re.MULTILINE)
     left_out = everything - without
     assert {"torch", "torchvision", "numpy"} <= without and {"triton", "nvidia-nccl-cu13"} <= left_out
     # The PyTorch of the lock, where it is installed with CUDA, tells by its own requirements.
