@@ -37,9 +37,11 @@ def whole_lines(path: Path) -> tuple[list[Line], int]:
     """Return the lines of a log that are whole, and the number of those that are damaged."""
     if not path.is_file():
         return [], 0
-    found = [line_in(text) for text in path.read_bytes().split(b"\n")[:-1]]
-    lines = [line for line in found if line is not None]
-    return lines, len(found) - len(lines)
+    *texts, unfinished = path.read_bytes().split(b"\n")
+    if b"\0" in unfinished:  # nobody is writing that
+        texts.append(unfinished)
+    lines = [line for line in map(line_in, texts) if line is not None]
+    return lines, len(texts) - len(lines)
 
 
 def line_in(text: bytes) -> Line | None:
