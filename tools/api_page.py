@@ -48,6 +48,7 @@ PARTS = {  # name of the page: title, modules without "alexnet."; in the order i
 LEFT_OUT = (  # modules, and all below them, that serve commands or other modules
     "__init__",
     "__main__",
+    "bars",
     "charts",
     "charts_training",
     "cli",

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 from urllib.parse import urlsplit
 
-from tqdm import tqdm
-
+from alexnet.bars import Bar
 from alexnet.data.catalogue import Archive
 from alexnet.files import only_one
 
@@ -123,7 +122,7 @@ def fetch_rest(url: str, part: Path, num_bytes: int, *, progress: bool) -> None:
         position = answer.start
         with (
             part.open("r+b" if have else "wb") as file,
-            tqdm(total=num_bytes, initial=position, **shown) as bar,
+            Bar(total=num_bytes, initial=position, **shown) as bar,
         ):
             for block in blocks(response, url):
                 if position == 0:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from tqdm import tqdm
 
+from alexnet.bars import Bar
 from alexnet.data import store
 from alexnet.data.catalogue import KnownSet, known_set
 from alexnet.data.decode import decode_batch, decode_picture
@@ -168,7 +168,7 @@ def import_set(name: str, paths: Iterable[Path | str], *, progress: bool = True)
             raise FileNotFoundError(f"there is no file or folder {path}")
     collection = Collection(known)
     total = sum(known.num_images(split) for split in SPLITS)
-    with tqdm(total=total, desc=f"reading {known.title}", unit=" pictures", disable=not progress) as bar:
+    with Bar(total=total, desc=f"reading {known.title}", unit=" pictures", disable=not progress) as bar:
         for path in paths:
             for member, content in members(path, collection.wants):
                 bar.update(collection.add(member, content))

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from alexnet import data, records
+from alexnet.bars import Bar
 from alexnet.experiments.learning_curves import Run, RunConfig, Setup, epochs_to, run_once
 from alexnet.files import write_json
 
@@ -114,7 +114,7 @@ class Trials:
     def make_with_progress(self, trial: Any) -> Any:
         """Make a trial while a bar shows its epoch and error."""
         title = f"{trial.variant} at rate {trial.rate:.3g}, seed {trial.seed}"
-        with tqdm(total=trial.epochs, desc=title, bar_format=BAR) as bar:
+        with Bar(total=trial.epochs, desc=title, bar_format=BAR) as bar:
             return self.make(trial, bar_updater(bar))
 
 
@@ -159,16 +159,16 @@ def record_of(
 def run_with_progress(config: RunConfig, images: Tensor, labels: Tensor) -> Run:
     """Make a run while a bar shows its epoch and error."""
     title = f"{config.unit} at rate {config.rate:.3g}, seed {config.seed}"
-    with tqdm(total=config.max_epochs, desc=title, bar_format=BAR) as bar:
+    with Bar(total=config.max_epochs, desc=title, bar_format=BAR) as bar:
         return run_once(config, images, labels, bar_updater(bar))[0]
 
 
-def bar_updater(bar: tqdm) -> Callable[[float, float], None]:
+def bar_updater(bar: Bar) -> Callable[[float, float], None]:
     """Return the function that a run calls to move the bar."""
 
     def on_window(epoch: float, error: float) -> None:
-        bar.n = min(epoch, bar.total)
-        bar.set_postfix_str(f"epoch {epoch:.2f}, training error {error:.1%}")
+        bar.set_postfix_str(f"epoch {epoch:.2f}, training error {error:.1%}", refresh=False)
+        bar.update(min(epoch, bar.total) - bar.n)
 
     return on_window
 

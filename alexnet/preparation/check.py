@@ -4,8 +4,8 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from alexnet.bars import Bar
 from alexnet.data.prepared import StoredShard, checked_index, describe_stored
 from alexnet.data.splits import damaged
 
@@ -20,7 +20,7 @@ def damage_in(folder: Path, *, progress: bool = True) -> list[str]:
     """
     shards = [shard for split in describe_stored(folder).shards.values() for shard in split]
     found = []
-    for shard in tqdm(shards, unit=" files", disable=not progress):
+    for shard in Bar(shards, unit=" files", disable=not progress):
         try:
             check_frame(shard, checked_index(shard, range(shard.count)))
         except ValueError as error:

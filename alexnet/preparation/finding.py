@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from tqdm import tqdm
-
+from alexnet.bars import Bar
 from alexnet.preparation.formats import HEAD_BYTES, SUFFIXES, format_of, suffix_of
 from alexnet.preparation.labels import Labels
 from alexnet.preparation.sources import File, Reader, files_of
@@ -47,7 +46,7 @@ def find(
         ValueError: an archive or a file with labels is damaged.
     """
     images, labels = [], Labels()
-    with tqdm(desc="looking for images", unit=" files", disable=not progress) as bar, Reader() as reader:
+    with Bar(desc="looking for images", unit=" files", disable=not progress) as bar, Reader() as reader:
         for source in sources:
             for file in files_of(source, scratch):
                 bar.update()

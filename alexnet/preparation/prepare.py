@@ -7,8 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
+from alexnet.bars import Bar
 from alexnet.files import write_json
 from alexnet.preparation.classes import counts_in_words
 from alexnet.preparation.description import DESCRIPTION, describe, write_manifest
@@ -140,7 +139,7 @@ def make_missing(
     """Make the shards that are missing, with a progress bar over all pictures."""
     total = plan.num_pictures
     before = total - sum(len(job.items) for job in missing)
-    with tqdm(total=total, initial=before, unit=" pictures", desc=plan.name, disable=not progress) as bar:
+    with Bar(total=total, initial=before, unit=" pictures", desc=plan.name, disable=not progress) as bar:
 
         def show(now: Progress) -> None:
             bar.update(before + now.done - bar.n)

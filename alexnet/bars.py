@@ -1,0 +1,26 @@
+"""Progress bars, redrawn as often as somebody can see it."""
+
+import sys
+from typing import Any
+
+from tqdm import tqdm
+
+SECONDS_BETWEEN = 0.1, 30.0  # redraws where they replace each other, and in a file, where all of them stay
+
+
+class Bar(tqdm):
+    """A bar of tqdm, which is redrawn ten times a second in a terminal or notebook, elsewhere twice a minute.
+
+    Args:
+        args, options: as for ``tqdm``.
+    """
+
+    def __init__(self, *args: Any, **options: Any):
+        live, elsewhere = SECONDS_BETWEEN
+        seconds = live if is_live(options.get("file") or sys.stderr) else elsewhere
+        super().__init__(*args, mininterval=seconds, maxinterval=max(10.0, 2 * seconds), **options)
+
+
+def is_live(stream: Any) -> bool:
+    """Whether what is written last to a stream replaces what was there: in a terminal or a notebook."""
+    return stream is not None and (stream.isatty() or type(stream).__module__.startswith("ipykernel"))
