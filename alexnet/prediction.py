@@ -120,14 +120,22 @@ def as_stored(picture: Picture, size: int) -> Tensor:
     Raises:
         FileNotFoundError, ValueError: as for ``predict``.
     """
+    return stored_with_notes(picture, size)[0]
+
+
+def stored_with_notes(picture: Picture, size: int) -> tuple[Tensor, list[str]]:
+    """Prepare an image, and say what that took: "greyscale", "turned upright", "transparent, on white", ...
+
+    Args, Raises and the first of what is returned as for ``as_stored``.
+    """
     try:
         if isinstance(picture, Tensor):
-            image = image_of(picture)
+            image, notes = image_of(picture), []
         elif isinstance(picture, Image.Image):
-            image, _ = to_rgb(picture)
+            image, notes = to_rgb(picture)
         else:
-            image = read_picture(picture)
-        return torch.from_numpy(to_array(standardise(image, size)).copy())
+            image, notes = read_picture(picture)
+        return torch.from_numpy(to_array(standardise(image, size)).copy()), notes
     except Unreadable as error:
         raise ValueError(f"{described(picture)} cannot be used: {error}") from error
 
@@ -151,8 +159,8 @@ def image_of(pixels: Tensor) -> Image.Image:
     return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
 
 
-def read_picture(path: str | Path) -> Image.Image:
-    """Read a file of any format and mode that data sets have, as RGB, upright.
+def read_picture(path: str | Path) -> tuple[Image.Image, list[str]]:
+    """Read a file of any format and mode that data sets have, as RGB, upright; also return what that took.
 
     Raises:
         FileNotFoundError: it is not there.
@@ -167,12 +175,11 @@ def read_picture(path: str | Path) -> Image.Image:
     if not path.exists():
         raise FileNotFoundError(f"there is no image {path}")
     try:
-        image, _ = decode(path.name, read_bytes(path))
+        return decode(path.name, read_bytes(path))
     except OSError as error:
         raise OSError(f"{path} cannot be read: {error.strerror}") from error
     except Unreadable as error:
         raise ValueError(f"{path} cannot be read as an image: {error}") from error
-    return image
 
 
 def class_of_folder(classifier: Classifier, path: str | Path) -> int | None:

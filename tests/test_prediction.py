@@ -343,6 +343,15 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_others(folder, tmp_path
     assert printed.err == f"alexnet: {tmp_path / 'text.jpg'} cannot be read as an image: not an image\n"
 
 
+def test_the_command_says_what_reading_an_image_took(folder, tmp_path, capsys):
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    Image.fromarray(trained.picture(1)).convert("L").save(tmp_path / "turned.png", exif=tags)
+    assert cli.main(["predict", str(folder / "net.pt"), str(tmp_path / "turned.png")]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == f"{tmp_path / 'turned.png'} (greyscale, turned upright)"
+
+
 def test_weights_that_are_nan_predict_nothing(folder, tmp_path, capsys):
     of = trained.weights()
     of.weights["fc7.bias"][0] = float("nan")

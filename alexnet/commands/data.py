@@ -17,9 +17,11 @@ def add_prepare(actions) -> None:
         "prepare",
         help="make a large set ready for training: 256x256 pictures in a few files",
         description=(
-            "Scale pictures so that their shorter side is 256, cut out the central 256x256 and store them\n"
-            "in DST, as in section 2 of the paper. Stopped at any time, the same command goes on. Damaged\n"
-            f"pictures are left out and named in DST/manifest.csv.\n\nkinds:\n{kinds}"
+            "Scale images so that their shorter side is 256, cut out the central 256x256 and store them\n"
+            "in DST, as in section 2 of the paper. Stopped at any time, the same command goes on. Images\n"
+            "are turned upright, and what is transparent lies on white; those that cannot be read are\n"
+            "left out. DST/manifest.csv names each that was converted or left out, and at the end it is\n"
+            f"said what the folders were taken for and what was left out.\n\nkinds:\n{kinds}"
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -11,10 +11,11 @@ def add(commands) -> None:
     """Add ``alexnet predict``."""
     parser = commands.add_parser(
         "predict",
-        help="say what is on pictures",
+        help="classify images",
         description=(
-            "Show the most probable classes of pictures of any size. A star marks the class that a picture's "
-            "folder is named after."
+            "Show the most probable classes of images of any size, read as `alexnet data prepare` reads "
+            "them; what that took, such as turning one upright, is in brackets. A star marks the class that "
+            "an image's folder is named after."
         ),
         epilog="example: alexnet predict runs/default-paper-seed0 photographs/*.jpg",
     )
@@ -34,7 +35,13 @@ def add(commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``alexnet predict``; a picture that cannot be read is told of, and makes the status 2."""
-    from alexnet.prediction import as_stored, class_of_folder, in_words, load_classifier, probabilities_of
+    from alexnet.prediction import (
+        class_of_folder,
+        in_words,
+        load_classifier,
+        probabilities_of,
+        stored_with_notes,
+    )
     from alexnet.training.devices import device_named
 
     if arguments.top < 1:
@@ -45,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     width, status = shutil.get_terminal_size().columns, 0
     for picture in arguments.pictures:
         try:
-            image = as_stored(picture, classifier.picture_size)
+            image, notes = stored_with_notes(picture, classifier.picture_size)
         except (ValueError, OSError) as error:
             status = 2
             print(f"alexnet: {error}", file=sys.stderr, flush=True)
@@ -53,5 +60,5 @@ def run(arguments: argparse.Namespace) -> int:
         (row,) = probabilities_of(classifier, [image], views=arguments.views)
         right = class_of_folder(classifier, picture)
         lines = in_words(classifier, row, top=arguments.top, right=right, width=width)
-        print(picture, *lines, sep="\n", flush=True)
+        print(f"{picture} ({', '.join(notes)})" if notes else picture, *lines, sep="\n", flush=True)
     return status

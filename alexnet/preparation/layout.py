@@ -6,6 +6,7 @@ ILSVRC2012_img_val.tar/a.JPEG                    no class: the ground truth must
 <class>/a.jpg                                    no split: it is an image to train on
 """
 
+import functools
 import hashlib
 import re
 from collections import defaultdict
@@ -47,6 +48,7 @@ class Place(NamedTuple):
     name: str
 
 
+@functools.cache  # a million paths have few names of folders
 def split_of(name: str) -> str | None:
     """Return the split that a folder's name means, as "training_set" does; None if it means none."""
     words = re.findall("[a-z]+", stem(name).lower())
@@ -74,6 +76,7 @@ def place_of(path: str) -> Place:
     return Place("train", stem(last) if last else None, base)
 
 
+@functools.cache
 def split_of_archive(name: str) -> str | None:
     """Return the split that an archive's name has a word for, as in "ILSVRC2010_images_val.tar"."""
     if not is_archive(name):

@@ -215,13 +215,18 @@ def check_no_annotations(groups: list[Group], level: int) -> None:
         )
 
 
-def name_within(group: Group, file: File, level: int | str, levels: list[int]) -> str:
-    """Return the name of an image in its class: its own, and those folders that are needed to tell it."""
-    base = file.name.rpartition("/")[2]
+def folder_within(group: Group, level: int | str, levels: list[int]) -> str:
+    """Return what the names of a group's images in their class begin with: the folders that tell them apart.
+
+    Args:
+        group: the images.
+        level: that of the class.
+        levels: all those that might have been, so that their names count.
+    """
     if level == PATH:
-        return base
+        return ""
     others = [n for n in range(len(group.below) + 1) if n > level or (n in levels and n != level)]
-    return "/".join([*(name for n in others if (name := group.level(n)) is not None), base])
+    return "".join(f"{name}/" for n in others if (name := group.level(n)) is not None)
 
 
 def shortened(names: Iterable[str], limit: int = 6) -> str:

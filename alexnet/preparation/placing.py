@@ -11,9 +11,9 @@ from alexnet.preparation.levels import (
     Group,
     beside_splits,
     class_levels,
+    folder_within,
     groups_of,
     level_of_classes,
-    name_within,
     names_at,
     shortened,
 )
@@ -65,6 +65,7 @@ def places_in_folders(
     placed, told, unlabelled = [], Counter(), defaultdict(list)
     for group in groups:
         split, folder = group.split or "train", class_in(group, level)
+        within = folder_within(group, level, levels) if folder else ""
         for file in group.files:
             base = file.name.rpartition("/")[2]
             class_id = folder or labels.class_of(base)
@@ -72,8 +73,7 @@ def places_in_folders(
                 unlabelled[split].append(file)
                 continue
             told[split] += folder is None
-            name = name_within(group, file, level, levels) if folder else base
-            placed.append((Place(split, class_id, name), file))
+            placed.append((Place(split, class_id, within + base), file))
     leave_out_unlabelled(unlabelled, {place.split for place, _ in placed}, labels, left_out)
     said += [
         f"{count:,} {split} images have their class from a file with labels"
@@ -115,7 +115,9 @@ def how_read(groups: Sequence[Group], level: int | str | None) -> list[str]:
     for group in groups:
         if group.split:
             told_by[group.split].add(group.told_by)
-    said = [f"{split} images: those in {shortened(names)}" for split, names in told_by.items()]
+    said = [
+        f"{of} images: those in {shortened(told_by[of])}" for of in ("train", "val", "test") if of in told_by
+    ]
     if not told_by:
         said = ["train images: all, as no folder is named as a split"]
     if level == PATH:
