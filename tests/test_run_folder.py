@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from trainings import (
     assert_same_bits,
     checkpoints,
@@ -21,6 +22,7 @@ from trainings import (
 )
 
 from alexnet import checkpoint, records
+from alexnet.prediction import load_classifier
 from alexnet.training import TrainSettings, attach, launch, train
 from alexnet.training.folder import RunFolder, locked, try_lock
 from alexnet.training.launching import CHILDREN
@@ -28,6 +30,7 @@ from alexnet.training.log import Log, read_log
 from alexnet.training.settings import kept, read_kept
 
 NUM_STEPS = 10
+posix = pytest.mark.skipif(os.name != "posix", reason="this system has no such locks, and keeps open files")
 
 
 @pytest.fixture(autouse=True)
@@ -152,6 +155,7 @@ def empty(path):
     path.write_bytes(b"")
 
 
+@posix
 def test_a_run_whose_folder_is_deleted_makes_it_again(tmp_path, whole):
     settings, said = interrupted(tmp_path, checkpoint_every="5steps"), []
 
@@ -169,6 +173,7 @@ def test_a_run_whose_folder_is_deleted_makes_it_again(tmp_path, whole):
     assert len(said) == 2 - ("tensorboard" not in said[-1]) and "the run's folder was deleted" in said[0]
 
 
+@posix
 def test_the_folders_above_are_not_made_again(tmp_path):
     settings = settings_for(tmp_path / "above" / "run", learning={"epochs": 2000.0}, log_every=1000)
 
@@ -187,6 +192,7 @@ def copied(folder, settings):
     return shutil.copy(settings.recipe, folder / "recipe.json")
 
 
+@posix
 def test_another_training_in_place_of_a_deleted_folder_is_left_alone(tmp_path):
     settings, other = interrupted(tmp_path, max_steps=5), []
 
@@ -201,6 +207,7 @@ def test_another_training_in_place_of_a_deleted_folder_is_left_alone(tmp_path):
     other[0].close()
 
 
+@posix
 def test_observers_do_not_take_each_other_for_a_training(tmp_path):
     (tmp_path / "lock").touch()
     with (tmp_path / "lock").open("rb") as other:
@@ -226,9 +233,10 @@ def no_signals(monkeypatch):
         raise AssertionError("a process was signalled by its number")
 
     monkeypatch.setattr(os, "kill", signalled)
-    monkeypatch.setattr(os, "killpg", signalled)
+    monkeypatch.setattr(os, "killpg", signalled, raising=False)
 
 
+@posix
 def test_a_stop_reaches_the_training_that_has_the_folder_and_nobody_else(tmp_path, no_signals):
     settings, asked = settings_for(tmp_path / "run", learning={"epochs": 2000.0}), []
 
@@ -244,6 +252,7 @@ def test_a_stop_reaches_the_training_that_has_the_folder_and_nobody_else(tmp_pat
     assert attach(settings.folder).stop() and not (settings.folder / "stop").exists()
 
 
+@posix
 def test_a_stop_that_nobody_heeded_does_not_stop_the_next_training(tmp_path):
     settings = settings_for(tmp_path / "run", max_steps=2)
     settings.folder.mkdir()
@@ -254,6 +263,7 @@ def test_a_stop_that_nobody_heeded_does_not_stop_the_next_training(tmp_path):
         assert run(replace(settings, max_steps=5))[0].results["ended"] == "SIGTERM"
 
 
+@posix
 def test_a_training_that_this_process_launched_is_stopped_before_it_begins(tmp_path, monkeypatch):
     sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
     monkeypatch.setattr("alexnet.training.launching.python_command", lambda *_: sleeper)
@@ -340,3 +350,24 @@ def test_the_folder_of_a_newer_version_is_left_as_it_is(tmp_path, content):
     with pytest.raises(ValueError, match="by a newer .*upgrade alexnet to use it, or choose another `--out`"):
         run(replace(settings, max_steps=4))
     assert before == {path: path.read_bytes() for path in settings.folder.rglob("*") if path.is_file()}
+
+
+def test_weights_that_had_no_room_at_the_end_are_written_by_the_next_start(tmp_path, monkeypatch):
+    settings = settings_for(tmp_path / "run")
+    run(settings)
+    before = load_classifier(settings.folder).net.fc8.bias
+    (settings.folder / "weights.pt").unlink()
+    run(settings)
+    assert (settings.folder / "weights.pt").is_file()
+    assert torch.equal(load_classifier(settings.folder).net.fc8.bias, before)
+
+
+@posix
+def test_the_files_of_a_run_follow_the_users_umask(tmp_path):
+    before = os.umask(0o077)
+    try:
+        run(settings_for(tmp_path / "run"))
+    finally:
+        os.umask(before)
+    modes = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "run").rglob("*")}
+    assert len(modes) > 6 and not any(mode & 0o077 for mode in modes.values()), modes

@@ -108,6 +108,8 @@ def resume(plan: Plan, learner: Learner, say: Callable[[str], None]) -> tuple[in
             aside = path.with_name(path.name + ASIDE)
             os.replace(path, aside)
             say(f"{path} is damaged and now called {aside.name}; going on after step {checkpoint.step:,}")
+        if is_finished(plan, checkpoint) and not (plan.settings.folder / WEIGHTS).is_file():
+            save_weights(plan.settings.folder / WEIGHTS, checkpoint)  # the disk was full at the end
         found.append(checkpoint)
         return checkpoint.step, checkpoint.validations
 
@@ -115,6 +117,12 @@ def resume(plan: Plan, learner: Learner, say: Callable[[str], None]) -> tuple[in
     if step >= 0:
         learner.load(found[0].weights if found else {}, found[0].velocities if found else {})
     return max(step, 0), list(validations)
+
+
+def is_finished(plan: Plan, checkpoint: Checkpoint) -> bool:
+    """Whether the training was over at a checkpoint."""
+    errors = [validation.error for validation in checkpoint.validations]
+    return plan.schedule.setting(plan.epoch(checkpoint.step), errors).finished
 
 
 def newest_whole(plan: Plan) -> tuple[Checkpoint | None, list[Path]]:
