@@ -265,10 +265,11 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path):
     assert [path.name for path in target.iterdir()] == ["letter.txt"]
 
 
-def test_a_damaged_description_is_not_continued(tmp_path):
+@pytest.mark.parametrize("content", ["{", '{"format": 1, "finished": true}'])
+def test_a_damaged_description_is_not_continued(tmp_path, content):
     folder, target = one_folder(tmp_path), tmp_path / "set"
     made("folder", [folder], target)
-    (target / "set.json").write_text("{")
+    (target / "set.json").write_text(content)
     with pytest.raises(ValueError, match="set.json is damaged .*; delete the folder and run the `alex"):
         made("folder", [folder], target)
 

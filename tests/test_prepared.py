@@ -104,11 +104,12 @@ def test_a_set_of_a_newer_version_is_called_newer_and_kept(prepared, more):
     assert contents(got.path) == before
 
 
-def test_a_set_of_an_earlier_version_opens(prepared):
+def test_a_set_of_an_earlier_version_or_another_program_opens(prepared):
     got, prepare = prepared
     change_description(got.path, indices=None)
-    assert torch.equal(open_set(got.path).train.read(range(7)), got.train.read(range(7)))
     prepare()
+    change_description(got.path, request=None, versions=None)
+    assert torch.equal(open_set(got.path).train.read(range(7)), got.train.read(range(7)))
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 1}', '{"format": 1, "finished": true}'])

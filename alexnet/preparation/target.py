@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from alexnet.files import PART, only_one, write_json
-from alexnet.preparation.description import DESCRIPTION, FORMAT, read_description
+from alexnet.preparation.description import DESCRIPTION, FORMAT, damaged_description, read_description
 from alexnet.preparation.shard import is_whole
 from alexnet.preparation.walk import Skipped, files_below, printable
 from alexnet.preparation.workers import Job
@@ -87,7 +87,9 @@ def claim(target: Path, request: dict) -> bool:
         write_json(file, {"format": FORMAT, "finished": False, "request": request})
         return False
     about = read_description(target)
-    before = about["request"]
+    before = about.get("request")
+    if not isinstance(before, dict):
+        raise damaged_description(file, KeyError("request"))
     for key, value in request.items():
         earlier = before.setdefault(key, value)
         if earlier != value:
