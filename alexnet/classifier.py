@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+import alexnet
 from alexnet import config
 from alexnet.augment import prepare_centre, ten_crops
 from alexnet.checkpoint import Weights
@@ -112,7 +113,11 @@ def recipe_in(weights: Weights, name: str) -> Recipe:
     try:
         return config.from_dict(json.loads(weights.recipe))
     except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{name} has a recipe that this version cannot read: {error}") from error
+        writer = weights.environment.get("alexnet", "of an unknown version")
+        raise ValueError(
+            f"{name} has a recipe that this version cannot read: {error}; alexnet {writer} wrote it, this is "
+            f"{alexnet.__version__}: upgrade alexnet, or use that version"
+        ) from error
 
 
 def statistics_in(weights: Weights, name: str) -> Statistics:
