@@ -151,21 +151,21 @@ def test_evaluate_refuses(words, folder, capsys, monkeypatch, tmp_path):
 FILES = cases(
     r"""
 cut.pt
-    @cut.pt is damaged; take an older one
+    @cut.pt is damaged; there is no other checkpoint beside it; copy it anew, or train again
 changed.pt
-    @changed.pt is damaged; take an older one
+    @changed.pt is damaged; there is no other checkpoint beside it; copy it anew, or train again
 none.jpg
-    @none.jpg is no file of this package
+    @none.jpg is damaged; there is no other checkpoint beside it; copy it anew, or train again
 text.jpg
-    @text.jpg is no file of this package
+    @text.jpg is no file of this package; there is no other checkpoint beside it; copy it anew, or train again
 set
     there is no checkpoint in the folder @set; `alexnet train` writes them
 code.pt
-    @code.pt was refused, and nothing of it run: it asks for .*, where a file of this package has only .*
+    @code.pt was refused, and nothing of it run: it asks for .*, where weights are tensors .* by itself
 code-old.pt
-    @code-old.pt is no file of this package
+    @code-old.pt was refused, and nothing of it run: it asks for .*, where weights are tensors .* by itself
 code.pkl
-    @code.pkl is no file of this package
+    @code.pkl is no file of this package; there is no other checkpoint beside it; copy it anew, or train again
 """
 )
 
