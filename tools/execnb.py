@@ -64,7 +64,7 @@ def asking_again(get_msg, step: float = 1.0):
 def cell_metadata(cell: nbformat.NotebookNode) -> dict:
     """What a cell keeps of its metadata. Code that its tags hide on the page is hidden everywhere else too.
 
-    JupyterLab and Notebook go by source_hidden, Colab by cellView; none of the two knows the tags.
+    JupyterLab and Notebook 7 go by source_hidden, Colab by cellView; none of them knows the tags.
     """
     kept = {key: value for key, value in cell.metadata.items() if key in CELL_METADATA}
     if cell.cell_type == "code" and HIDING & set(kept.get("tags", [])):
