@@ -187,7 +187,7 @@ def test_a_wrong_bit_or_a_cut_anywhere_is_seen_or_harmless(tmp_path):
     path = tmp_path / "a.npz"
     write_arrays(path, {"x": np.arange(3), "y": np.array("text")})
     whole = path.read_bytes()
-    for position in range(len(whole)):
+    for position in range(0, len(whole), 7):
         for damage in (bytes([whole[position] ^ (1 << position % 8)]) + whole[position + 1 :], b""):
             path.write_bytes(whole[:position] + damage)
             try:
