@@ -6,35 +6,36 @@ number of worker processes; nothing but the two numbers is to be saved. Batches 
 crops, flips and colours are made where the network is.
 """
 
-import multiprocessing
+import contextlib
+import functools
+import math
+import multiprocessing.util
 import os
-import sys
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from alexnet.data.splits import Split
+from alexnet.workers import (
+    LOOK_SECONDS,
+    Batch,
+    BatchesOf,
+    BatchFailed,
+    Room,
+    Unread,
+    begin,
+    deaf_to_signals,
+    in_words,
+    next_of,
+    processes,
+    room_for,
+)
 
 ORDERS = ("shuffled", "fixed", "stored")
-
-
-class Batch(NamedTuple):
-    """Pictures of one step.
-
-    Attributes:
-        images: (n, 3, H, W) uint8.
-        labels: (n,) int64.
-        indices: (n,) int64, which pictures of the split they are.
-    """
-
-    images: Tensor
-    labels: Tensor
-    indices: Tensor
 
 
 def epoch_order(num_images: int, seed: int, epoch: int, order: str = "shuffled") -> Tensor:
@@ -104,22 +105,13 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class BatchesOf(Dataset):
-    """What a worker process runs: from the indices of a batch to the batch."""
-
-    def __init__(self, split: Split):
-        self.split = split
-
-    def __getitem__(self, indices: Tensor) -> Batch:
-        return Batch(self.split.read(indices), self.split.labels[indices], indices)
-
-
 class Loader:
     """Batches of a split, read ahead by worker processes if it lies on disk.
 
     Attributes:
         steps_per_epoch: batches in an epoch.
-        wait_seconds: how long the caller has waited for batches so far.
+        wait_seconds: how long the caller has waited for batches so far, the start of the workers included.
+        room: how many workers read and how far ahead, and a sentence if that is less than was asked for.
     """
 
     def __init__(
@@ -135,6 +127,7 @@ class Loader:
         workers: int | None = None,
         prefetch: int = 2,
         pin_memory: bool = False,
+        sharing: int = 1,
     ):
         """Prepare to read; workers start with the first batch and stay until ``close``.
 
@@ -143,9 +136,11 @@ class Loader:
             batch_size, rank, num_ranks, drop_last: as for ``batches_of``.
             order, seed: as for ``epoch_order``.
             workers: processes that read; None: one for each core, and none for a set in memory. A script that
-                uses any needs the line ``if __name__ == "__main__":``, as they begin by importing it.
-            prefetch: batches that each worker reads ahead.
+                uses any needs the line ``if __name__ == "__main__":``, as they begin by importing it. They
+                are deaf to signals that ask to end, and leave when this process does.
+            prefetch: batches that each worker reads ahead; fewer where the machine's shared memory is small.
             pin_memory: put batches into page-locked memory, from which copies to a GPU need not wait.
+            sharing: loaders that read at the same time on this machine, and share that memory.
         Raises:
             ValueError: the batch cannot be shared or filled, or the order is unknown.
         """
@@ -153,20 +148,34 @@ class Loader:
         self.order, self.seed, self.rank, self.num_ranks = order, seed, rank, num_ranks
         self.steps_per_epoch = len(self._plan(0))
         self.wait_seconds = 0.0
-        self._batches: list[Tensor] = []
+        self._batches: list[np.ndarray] = []
         if workers is None:
             workers = 0 if split.in_memory else usable_cores()
-        ahead = {"prefetch_factor": prefetch, "multiprocessing_context": processes()} if workers else {}
-        self._data = DataLoader(
+        batch_bytes = math.ceil(batch_size / num_ranks) * (math.prod(split.shape) + 16)
+        self.room = room_for(batch_bytes, workers, prefetch, sharing=sharing)
+        self._data: DataLoader | None = DataLoader(
             BatchesOf(split),
             batch_size=None,
             sampler=self._batches,
-            num_workers=workers,
-            persistent_workers=workers > 0,
+            num_workers=self.room.workers,
             pin_memory=pin_memory,
             generator=torch.Generator(),  # or it would draw from the global one
-            **ahead,
+            **(self._in_processes(self.room) if self.room.workers else {}),
         )
+
+    def _in_processes(self, room: Room) -> dict:
+        """Return the options of a ``DataLoader`` for workers that leave when ``_leave`` is called."""
+        context = processes()
+        theirs, ours = context.Pipe(duplex=False)
+        # Before multiprocessing waits for them at the end of this process, and when nobody holds this loader.
+        self._leave = multiprocessing.util.Finalize(self, ours.close, exitpriority=100)
+        return {
+            "prefetch_factor": room.prefetch,
+            "multiprocessing_context": context,
+            "persistent_workers": True,
+            "worker_init_fn": functools.partial(begin, theirs),
+            "timeout": LOOK_SECONDS,
+        }
 
     def epoch(self, epoch: int = 0, first_step: int = 0) -> Iterator[Batch]:
         """Yield this rank's batches of an epoch, from a step on.
@@ -176,22 +185,47 @@ class Loader:
             first_step: the step to begin with; 0 is the first, steps_per_epoch yields nothing.
         Raises:
             ValueError: the epoch has no such step.
+            BatchFailed: a batch cannot be read, a worker was killed, or nothing came for ten minutes.
         """
         if not 0 <= first_step <= self.steps_per_epoch:
             raise ValueError(f"first_step must be from 0 to {self.steps_per_epoch}, got {first_step}")
-        self._batches[:] = self._plan(epoch)[first_step:]
-        batches = iter(self._data)
+        # As arrays, which are sent as they are; a tensor would take room in shared memory.
+        self._batches[:] = [indices.numpy() for indices in self._plan(epoch)[first_step:]]
+        with self._waiting():
+            batches = self._begin()
         while True:
-            start = time.perf_counter()
-            batch = next(batches, None)
-            self.wait_seconds += time.perf_counter() - start
+            with self._waiting():
+                batch = next_of(batches)
             if batch is None:
                 return
+            if isinstance(batch, Unread):
+                raise BatchFailed(batch.reason)
             yield batch
 
     def close(self) -> None:
         """End the worker processes."""
-        self._data = None
+        self._data = None  # they finish; where somebody still holds their batches, what follows ends them
+        if self.room.workers:
+            self._leave()
+
+    @contextlib.contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """Count the time as waiting."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.wait_seconds += time.perf_counter() - start
+
+    def _begin(self) -> Iterator[Batch | Unread]:
+        """Start the workers where they do not run yet, and let them read what is planned."""
+        try:
+            with deaf_to_signals() if self.room.workers else contextlib.nullcontext():
+                return iter(self._data)
+        except (OSError, EOFError, RuntimeError) as error:
+            raise BatchFailed(
+                f"the processes that read cannot start ({in_words(error)}); `--workers 0` needs none"
+            ) from error
 
     def _plan(self, epoch: int) -> list[Tensor]:
         """Return the indices of each step's pictures in an epoch."""
@@ -207,12 +241,3 @@ def evaluation_loader(split: Split, batch_size: int, **options) -> Loader:
         split, batch_size, options: as for ``Loader``; the last batch may be smaller, or empty on some ranks.
     """
     return Loader(split, batch_size, order="stored", drop_last=False, **options)
-
-
-def processes():
-    """Return how worker processes start: not by forking this one, whose threads might hold locks."""
-    if sys.platform == "win32" or sys.platform == "darwin":
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["alexnet.loader"])
-    return context

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch.multiprocessing
 
 from alexnet import cli
-from alexnet.loader import processes
+from alexnet.workers import processes
 
 
 def run_everywhere(words: list[str], num_ranks: int, folder: Path, *, seconds: float = 120) -> list[tuple]:

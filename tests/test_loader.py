@@ -2,14 +2,21 @@
 
 import itertools
 import multiprocessing
+import os
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from preparing import made, one_folder
 
 from alexnet.data.splits import MemorySplit
-from alexnet.loader import Loader, batches_of, epoch_order, evaluation_loader, usable_cores
+from alexnet.loader import BatchFailed, Loader, batches_of, epoch_order, evaluation_loader, usable_cores
+from alexnet.workers import ENDING, next_of, room_for
 
 
 def split_of(count):
@@ -166,6 +173,147 @@ def test_a_damaged_picture_stops_the_loader_with_its_reason(stored, monkeypatch)
         list(Loader(stored, 2, workers=0, drop_last=True).epoch())
 
 
+def test_workers_are_deaf_to_signals_and_their_death_is_noticed(stored, monkeypatch):
+    monkeypatch.setattr("alexnet.loader.LOOK_SECONDS", 0.1)
+    loader = Loader(stored, 1, workers=1, prefetch=1, drop_last=True)
+    before = {worker.pid for worker in multiprocessing.active_children()}
+    batches = loader.epoch()
+    next(batches)
+    (worker,) = (worker for worker in multiprocessing.active_children() if worker.pid not in before)
+    for number in ENDING if hasattr(signal, "pthread_sigmask") else ():
+        os.kill(worker.pid, number)
+    assert len(list(batches)) == 6
+    batches = loader.epoch(1)
+    next(batches)
+    worker.kill()
+    with pytest.raises(BatchFailed, match=r"a process that reads was killed, .*\(`--workers`\)$"):
+        list(batches)
+    loader.close()
+
+
+def test_a_picture_that_a_worker_cannot_read_is_one_sentence(stored):
+    loader = Loader(stored, 2, workers=1, drop_last=True)
+    loader.split._sizes = stored._sizes // 2
+    with pytest.raises(BatchFailed, match=r"^/.*\.tar is damaged .*anew$"):
+        list(loader.epoch())
+    loader.close()
+
+
+def late(times):
+    """An iterator of a ``DataLoader`` whose next batch comes after so many times of waiting in vain."""
+    for _ in range(times):
+        yield RuntimeError("DataLoader timed out after 5.0 seconds")
+    yield "batch"
+
+
+class Late:
+    def __init__(self, times):
+        self.answers = late(times)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if isinstance(answer := next(self.answers), Exception):
+            raise answer
+        return answer
+
+
+def test_no_batch_is_waited_for_without_limit(monkeypatch):
+    assert next_of(Late(5)) == "batch" and next_of(iter(())) is None
+    clock = itertools.count(step=300.0)
+    monkeypatch.setattr("alexnet.workers.time.monotonic", lambda: next(clock))
+    with pytest.raises(BatchFailed, match="^no batch came within 600 s; does the disk with the pictures"):
+        next_of(Late(5))
+
+
+def test_workers_that_cannot_start_are_one_sentence(stored, monkeypatch):
+    class Unstartable:
+        def __iter__(self):
+            raise EOFError("unexpected EOF")
+
+    loader = Loader(split_of(8), 2, drop_last=True)
+    monkeypatch.setattr(loader, "_data", Unstartable())
+    with pytest.raises(BatchFailed, match=r"cannot start \(EOFError: unexpected EOF\); `--workers 0`"):
+        next(loader.epoch())
+
+
+def test_a_batch_that_has_no_room_is_no_lost_batch(monkeypatch):
+    def full(batch):
+        raise RuntimeError("unable to write to file </torch_1_2_3>: No space left on device (28)\nmore")
+
+    monkeypatch.setattr("alexnet.workers.get_worker_info", lambda: "a worker")
+    monkeypatch.setattr("alexnet.workers.shared", full)
+    with pytest.raises(BatchFailed, match="no room for .*No space left on device .*`--shm-size`, and `--wor"):
+        next(Loader(split_of(8), 2, drop_last=True).epoch())
+
+
+ROOMS = {  # megabytes free, loaders that share them: workers and prefetch, of 4 and 2, batches of 10 MB
+    (100, 1): (4, 2),
+    (99, 1): (4, 1),
+    (200, 2): (4, 2),
+    (60, 1): (4, 1),
+    (50, 1): (3, 1),
+    (64, 2): (1, 1),
+    (29, 1): (0, 2),
+}
+
+
+@pytest.mark.parametrize(("megabytes", "sharing"), ROOMS)
+def test_no_more_is_read_ahead_than_shared_memory_has_room_for(monkeypatch, tmp_path, megabytes, sharing):
+    space = SimpleNamespace(f_bavail=megabytes * 1000, f_frsize=1000)
+    monkeypatch.setattr("alexnet.workers.os.statvfs", lambda path: space, raising=False)
+    monkeypatch.setattr("alexnet.workers.SHARED_MEMORY", tmp_path)
+    room = room_for(10_000_000, 4, 2, sharing=sharing)
+    assert (room.workers, room.prefetch) == ROOMS[megabytes, sharing]
+    assert bool(room.note) == (room[:2] != (4, 2)) == ("--shm-size" in room.note)
+    assert room_for(10_000_000, 0, 2) == (0, 2, "")
+    monkeypatch.setattr("alexnet.workers.SHARED_MEMORY", tmp_path / "elsewhere")
+    assert room_for(10_000_000, 4, 2) == (4, 2, "")
+
+
+def test_a_loader_takes_the_room_that_there_is(stored, monkeypatch, tmp_path):
+    space = SimpleNamespace(f_bavail=2 * (3 * stored.shape[1] ** 2 + 16) * 3, f_frsize=1)
+    monkeypatch.setattr("alexnet.workers.os.statvfs", lambda path: space, raising=False)
+    monkeypatch.setattr("alexnet.workers.SHARED_MEMORY", tmp_path)
+    loader = Loader(stored, 2, workers=2, drop_last=True)
+    assert loader.room[:2] == (1, 1) and "2 processes that read 2 batches" in loader.room.note
+    assert Loader(stored, 2, workers=2, drop_last=True, sharing=2).room.workers == 0
+    loader.close()
+
+
+SCRIPT = """
+import sys
+import torch
+from alexnet.data.splits import MemorySplit
+from alexnet.loader import Loader
+
+if __name__ == "__main__":
+    split = MemorySplit(torch.zeros(64, 3, 4, 4, dtype=torch.uint8), torch.zeros(64, dtype=torch.int64))
+    loader = Loader(split, 2, workers=2, drop_last=True)
+    batches = loader.epoch()
+    next(batches)
+    print("reading", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="workers do not inherit what the test listens to")
+@pytest.mark.parametrize("killed", [True, False])
+def test_nobody_is_left_when_the_reader_is_gone(tmp_path, killed):
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT, encoding="utf-8")
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen([sys.executable, str(path)], env=environment, text=True, **pipes) as process:
+        assert process.stdout.readline() == "reading\n", process.stderr.read()
+        if killed:
+            process.kill()
+        # Workers and fork server hold these pipes too: this waits until the last of them is gone.
+        _, errors = process.communicate("", timeout=60)
+    assert "Traceback" not in errors and process.returncode == (-signal.SIGKILL if killed else 0)
+
+
 def test_pictures_in_memory_need_no_workers(stored, monkeypatch):
     counts = []
     monkeypatch.setattr("alexnet.loader.DataLoader", lambda *_, num_workers, **__: counts.append(num_workers))
@@ -186,6 +334,14 @@ def test_waiting_is_counted_and_the_work_between_is_not():
     for _ in itertools.islice(loader.epoch(), 3):
         time.sleep(0.05)
     assert 0.06 <= loader.wait_seconds <= time.perf_counter() - start - 0.15
+
+
+def test_the_start_of_the_workers_is_counted_as_waiting(monkeypatch):
+    loader = Loader(split_of(8), 2, drop_last=True)
+    begin = loader._begin
+    monkeypatch.setattr(loader, "_begin", lambda: time.sleep(0.05) or begin())
+    next(loader.epoch())
+    assert loader.wait_seconds >= 0.05
 
 
 def test_a_batch_can_be_page_locked():

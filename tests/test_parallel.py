@@ -9,11 +9,12 @@ import torch.distributed as dist
 import torch.multiprocessing
 from one_device import BATCH, RECIPES, STEPS, OneDevice, assert_equal, masks_of, narrow, seeded
 
-from alexnet.loader import generator_of, processes
+from alexnet.loader import generator_of
 from alexnet.optim import velocities
 from alexnet.parallel import ParallelAlexNet, connect, layout, mask_generator, mesh_of
 from alexnet.recipes import net_config
 from alexnet.towers import communication, join
+from alexnet.workers import processes
 
 NUM_PROCESSES, TIME_LIMIT = 4, 120  # seconds; a process that waits for ever must fail the tests, no more
 

@@ -36,7 +36,17 @@ PARTS = {  # name of the page: title, modules without "alexnet."; in the order i
     "learning": ("The update rule and its rates", ("optim", "schedule", "train")),
     "pictures": (
         "Pictures",
-        ("augment", "crops", "statistics", "resampling", "photographs", "data", "loader"),
+        (
+            "augment",
+            "crops",
+            "statistics",
+            "first_pass",
+            "resampling",
+            "photographs",
+            "data",
+            "loader",
+            "workers",
+        ),
     ),
     "training": ("Training", ("checkpoint", "training")),
     "results": (
