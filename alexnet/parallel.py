@@ -8,6 +8,9 @@ machine. torchrun starts the processes:
 
     torchrun --standalone --nproc_per_node=2 -m alexnet train ...
     torchrun --nnodes=N --nproc_per_node=8 --rdzv-backend=c10d --rdzv-endpoint=HOST -m alexnet train ...
+
+The store by which they find each other listens on all addresses of the machine, without a password, and
+torchrun has no option for that; a network that strangers reach needs a firewall before it.
 """
 
 import os

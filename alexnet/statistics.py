@@ -3,23 +3,20 @@
 Letters in shapes: N images, C = 3 channels, H height, W width.
 """
 
+import math
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from alexnet.data.prepared import PreparedSet
-from alexnet.data.splits import Split
 from alexnet.files import write_arrays
 
 FILE_NAME = "statistics.npz"
-IMAGES_PER_READ = 64
 PIXELS_AT_ONCE = 2**16
 
 
@@ -52,6 +49,59 @@ class Statistics:
         return replace(self, mean_image=self.mean_image.to(device))
 
 
+class Sums:
+    """What the statistics are computed from, added up picture by picture in whole numbers, so exactly.
+
+    Attributes:
+        numbers: int64: of how many pictures; the sums over all their pixels of the products of two channels,
+            9; the sum of the pictures, C * H * W. They have room for a thousand million pictures of 256x256.
+
+    Args:
+        shape: (3, H, W) of every picture.
+        numbers: sums to go on with; None: of no pictures.
+    """
+
+    def __init__(self, shape: Sequence[int], numbers: Tensor | None = None):
+        self.shape = tuple(shape)
+        if numbers is None:
+            numbers = torch.zeros(10 + math.prod(shape), dtype=torch.int64)
+        self.numbers = numbers
+
+    @property
+    def num_images(self) -> int:
+        """How many pictures were added."""
+        return int(self.numbers[0])
+
+    def add(self, images: Tensor) -> None:
+        """Add pictures. images: (N, 3, H, W) uint8, on the CPU."""
+        self.numbers[0] += len(images)
+        self.numbers[1:10] += colour_products(images).flatten()
+        image_sum = self.numbers[10:].view(self.shape)
+        # One by one, which stays in the processor's cache: many times as fast as the batch as a whole.
+        for image in images:
+            image_sum += image
+
+    def statistics(self, fingerprint: str) -> Statistics:
+        """Return the statistics of the pictures; ValueError if there are none.
+
+        Args:
+            fingerprint: of their data set.
+        """
+        if self.num_images == 0:
+            raise ValueError("there are no pictures to compute statistics of")
+        image_sum, products = self.numbers[10:].view(self.shape), self.numbers[1:10].view(3, 3)
+        sums = image_sum.sum((1, 2)).tolist()
+        num_pixels = self.num_images * image_sum[0].numel()
+        stds, vectors = principal_components(covariance(sums, products.numpy().astype(object), num_pixels))
+        return Statistics(
+            mean_image=(image_sum.double() / self.num_images).float(),
+            pca_stds=torch.from_numpy(stds),
+            pca_vectors=torch.from_numpy(vectors),
+            num_images=self.num_images,
+            fingerprint=fingerprint,
+        )
+
+
 def compute_statistics(batches: Iterable[Tensor], *, fingerprint: str = "") -> Statistics:
     """Compute the statistics in one pass; sums are exact, so the order of the pictures makes no difference.
 
@@ -61,46 +111,31 @@ def compute_statistics(batches: Iterable[Tensor], *, fingerprint: str = "") -> S
     Raises:
         ValueError: there are no pictures, or they are not uint8 (N, 3, H, W) of one size.
     """
-    num_images, image_sum, products = 0, torch.zeros((), dtype=torch.int64), np.zeros((3, 3), dtype=object)
+    sums: Sums | None = None
     for images in batches:
-        check_batch(images, image_sum.shape)
-        if num_images == 0:
-            image_sum = torch.zeros(images.shape[1:], dtype=torch.int64)
-        # One by one, which stays in the processor's cache: many times as fast as the batch as a whole.
-        for image in images:
-            image_sum += image
-        products += colour_products(images)
-        num_images += len(images)
-    if num_images == 0:
-        raise ValueError("there are no pictures to compute statistics of")
-    num_pixels = num_images * image_sum[0].numel()
-    stds, vectors = principal_components(covariance(image_sum.sum((1, 2)).tolist(), products, num_pixels))
-    return Statistics(
-        mean_image=(image_sum.double() / num_images).float(),
-        pca_stds=torch.from_numpy(stds),
-        pca_vectors=torch.from_numpy(vectors),
-        num_images=num_images,
-        fingerprint=fingerprint,
-    )
+        check_batch(images, () if sums is None else sums.shape)
+        sums = sums or Sums(images.shape[1:])
+        sums.add(images)
+    return (sums or Sums((3, 1, 1))).statistics(fingerprint)
 
 
-def check_batch(images: Tensor, shape: torch.Size) -> None:
+def check_batch(images: Tensor, shape: Sequence[int]) -> None:
     """Raise ValueError unless the images are uint8 (N, 3, H, W), of the given shape unless that is empty."""
     if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
         raise ValueError(f"pictures must be uint8 (N, 3, H, W), got {images.dtype} {tuple(images.shape)}")
-    if shape and images.shape[1:] != shape:
+    if shape and tuple(images.shape[1:]) != tuple(shape):
         raise ValueError(f"pictures differ in size: {tuple(shape)} and then {tuple(images.shape[1:])}")
 
 
-def colour_products(images: Tensor) -> np.ndarray:
-    """Return the sums over all pixels of the products of two channels: (3, 3) Python integers, exact."""
+def colour_products(images: Tensor) -> Tensor:
+    """Return the sums over all pixels of the products of two channels: (3, 3) int64, exact."""
     total = torch.zeros(3, 3, dtype=torch.float64)
     # Small pictures many at once, large ones one by one: each product is of about as many pixels as fit into
     # the processor's cache.
     for some in images.split(max(1, PIXELS_AT_ONCE // images[0, 0].numel())):
         pixels = some.transpose(0, 1).flatten(1).double()  # (3, N * H * W)
         total += pixels @ pixels.T  # whole numbers: exact up to 2**53, which is 138e9 pixels of 255**2
-    return total.numpy().astype(np.int64).astype(object)
+    return total.long()
 
 
 def covariance(sums: list[int], products: np.ndarray, num_pixels: int) -> np.ndarray:
@@ -155,7 +190,7 @@ def load(path: Path, *, fingerprint: str, num_images: int) -> Statistics:
         ValueError: it is damaged, or was computed from another data set.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}; `statistics_of` computes it")
+        raise FileNotFoundError(f"there is no file {path}; `alexnet.first_pass.statistics_of` computes it")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             statistics = Statistics(
@@ -174,32 +209,3 @@ def load(path: Path, *, fingerprint: str, num_images: int) -> Statistics:
             "computed anew"
         )
     return statistics
-
-
-def statistics_of(pictures: PreparedSet, *, progress: bool = True) -> Statistics:
-    """Return the statistics of a set's training pictures: from the file beside it, or computed and kept.
-
-    Args:
-        pictures: as ``alexnet.data.prepared`` opens them. One in memory has no folder, and keeps nothing.
-        progress: show a progress bar while computing.
-    Raises:
-        ValueError: the file is damaged or of another data set.
-        OSError: it cannot be written.
-    """
-    train = pictures.train
-    path = None if pictures.path is None else pictures.path / FILE_NAME
-    if path is not None and path.is_file():
-        return load(path, fingerprint=pictures.fingerprint, num_images=len(train))
-    statistics = compute_statistics(in_turn(train, progress=progress), fingerprint=pictures.fingerprint)
-    if path is not None:
-        save(statistics, path)
-    return statistics
-
-
-def in_turn(split: Split, *, progress: bool) -> Iterator[Tensor]:
-    """Yield all pictures of a split in batches, in the stored order."""
-    with tqdm(total=len(split), desc="mean image", unit=" pictures", disable=not progress) as bar:
-        for start in range(0, len(split), IMAGES_PER_READ):
-            images = split.read(range(start, min(start + IMAGES_PER_READ, len(split))))
-            yield images
-            bar.update(len(images))

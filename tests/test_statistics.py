@@ -1,6 +1,9 @@
 """Mean image and colour PCA against numpy on all pixels at once; the file beside a set."""
 
+import errno
+import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import numpy as np
@@ -8,10 +11,11 @@ import pytest
 import torch
 
 import references_augment as references
-from alexnet import statistics
+from alexnet import first_pass, statistics
 from alexnet.data.prepared import PreparedSet
 from alexnet.data.splits import MemorySplit
-from alexnet.statistics import compute_statistics, load, principal_components, save, statistics_of
+from alexnet.first_pass import statistics_of
+from alexnet.statistics import compute_statistics, load, principal_components, save
 
 RNG = np.random.default_rng(11)
 # Loud: correlated channels of unequal spread, and a mean image that varies strongly from pixel to pixel.
@@ -95,7 +99,7 @@ def test_a_spread_far_below_the_values_is_kept():
 def test_products_of_colours_are_whole_numbers_of_any_size(monkeypatch, pixels_at_once):
     monkeypatch.setattr(statistics, "PIXELS_AT_ONCE", pixels_at_once)
     products = statistics.colour_products(torch.from_numpy(IMAGES))
-    assert all(type(product) is int for product in products.flat)
+    assert products.dtype == torch.int64
     pixels = IMAGES.transpose(1, 0, 2, 3).reshape(3, -1).astype(int)
     np.testing.assert_array_equal(products, pixels @ pixels.T)
 
@@ -158,7 +162,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_set_keeps_its_statistics_beside_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(statistics, "IMAGES_PER_READ", 5)
+    monkeypatch.setattr(first_pass, "IMAGES_PER_READ", 5)
     first = statistics_of(as_set(path=tmp_path), progress=False)
     assert first.fingerprint == "0123456789abcdef"
     np.testing.assert_array_equal(first.mean_image.numpy(), IMAGES.mean(0).astype(np.float32))
@@ -179,6 +183,132 @@ def test_progress_is_shown_when_asked_for(capsys):
     assert "mean image" in capsys.readouterr().err
     statistics_of(as_set(), progress=False)
     assert capsys.readouterr().err == ""
+
+
+class Several:
+    """One of several processes that share a pass, each a thread of this one."""
+
+    def __init__(self, rank, size, barrier, given):
+        self.rank, self.size, self.barrier, self.given = rank, size, barrier, given
+
+    def exchanged(self, value):
+        self.given[self.rank] = value
+        self.barrier.wait(timeout=60)
+        values = list(self.given)
+        self.barrier.wait(timeout=60)
+        return values
+
+    def from_first(self, function):
+        return self.exchanged(function() if self.rank == 0 else None)[0]
+
+    def in_all(self, function):
+        return function()
+
+    def summed(self, tensor):
+        return sum(self.exchanged(tensor))
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_processes_share_the_pass(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(first_pass, "IMAGES_PER_READ", 2)
+    monkeypatch.setattr(first_pass, "READS_PER_PART", 2)
+    parts, read = [[] for _ in range(size)], MemorySplit.read
+    own = threading.local()
+    monkeypatch.setattr(MemorySplit, "read", lambda *given: own.read.extend(given[1]) or read(*given))
+    barrier, given = threading.Barrier(size), [None] * size
+
+    def work(rank):
+        own.read = parts[rank]
+        ranks = Several(rank, size, barrier, given)
+        return statistics_of(as_set(path=tmp_path), progress=False, ranks=ranks)
+
+    with ThreadPoolExecutor(size) as pool:
+        found = list(pool.map(work, range(size)))
+    expected = compute_statistics(batches(23))
+    for each in found:
+        assert torch.equal(each.mean_image, expected.mean_image) and each.num_images == 23
+        assert torch.equal(each.pca_vectors, expected.pca_vectors)
+    assert sorted(sum(parts, [])) == list(range(23)) and all(parts)
+    assert load(tmp_path / "statistics.npz", fingerprint="0123456789abcdef", num_images=23).num_images == 23
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_a_pass_that_is_stopped_goes_on_where_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(first_pass, "IMAGES_PER_READ", 2)
+    monkeypatch.setattr(first_pass, "READS_PER_PART", 2)
+    monkeypatch.setattr(first_pass, "SECONDS_BETWEEN_PARTS", 0.0)
+    read, seen = MemorySplit.read, []
+
+    def stopping(split, indices):
+        seen.extend(indices)
+        if stop_at in indices:
+            raise Interrupted
+        return read(split, indices)
+
+    monkeypatch.setattr(MemorySplit, "read", stopping)
+    stop_at = 14
+    with pytest.raises(Interrupted):
+        statistics_of(as_set(path=tmp_path), progress=False)
+    assert [file.name for file in tmp_path.iterdir()] == ["statistics-so-far.npz"]
+    stop_at, seen[:] = None, []
+    other = statistics_of(as_set(fingerprint="fedcba9876543210", path=tmp_path), progress=False)
+    assert seen == list(range(23))  # what there is of other pictures is of no use
+    (tmp_path / "statistics.npz").unlink()
+    seen.clear()
+    with pytest.raises(Interrupted):
+        stop_at = 14
+        statistics_of(as_set(path=tmp_path), progress=False)
+    stop_at, seen[:] = None, []
+    found = statistics_of(as_set(path=tmp_path), progress=False)
+    assert seen == list(range(12, 23)) and torch.equal(found.mean_image, other.mean_image)
+    assert torch.equal(found.pca_stds, other.pca_stds)
+    assert [file.name for file in tmp_path.iterdir()] == ["statistics.npz"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK no archive"])
+def test_a_damaged_beginning_of_a_pass_is_not_gone_on_with(tmp_path, content):
+    (tmp_path / "statistics-so-far.npz").write_bytes(content)
+    assert statistics_of(as_set(path=tmp_path), progress=False).num_images == 23
+
+
+def full(folder):
+    """Let a folder take nothing, as that of a set on a disk that is full or cannot be written to."""
+    write = statistics.write_arrays
+
+    def writing(path, arrays):
+        if path.parent == folder:
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        write(path, arrays)
+
+    return writing
+
+
+def test_a_set_that_cannot_be_written_to_has_its_statistics_elsewhere(tmp_path, monkeypatch):
+    home, spare, said = tmp_path / "set", tmp_path / "run", []
+    home.mkdir(), spare.mkdir()
+    for module in (statistics, first_pass):
+        monkeypatch.setattr(module, "write_arrays", full(home))
+    monkeypatch.setattr(first_pass, "SECONDS_BETWEEN_PARTS", 0.0)
+    options = {"progress": False, "tell": said.append}
+    first = statistics_of(as_set(path=home), spare=spare, **options)
+    assert [file.name for file in spare.iterdir()] == ["statistics.npz"] and not said
+    monkeypatch.setattr(first_pass, "passed_through", None)
+    again = statistics_of(as_set(path=home), spare=spare, **options)
+    assert torch.equal(first.mean_image, again.mean_image) and not list(home.iterdir())
+
+
+def test_statistics_that_nothing_can_be_kept_of_are_there_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(statistics, "write_arrays", full(tmp_path))
+    said = []
+    found = statistics_of(as_set(path=tmp_path), progress=False, spare=tmp_path / "none", tell=said.append)
+    assert found.num_images == 23
+    assert said == [
+        f"the mean image cannot be kept (Read-only file system: {tmp_path / 'statistics.npz'}), "
+        "so the next training computes it again"
+    ]
 
 
 def test_only_the_mean_image_moves():

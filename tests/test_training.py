@@ -25,10 +25,10 @@ from trainings import (
 from alexnet import records
 from alexnet.augment import prepare_centre
 from alexnet.commands import train as command
+from alexnet.first_pass import statistics_of
 from alexnet.optim import velocities
 from alexnet.parallel import Layout
 from alexnet.schedule import schedule_for
-from alexnet.statistics import statistics_of
 from alexnet.training import Diverged, TrainSettings, loop
 from alexnet.training import plan as planning
 from alexnet.training import state as keeping
@@ -108,7 +108,7 @@ def saved(monkeypatch):
 
 def test_checkpoints_come_by_steps_and_the_best_one_stays(folder, monkeypatch, saved):
     errors = iter([0.3, 0.1, 0.2])
-    monkeypatch.setattr(loop, "validate", lambda *_: {"top1": next(errors), "top5": 0.0, "nll": 1.0})
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: {"top1": next(errors), "top5": 0.0, "nll": 1.0})
     run(settings_for(folder, validate_every="3steps", checkpoint_every="3steps", max_steps=9))
     assert saved == [3, 6, 9] and checkpoints(folder) == [6, 9]
 
@@ -153,7 +153,7 @@ def test_loss_that_is_not_finite_ends_the_training_and_spares_the_checkpoint(fol
 
 
 def test_a_validation_loss_that_is_not_finite_ends_the_training(folder, monkeypatch):
-    monkeypatch.setattr(loop, "validate", lambda *_: {"top1": 1.0, "top5": 1.0, "nll": math.inf})
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: {"top1": 1.0, "top5": 1.0, "nll": math.inf})
     with pytest.raises(Diverged, match="by step 5: the validation loss is not finite; none was saved"):
         run(settings_for(folder))
 

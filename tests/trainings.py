@@ -12,13 +12,13 @@ from alexnet.augment import prepare_training
 from alexnet.checkpoint import load
 from alexnet.data.generated import synthetic
 from alexnet.data.prepared import in_memory
+from alexnet.first_pass import statistics_of
 from alexnet.loader import epoch_order, generator_of
 from alexnet.model import AlexNet, draw_masks
 from alexnet.optim import PaperSGD, param_groups
 from alexnet.parallel import mask_generator
 from alexnet.preparation.prepare import prepare
 from alexnet.schedule import apply_setting, schedule_for
-from alexnet.statistics import statistics_of
 from alexnet.training import TrainSettings, train
 from alexnet.training import plan as planning
 

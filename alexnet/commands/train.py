@@ -5,8 +5,10 @@ import argparse
 from alexnet.recipes import NETS, RECIPES
 
 EPILOG = """\
-Ctrl-C or SIGTERM: the step is finished and a checkpoint written; the same command goes on from there.
-The exit status is then 130 or 143, and 0 under torchrun, which would take those for a failure.
+Ctrl-C, SIGTERM or a closed terminal (SIGHUP): the step is finished and a checkpoint written; the same command
+resumes from it. The exit status is then 130, 143 or 129. Under torchrun each process ends with 0 instead, as
+torchrun would take those for failures; torchrun itself, where it was the one to be stopped, ends with 1 and a
+traceback of its own after they have saved. A run under nohup goes on when its terminal is closed.
 
 on two GPUs, a tower on each, as in the paper; on more, several such nets share the batch:
   torchrun --standalone --nproc-per-node=2 -m alexnet train --data default --recipe code2012
@@ -14,6 +16,8 @@ with --max-restarts=3 torchrun starts again what was killed, which goes on from 
 on N machines, in each of them:
   TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 torchrun --nnodes=N --nproc-per-node=8 --max-restarts=3
     --rdzv-backend=c10d --rdzv-endpoint=HOST -m alexnet train --data ~/imagenet-256 --recipe code2012
+torchrun listens on all addresses of the machine without a password, whatever its options say (--standalone
+and an endpoint of 127.0.0.1 too): run it only where a firewall or a private network keeps strangers away.
 
 on a CPU under Linux steps may be shorter where the C library keeps freed memory; --dry-run tells:
   MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1099511627776 alexnet train --dry-run"""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import torch
 
 from alexnet.loader import Batch, Loader, evaluation_loader
-from alexnet.training.devices import Ranks
+from alexnet.training.devices import Ranks, local_size
 from alexnet.training.plan import Plan
 
 
@@ -36,6 +36,8 @@ def reading(plan: Plan, ranks: Ranks) -> dict[str, int | bool | None]:
         "num_ranks": ranks.num_data,
         "workers": plan.settings.workers,
         "pin_memory": ranks.device.type == "cuda",
+        # Workers of the training wait with their batches while those of a validation read.
+        "sharing": local_size() * (1 if plan.validation_split is None else 2),
     }
 
 

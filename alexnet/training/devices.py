@@ -125,20 +125,24 @@ class Ranks:
             value = function()
         except (ValueError, OSError) as caught:
             error = caught
+        if not self.largest([error is not None])[0]:
+            return value
         rank, sentence = self.earliest((self.size if error is None else self.rank, str(error)))
         if error and rank == self.rank:
             raise error
-        if rank < self.size:
-            raise OtherFailed(sentence)
-        return value
+        raise OtherFailed(sentence)
 
-    def first_alone(self, function: Callable[[], Value]) -> Value:
-        """Call a function in the first process, and then, when it is through, in the others."""
-        if self.is_first:
-            value = function()
+    def summed(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return the sum of all processes' tensors on the CPU, element by element; all processes must ask."""
         if self.size > 1:
-            dist.barrier(group=self.group)
-        return value if self.is_first else function()
+            tensor = tensor.clone()
+            dist.all_reduce(tensor, group=self.group)
+        return tensor
+
+
+def local_size() -> int:
+    """Return how many processes torchrun started on this machine, 1 where it did not."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def world_size() -> int:
@@ -223,10 +227,30 @@ def prepare_device(device: torch.device, *, deterministic: bool = False) -> None
             torch.use_deterministic_algorithms(True, warn_only=True)
         return
     torch.set_flush_denormal(True)
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    local = local_size()
     # torchrun sets OMP_NUM_THREADS to 1 where it is not set; a larger number was somebody's wish.
     if local > 1 and os.environ.get("OMP_NUM_THREADS", "1") == "1":
         torch.set_num_threads(max(1, usable_cores() // local))
+
+
+def settle(device: torch.device) -> None:
+    """Wait until a device has done everything."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+@contextlib.contextmanager
+def lost_processes_explained() -> Iterator[None]:
+    """Say in one sentence that another process of the training is gone."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not (isinstance(error, dist.DistError) or "gloo" in str(error).lower()):
+            raise
+        raise ValueError(
+            "another process of this training ended or cannot be reached; the last checkpoint stays, and the "
+            "same command resumes from it"
+        ) from error
 
 
 @contextlib.contextmanager

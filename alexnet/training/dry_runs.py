@@ -1,7 +1,6 @@
 """What a training would do and how long it would take, found out by a few steps that leave nothing behind."""
 
 import json
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,9 +14,11 @@ from alexnet.training.batches import batches_from, training_loader, validation_l
 from alexnet.training.devices import (
     Ranks,
     joined,
+    local_size,
     out_of_memory_explained,
     placed,
     prepare_device,
+    settle,
 )
 from alexnet.training.folder import free_bytes
 from alexnet.training.learner import Learner, make_learner
@@ -47,6 +48,7 @@ class DryRun:
             free None where the system does not say.
         memory_peak: bytes that a GPU held at most in the steps that were done; None on the CPU.
         disk_needed, disk_free: bytes.
+        reading: a sentence if fewer processes can read than were asked for, else "".
         seconds_per_step, images_per_second, wait_share: measured, all devices together.
         validation_seconds: of one validation, from a part of it; 0 without.
         epoch_seconds, total_seconds: with validations.
@@ -75,6 +77,7 @@ class DryRun:
     memory_peak: int | None
     disk_needed: int
     disk_free: int
+    reading: str
     seconds_per_step: float
     images_per_second: float
     wait_share: float
@@ -156,6 +159,7 @@ def measure(plan: Plan, learner: Learner) -> dict[str, Any]:
     batches.close()
     loader.close()
     return {
+        "reading": loader.room.note,
         "seconds_per_step": seconds / steps,
         "wait_share": min(1.0, waited / seconds),
         "memory_peak": peak_memory(ranks.device),
@@ -231,6 +235,7 @@ def in_words(plan: Plan, facts: dict[str, Any]) -> str:
     lines = [
         plan_in_words(plan),
         facts["device"],
+        *([facts["reading"]] if facts["reading"] else []),
         f"memory on each device: {gigabytes(facts['memory_needed'])} by the count of `alexnet summary`"
         f"{free}{peak}",
         f"disk: {gigabytes(facts['disk_needed'])} for checkpoints of {facts['num_parameters']:,} parameters, "
@@ -255,12 +260,6 @@ def gigabytes(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
 
 
-def settle(device: torch.device) -> None:
-    """Wait until a device has done everything."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
 def peak_memory(device: torch.device) -> int | None:
     """Return the bytes that tensors on a GPU took at most; None on the CPU."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
@@ -275,4 +274,4 @@ def free_memory(device: torch.device) -> int | None:
         return None
     sizes = dict(line.split(":") for line in meminfo.read_text(encoding="utf-8").splitlines())
     free = 1024 * int(sizes["MemAvailable"].split()[0])
-    return free // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return free // local_size()

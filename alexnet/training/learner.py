@@ -2,18 +2,20 @@
 
 import functools
 import sys
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from alexnet.augment import prepare_training
 from alexnet.config import Recipe
+from alexnet.first_pass import statistics_of
 from alexnet.loader import Batch, generator_of
 from alexnet.model import AlexNet, Masks, draw_masks
 from alexnet.optim import PaperSGD, load_velocities, param_groups, velocities
 from alexnet.parallel import ParallelAlexNet, data_parallel, gather_state, mask_generator, scatter_state
 from alexnet.schedule import Setting, apply_setting
-from alexnet.statistics import Statistics, statistics_of
+from alexnet.statistics import Statistics
 from alexnet.train import StepResult, train_step
 from alexnet.training.devices import Ranks
 from alexnet.training.plan import Plan
@@ -126,12 +128,23 @@ class Learner:
         load_velocities(self.share, self.optimizer, velocity)
 
 
-def make_learner(plan: Plan, ranks: Ranks) -> Learner:
-    """Return the net of a plan with its first weights; all processes must call this."""
-    progress = ranks.is_first and sys.stderr.isatty()
+def make_learner(plan: Plan, ranks: Ranks, tell: Callable[[str], None] = lambda sentence: None) -> Learner:
+    """Return the net of a plan with its first weights; all processes must call this.
+
+    Args:
+        plan, ranks: the training.
+        tell: called with a sentence if the statistics of the pictures cannot be kept.
+    """
+    statistics = statistics_of(
+        plan.pictures,
+        progress=ranks.is_first and sys.stderr.isatty(),
+        ranks=ranks,
+        spare=plan.settings.folder,
+        tell=tell,
+    )
     return Learner(
         plan.recipe,
-        ranks.first_alone(lambda: statistics_of(plan.pictures, progress=progress)),
+        statistics,
         ranks,
         seed=plan.settings.seed,
         precision=plan.settings.precision,

@@ -9,29 +9,33 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from alexnet.checkpoint import Validation
-from alexnet.loader import Batch
-from alexnet.records import Record
+from alexnet.loader import Batch, BatchFailed
+from alexnet.records import Record, load
 from alexnet.schedule import Setting
 from alexnet.training.batches import batches_from, training_loader, validation_loader
 from alexnet.training.devices import (
     OtherFailed,
     joined,
+    lost_processes_explained,
     out_of_memory_explained,
     placed,
     prepare_device,
+    settle,
 )
 from alexnet.training.events import Event, message
 from alexnet.training.folder import RunFolder, open_folder, results_of
 from alexnet.training.learner import Learner, make_learner
 from alexnet.training.log import Line
 from alexnet.training.plan import Plan, make_plan
-from alexnet.training.settings import TrainSettings, every
-from alexnet.training.state import checkpoint_of, record_of, resume
-from alexnet.training.stopping import StopWish, name_of
-from alexnet.training.validation import validate
+from alexnet.training.saves import Saves
+from alexnet.training.settings import TrainSettings
+from alexnet.training.state import RECORD, record_of, resume
+from alexnet.training.stopping import StopWish, name_of, started_again
+from alexnet.training.validation import Stopped, validate
 from alexnet.training.window import Diverged, Window
 from alexnet.training.words import device_in_words, end_in_words, plan_in_words
 
@@ -57,20 +61,34 @@ def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
         ValueError: the settings do not fit the data, the devices or the checkpoint in the folder.
         FileNotFoundError: there is no such data.
         Diverged: the loss is no longer a number; the last checkpoint stays as it is.
+        BatchFailed: pictures cannot be read any more; what was trained is saved.
         OSError: the last checkpoint or the record could not be written.
     """
     with joined(settings.device) as ranks:
         prepare_device(ranks.device, deterministic=settings.deterministic)
         plan = ranks.in_all(lambda: make_plan(settings, ranks.size))
         ranks = placed(ranks, plan.layout)
-        with out_of_memory_explained(plan.recipe.learning.batch_size), contextlib.ExitStack() as stack:
+        with (
+            out_of_memory_explained(plan.recipe.learning.batch_size),
+            lost_processes_explained() if ranks.size > 1 else contextlib.nullcontext(),
+            contextlib.ExitStack() as stack,
+        ):
             folder = open_folder(settings, ranks)
             if folder is not None:
                 stack.callback(folder.close)
-            run = Run(plan, make_learner(plan, ranks), folder, on_event if ranks.is_first else ignore)
+            tell = on_event if ranks.is_first else ignore
+            learner = make_learner(plan, ranks, lambda sentence: tell(message(sentence)))
+            run = Run(plan, learner, folder, tell)
             stack.callback(run.close)
-            with StopWish() as wish, run.divergence_recorded():
-                return run.to_the_end(wish)
+            with run.wish, run.divergence_recorded():
+                return run.to_the_end()
+
+
+def ended_before(folder: Path) -> str:
+    """Return how the last run in a folder ended, as far as there is a record of it."""
+    with contextlib.suppress(OSError, ValueError):
+        return load(folder / RECORD).results.get("ended", "")
+    return ""
 
 
 class Run:
@@ -85,16 +103,15 @@ class Run:
     def __init__(self, plan: Plan, learner: Learner, folder: RunFolder | None, on_event: OnEvent):
         self.plan, self.learner, self.ranks, self.tell = plan, learner, learner.ranks, on_event
         self.step, self.validations = resume(plan, learner, lambda text: on_event(message(text)))
-        self.saved_step, self.saved_validations = self.step, len(self.validations)
-        self.last_save = time.monotonic()
-        self.folder = folder
+        self.saves = Saves(plan, learner, folder, self.step, self.validations)
+        self.folder, self.wish = folder, StopWish()
         self.ranks.from_first(self.begin)
         self.loader = training_loader(plan, self.ranks)
         self.validation_loader = validation_loader(plan, self.ranks)
         self.schedule = plan.schedule
         self.used = self.setting()
         self.log_every = plan.settings.log_every or (50 if self.ranks.device.type == "cuda" else 10)
-        self.window = Window(self.step, 0.0)
+        self.window, self.stepped = Window(self.step, 0.0), False
 
     def begin(self) -> None:
         """Get ready to write."""
@@ -102,21 +119,26 @@ class Run:
         if trouble:
             self.tell(message(trouble))
         self.start = time.monotonic() - self.folder.log.seconds
+        if ended_before(self.folder.path) == "diverged":
+            if started_again():
+                raise Diverged(
+                    "the training diverged, and would again in the same steps: it is not tried again"
+                )
+            self.write_record(ended="running", signal=0)
 
-    def to_the_end(self, wish: StopWish) -> Record:
+    def to_the_end(self) -> Record:
         """Do steps until the training ends, or all processes agree on a wish to stop; return the record."""
         self.tell(Event("plan", self.plan_values()))
         batches = batches_from(self.loader, self.step, self.ranks.device)
-        signal = 0
-        self.between_steps(stopping=False)
+        signal = self.between_steps()
         while not (ended := name_of(signal) or self.ended()):
-            agreement = self.ranks.largest_meanwhile(
-                lambda: (self.stop_signal(wish), self.save_due_by_clock())
-            )
-            self.one_step(next(batches))
+            agreement = self.ranks.largest_meanwhile(lambda: (self.stop_signal(), self.saves.due_by_clock()))
+            with self.saved_if_unread():
+                batch = self.ranks.in_all(lambda: next(batches))
+            self.one_step(batch)
             signal, save_now = (int(value) for value in agreement())
-            self.between_steps(stopping=bool(signal))
-            if not signal and (save_now or self.save_due_by_steps()):
+            signal = self.between_steps(signal)
+            if not signal and (save_now or self.saves.due_by_steps(self.step)):
                 self.save_if_possible()
         self.save()
         return self.finish(ended, signal)
@@ -130,12 +152,25 @@ class Run:
             if self.folder is not None:
                 with contextlib.suppress(OSError):
                     self.write_record(ended="diverged", signal=0)
-            kept = f"the checkpoint of step {self.saved_step} stays" if self.saved_step else "none was saved"
-            raise Diverged(f"{error}; {kept}") from error
+            raise Diverged(f"{error}; {self.saves.in_words}") from error
 
-    def stop_signal(self, wish: StopWish) -> int:
+    @contextlib.contextmanager
+    def saved_if_unread(self) -> Iterator[None]:
+        """Save what was trained if pictures cannot be read, here or in another process, and say so."""
+        try:
+            yield
+        except (BatchFailed, OtherFailed) as error:
+            try:
+                self.save()
+                self.ranks.from_first(lambda: self.write_record(ended="unreadable", signal=0))
+                kept = f"{self.saves.in_words}, and the same command resumes from it"
+            except (OSError, OtherFailed) as trouble:
+                kept = f"nor can a checkpoint be written ({trouble}): {self.saves.in_words}"
+            raise type(error)(f"{error}; {kept}") from error
+
+    def stop_signal(self) -> int:
         """Return the signal that came to this process, or that its folder stands for, or 0."""
-        return wish.signal or (self.folder.stop_signal() if self.folder is not None else 0)
+        return self.wish.signal or (self.folder.stop_signal() if self.folder is not None else 0)
 
     def setting(self) -> Setting:
         """Return the rates for the next step."""
@@ -151,32 +186,53 @@ class Run:
 
     def one_step(self, batch: Batch) -> None:
         """Do an update."""
+        starting = not self.stepped
+        if starting:  # the workers had to start
+            self.window.measure_from_here(self.loader.wait_seconds)
         self.used = self.setting()
         result = self.learner.step(batch, self.step, self.used)
         self.window.add(result, self.learner.gradient_norms())
         self.step += 1
+        if starting:  # and torch to compile and to choose
+            settle(self.ranks.device)
+            self.window.measure_from_here(self.loader.wait_seconds)
+            self.stepped = True
         self.tell(Event("step", {"step": self.step}))
 
-    def between_steps(self, *, stopping: bool) -> None:
+    def between_steps(self, signal: int = 0) -> int:
         """Close the window and validate where it is time for it.
 
-        A validation that is due when the training is to stop is left to the one that goes on from there.
+        A validation that is due when the training is to stop, or that it breaks off, is left to the one that
+        goes on from there.
+
+        Returns:
+            the signal that is to stop the training: the one given, or one that came during the validation.
         """
-        validating = self.validation_due() and not stopping
+        validating = self.validation_due() and not signal
         line: Line = {}
-        ending = validating or stopping or self.ended()
+        ending = validating or signal or self.ended()
         if self.window.results and (self.step % self.log_every == 0 or ending):
             self.window.check(self.ranks, list(self.learner.parameters))
             line = self.window.line(self.ranks, self.loader.wait_seconds)
         if validating:
-            rates = validate(self.learner, self.validation_loader)
-            if not math.isfinite(rates["nll"]):
+            rates, signal = self.validated()
+            if not math.isfinite(rates.get("nll", 0.0)):
                 raise Diverged(f"training diverged by step {self.step}: the validation loss is not finite")
             line |= {f"val_{name}": rate for name, rate in rates.items()}
-            self.validations.append(Validation(self.step, line["val_top1"]))
+            self.validations += [Validation(self.step, rates["top1"])] if rates else []
         if line:
             self.write(line)
             self.window = Window(self.step, self.loader.wait_seconds)
+        return signal
+
+    def validated(self, *, ten_views: bool = False) -> tuple[dict[str, float], int]:
+        """Return what ``validate`` measures and 0; nothing, and the signal, where one breaks it off."""
+        try:
+            with self.saved_if_unread():
+                loader = self.validation_loader
+                return validate(self.learner, loader, self.stop_signal, ten_views=ten_views), 0
+        except Stopped as stopped:
+            return {}, stopped.signal
 
     def validation_due(self) -> bool:
         """Whether it is time for a validation that has not been done yet."""
@@ -184,17 +240,6 @@ class Run:
             return False
         done = bool(self.validations) and self.validations[-1].step == self.step
         return not done and (self.step % self.plan.validate_every == 0 or self.setting().finished)
-
-    def save_due_by_steps(self) -> bool:
-        """Whether a checkpoint is due after this step, in all processes."""
-        every_steps = self.plan.checkpoint_every
-        return every_steps is not None and self.step % every_steps == 0
-
-    def save_due_by_clock(self) -> bool:
-        """Whether a checkpoint is due by the clock of the first process."""
-        asked = every(self.plan.settings.checkpoint_every)
-        by_clock = asked.unit == "minutes" and self.ranks.is_first
-        return by_clock and time.monotonic() - self.last_save >= 60 * asked.count
 
     def save_if_possible(self) -> None:
         """Write a checkpoint; where that fails the training goes on, and the last good one stays."""
@@ -206,25 +251,9 @@ class Run:
         self.window.leave_out(time.perf_counter() - start)
 
     def save(self) -> None:
-        """Write a checkpoint if there is none of this state; all processes must call this.
-
-        Raises:
-            Diverged: the net is not fit to be saved.
-            OSError: it cannot be written; OtherFailed in the other processes.
-        """
-        self.last_save = time.monotonic()
-        if (self.saved_step, self.saved_validations) == (self.step, len(self.validations)):
-            return
-        if self.window.results:
-            self.window.check(self.ranks, list(self.learner.parameters))
-        broken = self.learner.not_finite()
-        if self.ranks.largest([bool(broken)])[0]:
-            what = broken[0] if broken else "a parameter of another process"
-            raise Diverged(f"training diverged by step {self.step}: {what} is not finite")
-        checkpoint = checkpoint_of(self.plan, self.learner, self.step, self.validations)
+        """Write a checkpoint if there is none of this state (see ``Saves.save``)."""
         finished = self.setting().finished
-        self.ranks.from_first(lambda: self.folder.save(checkpoint, finished=finished))
-        self.saved_step, self.saved_validations = self.step, len(self.validations)
+        self.saves.save(self.step, self.validations, self.window, finished=finished)
 
     def write(self, line: Line) -> None:
         """Complete a line of the log, write it and tell it."""
@@ -266,6 +295,8 @@ class Run:
         if self.folder is not None and self.folder.board.missing:
             lines.append(self.folder.board.missing)
         going_on = f", going on after step {self.step:,}" if self.step else ""
+        if self.loader.room.note:
+            lines.append(self.loader.room.note)
         lines.append(f"folder: {settings.folder}{going_on}")
         return {"text": "\n".join(lines), "step": self.step, "num_steps": self.plan.last_step}
 
@@ -273,7 +304,8 @@ class Run:
         """Measure what is only measured at the end, write the record and say how it ended."""
         more: dict[str, Any] = {"ended": ended, "signal": signal}
         if ended == "finished" and self.validation_loader is not None:
-            more["ten_views"] = validate(self.learner, self.validation_loader, ten_views=True)
+            rates, signal = self.validated(ten_views=True)
+            more |= {"ended": name_of(signal), "signal": signal} if signal else {"ten_views": rates}
         record = self.ranks.from_first(lambda: self.write_record(**more))
         self.tell(Event("end", {"text": end_in_words(self.plan.settings, record)}))
         return record

@@ -1,18 +1,20 @@
-"""Ctrl-C and SIGTERM as a wish that the loop asks for between two steps."""
+"""Ctrl-C, SIGTERM and SIGHUP as a wish that the loop asks for between two steps."""
 
 import os
 import signal
 import threading
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class StopWish:
-    """While it is entered, SIGINT and SIGTERM set ``signal`` in place of ending the process.
+    """While it is entered, SIGINT, SIGTERM and SIGHUP set ``signal`` in place of ending the process.
 
-    A second Ctrl-C ends the process at once, except under torchrun, which passes the first one on a second
-    time. Outside the main thread, where Python does not deliver signals, nothing is changed.
+    SIGHUP comes when the terminal is closed or the connection lost; started by ``nohup``, which has it
+    ignored, the training goes on. A second Ctrl-C ends the process at once, except under torchrun, which
+    passes the first one on a second time. Outside the main thread, where Python does not deliver signals,
+    nothing is changed.
 
     Attributes:
         signal: the number of the signal that came, 0 before.
@@ -24,7 +26,8 @@ class StopWish:
 
     def __enter__(self) -> "StopWish":
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+            heard = [number for number in SIGNALS if not (number.name == "SIGHUP" and under_nohup())]
+            self._before = {number: signal.signal(number, self._note) for number in heard}
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -37,6 +40,11 @@ class StopWish:
         self.signal = number
 
 
+def under_nohup() -> bool:
+    """Whether this process is to outlive its terminal."""
+    return signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
 def under_torchrun() -> bool:
     """Whether torchrun started this process."""
     return "TORCHELASTIC_RUN_ID" in os.environ
@@ -45,10 +53,15 @@ def under_torchrun() -> bool:
 def exit_status(number: int) -> int:
     """Return the exit status of a training that a signal stopped and that saved its state.
 
-    It is 128 + the signal, 130 or 143, as shells have it; 0 under torchrun, which would take anything else
-    for a failure and start the training again.
+    It is 128 + the signal (130, 143, 129), as shells have it; 0 under torchrun, which would take anything
+    else for a failure and start the training again.
     """
     return 128 + number if number and not under_torchrun() else 0
+
+
+def started_again() -> bool:
+    """Whether torchrun started this process in place of one that failed."""
+    return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
 
 
 def name_of(number: int) -> str:

@@ -1,7 +1,7 @@
 """Error rates on the validation pictures, over all processes, in float32 whatever training is done in."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import Tensor
@@ -14,30 +14,57 @@ from alexnet.training.devices import Ranks
 from alexnet.training.learner import Learner
 
 
+class Stopped(Exception):
+    """A validation was broken off by a signal, of which all processes know.
+
+    Attributes:
+        signal: its number.
+    """
+
+    def __init__(self, signal: int):
+        super().__init__(signal)
+        self.signal = signal
+
+
 def validate(
-    learner: Learner, loader: Loader, *, ten_views: bool = False, first_step: int = 0
+    learner: Learner,
+    loader: Loader,
+    stop_signal: Callable[[], int] = lambda: 0,
+    *,
+    ten_views: bool = False,
+    first_step: int = 0,
 ) -> dict[str, float]:
     """Measure the net; all processes must call this.
 
     Args:
         learner: whose net is measured.
         loader: of ``validation_loader``.
+        stop_signal: asked before each batch; the number of a signal breaks the validation off.
         ten_views: average over the ten views of the paper (4.1) in place of the centre alone.
         first_step: the batch to begin with; 0 measures on all pictures.
     Returns:
         "top1" and "top5", error rates as fractions, and "nll", the mean loss in nats.
+    Raises:
+        Stopped: by a signal.
+        BatchFailed: a batch cannot be read here; OtherFailed: in another process.
     """
     learner.net.eval()
     ranks = learner.ranks
-    counts = evaluate(learner.net, batches_of(loader, ranks, first_step), views=views_of(learner, ten_views))
+    batches = batches_of(loader, ranks, first_step, stop_signal)
+    counts = evaluate(learner.net, batches, views=views_of(learner, ten_views))
     if ranks.mesh is not None:
         counts = sum_over_ranks(counts, ranks.mesh.get_group("data"))
     return {**counts.error_rates(), "nll": counts.mean_loss()}
 
 
-def batches_of(loader: Loader, ranks: Ranks, first_step: int) -> Iterator[tuple[Tensor, Tensor]]:
+def batches_of(
+    loader: Loader, ranks: Ranks, first_step: int, stop_signal: Callable[[], int]
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield (images, labels) on the device; of the last batch this process may have nothing."""
-    for batch in on_device(loader.epoch(0, first_step), ranks.device):
+    batches = on_device(loader.epoch(0, first_step), ranks.device)
+    while (batch := ranks.in_all(lambda: next(batches, None))) is not None:
+        if signal := int(ranks.largest([stop_signal()])[0]):
+            raise Stopped(signal)
         if len(batch.labels):
             yield batch.images, batch.labels
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +15,14 @@ class Diverged(ValueError):
     """The loss, or what the net holds, is no longer a number."""
 
 
+class Mark(NamedTuple):
+    """A moment in a window: the clock, how long the loader had waited, pictures of the window before it."""
+
+    time: float
+    waited: float
+    num_images: int
+
+
 class Window:
     """Results of some steps.
 
@@ -24,8 +32,8 @@ class Window:
     """
 
     def __init__(self, step: int, waited: float):
-        self.step, self.waited = step, waited
-        self.start = time.perf_counter()
+        self.step = step
+        self.marks = [Mark(time.perf_counter(), waited, 0)]
         self.results: list[StepResult] = []
         self.norms: list[Tensor] = []
 
@@ -34,9 +42,22 @@ class Window:
         self.results.append(result)
         self.norms.append(gradient_norms)
 
+    def measure_from_here(self, waited: float) -> None:
+        """Leave what has been so far out of the speed, if there is more to come: a start is no usual step.
+
+        Args:
+            waited: seconds that the loader has waited so far.
+        """
+        self.marks.append(Mark(time.perf_counter(), waited, self.num_images))
+
     def leave_out(self, seconds: float) -> None:
         """Take time that was spent on something else, such as a checkpoint, off the window."""
-        self.start += seconds
+        self.marks = [mark._replace(time=mark.time + seconds) for mark in self.marks]
+
+    @property
+    def num_images(self) -> int:
+        """Pictures so far, of this process."""
+        return sum(result.num_images for result in self.results)
 
     def check(self, ranks: Ranks, names: list[str]) -> None:
         """See that all losses are numbers, of all processes together; all must call this.
@@ -58,17 +79,18 @@ class Window:
         Args:
             ranks: the processes. waited: seconds that the loader has waited so far.
         """
-        images = sum(result.num_images for result in self.results)
+        images = self.num_images
         loss = math.fsum(torch.stack([result.loss for result in self.results]).double().tolist())
         wrong = int(torch.stack([result.num_wrong for result in self.results]).sum())
-        seconds = time.perf_counter() - self.start
+        start = next(mark for mark in reversed(self.marks) if mark.num_images < images)
+        seconds = time.perf_counter() - start.time
         steps = len(self.results)
         loss, wrong, all_images, steps = ranks.total([loss, wrong, images, steps])
         return {
             "loss": loss / steps,
             "error": wrong / all_images,
-            "images_per_second": images * ranks.num_data / seconds,
-            "wait_share": min(1.0, (waited - self.waited) / seconds),
+            "images_per_second": (images - start.num_images) * ranks.num_data / seconds,
+            "wait_share": min(1.0, (waited - start.waited) / seconds),
         }
 
 

@@ -1,0 +1,77 @@
+"""When a training is saved, and what of it there is to go on from."""
+
+import time
+from collections.abc import Sequence
+
+from alexnet.checkpoint import Validation
+from alexnet.training.folder import RunFolder
+from alexnet.training.learner import Learner
+from alexnet.training.plan import Plan
+from alexnet.training.settings import every
+from alexnet.training.state import checkpoint_of
+from alexnet.training.window import Diverged, Window
+
+
+class Saves:
+    """The checkpoints of a run, seen from one process.
+
+    Attributes:
+        step: of the last one; 0 where there is none.
+
+    Args:
+        plan, learner: what is trained.
+        folder: where the first process writes; None in the others.
+        step, validations: of the checkpoint from which the training goes on.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        learner: Learner,
+        folder: RunFolder | None,
+        step: int,
+        validations: Sequence[Validation],
+    ):
+        self.plan, self.learner, self.ranks, self.folder = plan, learner, learner.ranks, folder
+        self.step, self.num_validations = step, len(validations)
+        self.time = time.monotonic()
+
+    @property
+    def in_words(self) -> str:
+        """What there is to go on from."""
+        return f"the checkpoint of step {self.step} stays" if self.step else "none was saved"
+
+    def due_by_steps(self, step: int) -> bool:
+        """Whether a checkpoint is due after a step, in all processes."""
+        every_steps = self.plan.checkpoint_every
+        return every_steps is not None and step % every_steps == 0
+
+    def due_by_clock(self) -> bool:
+        """Whether a checkpoint is due by the clock of the first process."""
+        asked = every(self.plan.settings.checkpoint_every)
+        by_clock = asked.unit == "minutes" and self.ranks.is_first
+        return by_clock and time.monotonic() - self.time >= 60 * asked.count
+
+    def save(self, step: int, validations: Sequence[Validation], window: Window, *, finished: bool) -> None:
+        """Write a checkpoint if there is none of this state; all processes must call this.
+
+        Args:
+            step, validations: updates done, and all validations so far.
+            window: with the results of the last steps.
+            finished: whether the training is at its end.
+        Raises:
+            Diverged: the net is not fit to be saved.
+            OSError: it cannot be written; OtherFailed in the other processes.
+        """
+        self.time = time.monotonic()
+        if (self.step, self.num_validations) == (step, len(validations)):
+            return
+        if window.results:
+            window.check(self.ranks, list(self.learner.parameters))
+        broken = self.learner.not_finite()
+        if self.ranks.largest([bool(broken)])[0]:
+            what = broken[0] if broken else "a parameter of another process"
+            raise Diverged(f"training diverged by step {step}: {what} is not finite")
+        checkpoint = checkpoint_of(self.plan, self.learner, step, validations)
+        self.ranks.from_first(lambda: self.folder.save(checkpoint, finished=finished))
+        self.step, self.num_validations = step, len(validations)

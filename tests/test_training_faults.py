@@ -1,0 +1,234 @@
+"""Trainings under faults: pictures that cannot be read, signals at bad moments, starts that were in vain."""
+
+import errno
+import os
+import signal
+import subprocess
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+from trainings import (
+    assert_same_bits,
+    checkpoints,
+    prepared,
+    run,
+    settings_for,
+    state,
+    tiny_pictures,
+    use,
+)
+
+from alexnet import records
+from alexnet.data.splits import MemorySplit
+from alexnet.first_pass import statistics_of
+from alexnet.loader import BatchFailed
+from alexnet.train import StepResult
+from alexnet.training import Diverged, loop, window
+from alexnet.training import state as keeping
+from alexnet.training.devices import Ranks
+from alexnet.training.log import read_log
+from alexnet.training.settings import python_command
+
+NUM_STEPS = 10
+
+
+class Faulty(MemorySplit):
+    """Pictures of which one cannot be read while there is an error, and that call somebody when read."""
+
+    error = None
+    listener = None
+
+    def read(self, indices):
+        if Faulty.listener:
+            Faulty.listener()
+        if Faulty.error and 7 in indices:
+            raise Faulty.error
+        return super().read(indices)
+
+
+@pytest.fixture(autouse=True)
+def faulty(monkeypatch):
+    """Let all trainings read such pictures, whose statistics are known."""
+    pictures = tiny_pictures()
+    statistics = statistics_of(pictures, progress=False)
+    splits = {name: Faulty(split.images, split.labels) for name, split in pictures.splits.items()}
+    use(monkeypatch, replace(pictures, splits=splits))
+    monkeypatch.setattr("alexnet.training.learner.statistics_of", lambda *_, **__: statistics)
+    monkeypatch.setattr(Faulty, "error", None)
+    monkeypatch.setattr(Faulty, "listener", None)
+
+
+@pytest.fixture
+def whole(tmp_path):
+    """The folder of a training to which nothing happened."""
+    run(settings_for(tmp_path / "whole", validate_every="3steps"))
+    return tmp_path / "whole"
+
+
+def assert_same_training(folder, whole):
+    assert_same_bits(state(folder, NUM_STEPS), state(whole, NUM_STEPS))
+    ours, theirs = (records.load(path / "run.json").results for path in (folder, whole))
+    assert ours == theirs
+
+
+ERRORS = {
+    "train-00000.npy is damaged; make it again": ValueError("train-00000.npy is damaged; make it again"),
+    "Input/output error: train-00000.tar": OSError(errno.EIO, "Input/output error", "train-00000.tar"),
+    "TypeError: no such thing": TypeError("no such thing\nand more"),
+}
+
+
+@pytest.mark.parametrize("sentence", ERRORS)
+def test_pictures_that_cannot_be_read_end_a_training_that_is_saved(tmp_path, whole, sentence):
+    settings = settings_for(tmp_path / "failed", validate_every="3steps", seed=0)
+
+    def break_after_a_step(event):
+        if event.kind == "step":
+            Faulty.error = ERRORS[sentence]
+
+    with pytest.raises(BatchFailed) as caught:
+        loop.train(settings, break_after_a_step)
+    (step,) = checkpoints(settings.folder)
+    assert 0 < step < NUM_STEPS
+    assert str(caught.value) == (
+        f"{sentence}; the checkpoint of step {step} stays, and the same command resumes from it"
+    )
+    assert records.load(settings.folder / "run.json").results["ended"] == "unreadable"
+    Faulty.error = None
+    run(settings)
+    assert_same_training(settings.folder, whole)
+
+
+def during_validation(monkeypatch, action, *, ten_views=False):
+    """Do something once, when the first validation of a kind begins."""
+    real, done = loop.validate, []
+
+    def validate(*given, **options):
+        if options["ten_views"] == ten_views and not done:
+            done.append(True)
+            action()
+        return real(*given, **options)
+
+    monkeypatch.setattr(loop, "validate", validate)
+
+
+def test_validation_pictures_that_cannot_be_read_cost_no_step(tmp_path, whole, monkeypatch):
+    settings = settings_for(tmp_path / "failed", validate_every="3steps")
+    during_validation(monkeypatch, lambda: setattr(Faulty, "error", ValueError("it is damaged")))
+    with pytest.raises(BatchFailed, match="it is damaged; the checkpoint of step 3 stays"):
+        run(settings)
+    assert checkpoints(settings.folder) == [3]
+    Faulty.error = None
+    run(settings)
+    assert_same_training(settings.folder, whole)
+
+
+def test_what_can_neither_be_read_nor_saved_is_one_sentence(tmp_path, monkeypatch):
+    settings = settings_for(tmp_path / "failed", validate_every="3steps")
+    run(replace(settings, max_steps=2))
+    during_validation(monkeypatch, lambda: setattr(Faulty, "error", ValueError("it is damaged")))
+    monkeypatch.setattr(keeping, "save", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(BatchFailed) as caught:
+        run(settings)
+    assert str(caught.value) == (
+        "it is damaged; nor can a checkpoint be written (disk full): the checkpoint of step 2 stays"
+    )
+    assert checkpoints(settings.folder) == [2]
+
+
+@pytest.mark.parametrize("ten_views", [False, True])
+def test_a_signal_breaks_a_validation_off(tmp_path, whole, monkeypatch, ten_views):
+    settings = settings_for(tmp_path / "stopped", validate_every="3steps")
+    read = []
+
+    def stop():
+        read.append(True)
+        signal.raise_signal(signal.SIGTERM)
+
+    during_validation(monkeypatch, lambda: setattr(Faulty, "listener", stop), ten_views=ten_views)
+    record, _ = run(settings)
+    Faulty.listener = None
+    assert len(read) == 1  # of two batches
+    assert record.results["ended"] == "SIGTERM" and record.results["signal"] == signal.SIGTERM
+    assert checkpoints(settings.folder)[-1] == record.results["step"] == (NUM_STEPS if ten_views else 3)
+    run(settings)
+    assert_same_training(settings.folder, whole)
+
+
+def test_what_diverged_is_not_started_again(tmp_path, monkeypatch):
+    settings = settings_for(tmp_path / "run", max_steps=4)
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: {"top1": 1.0, "top5": 1.0, "nll": float("nan")})
+    with pytest.raises(Diverged, match="validation loss is not finite"):
+        run(replace(settings, validate_every="2steps"))
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: {"top1": 1.0, "top5": 1.0, "nll": 1.0})
+    with monkeypatch.context() as patch:
+        patch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+        with pytest.raises(Diverged, match="it is not tried again"):
+            run(settings)
+    killed = []
+
+    def kill(event):
+        if event.kind == "step":
+            killed.append(records.load(settings.folder / "run.json").results["ended"])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):  # somebody starts it once more, and it is killed
+        loop.train(settings, kill)
+    assert killed == ["running"]
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    assert run(settings)[0].results["ended"] == "max-steps"
+
+
+def test_a_window_is_measured_without_what_starts_the_training(monkeypatch):
+    clock = iter([0.0, 50.0, 60.0, 62.0, 62.0, 70.0])
+    monkeypatch.setattr(window.time, "perf_counter", lambda: next(clock))
+    result = StepResult(torch.tensor(1.0), torch.tensor(2), 8)
+    alone, seen = Ranks(torch.device("cpu")), window.Window(0, 0.0)
+    seen.measure_from_here(49.0)  # when the workers had started
+    seen.add(result, torch.ones(1))
+    seen.measure_from_here(49.0)  # after a first step of 10 s
+    seen.add(result, torch.ones(1))
+    line = seen.line(alone, 50.0)
+    assert line["images_per_second"] == 4.0 and line["wait_share"] == 0.5 and line["error"] == 4 / 16
+    seen = window.Window(2, 50.0)
+    seen.add(result, torch.ones(1))
+    seen.measure_from_here(50.0)  # there is no other step
+    monkeypatch.setattr(window.time, "perf_counter", lambda: 72.0)
+    assert seen.line(alone, 50.0)["images_per_second"] == 0.8
+
+
+def test_the_first_batch_and_the_first_step_are_not_measured(tmp_path, monkeypatch):
+    marks, measure = [], window.Window.measure_from_here
+
+    def noting(self, waited):
+        marks.append((self.step, self.num_images, waited))
+        measure(self, waited)
+
+    monkeypatch.setattr(window.Window, "measure_from_here", noting)
+    Faulty.listener = lambda: time.sleep(0.02)
+    run(settings_for(tmp_path / "run", max_steps=4))
+    (step, images, waited), second = marks
+    assert (step, images) == (0, 0) and waited >= 0.02 and second == (0, 8, waited)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system has no process groups")
+def test_a_signal_to_all_processes_saves_the_training(tmp_path):
+    """Ctrl-C in a terminal reaches the workers too, and the process that starts them."""
+    settings = settings_for(
+        tmp_path / "run", data=prepared(tmp_path), learning={"epochs": 2000.0}, log_every=1, workers=2
+    )
+    how = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
+    with subprocess.Popen(python_command(settings), **how) as process:
+        end = time.monotonic() + 90
+        while not read_log(settings.folder) and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.05)
+        assert process.poll() is None and os.getpgid(process.pid) == process.pid > 1  # a group of its own
+        os.killpg(process.pid, signal.SIGINT)
+        output, _ = process.communicate(timeout=90)
+    assert process.returncode == 130, output
+    step = read_log(settings.folder)[-1]["step"]
+    assert checkpoints(settings.folder)[-1] == step
+    assert records.load(settings.folder / "run.json").results["ended"] == "SIGINT"
+    assert f"stopped by SIGINT at step {step:,}" in output and "Traceback" not in output, output
