@@ -175,7 +175,7 @@ def test_a_run_whose_folder_is_deleted_makes_it_again(tmp_path, whole):
 
 @posix
 def test_the_folders_above_are_not_made_again(tmp_path):
-    settings = settings_for(tmp_path / "above" / "run", learning={"epochs": 2000.0}, log_every=1000)
+    settings = settings_for(tmp_path / "above" / "run", learning={"epochs": 20.0}, log_every=1000)
 
     def delete(event):
         seen.append(event.values.get("step"))
@@ -238,7 +238,7 @@ def no_signals(monkeypatch):
 
 @posix
 def test_a_stop_reaches_the_training_that_has_the_folder_and_nobody_else(tmp_path, no_signals):
-    settings, asked = settings_for(tmp_path / "run", learning={"epochs": 2000.0}), []
+    settings, asked = settings_for(tmp_path / "run", learning={"epochs": 20.0}), []
 
     def on_event(event):
         if event.kind == "step" and event.values["step"] == 3:
