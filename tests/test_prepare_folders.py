@@ -299,3 +299,20 @@ def test_images_of_one_stem_are_all_kept(tmp_path):
         assert json.loads((tmp_path / form / "set.json").read_text())["counts"] == {"train": [3, 1]}
     # The same names and labels, whatever the order of reading.
     assert names == {(b"a/1.jpg", b"a/1.png.jpg", b"a/1.png.jpg.jpg", b"b/1.jpg", 0, 0, 0, 1)}
+
+
+def test_validation_images_may_lack_classes_if_the_user_says_so(tmp_path, capsys):
+    held = {f"{name}.jpg": jpeg(i) for i, name in enumerate(("train/a/1", "train/b/2", "val/a/3"))}
+    words = [
+        "data",
+        "prepare",
+        "folder",
+        str(write(tmp_path / "p", held)),
+        str(tmp_path / "set"),
+        "--workers",
+        "0",
+    ]
+    assert cli.main([*words, "--size", "16"]) == 2
+    assert "only in train: b" in capsys.readouterr().err
+    assert cli.main([*words, "--size", "16", "--missing-classes"]) == 0
+    assert "val has no images of 1 of 2 classes: b" in capsys.readouterr().out
