@@ -151,6 +151,15 @@ def test_a_log_that_was_cut_or_deleted_is_written_again(tmp_path):
             harm(tmp_path / "log.jsonl")
 
 
+def test_a_log_alone_does_not_make_its_folder_again(tmp_path):
+    (tmp_path / "run").mkdir()
+    written = Log(tmp_path / "run", 0)
+    shutil.rmtree(tmp_path / "run")
+    said = written.write({"step": 1, "seconds": 0.5})
+    assert said.endswith("log.jsonl: No such file or directory; training goes on, and its lines wait")
+    assert not (tmp_path / "run").exists()
+
+
 def empty(path):
     path.write_bytes(b"")
 
