@@ -152,7 +152,8 @@ class Loader:
         if workers is None:
             workers = 0 if split.in_memory else usable_cores()
         batch_bytes = math.ceil(batch_size / num_ranks) * (math.prod(split.shape) + 16)
-        self.room = room_for(batch_bytes, workers, prefetch, sharing=sharing)
+        sent = split.labels.nbytes + (len(split) * math.prod(split.shape) if split.in_memory else 0)
+        self.room = room_for(batch_bytes, workers, prefetch, sharing=sharing, besides=sent)
         self._data: DataLoader | None = DataLoader(
             BatchesOf(split),
             batch_size=None,

@@ -28,7 +28,7 @@ LOOK_SECONDS = 5.0  # how often the workers are looked at while a batch is waite
 
 SHARED_MEMORY = Path("/dev/shm")  # where batches lie on Linux on their way from one process to another
 IN_HAND = 2  # batches that the reader of a loader still holds: the one at work and the one before it
-ENDING = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
+ENDING = {getattr(signal, kind) for kind in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, kind)}
 
 
 class Batch(NamedTuple):
@@ -157,19 +157,20 @@ class Room(NamedTuple):
     note: str = ""
 
 
-def room_for(batch_bytes: int, workers: int, prefetch: int, *, sharing: int = 1) -> Room:
+def room_for(batch_bytes: int, workers: int, prefetch: int, *, sharing: int = 1, besides: int = 0) -> Room:
     """Return how many processes may read so that their batches have room in the machine's shared memory.
 
     Args:
         batch_bytes: of one batch.
         workers, prefetch: processes, and batches that each reads ahead, as wanted.
         sharing: loaders that read at the same time on this machine.
+        besides: bytes of what else a loader sends its workers, and leaves in that memory.
     """
     if not (workers and SHARED_MEMORY.is_dir()):
         return Room(workers, prefetch)
     space = os.statvfs(SHARED_MEMORY)
     free = space.f_bavail * space.f_frsize // sharing
-    room = free // batch_bytes - IN_HAND
+    room = (free - besides) // batch_bytes - IN_HAND
     if room >= workers * prefetch:
         return Room(workers, prefetch)
     fewer = max(0, min(workers, room))

@@ -267,13 +267,17 @@ def test_no_more_is_read_ahead_than_shared_memory_has_room_for(monkeypatch, tmp_
     room = room_for(10_000_000, 4, 2, sharing=sharing)
     assert (room.workers, room.prefetch) == ROOMS[megabytes, sharing]
     assert bool(room.note) == (room[:2] != (4, 2)) == ("--shm-size" in room.note)
+    fewer = room_for(10_000_000, 4, 2, sharing=sharing, besides=10_000_000)
+    assert fewer.workers * fewer.prefetch <= room.workers * room.prefetch and fewer[:2] != (4, 2)
     assert room_for(10_000_000, 0, 2) == (0, 2, "")
     monkeypatch.setattr("alexnet.workers.SHARED_MEMORY", tmp_path / "elsewhere")
     assert room_for(10_000_000, 4, 2) == (4, 2, "")
 
 
 def test_a_loader_takes_the_room_that_there_is(stored, monkeypatch, tmp_path):
-    space = SimpleNamespace(f_bavail=2 * (3 * stored.shape[1] ** 2 + 16) * 3, f_frsize=1)
+    space = SimpleNamespace(
+        f_bavail=2 * (3 * stored.shape[1] ** 2 + 16) * 3 + stored.labels.nbytes, f_frsize=1
+    )
     monkeypatch.setattr("alexnet.workers.os.statvfs", lambda path: space, raising=False)
     monkeypatch.setattr("alexnet.workers.SHARED_MEMORY", tmp_path)
     loader = Loader(stored, 2, workers=2, drop_last=True)
