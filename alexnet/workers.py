@@ -28,7 +28,8 @@ LOOK_SECONDS = 5.0  # how often the workers are looked at while a batch is waite
 
 SHARED_MEMORY = Path("/dev/shm")  # where batches lie on Linux on their way from one process to another
 IN_HAND = 2  # batches that the reader of a loader still holds: the one at work and the one before it
-ENDING = {getattr(signal, kind) for kind in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, kind)}
+KINDS = ("SIGINT", "SIGTERM", "SIGHUP")  # they ask a program to end; Windows lacks the last
+ENDING = {getattr(signal, kind) for kind in KINDS if hasattr(signal, kind)}
 
 
 class Batch(NamedTuple):

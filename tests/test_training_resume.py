@@ -135,6 +135,18 @@ def test_a_signal_is_a_wish_and_a_second_ctrl_c_an_order(monkeypatch):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is handler
     assert (exit_status(0), exit_status(signal.SIGINT), exit_status(signal.SIGTERM)) == (0, 130, 143)
+    if hasattr(signal, "SIGHUP"):
+        assert exit_status(signal.SIGHUP) == 129
+        with StopWish() as wish:
+            signal.raise_signal(signal.SIGHUP)
+        assert wish.signal == signal.SIGHUP
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+        try:
+            with StopWish() as wish:
+                signal.raise_signal(signal.SIGHUP)
+            assert wish.signal == 0 and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        finally:
+            signal.signal(signal.SIGHUP, before)
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
     with StopWish() as wish:
         signal.raise_signal(signal.SIGINT)

@@ -5,7 +5,7 @@ import signal
 import threading
 from types import FrameType
 
-SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+from alexnet.workers import ENDING
 
 
 class StopWish:
@@ -26,7 +26,7 @@ class StopWish:
 
     def __enter__(self) -> "StopWish":
         if threading.current_thread() is threading.main_thread():
-            heard = [number for number in SIGNALS if not (number.name == "SIGHUP" and under_nohup())]
+            heard = [number for number in ENDING if not (number.name == "SIGHUP" and under_nohup())]
             self._before = {number: signal.signal(number, self._note) for number in heard}
         return self
 
