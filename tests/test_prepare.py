@@ -400,3 +400,12 @@ def test_a_wrong_bit_is_found(tmp_path, raw, place):
     victim.write_bytes(content.ljust(victim.stat().st_size, b"\0"))
     (sentence,) = damage_in(target, progress=False)
     assert sentence.startswith(f"{victim} is damaged (") and "delete it and run the `alexnet data" in sentence
+
+
+def test_a_header_that_tells_another_number_of_images_is_found(tmp_path):
+    target = tmp_path / "set"
+    made("folder", [one_folder(tmp_path)], target, raw=True, pictures_per_shard=7)
+    victim = target / "train-00000.npy"
+    victim.write_bytes(victim.read_bytes().replace(b"(7,", b"(6,", 1))
+    (sentence,) = damage_in(target, progress=False)
+    assert sentence.startswith(f"{victim} is damaged (its headers are not those that were written)")
