@@ -139,5 +139,6 @@ def test_a_small_convolutional_network_does_well(pictures):
 def test_overfitting_can_be_seen(pictures):
     images, labels = pictures.train_images[:500], pictures.train_labels[:500]
     net = trained(images, labels, epochs=25)
-    assert error_of(net, images, labels) < 0.1
-    assert error_of(net, pictures.test_images, pictures.test_labels) > 0.2
+    train_error = error_of(net, images, labels)
+    test_error = error_of(net, pictures.test_images, pictures.test_labels)
+    assert train_error < 0.3 and test_error > train_error + 0.1, (train_error, test_error)
