@@ -315,7 +315,7 @@ def test_nobody_is_left_when_the_reader_is_gone(tmp_path, killed):
         if killed:
             process.kill()
         # Workers and fork server hold these pipes too: this waits until the last of them is gone.
-        _, errors = process.communicate("", timeout=60)
+        _, errors = process.communicate("", timeout=300)
     assert process.returncode == (-signal.SIGKILL if killed else 0), errors
 
 

@@ -285,7 +285,7 @@ def test_a_training_that_this_process_launched_is_stopped_before_it_begins(tmp_p
     assert not attach(settings.folder).stop(timeout=0)
     assert signalled == [CHILDREN[settings.folder].pid]
     kill(CHILDREN[settings.folder].pid, signal.SIGTERM)
-    assert attach(settings.folder).wait(60)
+    assert attach(settings.folder).wait(300)
 
 
 def test_a_disk_without_locks_is_named(tmp_path, monkeypatch):

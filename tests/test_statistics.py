@@ -193,9 +193,9 @@ class Several:
 
     def exchanged(self, value):
         self.given[self.rank] = value
-        self.barrier.wait(timeout=60)
+        self.barrier.wait(timeout=300)
         values = list(self.given)
-        self.barrier.wait(timeout=60)
+        self.barrier.wait(timeout=300)
         return values
 
     def from_first(self, function):

@@ -226,7 +226,7 @@ def test_a_signal_to_all_processes_saves_the_training(tmp_path):
             time.sleep(0.05)
         assert process.poll() is None and os.getpgid(process.pid) == process.pid > 1  # a group of its own
         os.killpg(process.pid, signal.SIGINT)
-        output, _ = process.communicate(timeout=90)
+        output, _ = process.communicate(timeout=300)
     assert process.returncode == 130, output
     step = read_log(settings.folder)[-1]["step"]
     assert checkpoints(settings.folder)[-1] == step
