@@ -357,6 +357,15 @@ def test_damage_anywhere_is_one_sentence_or_harmless(tmp_path, read, form):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+@pytest.mark.parametrize("place", [0.3, 0.5, 0.7])
+def test_a_changed_byte_in_a_compressed_tar_is_found(tmp_path, place):
+    noise = np.random.default_rng(1).integers(0, 256, 20_000, dtype=np.uint8).tobytes()
+    content = bytearray(gzip.compress(tar({"train/a/1.jpg": noise}), 0))
+    content[int(place * len(content))] ^= 1
+    with pytest.raises(ValueError, match="is damaged, or not an archive"):
+        imported(write(tmp_path / "a.tar.gz", bytes(content)), None)
+
+
 def test_a_pipe_is_not_waited_for(tmp_path):
     folder = write(tmp_path / "folder", PICTURES)
     os.mkfifo(folder / "train/a/9.jpg")
@@ -364,6 +373,9 @@ def test_a_pipe_is_not_waited_for(tmp_path):
         imported(folder, None)
     with pytest.raises(ValueError, match="9.jpg is neither a file nor a folder"):
         imported(folder / "train/a/9.jpg", None)
+    os.mkfifo(tmp_path / "photos.tar")
+    with pytest.raises(ValueError, match="photos.tar is neither a file nor a folder"):
+        list(files_of(tmp_path / "photos.tar", tmp_path))
 
 
 def test_the_limit_of_headers_leaves_room_for_real_names(tmp_path):

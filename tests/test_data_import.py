@@ -112,6 +112,14 @@ def test_grey_and_palette_pictures_become_rgb(tmp_path):
     np.testing.assert_array_equal(data.load("cifar10").train_images[0].numpy(), np.stack([grey] * 3))
 
 
+def test_pictures_are_decoded_as_they_are_prepared(tmp_path):
+    grey = np.arange(1024, dtype=np.uint16).reshape(32, 32) * 60
+    files = picture_files() | {"train/airplane/0000.png": encoded(grey)}
+    import_paths(write_folder(tmp_path / "a", files))
+    wanted = np.rint(grey / 257).astype(np.uint8)  # and not clipped at 255
+    np.testing.assert_array_equal(data.load("cifar10").train_images[0].numpy(), np.stack([wanted] * 3))
+
+
 def without(prefix: str) -> dict[str, bytes]:
     return {name: content for name, content in picture_files().items() if not name.startswith(prefix)}
 

@@ -187,6 +187,17 @@ def test_a_compressed_picture_is_read_and_noted():
     np.testing.assert_array_equal(array, rgb(WHOLE)[0])
 
 
+def changed(content, place):
+    """Return bytes with one of them changed."""
+    return content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :]
+
+
+def without_palette(png):
+    """Return a PNG without the chunk that has its colours."""
+    at = png.index(b"PLTE")
+    return png[: at - 4] + png[at + 8 + int.from_bytes(png[at - 4 : at], "big") :]
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -196,6 +207,8 @@ def test_a_compressed_picture_is_read_and_noted():
         (WHOLE[: len(WHOLE) * 3 // 4], "damaged"),
         (WHOLE[:-40], "damaged"),
         (encoded(pixels(3), "PNG")[:-60], "damaged"),
+        (changed(encoded(pixels(3), "PNG"), 200), "damaged"),
+        (without_palette(encoded(pixels(3), "PNG", "P")), "damaged"),
         (gzip.compress(WHOLE)[:-20], "damaged"),
         (gzip.compress(b"text"), "not an image"),
     ],

@@ -2,10 +2,11 @@
 
 import io
 import pickle
-import struct
 
 import numpy as np
 from PIL import Image
+
+from alexnet.preparation.picture import DAMAGE, to_rgb
 
 FORMATS = ("JPEG", "PNG", "BMP", "PPM", "WEBP")
 # numpy has no public name for the function that its pickles call, and has moved it; an array knows it.
@@ -13,7 +14,7 @@ RECONSTRUCT = np.empty(0).__reduce__()[0]
 
 
 def decode_picture(content: bytes, *, height: int, width: int) -> tuple[np.ndarray, str]:
-    """Decode a picture to RGB.
+    """Decode a picture to RGB, as ``alexnet data prepare`` does.
 
     Returns:
         (3, height, width) uint8, and the name of the format, such as "JPEG".
@@ -23,8 +24,8 @@ def decode_picture(content: bytes, *, height: int, width: int) -> tuple[np.ndarr
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
             size, kind = picture.size, picture.format
-            pixels = np.asarray(picture.convert("RGB")) if size == (width, height) else None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
+            pixels = np.asarray(to_rgb(picture)[0]) if size == (width, height) else None
+    except DAMAGE as error:
         raise ValueError("is not a picture that can be read") from error
     if pixels is None:
         raise ValueError(f"has {size[0]} x {size[1]} pixels, not {width} x {height}")

@@ -17,6 +17,7 @@ from alexnet.preparation.archives import (
 
 # A whole batch of CIFAR-10 has 31 MB; anything much larger is no part of a data set and is not read.
 MAX_MEMBER_BYTES = 64 * 1024 * 1024
+COPY_BYTES = 1 << 20
 
 
 def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
@@ -71,6 +72,8 @@ def tar_contents(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[st
                 if len(content) < member.size:
                     raise EOFError(f"it ends within {member.name}")
                 yield member.name, content
+        while opener and file.read(COPY_BYTES):  # the checksum of what is compressed comes at its end
+            pass
 
 
 def zip_contents(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:

@@ -44,8 +44,11 @@ LONGEST = 1 << 16  # pixels of the longer side after scaling
 MAX_PIXELS = 1 << 28
 MAX_BYTES = 1 << 30  # of a file
 MAX_GUNZIPPED = 1 << 26  # of what a compressed file holds, in bytes
-# What Pillow's decoders raise for bytes that are damaged.
-DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+# What Pillow's decoders raise for bytes that are damaged: a PNG without its palette, say, an AssertionError.
+DAMAGE = (
+    OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError,
+    ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError,
+)  # fmt: skip
 MODES = {"L": "greyscale", "LA": "greyscale", "1": "greyscale", "P": "palette", "PA": "palette"}
 ORIENTATION = 0x0112  # the tag of EXIF and TIFF
 TURNS = {
@@ -166,14 +169,14 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
         Unreadable: its numbers or its colours have no one meaning as RGB.
     """
     notes = ["first of several images"] if has_others(image) else []
-    tagged = orientation(image) in TURNS
+    # Looking for the tags of a PNG decodes it, and what is damaged is no error the second time.
+    turned = image.format == "TIFF" and orientation(image) in TURNS
     image.load()  # turns a TIFF by itself, and takes its tag away
     converted, more = coloured(image)
-    if tagged:
-        turn = TURNS.get(orientation(image))
-        converted = converted if turn is None else converted.transpose(turn)
-        more = [*more, "turned upright"]
-    return converted, notes + more
+    turn = TURNS.get(orientation(image))
+    if turn is not None:
+        converted = converted.transpose(turn)
+    return converted, notes + more + (["turned upright"] if turned or turn is not None else [])
 
 
 def has_others(image: Image.Image) -> bool:

@@ -61,10 +61,12 @@ def files_of(source: Path, scratch: Path) -> Iterator[File | Skipped]:
         scratch: folder in which compressed tars are decompressed.
     Raises:
         FileNotFoundError: there is nothing at the path.
-        ValueError: an archive is damaged, or ends early.
+        ValueError: an archive is damaged, or ends early; or the source is a pipe or a device.
     """
     if not source.exists():
         raise FileNotFoundError(f"there is no file or folder {source}")
+    if not source.is_dir() and not source.is_file():
+        raise ValueError(f"{source} is neither a file nor a folder, but a pipe or a device")
     if not source.is_dir():
         yield from archive_or_file(source, source.name, scratch)
         return
