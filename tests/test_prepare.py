@@ -356,11 +356,33 @@ def test_killed_processes_leave_what_the_next_run_completes(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("split", "options"), [("train", {}), ("val", {}), ("train", {"missing_classes": True})]
+)
+def test_a_class_of_which_no_image_can_be_read_is_missed(tmp_path, split, options):
+    folder = one_folder(tmp_path)
+    for path in folder.glob(f"{split}/b/*"):
+        path.write_bytes(b"")
+    with pytest.raises(ValueError, match=f"^of these classes no {split} image can be read: b; get them"):
+        made("folder", [folder], tmp_path / "set", max_damaged=0.9, **options)
+
+
+def test_what_may_be_missing_may_be_damaged_but_not_a_whole_split(tmp_path):
+    folder = one_folder(tmp_path)
+    (folder / "val/b/w.jpg").write_bytes(b"")
+    options = {"max_damaged": 0.9, "missing_classes": True}
+    assert len(made("folder", [folder], tmp_path / "one", **options)[0].val) == 1
+    (folder / "val/a/v.jpg").write_bytes(b"")
+    with pytest.raises(ValueError, match="^of these classes no val image can be read: a, b;"):
+        made("folder", [folder], tmp_path / "two", **options)
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"size": 0}, "--size must be from 1 to 4096 pixels, got 0"),
         ({"val_share": 1.0}, "--val-share must be at least 0 and below 1, got 1.0"),
         ({"max_damaged": -0.1}, "--max-damaged must be at least 0"),
+        ({"workers": -1}, "--workers must be at least 0, got -1"),
     ],
 )
 def test_numbers_out_of_range_are_refused(tmp_path, options, message):

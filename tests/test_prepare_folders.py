@@ -250,6 +250,10 @@ def test_nothing_is_written_where_the_reading_is_refused(tmp_path, held, sentenc
     with pytest.raises(ValueError, match=sentence):
         made("folder", [write(tmp_path / "p", {name: jpeg(1) for name in held})], tmp_path / "set")
     assert not (tmp_path / "set").exists()
+    (tmp_path / "set").mkdir()  # an empty folder stays, and stays empty
+    with pytest.raises(ValueError, match=sentence):
+        made("folder", [tmp_path / "p"], tmp_path / "set")
+    assert not list((tmp_path / "set").iterdir())
 
 
 def test_the_command_ends_with_a_summary(tmp_path, capsys):

@@ -185,6 +185,17 @@ def test_a_share_of_each_class_is_kept_for_validation(tmp_path):
     assert sorted(stored.tolist()) != [b"a/0.jpg", b"a/1.jpg"]  # chosen by a hash, not the first ones
 
 
+def test_a_share_may_not_take_all_images_of_a_class(tmp_path):
+    held = {f"{name}.jpg": jpeg(1) for name in ("a/1", "a/2", "a/3", "a/4", "b/1")}
+    folder = write(tmp_path / "flowers", held)
+    with pytest.raises(ValueError, match=r"do not have the same classes, only in val: b "):
+        made("folder", [folder], tmp_path / "set", val_share=0.6)
+    with pytest.raises(ValueError, match=r"only in train: b .* allow it by --missing-classes$"):
+        made("folder", [folder], tmp_path / "set", val_share=0.4)
+    got, said = made("folder", [folder], tmp_path / "set", val_share=0.4, missing_classes=True)
+    assert len(got.val) == 2 and "val has no images of 1 of 2 classes: b" in said
+
+
 def test_a_share_is_not_taken_where_there_is_a_validation_split(tmp_path):
     with pytest.raises(ValueError, match="these have some"):
         made("folder", [one_folder(tmp_path)], tmp_path / "set", val_share=0.5)

@@ -91,14 +91,14 @@ def make_plan(
                 [f"there are no images of a class in {' '.join(map(str, sources))}", *left_out.sentences()]
             )
         )
+    pictures = with_val_share(pictures, val_share, said := [])
     by_split: dict[str, set[str]] = defaultdict(set)
     for place, _ in pictures:
         by_split[place.split].add(place.class_id)
     found = set().union(*by_split.values())
     name, classes = name_and_classes(kind, sources, found, labels.kit)
     check_names(found)
-    remarks += check_splits(by_split, missing_classes=missing_classes)
-    pictures = with_val_share(pictures, val_share, remarks)
+    remarks += check_splits(by_split, missing_classes=missing_classes) + said
     splits = sorted_splits(pictures, list(classes))
     if kind == "imagenet":
         official = ilsvrc.COUNTS[name.removeprefix("ILSVRC-")]

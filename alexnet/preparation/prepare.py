@@ -11,7 +11,7 @@ from alexnet.bars import Bar
 from alexnet.files import write_json
 from alexnet.preparation.classes import counts_in_words
 from alexnet.preparation.description import DESCRIPTION, describe, write_manifest
-from alexnet.preparation.levels import PATH
+from alexnet.preparation.levels import PATH, shortened
 from alexnet.preparation.plan import KINDS, Plan, make_plan
 from alexnet.preparation.shard import is_whole, load_index
 from alexnet.preparation.target import (
@@ -69,6 +69,8 @@ def prepare(
         OSError: a file cannot be read or written.
     """
     check_arguments(kind, size=size, val_share=val_share, class_level=class_level, max_damaged=max_damaged)
+    if workers < 0:
+        raise ValueError(f"--workers must be at least 0, got {workers}")
     request = {
         "kind": kind,
         "sources": sorted(described(source) for source in sources),
@@ -95,14 +97,15 @@ def prepare(
             )
         except ValueError:  # no such set can be made of the sources, so there is nothing to go on with
             if new:
-                shutil.rmtree(target, ignore_errors=True)
+                (target / DESCRIPTION).unlink(missing_ok=True)
+                shutil.rmtree(target / SCRATCH, ignore_errors=True)
             raise
         jobs = jobs_of(plan, target, request)
         claim(target, request | {"plan": plan.digest()})
         missing = [job for job in jobs if not is_whole(job.path, job.form)]
         check_room(target, missing)
         make_missing(plan, missing, max_damaged, workers, progress=progress)
-        about = finish(plan, jobs, request | {"plan": plan.digest()}, max_damaged)
+        about = finish(plan, jobs, request | {"plan": plan.digest()}, max_damaged, missing_classes)
     return plan.remarks + summary(about)
 
 
@@ -157,7 +160,23 @@ def check_damaged(left_out: int, total: int, share: float, why: str) -> None:
         )
 
 
-def finish(plan: Plan, jobs: Sequence[Job], request: dict, max_damaged: float) -> dict:
+def check_classes_left(plan: Plan, about: dict, *, missing_classes: bool) -> None:
+    """Raise ValueError if of all images that a split has of a class none could be read.
+
+    Validation images may lack classes if the user says so, and test images may.
+    """
+    for split, items in plan.splits.items():
+        counts = about["counts"][split]
+        lost = {about["classes"][item.label] for item in items if not counts[item.label]}
+        allowed = split == "test" or (split == "val" and missing_classes)
+        if lost and not (allowed and any(counts)):
+            raise ValueError(
+                f"of these classes no {split} image can be read: {shortened(lost)}; get them again, or "
+                "take these classes away, and prepare into a new folder"
+            )
+
+
+def finish(plan: Plan, jobs: Sequence[Job], request: dict, max_damaged: float, missing_classes: bool) -> dict:
     """Write what describes the set as a whole, remove what is needed no more; return the description."""
     target = jobs[0].path.parent
     indices: dict[str, list[dict]] = {split: [] for split in plan.splits}
@@ -166,6 +185,7 @@ def finish(plan: Plan, jobs: Sequence[Job], request: dict, max_damaged: float) -
     about = describe(plan.name, plan.classes, indices, request)
     for why, (_, name) in about["why_left_out"].items():
         check_damaged(about["left_out"], plan.num_pictures, max_damaged, f"{name}: {why}")
+    check_classes_left(plan, about, missing_classes=missing_classes)
     write_manifest(target, indices)
     write_json(target / DESCRIPTION, about)
     shutil.rmtree(target / SCRATCH, ignore_errors=True)

@@ -47,12 +47,12 @@ def owned(target: Path) -> Iterator[bool]:
     """Make the target and keep others from preparing there; if nothing comes of it, take it away again.
 
     Yields:
-        whether the target is new.
+        whether nothing was prepared there yet.
     Raises:
         ValueError: it holds something else, or another process prepares there.
     """
-    new = not target.exists()
-    if not new and not (target / DESCRIPTION).is_file() and holds_something(target):
+    made, new = not target.exists(), not (target / DESCRIPTION).is_file()
+    if new and not made and holds_something(target):
         raise ValueError(f"{target} is there already and is no prepared set; name a new folder")
     target.mkdir(parents=True, exist_ok=True)
     busy = (
@@ -62,7 +62,7 @@ def owned(target: Path) -> Iterator[bool]:
         with only_one(target / LOCK, busy):
             yield new
     finally:
-        if new:
+        if made:
             with contextlib.suppress(OSError):  # it is not empty
                 target.rmdir()
 
