@@ -81,12 +81,13 @@ def read(path: Path, device: torch.device | str) -> Found | None:
         parameters = state if state.keys() == ours().keys() else from_torchvision(state)
     except ValueError as error:
         raise ValueError(
-            f"{path} has the parameters of another network, such as {min(state)}; of the networks of other "
+            f"{path} has the parameters of another network, {difference_in(state)}; of the networks of other "
             "programs only AlexNet with torchvision's layers is read"
         ) from error
-    shapes = {name: tuple(tensor.shape)[1:] for name, tensor in parameters.items()}
-    if shapes != {name: shape[1:] for name, shape in ours().items()}:
-        different = next(name for name, shape in ours().items() if shapes[name] != shape[1:])
+    shapes = {name: (tensor.ndim, *tensor.shape[1:]) for name, tensor in parameters.items()}
+    wanted = {name: (len(shape), *shape[1:]) for name, shape in ours().items()}  # of any number of classes
+    if shapes != wanted:
+        different = next(name for name, shape in wanted.items() if shapes[name] != shape)
         raise ValueError(
             f"{path} has parameters of an AlexNet that is not torchvision's ({different} is "
             f"{tuple(parameters[different].shape)}), and neither its recipe nor its mean image; "
@@ -103,6 +104,26 @@ def ours() -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
 
+def difference_in(state: dict[str, Tensor]) -> str:
+    """Say in what the names of parameters differ from those of torchvision's AlexNet."""
+    from torchvision.models import alexnet
+
+    with torch.device("meta"):
+        theirs = alexnet().state_dict().keys()
+    more, fewer = state.keys() - theirs, theirs - state.keys()
+    return f"such as {min(more)}" if more else f"as {min(fewer)} is missing"
+
+
+def is_plain(tensor: Any) -> bool:
+    """Tell whether something is a tensor of real numbers that are there, and side by side."""
+    return (
+        isinstance(tensor, Tensor)
+        and tensor.layout == torch.strided
+        and not tensor.is_meta
+        and not tensor.is_complex()
+    )
+
+
 def state_in(content: Any) -> dict[str, Tensor] | None:
     """Return the parameters in what was loaded, by the names of their layers; None if there are none."""
     for key in STATES:
@@ -110,7 +131,7 @@ def state_in(content: Any) -> dict[str, Tensor] | None:
             content = content[key]
     if not isinstance(content, dict) or not content:
         return None
-    if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in content.items()):
+    if not all(isinstance(name, str) and is_plain(tensor) for name, tensor in content.items()):
         return None
     state = {plain_name(name): tensor.detach().float() for name, tensor in content.items()}
     return state if len(state) == len(content) else None
@@ -126,7 +147,8 @@ def classes_in(content: dict[str, Any], count: int) -> tuple[str, ...] | None:
     """Return the classes that a checkpoint names as "classes" or "class_to_idx"; None if it names none."""
     names = content.get("classes")
     numbers = content.get("class_to_idx")
-    if isinstance(numbers, dict) and sorted(numbers.values()) == list(range(count)):
+    integers = isinstance(numbers, dict) and all(isinstance(number, int) for number in numbers.values())
+    if integers and sorted(numbers.values()) == list(range(count)):
         names = sorted(numbers, key=numbers.get)
     if isinstance(names, list | tuple) and len(names) == count and len({*map(str, names)}) == count:
         return tuple(map(str, names))
@@ -157,7 +179,7 @@ def classifier_of(found: Found, *, name: str) -> Classifier:
         names = names_of_2012()
     elif not names:
         names = {str(number): f"class {number}" for number in range(len(found.parameters["fc8.bias"]))}
-        told = "; the file names no classes, so they are numbered"
+        told = "; the file does not name its classes, so they are numbered"
     mean = 255 * conv1.new_tensor(transforms.mean)
     std = 255 * conv1.new_tensor(transforms.std)
     scaled = found.parameters | {"conv1.weight": conv1 / std[:, None, None]}

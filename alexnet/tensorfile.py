@@ -101,6 +101,8 @@ def check_whole(path: Path) -> None:
         raise Damaged(f"{path} is damaged")
     if not any(name.endswith("/data.pkl") for name in names):
         raise Damaged(f"{path} is no file of this package")
+    if any(name.endswith("/constants.pkl") for name in names):  # by which torch tells it
+        raise Damaged(f"{path} is no file of this package, but a program (TorchScript)")
 
 
 def plain(value: Any, name: str = "") -> Any:

@@ -1,6 +1,7 @@
 """Files are written whole or not at all, as the user's umask has it; newer formats are called newer."""
 
 import errno
+import gzip
 import json
 import os
 import subprocess
@@ -79,6 +80,11 @@ def test_a_disk_that_is_full_at_the_last_moment_leaves_the_old_file_and_names_it
         write_json(old, {})
     assert caught.value.errno == errno.ENOSPC and caught.value.filename == str(old)
     assert_stands(old)
+
+
+def test_an_error_of_what_is_read_meanwhile_stays_as_it_is(old):
+    with pytest.raises(OSError, match="^Not a gzipped file$"), written_whole(old):
+        raise gzip.BadGzipFile("Not a gzipped file")
 
 
 def test_an_error_of_another_file_keeps_its_name(old):

@@ -265,7 +265,9 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path):
     assert [path.name for path in target.iterdir()] == ["letter.txt"]
 
 
-@pytest.mark.parametrize("content", ["{", '{"format": 1, "finished": true}'])
+@pytest.mark.parametrize(
+    "content", ["{", '{"format": 1, "finished": true}', '{"format": 1, "finished": true, "request": {}}']
+)
 def test_a_damaged_description_is_not_continued(tmp_path, content):
     folder, target = one_folder(tmp_path), tmp_path / "set"
     made("folder", [folder], target)

@@ -285,6 +285,14 @@ def test_the_counts_of_classes_are_said():
     ]
 
 
+def test_archives_that_are_not_looked_into_are_told_from_other_files(tmp_path):
+    inner, held = tar({"1.jpg": jpeg(1)}), {"a/1.jpg": jpeg(2), "b.tar.gz": b"\x1f\x8b\x08", "x.txt": b"hi"}
+    others = {"c.TAR": inner, "d.7z": b"7z\xbc\xaf\x27\x1c\0\4", "e.rar": b"Rar!\x1a\x07\1\0"}
+    _, said = made("folder", [write(tmp_path / "p.tar", tar(held | others))], tmp_path / "set")
+    assert "left out, an archive that is not looked into; unpack it: 4, the first p.tar/b.tar.gz" in said
+    assert "left out, not an image: 1, p.tar/x.txt" in said
+
+
 def test_images_of_one_stem_are_all_kept(tmp_path):
     held = {"a/1.jpg": jpeg(1), "a/1.png": jpeg(2), "a/1.png.jpg": jpeg(3), "b/1.jpg": jpeg(4)}
     names = set()

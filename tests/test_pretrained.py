@@ -119,7 +119,7 @@ def test_a_checkpoint_of_another_program_with_ten_classes_is_a_classifier(kind, 
     got = loaded(CHECKPOINTS[kind](ten), tmp_path / "x.pth")
     assert torch.equal(got.net.fc8.bias, ten["classifier.6.bias"])
     assert got.classes == tuple("0123456789") and got.names[3] == "class 3"
-    assert got.remark.endswith("; the file names no classes, so they are numbered")
+    assert got.remark.endswith("; the file does not name its classes, so they are numbered")
     assert probabilities_of(got, [torch.zeros(3, 256, 256, dtype=torch.uint8)]).shape == (1, 10)
 
 
@@ -131,6 +131,7 @@ def test_a_checkpoint_of_another_program_with_ten_classes_is_a_classifier(kind, 
         ({"class_to_idx": {name: 9 - i for i, name in enumerate("abcdefghij")}}, tuple("jihgfedcba")),
         ({"classes": ["a", "b"]}, None),
         ({"class_to_idx": {"a": 1}}, None),
+        ({"class_to_idx": {"a": 1, "b": None}}, None),
     ],
 )
 def test_classes_are_those_that_the_file_names(extra, classes):
@@ -141,6 +142,9 @@ def test_classes_with_names_are_not_numbered(ten):
     names = tuple("abcdefghij")
     got = pretrained.classifier_of(pretrained.Found(from_torchvision(ten), names), name="x")
     assert got.classes == got.names == names and "numbered" not in got.remark
+
+
+AMISS = {"features.0.weight": torch.zeros(64, 3, 11, 11)}
 
 
 @pytest.mark.parametrize(
@@ -158,6 +162,9 @@ def test_classes_with_names_are_not_numbered(ten):
             {"model": {}, "args": argparse.Namespace()},
             "x.pth was refused, .* asks for argparse.Namespace.*state_dict",
         ),
+        (AMISS | {"more": torch.zeros(2)}, "the parameters of another network, such as more;"),
+        (AMISS, "the parameters of another network, as classifier.1.bias is missing;"),
+        ({"weight": torch.zeros(2, device="meta")}, "x.pth is no checkpoint of this package"),
         ({"state_dict": {}}, "x.pth is no checkpoint of this package"),
         ([1, 2], "x.pth is no file of this package"),
     ],

@@ -3,6 +3,7 @@
 import errno
 import os
 import pickle
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
@@ -197,6 +198,14 @@ def test_another_zip_file_is_none_either(tmp_path):
 def test_another_file_of_torch_is_none_either(tmp_path):
     torch.save(torch.ones(3), tmp_path / "a.pt")
     assert refused(tmp_path / "a.pt") == "FILE is no file of this package: it holds a Tensor"
+
+
+def test_a_program_of_torch_is_called_one(tmp_path):
+    path = tmp_path / "a.pt"
+    torch.save({"weights": torch.ones(3)}, path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("a/constants.pkl", b"")
+    assert refused(path) == "FILE is no file of this package, but a program (TorchScript)"
 
 
 def test_a_device_that_is_not_there_is_no_fault_of_the_file(saved):

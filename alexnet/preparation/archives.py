@@ -22,6 +22,8 @@ DAMAGE = (
     tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, struct.error, ValueError,
     OverflowError, RecursionError, RuntimeError,
 )  # fmt: skip
+# How other archives begin: zip, 7-Zip, RAR, Zstandard.
+OTHERS = (b"PK\3\4", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd")
 ADDED = ("__MACOSX", "Thumbs.db", "desktop.ini")  # by the file managers of macOS and Windows
 UNPACK = "unpack it and give the folder instead"
 
@@ -61,6 +63,11 @@ def decompressor(path: Path) -> Callable | None:
     with path.open("rb") as file:
         start = file.read(6)
     return next((opener for magic, opener in COMPRESSIONS.items() if start.startswith(magic)), None)
+
+
+def is_archive_start(start: bytes) -> bool:
+    """Tell whether a file that begins so is an archive, or compressed, of a kind that is read or not."""
+    return start.startswith((*COMPRESSIONS, *OTHERS)) or start[257:262] == b"ustar"
 
 
 def is_hidden(name: str) -> bool:

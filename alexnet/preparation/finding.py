@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from alexnet.bars import Bar
+from alexnet.preparation.archives import is_archive_start
 from alexnet.preparation.formats import HEAD_BYTES, SUFFIXES, format_of, suffix_of
 from alexnet.preparation.labels import Labels
 from alexnet.preparation.sources import File, Reader, files_of
@@ -56,8 +57,14 @@ def find(
                 elif is_image(file, reader):
                     images.append(file)
                 elif not labels.take(file, reader):
-                    left_out.add("not an image", file.name)
+                    left_out.add(kind_of_other(file, reader), file.name)
     return images, labels
+
+
+def kind_of_other(file: File, reader: Reader) -> str:
+    """Say what a file is that holds neither an image nor labels: an archive may hold a whole class."""
+    is_one = is_archive_start(reader.start(file, HEAD_BYTES))
+    return "an archive that is not looked into; unpack it" if is_one else "not an image"
 
 
 def is_image(file: File, reader: Reader) -> bool:

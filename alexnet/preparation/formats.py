@@ -15,7 +15,7 @@ SUFFIXES = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".bmp": "BMP", ".ppm": "PPM", ".webp": "WEBP",
     ".gif": "GIF", ".tif": "TIFF", ".tiff": "TIFF", **dict.fromkeys(TGA_SUFFIXES, "TGA"),
 }  # fmt: skip
-HEAD_BYTES = 256  # enough for every signature
+HEAD_BYTES = 264  # enough for every signature, also of archives
 SIGNATURES = {
     "JPEG": rb"\xff\xd8\xff",
     "PNG": rb"\x89PNG\r\n\x1a\n",

@@ -103,11 +103,11 @@ def claim(target: Path, request: dict) -> bool:
     if not about["finished"]:
         write_json(file, about)
         return False
-    return all(
-        is_whole(target / f"{split}-{number:05}", request["form"])
-        for split, counts in about["splits"].items()
-        for number in range(len(counts))
-    )
+    try:
+        shards = [f"{split}-{n:05}" for split, counts in about["splits"].items() for n in range(len(counts))]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise damaged_description(file, error) from error
+    return all(is_whole(target / shard, request["form"]) for shard in shards)
 
 
 def check_room(target: Path, jobs: Sequence[Job]) -> None:
