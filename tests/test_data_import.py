@@ -112,6 +112,18 @@ def test_grey_and_palette_pictures_become_rgb(tmp_path):
     np.testing.assert_array_equal(data.load("cifar10").train_images[0].numpy(), np.stack([grey] * 3))
 
 
+def test_links_to_folders_are_followed_and_loops_are_not(tmp_path):
+    folder = write_folder(tmp_path / "a", picture_files())
+    (folder / "train/dog").rename(tmp_path / "dogs")
+    try:
+        (folder / "train/dog").symlink_to(tmp_path / "dogs")
+        (folder / "train/loop").symlink_to(folder)
+    except OSError:
+        pytest.skip("no symbolic links can be made here")
+    import_paths(folder)
+    assert_whole("imported from a folder of PNG pictures")
+
+
 def test_pictures_are_decoded_as_they_are_prepared(tmp_path):
     grey = np.arange(1024, dtype=np.uint16).reshape(32, 32) * 60
     files = picture_files() | {"train/airplane/0000.png": encoded(grey)}

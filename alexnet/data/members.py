@@ -1,6 +1,5 @@
 """Read the files of a folder or of an archive one after another, in memory; nothing is unpacked to disk."""
 
-import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,11 +8,11 @@ from alexnet.preparation.archives import (
     Refused,
     damage_explained,
     decompressor,
-    is_hidden,
     is_zip,
     tar_members,
     zip_members,
 )
+from alexnet.preparation.walk import NO_FILE, Skipped, files_below, name_below
 
 # A whole batch of CIFAR-10 has 31 MB; anything much larger is no part of a data set and is not read.
 MAX_MEMBER_BYTES = 64 * 1024 * 1024
@@ -45,18 +44,15 @@ def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
 
 
 def folder_contents(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
-    """Yield the files of a folder and of the folders below it, in sorted order."""
+    """Yield the files of a folder and of those below it; links are followed, and each folder read once."""
     base = path.resolve()
-    for folder, subfolders, files in os.walk(base):
-        subfolders.sort()
-        for name in sorted(files):
-            file = Path(folder) / name
-            name = file.relative_to(base.parent).as_posix()
-            if not is_hidden(name.removeprefix(base.name)) and wanted(name):
-                if not file.is_file():
-                    raise ValueError(f"{file} is no file, but a link to nothing, a pipe or a device")
-                refuse_large(file, file.stat().st_size)
-                yield name, file.read_bytes()
+    for found in files_below(base):
+        if isinstance(found, Skipped):
+            if found.reason in NO_FILE and wanted(found.name):
+                raise ValueError(f"{base.parent / found.name} is no file, but {found.reason}")
+        elif wanted(name := name_below(base, found)):
+            refuse_large(found, found.stat().st_size)
+            yield name, found.read_bytes()
 
 
 def tar_contents(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:

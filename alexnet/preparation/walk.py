@@ -10,6 +10,7 @@ from typing import NamedTuple
 from alexnet.preparation.archives import is_hidden
 
 HIDDEN = "hidden"
+LINK_TO_NOTHING, PIPE = NO_FILE = ("a link to nothing", "a pipe or a device")
 
 
 class Skipped(NamedTuple):
@@ -50,7 +51,7 @@ def files_below(base: Path) -> Iterator[Path | Skipped]:
             elif os.path.isfile(path) if link else entry.is_file():
                 yield path
             else:
-                reason = "a link to nothing" if link and not path.exists() else "a pipe or a device"
+                reason = LINK_TO_NOTHING if link and not path.exists() else PIPE
                 yield Skipped(name_below(base, path), reason)
 
 
