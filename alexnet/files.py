@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import secrets
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -91,6 +92,9 @@ def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, np.
         OSError: it is not there or cannot be read.
     """
     with path.open("rb") as file:  # opened here, as np.load leaves a file open that it cannot make sense of
+        if not zipfile.is_zipfile(file):
+            raise ValueError("it is no whole .npz file")  # numpy would advise to run what is in it
+        file.seek(0)
         try:
             with np.load(file, allow_pickle=False) as content:
                 return {name: content[name] for name in names or content.files}

@@ -204,10 +204,10 @@ def test_a_wrong_bit_or_a_cut_anywhere_is_seen_or_harmless(tmp_path):
                 assert back["x"].tolist() == [0, 1, 2] and str(back["y"]) == "text"
 
 
-@pytest.mark.parametrize("content", [b"", b"text", b"\x93NUMPY\x01\x00"])
+@pytest.mark.parametrize("content", [b"", bytes(500), b"text", b"\x93NUMPY\x01\x00"])
 def test_what_holds_no_arrays(tmp_path, content):
     (tmp_path / "a.npz").write_bytes(content)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="^it is no whole .npz file$"):
         read_arrays(tmp_path / "a.npz")
 
 

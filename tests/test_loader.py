@@ -227,6 +227,18 @@ def test_no_batch_is_waited_for_without_limit(monkeypatch):
         next_of(Late(5))
 
 
+@pytest.mark.parametrize("error", [ConnectionResetError(104, "Connection reset by peer"), EOFError()])
+def test_a_batch_of_a_killed_worker_that_cannot_be_fetched_is_its_death(error):
+    with pytest.raises(BatchFailed, match="^a process that reads was killed, "):
+        next_of(iter_raising(error))
+
+
+def iter_raising(error):
+    """An iterator that fails at once."""
+    raise error
+    yield
+
+
 def test_workers_that_cannot_start_are_one_sentence(stored, monkeypatch):
     class Unstartable:
         def __iter__(self):

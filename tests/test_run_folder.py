@@ -288,6 +288,13 @@ def test_a_training_that_this_process_launched_is_stopped_before_it_begins(tmp_p
     assert attach(settings.folder).wait(300)
 
 
+@posix
+def test_a_training_of_no_process_is_refused_at_once(tmp_path):
+    with pytest.raises(ValueError, match="^num_ranks must be at least 1, got 0$"):
+        launch(settings_for(tmp_path / "run"), num_ranks=0)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_disk_without_locks_is_named(tmp_path, monkeypatch):
     fcntl = pytest.importorskip("fcntl")
 

@@ -281,6 +281,7 @@ MISTAKES = {
     "epochs must be positive, and at most 1,000,000; got 1e.300": (1, {"epochs": 1e300}),
     "expected a number with min, epochs or steps": (1, {"checkpoint_every": "9" * 400 + "steps"}),
     "max_steps must be at least 1, got 0": (1, {"max_steps": 0}),
+    "out must name a folder, got ''": (1, {"out": ""}),
     "expected a number with min, epochs or steps, such as 10min; got '10'": (1, {"checkpoint_every": "10"}),
     "validate_every must be in epochs or steps": (1, {"validate_every": "10min"}),
 }

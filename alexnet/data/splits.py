@@ -190,6 +190,11 @@ def checked(indices: Indices, count: int) -> Tensor:
 
 def damaged(path: Path, reason: str) -> ValueError:
     """Return the error for a file of a prepared set that cannot be read."""
+    if not path.exists():
+        return ValueError(
+            f"there is no {path}; run the `alexnet data prepare` command of the set again, which makes that "
+            "file anew"
+        )
     return ValueError(
         f"{path} is damaged ({reason}); delete it and run the `alexnet data prepare` command of the "
         "set again, which makes that file anew"

@@ -43,11 +43,13 @@ def launch(settings: TrainSettings, num_ranks: int = 1, *, keep_buffers: bool = 
         keep_buffers: on Linux, let the C library keep freed memory: a CPU saves a fifth of the time of a step
             of a small net, and the process stays as large as it ever was.
     Raises:
-        ValueError: a training is running in the folder, or this system is Windows.
+        ValueError: a training is running in the folder, there is no process, or this system is Windows.
         OSError: the folder cannot be written to.
     """
     if os.name != "posix":
         raise ValueError("launch needs Linux or macOS; run `alexnet train` in a terminal")
+    if num_ranks < 1:
+        raise ValueError(f"num_ranks must be at least 1, got {num_ranks}")
     folder = settings.folder.absolute()
     running = Launched(folder)
     environment = os.environ | (KEEP_BUFFERS if keep_buffers and sys.platform == "linux" else {})

@@ -108,6 +108,8 @@ class TrainSettings:
             one_of("net", self.net, NETS)
         if self.net is not None and self.recipe not in RECIPES:
             raise ValueError("a recipe from a file has its own net; --net goes with paper and code2012 alone")
+        if self.out == "":
+            raise ValueError("out must name a folder, got ''")
         one_of("precision", self.precision, PRECISIONS)
         one_of("split", self.split, SPLITS)
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
