@@ -13,3 +13,8 @@ def same_random_state():
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002  (libraries draw from it)
     torch.manual_seed(0)
+
+
+def pytest_make_parametrize_id(val, argname):
+    """Name bytes by their parameter: gzip writes the time, and every process must find the same tests."""
+    return argname if isinstance(val, bytes) else None

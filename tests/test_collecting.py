@@ -1,5 +1,6 @@
 """`pytest` runs the unit tests and `pytest --nbval` the notebooks, from wherever they are started."""
 
+import gzip
 import importlib.util
 import json
 import os
@@ -45,6 +46,11 @@ def test_a_notebook_may_be_named_by_its_absolute_path(tmp_path):
 
 def test_paths_on_the_command_line_come_first():
     assert not any(".ipynb" in line for line in collected(ROOT, "tests/test_collecting.py"))
+
+
+@pytest.mark.parametrize("content", [gzip.compress(b"holds the time")])
+def test_names_of_tests_are_the_same_in_every_process(content, request):
+    assert request.node.name == "test_names_of_tests_are_the_same_in_every_process[content]"
 
 
 def configured(monkeypatch, tmp_path, environment=None, **options):

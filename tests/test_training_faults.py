@@ -155,6 +155,9 @@ def test_a_signal_breaks_a_validation_off(tmp_path, whole, monkeypatch, ten_view
     assert checkpoints(settings.folder)[-1] == record.results["step"] == (NUM_STEPS if ten_views else 3)
     run(settings)
     assert_same_training(settings.folder, whole)
+    lines = {line["step"]: line for line in read_log(settings.folder)}
+    assert len(lines) == len(read_log(settings.folder))  # the validation that was made up for joined its step
+    assert {"loss", "val_top1"} <= lines[3].keys()
 
 
 def test_what_diverged_is_not_started_again(tmp_path, monkeypatch):

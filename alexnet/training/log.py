@@ -1,6 +1,6 @@
 """What a run writes down as it goes: ``log.jsonl`` for curves.
 
-A line of the log is written when a window of steps closes or a validation is done:
+A line of the log is written when a window of steps closes or a validation is done; a step has at most one:
 
     step, epoch            where the line stands; epoch is a fraction within an epoch
     loss, error            nats and a fraction, means over the window's training pictures, before their update
@@ -90,9 +90,13 @@ class Log:
     def write(self, line: Line, hindrance: str = "") -> str:
         """Append a line; return what hinders it in one sentence, or nothing if that has been said before.
 
+        What is measured later at the step of the last line joins it: a validation that a signal broke off.
+
         Args:
             line: to be written. hindrance: why it must wait, in some words, if the caller knows.
         """
+        if self.lines and self.lines[-1]["step"] == line["step"]:
+            line = self.take_last() | line
         self.lines.append(line)
         before = self.trouble
         try:
@@ -103,6 +107,13 @@ class Log:
         waits = f"cannot write {self.path}: {hindrance}; training goes on, and its lines wait"
         self.trouble = waits if hindrance else ""
         return self.trouble if self.trouble != before else ""
+
+    def take_last(self) -> Line:
+        """Remove the last line, to be written again with more in it."""
+        line = self.lines.pop()
+        if self.num_written > len(self.lines):
+            self.size, self.num_written = self.size - len(as_bytes([line])), len(self.lines)
+        return line
 
     def write_new(self) -> None:
         """Write the lines that wait, after those that are in the file, or all if it is not whole any more."""
