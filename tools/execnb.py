@@ -84,6 +84,21 @@ def clean(notebook: nbformat.NotebookNode) -> None:
         seen.add(cell.id)
 
 
+def client_of(notebook: nbformat.NotebookNode, folder: Path, timeout: int, **more) -> Client:
+    """A client that runs a notebook in a folder; cells take so many seconds at most."""
+    return Client(
+        notebook,
+        extra_arguments=["--log-level=ERROR"],
+        timeout=timeout,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        record_timing=False,
+        store_widget_state=False,
+        coalesce_streams=True,
+        **more,
+    )
+
+
 def execute(path: Path, timeout: int) -> int:
     """Run all cells of a notebook in a new kernel and store what they show.
 
@@ -101,17 +116,8 @@ def execute(path: Path, timeout: int) -> int:
         raise NotebookFailed(f"{path.name} could not be read as a notebook: {error}") from error
     clean(notebook)
     begun = []
-    client = Client(
-        notebook,
-        extra_arguments=["--log-level=ERROR"],
-        timeout=timeout,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(path.parent)}},
-        record_timing=False,
-        store_widget_state=False,
-        coalesce_streams=True,
-        on_cell_start=lambda cell, cell_index: begun.append(cell_index),
-    )
+    note = {"on_cell_start": lambda cell, cell_index: begun.append(cell_index)}
+    client = client_of(notebook, path.parent, timeout, **note)
     try:
         client.execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:

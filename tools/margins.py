@@ -24,7 +24,7 @@ import nbformat
 import torch
 from nbclient.exceptions import DeadKernelError
 
-from tools.execnb import ENVIRONMENT, Client
+from tools.execnb import ENVIRONMENT, client_of
 from tools.machines import ROOT, SETTINGS, notebooks_of
 
 LEAST = 3.0  # standard deviations
@@ -133,16 +133,7 @@ def measure(path: Path, setting: str, trial: int, timeout: int = 600) -> dict:
             cell.source = rewritten(cell.source, f"[{index}] {cell.get('id', '')}")
     start = f"margin_seen, margin_offset = {{}}, {trial * STEP}\n{inspect.getsource(margin)}"
     notebook.cells = [nbformat.v4.new_code_cell(start), *notebook.cells, nbformat.v4.new_code_cell(SHOW)]
-    client = Client(
-        notebook,
-        extra_arguments=["--log-level=ERROR"],
-        timeout=timeout,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(path.parent)}},
-        allow_errors=True,
-        store_widget_state=False,
-        coalesce_streams=True,
-    )
+    client = client_of(notebook, path.parent, timeout, allow_errors=True)
     begun = time.monotonic()
     client.execute(env=os.environ | ENVIRONMENT | SETTINGS[setting])
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
