@@ -14,7 +14,7 @@ from alexnet.data.splits import Split
 from alexnet.files import read_arrays, write_arrays
 from alexnet.statistics import FILE_NAME, Statistics, Sums, load, save
 
-IMAGES_PER_READ, READS_PER_PART = 64, 8
+IMAGES_PER_READ, READS_PER_PART = 64, 2  # a part takes a tenth of a second, on a slow disk one
 PART_NAME = "statistics-so-far.npz"
 SECONDS_BETWEEN_PARTS = 30.0
 
@@ -42,10 +42,11 @@ def statistics_of(
     ranks: Any = None,
     spare: Path | None = None,
     tell: Callable[[str], None] = lambda sentence: None,
+    between: Callable[[], None] = lambda: None,
 ) -> Statistics:
     """Return the statistics of a set's training pictures: from the file beside it, or computed and kept.
 
-    A pass that is stopped goes on where it was, half a minute lost.
+    A pass that is stopped goes on where it was; of one that is killed half a minute is lost.
 
     Args:
         pictures: as ``alexnet.data.prepared`` opens them. One in memory has no folder, and keeps nothing.
@@ -54,6 +55,8 @@ def statistics_of(
             files. None: this one alone.
         spare: a folder to keep them in where that of the set cannot be written to, if it exists.
         tell: called with a sentence if they cannot be kept anywhere.
+        between: called in each process before every part of the pass, of some hundred images; what it raises,
+            in all of them, ends the pass.
     Raises:
         ValueError: the file is damaged or of another data set, or a picture cannot be read.
     """
@@ -64,7 +67,7 @@ def statistics_of(
     found = ranks.from_first(lambda: kept(pictures, folders))
     if found is not None:
         return found
-    sums = passed_through(pictures, folders, ranks, progress=progress)
+    sums = passed_through(pictures, folders, ranks, between, progress=progress)
     statistics = sums.statistics(pictures.fingerprint)
     trouble = ranks.from_first(lambda: keep(statistics, folders))
     if trouble:
@@ -98,21 +101,32 @@ def keep(statistics: Statistics, folders: list[Path]) -> str:
     return f"the mean image cannot be kept ({'; '.join(reasons)}), so the next training computes it again"
 
 
-def passed_through(pictures: PreparedSet, folders: list[Path], ranks: Any, *, progress: bool) -> Sums:
-    """Add up all training pictures; each process takes parts in turn, so that none waits long for another."""
+def passed_through(
+    pictures: PreparedSet, folders: list[Path], ranks: Any, between: Callable[[], None], *, progress: bool
+) -> Sums:
+    """Add up all training pictures; each process takes parts in turn, so that none waits long for another.
+
+    Whatever ends it early, the sums so far are kept.
+    """
     split, per_part = pictures.train, IMAGES_PER_READ * READS_PER_PART
     begun = ranks.from_first(lambda: sums_so_far(folders, pictures.fingerprint, len(split)))
     sums, written = Sums(split.shape, begun), time.monotonic()
     with tqdm(total=len(split), desc="mean image", unit=" pictures", disable=not progress) as bar:
         bar.update(sums.num_images)
-        while (done := sums.num_images) < len(split):
-            first = done + ranks.rank * per_part
-            part = ranks.in_all(lambda first=first: sums_of(split, first, first + per_part))
-            sums = Sums(split.shape, sums.numbers + ranks.summed(part.numbers))
-            bar.update(sums.num_images - done)
-            if ranks.rank == 0 and time.monotonic() - written >= SECONDS_BETWEEN_PARTS:
+        try:
+            while (done := sums.num_images) < len(split):
+                between()
+                first = done + ranks.rank * per_part
+                part = ranks.in_all(lambda first=first: sums_of(split, first, first + per_part))
+                sums = Sums(split.shape, sums.numbers + ranks.summed(part.numbers))
+                bar.update(sums.num_images - done)
+                if ranks.rank == 0 and time.monotonic() - written >= SECONDS_BETWEEN_PARTS:
+                    keep_so_far(sums, folders, pictures.fingerprint)
+                    written = time.monotonic()
+        except BaseException:
+            if ranks.rank == 0 and sums.num_images:
                 keep_so_far(sums, folders, pictures.fingerprint)
-                written = time.monotonic()
+            raise
     return sums
 
 

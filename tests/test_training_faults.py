@@ -20,16 +20,17 @@ from trainings import (
     use,
 )
 
-from alexnet import records
+from alexnet import first_pass, records
 from alexnet.data.splits import MemorySplit
 from alexnet.first_pass import statistics_of
 from alexnet.loader import BatchFailed
 from alexnet.train import StepResult
 from alexnet.training import Diverged, loop, window
+from alexnet.training import plan as planning
 from alexnet.training import state as keeping
 from alexnet.training.devices import Ranks
 from alexnet.training.log import read_log
-from alexnet.training.settings import python_command
+from alexnet.training.settings import python_command, read_kept
 
 NUM_STEPS = 10
 
@@ -158,6 +159,62 @@ def test_a_signal_breaks_a_validation_off(tmp_path, whole, monkeypatch, ten_view
     lines = {line["step"]: line for line in read_log(settings.folder)}
     assert len(lines) == len(read_log(settings.folder))  # the validation that was made up for joined its step
     assert {"loss", "val_top1"} <= lines[3].keys()
+
+
+@pytest.mark.parametrize("by_file", [False, True], ids=["a signal", "the stop file"])
+def test_a_wish_to_stop_breaks_the_first_pass_off(tmp_path, whole, monkeypatch, by_file):
+    """It is kept as far as it came; the run can be resumed though it had not begun."""
+    monkeypatch.setattr("alexnet.training.learner.statistics_of", statistics_of)
+    monkeypatch.setattr(first_pass, "IMAGES_PER_READ", 4)
+    monkeypatch.setattr(first_pass, "READS_PER_PART", 2)
+    settings, data, read = settings_for(tmp_path / "stopped", validate_every="3steps"), tmp_path / "set", []
+    data.mkdir()
+    use(monkeypatch, replace(planning.pictures_of("any"), path=data))
+
+    def stop():
+        read.append(True)
+        if len(read) == 3:
+            (settings.folder / "stop").touch() if by_file else signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(Faulty, "listener", stop)
+    record, events = run(settings)
+    assert len(read) == 4  # the second of the parts was finished
+    assert [path.name for path in data.iterdir()] == ["statistics-so-far.npz"]
+    assert [event.kind for event in events] == ["end"]
+    assert events[0].values["text"].startswith("stopped by SIGTERM before the first step; this goes on:")
+    assert (record.results["signal"], record.results["step"]) == (signal.SIGTERM, 0)
+    assert records.load(settings.folder / "run.json").results == record.results
+    assert read_kept(settings.folder / "settings.json")[0].validate_every == "3steps"
+    run(settings)
+    assert_same_training(settings.folder, whole)
+
+
+def test_a_wish_to_stop_before_the_first_step_is_heard_at_once(tmp_path, whole, monkeypatch):
+    settings, resume = settings_for(tmp_path / "stopped", validate_every="3steps"), loop.resume
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "resume", lambda *given: signal.raise_signal(signal.SIGTERM) or resume(*given))
+        record, events = run(settings)
+    assert [event.kind for event in events] == ["plan", "end"] and record.results["step"] == 0
+    run(settings)
+    assert_same_training(settings.folder, whole)
+
+
+def test_a_run_with_a_record_keeps_it_when_it_is_stopped_in_the_first_pass(tmp_path, monkeypatch):
+    settings = settings_for(tmp_path / "run", max_steps=2)
+    run(settings)
+    before = (settings.folder / "run.json").read_bytes()
+    monkeypatch.setattr("alexnet.training.learner.statistics_of", lambda *_, between, **__: between())
+    folder = loop.open_folder
+    monkeypatch.setattr(loop, "open_folder", lambda *given: signal_after(folder(*given)))
+    record, _ = run(replace(settings, max_steps=None))
+    assert record.results["step"] == 2 and record.results["ended"] == "SIGTERM"
+    assert (settings.folder / "run.json").read_bytes() == before
+
+
+def signal_after(folder):
+    """Let a run's folder say that somebody wants the training to stop."""
+    folder.stop_signal = lambda: signal.SIGTERM
+    return folder
 
 
 def test_what_diverged_is_not_started_again(tmp_path, monkeypatch):

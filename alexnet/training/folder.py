@@ -18,19 +18,22 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
+import torch
 from torch import Tensor
 
 from alexnet.checkpoint import Checkpoint
 from alexnet.files import NewerFormat, reason, write_json
-from alexnet.records import Record
+from alexnet.records import Record, load
 from alexnet.training.board import Board
 from alexnet.training.devices import Ranks
 from alexnet.training.log import Line, Log
+from alexnet.training.plan import Plan
 from alexnet.training.settings import SETTINGS, TrainSettings, kept, read_kept
-from alexnet.training.state import RECORD, write_files
+from alexnet.training.state import RECORD, record_of, write_files
 
 LOCK, STARTED, STOP = "lock", "started", "stop"
 
@@ -162,6 +165,28 @@ class RunFolder:
             self.log = Log(self.path, step)
         self.board = Board(self.path)
         return self.log.trouble
+
+    def record_unbegun(self, plan: Plan, device: torch.device, ended: dict[str, Any]) -> Record:
+        """Return the record of a training that ends before it has begun.
+
+        What was asked for and the record are written where there are none yet: others are of a run that goes
+        on.
+
+        Args:
+            plan, device: the training, and on what. ended: "ended" and "signal" of its results.
+        Raises:
+            OSError: they cannot be written.
+        """
+        if not (self.path / SETTINGS).is_file():
+            with explained(self.path, "; choose another `--out`"):
+                write_json(self.path / SETTINGS, self.asked_for)
+        with contextlib.suppress(OSError, ValueError):
+            before = load(self.path / RECORD)
+            return replace(before, results=before.results | ended)
+        results = {"training": {}, "validations": [], "step": 0, "epochs": 0.0, **ended}
+        record = record_of(plan, device, 0.0, results)
+        self.save_record(record)
+        return record
 
     def write(self, line: Line, kernels: Tensor | None = None) -> list[str]:
         """Write a line to the log and to TensorBoard; return what hinders it, in one sentence each.

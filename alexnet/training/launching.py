@@ -134,8 +134,9 @@ class Launched:
     def stop(self, timeout: float = 60) -> bool:
         """Let it finish its step, save and end; return whether it has ended within so many seconds.
 
-        The wish is a file in its folder, which the training looks for after each step: this reaches it in
-        another container and on another computer too, where a process's number would mean another process.
+        The wish is a file in its folder, which the training looks for after each step and while it computes
+        the mean image: this reaches it in another container and on another computer too, where a process's
+        number would mean another process.
 
         Raises:
             OSError: the folder cannot be written to.

@@ -19,6 +19,7 @@ from alexnet.statistics import Statistics
 from alexnet.train import StepResult, train_step
 from alexnet.training.devices import Ranks
 from alexnet.training.plan import Plan
+from alexnet.training.stopping import end_if_asked
 
 # They tell generators of one seed apart; 1 is that of the dropout masks. The last of the numbers from which a
 # generator is made is not 0, as numpy takes (a, b) and (a, b, 0) for the same.
@@ -128,12 +129,20 @@ class Learner:
         load_velocities(self.share, self.optimizer, velocity)
 
 
-def make_learner(plan: Plan, ranks: Ranks, tell: Callable[[str], None] = lambda sentence: None) -> Learner:
+def make_learner(
+    plan: Plan,
+    ranks: Ranks,
+    tell: Callable[[str], None] = lambda sentence: None,
+    stop_signal: Callable[[], int] = lambda: 0,
+) -> Learner:
     """Return the net of a plan with its first weights; all processes must call this.
 
     Args:
         plan, ranks: the training.
         tell: called with a sentence if the statistics of the pictures cannot be kept.
+        stop_signal: asked while these are computed; the number of a signal breaks that off.
+    Raises:
+        Stopped: by a signal.
     """
     statistics = statistics_of(
         plan.pictures,
@@ -141,6 +150,7 @@ def make_learner(plan: Plan, ranks: Ranks, tell: Callable[[str], None] = lambda 
         ranks=ranks,
         spare=plan.settings.folder,
         tell=tell,
+        between=lambda: end_if_asked(ranks, stop_signal),
     )
     return Learner(
         plan.recipe,

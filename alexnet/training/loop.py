@@ -34,8 +34,8 @@ from alexnet.training.plan import Plan, make_plan
 from alexnet.training.saves import Saves
 from alexnet.training.settings import TrainSettings
 from alexnet.training.state import RECORD, record_of, resume
-from alexnet.training.stopping import StopWish, name_of, started_again
-from alexnet.training.validation import Stopped, validate
+from alexnet.training.stopping import Stopped, StopWish, asked, name_of, started_again
+from alexnet.training.validation import validate
 from alexnet.training.window import Diverged, Window
 from alexnet.training.words import device_in_words, end_in_words, plan_in_words
 
@@ -77,10 +77,22 @@ def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
             if folder is not None:
                 stack.callback(folder.close)
             tell = on_event if ranks.is_first else ignore
-            learner = make_learner(plan, ranks, lambda sentence: tell(message(sentence)))
-            run = Run(plan, learner, folder, tell)
+            wish = stack.enter_context(StopWish())
+
+            def stop_signal() -> int:
+                """Return the signal that came to this process, or that its folder stands for, or 0."""
+                return wish.signal or (folder.stop_signal() if folder is not None else 0)
+
+            try:
+                learner = make_learner(plan, ranks, lambda sentence: tell(message(sentence)), stop_signal)
+            except Stopped as stopped:
+                ended = {"ended": name_of(stopped.signal), "signal": stopped.signal}
+                record = ranks.from_first(lambda: folder.record_unbegun(plan, ranks.device, ended))
+                tell(Event("end", {"text": end_in_words(settings, record)}))
+                return record
+            run = Run(plan, learner, folder, tell, stop_signal)
             stack.callback(run.close)
-            with run.wish, run.divergence_recorded():
+            with run.divergence_recorded():
                 return run.to_the_end()
 
 
@@ -98,13 +110,21 @@ class Run:
         plan, learner: what is trained.
         folder: where the first process writes; None in the others.
         on_event: as for ``train``.
+        stop_signal: returns the number of the signal that is to stop the training, or 0.
     """
 
-    def __init__(self, plan: Plan, learner: Learner, folder: RunFolder | None, on_event: OnEvent):
+    def __init__(
+        self,
+        plan: Plan,
+        learner: Learner,
+        folder: RunFolder | None,
+        on_event: OnEvent,
+        stop_signal: Callable[[], int],
+    ):
         self.plan, self.learner, self.ranks, self.tell = plan, learner, learner.ranks, on_event
         self.step, self.validations = resume(plan, learner, lambda text: on_event(message(text)))
         self.saves = Saves(plan, learner, folder, self.step, self.validations)
-        self.folder, self.wish = folder, StopWish()
+        self.folder, self.stop_signal = folder, stop_signal
         self.ranks.from_first(self.begin)
         self.loader = training_loader(plan, self.ranks)
         self.validation_loader = validation_loader(plan, self.ranks)
@@ -130,7 +150,7 @@ class Run:
         """Do steps until the training ends, or all processes agree on a wish to stop; return the record."""
         self.tell(Event("plan", self.plan_values()))
         batches = batches_from(self.loader, self.step, self.ranks.device)
-        signal = self.between_steps()
+        signal = self.between_steps(asked(self.ranks, self.stop_signal))
         while not (ended := name_of(signal) or self.ended()):
             agreement = self.ranks.largest_meanwhile(lambda: (self.stop_signal(), self.saves.due_by_clock()))
             with self.saved_if_unread():
@@ -167,10 +187,6 @@ class Run:
             except (OSError, OtherFailed) as trouble:
                 kept = f"nor can a checkpoint be written ({trouble}): {self.saves.in_words}"
             raise type(error)(f"{error}; {kept}") from error
-
-    def stop_signal(self) -> int:
-        """Return the signal that came to this process, or that its folder stands for, or 0."""
-        return self.wish.signal or (self.folder.stop_signal() if self.folder is not None else 0)
 
     def setting(self) -> Setting:
         """Return the rates for the next step."""
@@ -313,7 +329,7 @@ class Run:
     def write_record(self, **more: Any) -> Record:
         """Write the record of the run as far as it has come."""
         results = results_of(self.folder.log, step=self.step, epochs=self.plan.epoch(self.step), **more)
-        record = record_of(self.plan, self.learner, time.monotonic() - self.start, results)
+        record = record_of(self.plan, self.ranks.device, time.monotonic() - self.start, results)
         self.folder.save_record(record)
         return record
 

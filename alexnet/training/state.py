@@ -181,11 +181,11 @@ def check_parameters(checkpoint: Checkpoint, plan: Plan, path: Path) -> None:
         raise Damaged(str(error)) from error
 
 
-def record_of(plan: Plan, learner: Learner, seconds: float, results: dict[str, Any]) -> Record:
+def record_of(plan: Plan, device: torch.device, seconds: float, results: dict[str, Any]) -> Record:
     """Return the record of a run as far as it has come.
 
     Args:
-        plan, learner: the training. seconds: of training so far. results: what was measured.
+        plan, device: the training, and on what. seconds: so far. results: what was measured.
     """
     pictures, recipe = plan.pictures, plan.recipe
     return Record(
@@ -207,7 +207,7 @@ def record_of(plan: Plan, learner: Learner, seconds: float, results: dict[str, A
             "ranks": plan.layout._asdict(),
         },
         seeds=[plan.settings.seed],
-        environment=records.environment(learner.ranks.device),
+        environment=records.environment(device),
         seconds=seconds,
         results=results,
     )

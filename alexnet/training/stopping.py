@@ -1,11 +1,25 @@
-"""Ctrl-C, SIGTERM and SIGHUP as a wish that the loop asks for between two steps."""
+"""Ctrl-C, SIGTERM and SIGHUP as a wish that is asked for between two steps, and within whatever is long."""
 
 import os
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 
+from alexnet.training.devices import Ranks
 from alexnet.workers import ENDING
+
+
+class Stopped(Exception):
+    """What is long, such as a validation, was broken off by a signal, of which all processes know.
+
+    Attributes:
+        signal: its number.
+    """
+
+    def __init__(self, signal: int):
+        super().__init__(signal)
+        self.signal = signal
 
 
 class StopWish:
@@ -38,6 +52,21 @@ class StopWish:
         if self.signal and number == signal.SIGINT and not under_torchrun():
             raise KeyboardInterrupt
         self.signal = number
+
+
+def asked(ranks: Ranks, stop_signal: Callable[[], int]) -> int:
+    """Return the signal that came to any of the processes, or 0; all of them must ask.
+
+    Args:
+        ranks: the processes. stop_signal: returns the number of the signal that came to this one, or 0.
+    """
+    return int(ranks.largest([stop_signal()])[0])
+
+
+def end_if_asked(ranks: Ranks, stop_signal: Callable[[], int]) -> None:
+    """Raise Stopped in all processes if a signal came to any; arguments as for ``asked``."""
+    if signal_number := asked(ranks, stop_signal):
+        raise Stopped(signal_number)
 
 
 def under_nohup() -> bool:

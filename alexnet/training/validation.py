@@ -12,18 +12,7 @@ from alexnet.loader import Loader
 from alexnet.training.batches import on_device
 from alexnet.training.devices import Ranks
 from alexnet.training.learner import Learner
-
-
-class Stopped(Exception):
-    """A validation was broken off by a signal, of which all processes know.
-
-    Attributes:
-        signal: its number.
-    """
-
-    def __init__(self, signal: int):
-        super().__init__(signal)
-        self.signal = signal
+from alexnet.training.stopping import end_if_asked
 
 
 def validate(
@@ -63,8 +52,7 @@ def batches_of(
     """Yield (images, labels) on the device; of the last batch this process may have nothing."""
     batches = on_device(loader.epoch(0, first_step), ranks.device)
     while (batch := ranks.in_all(lambda: next(batches, None))) is not None:
-        if signal := int(ranks.largest([stop_signal()])[0]):
-            raise Stopped(signal)
+        end_if_asked(ranks, stop_signal)
         if len(batch.labels):
             yield batch.images, batch.labels
 

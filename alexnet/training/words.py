@@ -60,8 +60,9 @@ def end_in_words(settings: TrainSettings, record: Record) -> str:
         measured = f"; ten views: top-1 {rates['top1']:.1%}, top-5 {rates['top5']:.1%}" if rates else ""
         return f"finished at {where}{measured}; weights in {settings.folder / WEIGHTS}"
     reason = f"stopped by {results['ended']}" if results["signal"] else "stopped at --max-steps"
+    where = f"at {where}, saved" if results["step"] else "before the first step"
     command = command_line(replace(settings, max_steps=None), world_size())
-    return f"{reason} at {where}, saved; this goes on:\n  {command}"
+    return f"{reason} {where}; this goes on:\n  {command}"
 
 
 def duration(seconds: float) -> str:
