@@ -1,6 +1,7 @@
 """AlexNets with torchvision's layers, from torchvision or trained by other programs, as classifiers."""
 
 import functools
+import os.path
 import pickle
 import re
 import warnings
@@ -104,13 +105,18 @@ def ours() -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
 
-def difference_in(state: dict[str, Tensor]) -> str:
-    """Say in what the names of parameters differ from those of torchvision's AlexNet."""
+@functools.cache
+def theirs() -> frozenset[str]:
+    """Return the names of the parameters of torchvision's AlexNet."""
     from torchvision.models import alexnet
 
     with torch.device("meta"):
-        theirs = alexnet().state_dict().keys()
-    more, fewer = state.keys() - theirs, theirs - state.keys()
+        return frozenset(alexnet().state_dict())
+
+
+def difference_in(state: dict[str, Tensor]) -> str:
+    """Say in what the names of parameters differ from those of torchvision's AlexNet."""
+    more, fewer = state.keys() - theirs(), theirs() - state.keys()
     return f"such as {min(more)}" if more else f"as {min(fewer)} is missing"
 
 
@@ -134,13 +140,23 @@ def state_in(content: Any) -> dict[str, Tensor] | None:
     if not all(isinstance(name, str) and is_plain(tensor) for name, tensor in content.items()):
         return None
     state = {plain_name(name): tensor.detach().float() for name, tensor in content.items()}
-    return state if len(state) == len(content) else None
+    return without_prefix(state) if len(state) == len(content) else None
 
 
 def plain_name(name: str) -> str:
-    """Return a parameter's name without what programs wrap around networks, in front or within."""
-    parts = [part for part in name.split(".") if part not in WRAPPERS]
-    return ".".join(parts[1:] if parts[0] in STATES else parts)
+    """Return a parameter's name without what programs wrap around networks or parts of them."""
+    return ".".join(part for part in name.split(".") if part not in WRAPPERS)
+
+
+def without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return parameters without what all their names begin with, if that leaves the names of an AlexNet.
+
+    A module that holds the network as its attribute, as those of Lightning do, puts its name in front.
+    """
+    names = [name.split(".") for name in state]
+    common = len(os.path.commonprefix(names))
+    plain = {".".join(name[common:]): tensor for name, tensor in zip(names, state.values(), strict=True)}
+    return plain if plain.keys() in (theirs(), ours().keys()) else state
 
 
 def classes_in(content: dict[str, Any], count: int) -> tuple[str, ...] | None:
