@@ -118,9 +118,11 @@ def test_links_to_folders_are_followed_and_loops_are_not(tmp_path):
     try:
         (folder / "train/dog").symlink_to(tmp_path / "dogs")
         (folder / "train/loop").symlink_to(folder)
+        (folder / "test").rename(tmp_path / "elsewhere")
+        (tmp_path / "test").symlink_to(tmp_path / "elsewhere")
     except OSError:
         pytest.skip("no symbolic links can be made here")
-    import_paths(folder)
+    import_paths(folder, tmp_path / "test")  # a link has its own name
     assert_whole("imported from a folder of PNG pictures")
 
 

@@ -3,13 +3,14 @@
 import csv
 import os
 import sys
+from pathlib import Path
 
 import pytest
 from archives import encoded, jpeg, pixels, tar, write, write_zip
 from preparing import made, one_folder
 
 from alexnet.preparation.formats import readable
-from alexnet.preparation.walk import Skipped, files_below, printable
+from alexnet.preparation.walk import Skipped, as_named, files_below, printable
 
 pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 
@@ -60,6 +61,24 @@ def test_links_to_folders_elsewhere_are_followed_once(tmp_path):
     files, skipped = found(folder)
     assert files == ["cat/1.jpg", "dog/3.jpg", "dog/in/4.jpg"]
     assert skipped == {"elk": AGAIN, "dog/in/back": AGAIN}
+
+
+def test_a_source_that_is_a_link_has_the_links_name(tmp_path, monkeypatch):
+    write(tmp_path / "disk1/abc", {"cat/1.jpg": jpeg(1), "dog/2.jpg": jpeg(2)})
+    write(tmp_path / "disk2/abc", {"cat/3.jpg": jpeg(3), "dog/4.jpg": jpeg(4)})
+    (tmp_path / "src").mkdir()
+    for split, disk in {"train": "disk1", "val": "disk2"}.items():
+        link(tmp_path / "src" / split, f"../{disk}/abc")
+    link(tmp_path / "disk1/abc/cat/self", "../..")  # a loop to above the folder, not above the link
+    link(tmp_path / "pets", tmp_path / "src")
+    monkeypatch.chdir(tmp_path / "pets")
+    for number, sources in enumerate((["train", "val"], [tmp_path / "pets"], ["."], ["../src/../pets"])):
+        got, said = made("folder", [Path(source) for source in sources], tmp_path / f"set{number}")
+        assert {name: len(split) for name, split in got.splits.items()} == {"train": 2, "val": 2}, said
+        assert got.classes == ("cat", "dog")
+        assert f"left out, {AGAIN}: 1" in "\n".join(said)
+        assert got.name == ("train", "pets", "src", "pets")[number]
+    assert as_named(Path("..")) == tmp_path.resolve()
 
 
 def test_links_to_files_are_followed_and_those_to_nothing_named(tmp_path):

@@ -12,7 +12,7 @@ from alexnet.preparation.archives import (
     tar_members,
     zip_members,
 )
-from alexnet.preparation.walk import NO_FILE, Skipped, files_below, name_below
+from alexnet.preparation.walk import NO_FILE, Skipped, as_named, files_below, name_below
 
 # A whole batch of CIFAR-10 has 31 MB; anything much larger is no part of a data set and is not read.
 MAX_MEMBER_BYTES = 64 * 1024 * 1024
@@ -45,7 +45,7 @@ def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
 
 def folder_contents(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     """Yield the files of a folder and of those below it; links are followed, and each folder read once."""
-    base = path.resolve()
+    base = as_named(path)
     for found in files_below(base):
         if isinstance(found, Skipped):
             if found.reason in NO_FILE and wanted(found.name):

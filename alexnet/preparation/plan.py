@@ -17,7 +17,7 @@ from alexnet.preparation.layout import pictures_to_keep, stem
 from alexnet.preparation.placing import Pictures, places_in_folders, places_of_imagenet
 from alexnet.preparation.shard import Item
 from alexnet.preparation.sources import File
-from alexnet.preparation.walk import printable
+from alexnet.preparation.walk import as_named, printable
 
 KINDS = ("imagenet", "imagenette", "folder")
 # The ten easy classes of ILSVRC-2012 that make up Imagenette.
@@ -135,7 +135,7 @@ def name_and_classes(
                 f"{min(found - set(IMAGENETTE))!r} is no class of Imagenette; for another set use `folder`"
             )
         return "Imagenette", named(IMAGENETTE)
-    return printable(stem(sources[0].resolve().name)), named(sorted(found))
+    return printable(stem(as_named(sources[0]).name)), named(sorted(found))
 
 
 def named(classes: Iterable[str]) -> dict[str, str]:

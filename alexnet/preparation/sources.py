@@ -24,7 +24,7 @@ from alexnet.preparation.archives import (
     zip_members,
 )
 from alexnet.preparation.picture import MAX_BYTES, Unreadable, read_bytes
-from alexnet.preparation.walk import Skipped, files_below, name_below
+from alexnet.preparation.walk import Skipped, as_named, files_below, name_below
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".zip")
 MAX_NESTED = 8  # archives within each other; ImageNet has two
@@ -70,7 +70,7 @@ def files_of(source: Path, scratch: Path) -> Iterator[File | Skipped]:
     if not source.is_dir():
         yield from archive_or_file(source, source.name, scratch)
         return
-    base = source.resolve()
+    base = as_named(source)
     for path in files_below(base):
         if isinstance(path, Skipped):
             yield path

@@ -9,7 +9,7 @@ from pathlib import Path
 from alexnet.files import PART, only_one, write_json
 from alexnet.preparation.description import DESCRIPTION, FORMAT, damaged_description, read_description
 from alexnet.preparation.shard import is_whole
-from alexnet.preparation.walk import Skipped, files_below, printable
+from alexnet.preparation.walk import Skipped, as_named, files_below, printable
 from alexnet.preparation.workers import Job
 
 LOCK = "prepare.lock"
@@ -22,7 +22,7 @@ def described(source: Path) -> str:
     """Return what to remember of a source: its name, and its size if it is a file; no path."""
     if not source.exists():
         raise FileNotFoundError(f"there is no file or folder {source}")
-    name = printable(source.resolve().name)
+    name = printable(as_named(source).name)
     return f"{name}/" if source.is_dir() else f"{name} ({source.stat().st_size:,} bytes)"
 
 
@@ -31,8 +31,9 @@ def content_of(source: Path) -> str:
 
     A file that was replaced by one of the same size is not noticed.
     """
-    sizes = [path.stat().st_size for path in files_below(source.resolve()) if not isinstance(path, Skipped)]
-    return f"{printable(source.resolve().name)}/: {len(sizes):,} files, {sum(sizes):,} bytes"
+    base = as_named(source)
+    sizes = [path.stat().st_size for path in files_below(base) if not isinstance(path, Skipped)]
+    return f"{printable(base.name)}/: {len(sizes):,} files, {sum(sizes):,} bytes"
 
 
 def check_apart(target: Path, sources: Sequence[Path]) -> None:

@@ -20,6 +20,12 @@ class Skipped(NamedTuple):
     reason: str
 
 
+def as_named(source: Path) -> Path:
+    """Return the absolute path of a source by the name that the user sees: of a link its own name."""
+    path = source.absolute()
+    return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
+
+
 def files_below(base: Path) -> Iterator[Path | Skipped]:
     """Yield every file of a folder and of those in it, and what is left out.
 
@@ -27,11 +33,11 @@ def files_below(base: Path) -> Iterator[Path | Skipped]:
     link to one that is read anyway, such as a loop, is left out.
 
     Args:
-        base: the folder, resolved.
+        base: the folder, as ``as_named`` returns it.
     Raises:
         OSError: a folder cannot be read.
     """
-    seen = {identity(folder) for folder in base.parents}
+    seen = {identity(folder) for folder in (*base.parents, *base.resolve().parents)}
     folders, links = deque([base]), deque()
     while folders or links:
         folder = folders.popleft() if folders else links.popleft()
