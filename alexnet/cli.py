@@ -12,6 +12,7 @@ from typing import IO
 import alexnet
 from alexnet.commands import evaluate, predict, summary, train
 from alexnet.commands.data import add_check, add_prepare
+from alexnet.shown import say
 
 DESCRIPTION = """\
 AlexNet, executable: the data sets and the experiments of the book on
@@ -81,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def tell(text: str) -> None:
     """Print an error's sentence, if there is anybody to read it."""
     with contextlib.suppress(OSError, ValueError):
-        print(text, file=sys.stderr)
+        say(text, to=sys.stderr)
 
 
 def nobody_reads(stream: IO[str]) -> bool:
@@ -213,7 +214,7 @@ def report(name: str) -> int:
     """Open a set that was just stored, which proves it whole, and say what and where it is."""
     from alexnet import data
 
-    print(f"{data.load(name).source}\nstored in {data.path_of(name)}")
+    say(data.load(name).source, f"stored in {data.path_of(name)}")
     return 0
 
 
@@ -222,7 +223,7 @@ def run_list(_arguments: argparse.Namespace) -> int:
     from alexnet import data
 
     status = 0
-    print(f"data sets in {data.root()}")
+    say(f"data sets in {data.root()}")
     for name in data.KNOWN_SETS:
         path = data.path_of(name)
         try:
@@ -231,7 +232,7 @@ def run_list(_arguments: argparse.Namespace) -> int:
             text = f"not there; get it with `alexnet data get {name}` or `alexnet data import {name} PATH`"
         except ValueError as error:
             status, text = 2, str(error)
-        print(f"  {name:10} {text}")
+        say(f"  {name:10} {text}")
     print(f"  {'(default)':10} {data.synthetic(num_train=1, num_test=1).source}, made when it is needed")
     return status
 
@@ -240,7 +241,7 @@ def run_path(_arguments: argparse.Namespace) -> int:
     """Run ``alexnet data path``."""
     from alexnet import data
 
-    print(data.root())
+    say(data.root())
     return 0
 
 

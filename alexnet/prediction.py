@@ -15,6 +15,7 @@ from torch import Tensor
 from alexnet import checkpoint, pretrained
 from alexnet.classifier import Classifier, classifier_of
 from alexnet.preparation.picture import Unreadable, decode, read_bytes, standardise, to_array, to_rgb
+from alexnet.shown import printable
 from alexnet.training.state import CHECKPOINTS, WEIGHTS
 
 BATCH = 32  # pictures at a time
@@ -205,10 +206,11 @@ def in_words(classifier: Classifier, row: Tensor, *, top: int, right: int | None
     if right is not None and right not in places:
         places.append(right)
     room = max(width - len("*   100.0%  "), 20)
-    longest = min(max(len(classifier.names[place]) for place in places), room * 2 // 3)
+    names = {place: printable(classifier.names[place]) for place in places}
+    longest = min(max(map(len, names.values())), room * 2 // 3)
     lines = []
     for place in places:
-        name = classifier.names[place]
+        name = names[place]
         name = name if len(name) <= longest else name[: longest - 3] + "..."
         share = float(row[place])
         bar = "#" * round(share * (room - longest))

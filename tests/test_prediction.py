@@ -318,6 +318,11 @@ def test_lines_fit_the_terminal(classifier, width):
         assert max(map(len, in_words(of, ROW, top=7, right=1, width=width))) <= max(width, 32)
 
 
+def test_names_of_classes_are_shown_with_escapes(classifier):
+    named = replace(classifier, names=(*classifier.names[:1], "a\x1b[2J\nb", *classifier.names[2:]))
+    assert r"  a\x1b[2J\nb  " in in_words(named, ROW, top=1, right=None, width=80)[0]
+
+
 def test_the_command_shows_every_picture(folder, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     files = files_of(folder)[:2]

@@ -1,6 +1,7 @@
 """`alexnet data prepare folder`: the layouts that people have, read right or refused with both readings."""
 
 import json
+import os
 import unicodedata
 
 import numpy as np
@@ -15,6 +16,7 @@ from alexnet.preparation.labels import Labels
 from alexnet.preparation.layout import split_of
 from alexnet.preparation.placing import places_in_folders
 from alexnet.preparation.sources import File
+from alexnet.shown import printable
 
 
 def read(paths, level=None, left_out=None):
@@ -229,13 +231,16 @@ def test_fewer_classes_are_said_in_test_and_in_validation_if_allowed():
     [
         (["Cat", "cat"], "'Cat' and 'cat'"),
         (["a cat", "a  cat "], "'a  cat ' and 'a cat'"),
+        (["cat", "cat\u200b"], r"'cat' and 'cat\\u200b'"),
+        (["cat", printable("cat\u200b")], r"'cat' and 'cat\\u200b'"),
+        (["cat\u200d", "cat"], r"'cat' and 'cat\\u200d'"),
         (["caf\u00e9", unicodedata.normalize("NFD", "caf\u00e9")], r"'cafe\\u0301' and 'caf\\xe9'"),
     ],
 )
 def test_classes_that_differ_by_case_or_unicode_form_are_refused(names, shown):
     with pytest.raises(ValueError, match=rf"^the classes {shown} differ only by case"):
         check_names([*names, "dog"])
-    check_names(["cat", "cats", "dog"])
+    check_names(["cat", "cats", "dog", *map(os.fsdecode, (b"caf\xe8", b"caf\xe9"))])
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ import pytest
 from archives import encoded, jpeg, pixels, tar, write, write_zip
 from preparing import made, one_folder
 
+from alexnet.cli import main
+from alexnet.data.prepared import open_set
 from alexnet.preparation.formats import readable
-from alexnet.preparation.walk import Skipped, as_named, files_below, printable
+from alexnet.preparation.walk import Skipped, as_named, files_below
 
 pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 
@@ -135,9 +137,16 @@ def test_an_unreadable_folder_is_no_silence(tmp_path, monkeypatch):
         made("folder", [folder], tmp_path / "set")
 
 
-def test_names_that_are_no_utf8_are_written_as_their_bytes():
-    assert printable(b"caf\xe9/1.jpg".decode("utf-8", "surrogateescape")) == r"caf\xe9/1.jpg"
-    assert printable("caf\u00e9/1.jpg") == "caf\u00e9/1.jpg"
+def test_names_that_a_terminal_obeys_or_hides_are_stored_and_said_with_escapes(tmp_path, capsys):
+    held = {"a\x1b[2J/1\n2.jpg": jpeg(1), "b\u202egpj/x\u200b.jpg": jpeg(2), "a\x1b[2J/\x07.txt": b"no image"}
+    status = main(
+        ["data", "prepare", "folder", "--workers", "0"]
+        + [str(write(tmp_path / "p.tar", tar(held | {"b\u202egpj/.\n": b""}))), str(tmp_path / "set")]
+    )
+    said = capsys.readouterr().out
+    assert status == 0 and open_set(tmp_path / "set").classes == (r"a\x1b[2J", r"b\u202egpj")
+    assert all(line.isprintable() for line in said.splitlines())
+    assert r"left out, not an image: 1, p.tar/a\x1b[2J/\x07.txt" in said
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are text on this system")

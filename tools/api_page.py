@@ -70,6 +70,7 @@ LEFT_OUT = (  # modules, and all below them, that serve commands or other module
     "interactive",
     "pictures",
     "preparation",
+    "shown",
     "tensorfile",
     "training",
 )

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from alexnet.shown import say
+
 KINDS = {
     "imagenet": "ILSVRC-2012 or ILSVRC-2010: the official archives with the development kit, or folders",
     "imagenette": "Imagenette, ten classes of ILSVRC-2012: its archives, or folders",
@@ -94,7 +96,7 @@ def run_prepare(arguments: argparse.Namespace) -> int:
         missing_classes=arguments.missing_classes,
         max_damaged=arguments.max_damaged,
     )
-    print(*sentences, open_set(target).source, f"stored in {target}", sep="\n")
+    say(*sentences, open_set(target).source, f"stored in {target}")
     return 0
 
 
@@ -119,5 +121,5 @@ def run_check(arguments: argparse.Namespace) -> int:
 
     folder = arguments.folder.expanduser()
     damage = damage_in(folder)
-    print(*damage, f"{describe_stored(folder).source}: {'damaged' if damage else 'whole'}", sep="\n")
+    say(*damage, f"{describe_stored(folder).source}: {'damaged' if damage else 'whole'}")
     return 2 if damage else 0

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from alexnet.commands import CHECKPOINT
+from alexnet.shown import say
 
 PICTURES_AT_A_TIME = 128  # on each device
 
@@ -168,7 +169,7 @@ def labelled(loader, outputs, ranks) -> Iterator:
 def tell(ranks, *lines: str) -> None:
     """Print lines in the first process."""
     if ranks.is_first:
-        print(*lines, sep="\n", flush=True)
+        say(*lines)
 
 
 def introduction(nets, pictures, split, num_views: int) -> list[str]:

@@ -5,6 +5,7 @@ import shutil
 import sys
 
 from alexnet.commands import CHECKPOINT
+from alexnet.shown import printable, say
 
 
 def add(commands) -> None:
@@ -48,17 +49,17 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError(f"--top must be at least 1, got {arguments.top}")
     classifier = load_classifier(arguments.checkpoint, device_named(arguments.device))
     if classifier.remark:
-        print(f"{classifier.name}: {classifier.remark}")
+        say(f"{classifier.name}: {classifier.remark}")
     width, status = shutil.get_terminal_size().columns, 0
     for picture in arguments.pictures:
         try:
             image, notes = stored_with_notes(picture, classifier.picture_size)
         except (ValueError, OSError) as error:
             status = 2
-            print(f"alexnet: {error}", file=sys.stderr, flush=True)
+            say(f"alexnet: {error}", to=sys.stderr)
             continue
         (row,) = probabilities_of(classifier, [image], views=arguments.views)
         right = class_of_folder(classifier, picture)
         lines = in_words(classifier, row, top=arguments.top, right=right, width=width)
-        print(f"{picture} ({', '.join(notes)})" if notes else picture, *lines, sep="\n", flush=True)
+        say(printable(picture) + (f" ({', '.join(notes)})" if notes else ""), *lines)
     return status

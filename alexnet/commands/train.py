@@ -3,6 +3,7 @@
 import argparse
 
 from alexnet.recipes import NETS, RECIPES
+from alexnet.shown import say
 
 EPILOG = """\
 Ctrl-C, SIGTERM or a closed terminal (SIGHUP): the step is finished and a checkpoint written; the same command
@@ -97,7 +98,7 @@ def run_dry(arguments: argparse.Namespace) -> int:
 
     found = dry_run(settings_of(arguments))
     if found is not None:
-        print(as_json(found) if "json" in arguments else found.text)
+        say(as_json(found) if "json" in arguments else found.text)
     return 0
 
 

@@ -13,6 +13,7 @@ from alexnet.preparation.archives import (
     zip_members,
 )
 from alexnet.preparation.walk import NO_FILE, Skipped, as_named, files_below, name_below
+from alexnet.shown import printable
 
 # A whole batch of CIFAR-10 has 31 MB; anything much larger is no part of a data set and is not read.
 MAX_MEMBER_BYTES = 64 * 1024 * 1024
@@ -49,10 +50,10 @@ def folder_contents(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple
     for found in files_below(base):
         if isinstance(found, Skipped):
             if found.reason in NO_FILE and wanted(found.name):
-                raise ValueError(f"{base.parent / found.name} is no file, but {found.reason}")
+                raise ValueError(f"{base.parent / printable(found.name)} is no file, but {found.reason}")
         elif wanted(name := name_below(base, found)):
             refuse_large(found, found.stat().st_size)
-            yield name, found.read_bytes()
+            yield printable(name), found.read_bytes()
 
 
 def tar_contents(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
@@ -62,12 +63,12 @@ def tar_contents(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[st
     with (opener or open)(path, "rb") as file:
         for member in tar_members(file, path, end=end):
             if wanted(member.name):
-                refuse_large(f"{path}: {member.name}", member.size)
+                refuse_large(f"{path}: {printable(member.name)}", member.size)
                 file.seek(member.offset_data)
                 content = file.read(member.size)
                 if len(content) < member.size:
-                    raise EOFError(f"it ends within {member.name}")
-                yield member.name, content
+                    raise EOFError(f"it ends within {printable(member.name)}")
+                yield printable(member.name), content
         while opener and file.read(COPY_BYTES):  # the checksum of what is compressed comes at its end
             pass
 
@@ -77,8 +78,8 @@ def zip_contents(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[st
     with zipfile.ZipFile(path) as archive:
         for name, member in zip_members(archive, path):
             if wanted(name):
-                refuse_large(f"{path}: {name}", member.file_size)
-                yield name, archive.read(member)
+                refuse_large(f"{path}: {printable(name)}", member.file_size)
+                yield printable(name), archive.read(member)
 
 
 def refuse_large(what: Path | str, num_bytes: int) -> None:

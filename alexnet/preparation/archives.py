@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PureWindowsPath
 from typing import BinaryIO
 
+from alexnet.shown import printable
+
 BLOCK = tarfile.BLOCKSIZE
 MAX_HEADER_BYTES = 1 << 20  # of one file in a tar: its name and whatever else is told of it
 COMPRESSIONS: dict[bytes, Callable] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
@@ -153,9 +155,9 @@ def tar_members(
 def refuse_odd(path: Path, member: tarfile.TarInfo) -> None:
     """Raise Refused for what is no file by itself, or whose bytes do not lie together."""
     if member.issym() or member.islnk() or member.isdev():
-        raise Refused(f"{path}: {member.name} is a link or a device, not a file; {UNPACK}")
+        raise Refused(f"{path}: {printable(member.name)} is a link or a device, not a file; {UNPACK}")
     if member.issparse():
-        raise Refused(f"{path}: {member.name} is stored with gaps (sparse); {UNPACK}")
+        raise Refused(f"{path}: {printable(member.name)} is stored with gaps (sparse); {UNPACK}")
 
 
 def check_end(file: BinaryIO, path: Path, last: int, end: int) -> None:
@@ -189,9 +191,9 @@ def zip_members(archive: zipfile.ZipFile, path: Path) -> Iterator[tuple[str, zip
         if name.endswith("/") or is_hidden(name):
             continue
         if stat.S_ISLNK(member.external_attr >> 16):
-            raise Refused(f"{path}: {name} is a link, not a file; {UNPACK}")
+            raise Refused(f"{path}: {printable(name)} is a link, not a file; {UNPACK}")
         if member.flag_bits & 1:
-            raise Refused(f"{path}: {name} is encrypted; {UNPACK}")
+            raise Refused(f"{path}: {printable(name)} is encrypted; {UNPACK}")
         if member.compress_type not in known_methods:
             known_methods.add(member.compress_type)
             try:

@@ -5,22 +5,24 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from alexnet.preparation.levels import shortened
+from alexnet.shown import visible
 
 
 def check_names(classes: Iterable[str]) -> None:
-    """Raise ValueError if two classes differ only by case, spaces, or the Unicode form of their letters."""
+    """Raise ValueError if two classes differ only by case, spaces, Unicode form, or what nobody sees."""
     alike: dict[str, list[str]] = defaultdict(list)
     for name in sorted(classes):
-        plain = unicodedata.normalize("NFC", name).casefold()
+        plain = unicodedata.normalize("NFC", visible(name)).casefold()
         alike[" ".join(plain.split())].append(name)
     for names in alike.values():
         if len(names) > 1:
             # Letters that look alike are shown by their numbers.
-            same = len({unicodedata.normalize("NFC", name) for name in names}) < len(names)
-            shown = [ascii(name) if same else repr(name) for name in names]
+            same = len({unicodedata.normalize("NFC", visible(name)) for name in names}) < len(names)
+            as_ascii = [name.encode("ascii", "backslashreplace").decode() for name in names]
+            shown = [f"'{name}'" for name in (as_ascii if same else names)]
             raise ValueError(
-                f"the classes {' and '.join(shown)} differ only by case, spaces or Unicode form; "
-                "give their folders one name, or clearly different ones"
+                f"the classes {' and '.join(shown)} differ only by case, spaces, Unicode form or what is "
+                "not visible; give their folders one name, or clearly different ones"
             )
 
 

@@ -9,7 +9,8 @@ from alexnet.preparation.archives import is_archive_start
 from alexnet.preparation.formats import HEAD_BYTES, SUFFIXES, format_of, suffix_of
 from alexnet.preparation.labels import Labels
 from alexnet.preparation.sources import File, Reader, files_of
-from alexnet.preparation.walk import Skipped, printable
+from alexnet.preparation.walk import Skipped
+from alexnet.shown import printable
 
 
 class LeftOut:

@@ -10,6 +10,7 @@ import re
 
 from alexnet.preparation import ilsvrc
 from alexnet.preparation.sources import File, Reader
+from alexnet.shown import printable
 
 TINY_IMAGENET = "val_annotations.txt"
 PLACES, PLACES_CLASSES = "places365_val.txt", "categories_places365.txt"
@@ -49,7 +50,7 @@ class Labels:
             return self.kit.take(file, reader)
         try:
             rows = [line.split() for line in reader.read(file).decode().splitlines() if line.strip()]
-            pairs = {row[0]: row[1] for row in rows}
+            pairs = {row[0]: printable(row[1]) for row in rows}
         except (ValueError, IndexError) as error:
             raise ValueError(f"{file.name} does not tell a class in each line; get it again") from error
         if base == TINY_IMAGENET:

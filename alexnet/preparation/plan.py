@@ -17,7 +17,8 @@ from alexnet.preparation.layout import pictures_to_keep, stem
 from alexnet.preparation.placing import Pictures, places_in_folders, places_of_imagenet
 from alexnet.preparation.shard import Item
 from alexnet.preparation.sources import File
-from alexnet.preparation.walk import as_named, printable
+from alexnet.preparation.walk import as_named
+from alexnet.shown import printable
 
 KINDS = ("imagenet", "imagenette", "folder")
 # The ten easy classes of ILSVRC-2012 that make up Imagenette.

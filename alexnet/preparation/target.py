@@ -9,8 +9,9 @@ from pathlib import Path
 from alexnet.files import PART, only_one, write_json
 from alexnet.preparation.description import DESCRIPTION, FORMAT, damaged_description, read_description
 from alexnet.preparation.shard import is_whole
-from alexnet.preparation.walk import Skipped, as_named, files_below, printable
+from alexnet.preparation.walk import Skipped, as_named, files_below
 from alexnet.preparation.workers import Job
+from alexnet.shown import printable
 
 LOCK = "prepare.lock"
 SCRATCH = "scratch"  # for archives that had to be decompressed

@@ -78,8 +78,3 @@ def is_prepared_set(folder: Path) -> bool:
         return "finished" in json.loads((folder / "set.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError):
         return False
-
-
-def printable(name: str) -> str:
-    """Return a file's name as text that every file can hold: bytes that are not UTF-8 as ``\\xe9``."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

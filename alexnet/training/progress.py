@@ -7,6 +7,7 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
+from alexnet.shown import fit
 from alexnet.training.events import Event
 from alexnet.training.words import duration
 
@@ -102,6 +103,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print text above the bar."""
+        text = fit(text, self.stream)
         if self.bar is not None:
             self.bar.write(text, file=self.stream)
         else:
