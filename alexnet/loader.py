@@ -105,6 +105,11 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def local_size() -> int:
+    """Return how many processes torchrun started on this machine, 1 where it did not."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 class Loader:
     """Batches of a split, read ahead by worker processes if it lies on disk.
 
@@ -135,7 +140,8 @@ class Loader:
             split: the pictures.
             batch_size, rank, num_ranks, drop_last: as for ``batches_of``.
             order, seed: as for ``epoch_order``.
-            workers: processes that read; None: one for each core, and none for a set in memory. A script that
+            workers: processes that read; None: one for each core, of which the processes that torchrun has
+                started on this machine have an equal part each, and none for a set in memory. A script that
                 uses any needs the line ``if __name__ == "__main__":``, as they begin by importing it. They
                 are deaf to signals that ask to end, and leave when this process does.
             prefetch: batches that each worker reads ahead; fewer where the machine's shared memory is small.
@@ -150,7 +156,7 @@ class Loader:
         self.wait_seconds = 0.0
         self._batches: list[np.ndarray] = []
         if workers is None:
-            workers = 0 if split.in_memory else usable_cores()
+            workers = 0 if split.in_memory else max(1, usable_cores() // local_size())
         batch_bytes = math.ceil(batch_size / num_ranks) * (math.prod(split.shape) + 16)
         sent = split.labels.nbytes + (len(split) * math.prod(split.shape) if split.in_memory else 0)
         self.room = room_for(batch_bytes, workers, prefetch, sharing=sharing, besides=sent)

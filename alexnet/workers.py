@@ -170,20 +170,28 @@ def room_for(batch_bytes: int, workers: int, prefetch: int, *, sharing: int = 1,
     if not (workers and SHARED_MEMORY.is_dir()):
         return Room(workers, prefetch)
     space = os.statvfs(SHARED_MEMORY)
-    free = space.f_bavail * space.f_frsize // sharing
+    free_of_all = space.f_bavail * space.f_frsize
+    free = free_of_all // sharing
     room = (free - besides) // batch_bytes - IN_HAND
     if room >= workers * prefetch:
         return Room(workers, prefetch)
     fewer = max(0, min(workers, room))
     ahead = min(prefetch, room // fewer) if fewer else prefetch
+    needed = batch_bytes * (workers * prefetch + IN_HAND) + besides
     instead = f"{fewer} read {ahead} ahead" if fewer else "this process reads them itself, which may be slow"
+    share = f", {megabytes(free)} for each of {sharing} loaders" if sharing > 1 else ""
     return Room(
         fewer,
         ahead,
-        f"{free / 1e6:,.0f} MB of shared memory are too few for {workers} processes that read {prefetch} "
-        f"batches of {batch_bytes / 1e6:,.1f} MB ahead: {instead}; a container gets more by its option "
-        "`--shm-size`",
+        f"{workers} processes that read {prefetch} batches of {megabytes(batch_bytes)} ahead, with {IN_HAND} "
+        f"in use, need {megabytes(needed)} of shared memory, and {megabytes(free_of_all)} are free{share}: "
+        f"{instead}; a container gets more by its option `--shm-size`",
     )
+
+
+def megabytes(count: int) -> str:
+    """Return bytes for people."""
+    return f"{count / 1e6:,.1f} MB"
 
 
 def next_of(batches: Iterator[Batch | Unread]) -> Batch | Unread | None:

@@ -279,6 +279,12 @@ def test_no_more_is_read_ahead_than_shared_memory_has_room_for(monkeypatch, tmp_
     room = room_for(10_000_000, 4, 2, sharing=sharing)
     assert (room.workers, room.prefetch) == ROOMS[megabytes, sharing]
     assert bool(room.note) == (room[:2] != (4, 2)) == ("--shm-size" in room.note)
+    if room.note:
+        share = f", {megabytes / 2:.1f} MB for each of 2 loaders" if sharing == 2 else ""
+        assert room.note.startswith(
+            "4 processes that read 2 batches of 10.0 MB ahead, with 2 in use, need 100.0 MB of shared "
+            f"memory, and {megabytes:.1f} MB are free{share}: "
+        )
     fewer = room_for(10_000_000, 4, 2, sharing=sharing, besides=10_000_000)
     assert fewer.workers * fewer.prefetch <= room.workers * room.prefetch and fewer[:2] != (4, 2)
     assert room_for(10_000_000, 0, 2) == (0, 2, "")
@@ -337,6 +343,17 @@ def test_pictures_in_memory_need_no_workers(stored, monkeypatch):
     for split in (split_of(9), stored):
         Loader(split, 2, drop_last=True)
     assert counts == [0, usable_cores()]
+
+
+@pytest.mark.parametrize(("cores", "ranks", "workers"), [(8, 2, 4), (8, 3, 2), (2, 8, 1), (5, 1, 5)])
+def test_the_processes_of_a_machine_share_its_cores(stored, monkeypatch, cores, ranks, workers):
+    counts = []
+    monkeypatch.setattr("alexnet.loader.DataLoader", lambda *_, num_workers, **__: counts.append(num_workers))
+    monkeypatch.setattr("alexnet.loader.usable_cores", lambda: cores)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(ranks))
+    Loader(stored, 2, drop_last=True)
+    Loader(stored, 2, drop_last=True, workers=7)  # as asked for
+    assert counts == [workers, 7]
 
 
 def test_waiting_is_counted_and_the_work_between_is_not():

@@ -4,7 +4,7 @@ import argparse
 import json
 import math
 import shlex
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -33,7 +33,7 @@ from alexnet.training import Diverged, TrainSettings, loop
 from alexnet.training import plan as planning
 from alexnet.training import state as keeping
 from alexnet.training.folder import RunFolder
-from alexnet.training.settings import Every, command_line, every, on_lines
+from alexnet.training.settings import Every, changes_in_words, command_line, every, on_lines
 from alexnet.training.window import first_not_finite
 
 
@@ -210,6 +210,48 @@ def test_a_folder_of_other_data_is_refused(folder, monkeypatch):
     use(monkeypatch, tiny_pictures(num_train=50))
     with pytest.raises(ValueError, match="another training: .*fingerprint"):
         run(settings_for(folder))
+
+
+CHANGES = {  # of each setting that a run may go on with in another way: the value, and what is said
+    "device": ("auto", "--device auto, was cpu"),
+    "precision": ("bfloat16", "--precision bfloat16, was float32"),
+    "compile": (True, "--compile on, was off"),
+    "channels_last": (True, "--channels-last on, was off"),
+    "split": ("data", "--split data, was auto"),
+    "deterministic": (True, "--deterministic on, was off"),
+    "workers": (0, "--workers 0, was not set"),
+    "checkpoint_every": ("3steps", "--checkpoint-every 3steps, was 10min"),
+    "validate_every": ("3steps", "--validate-every 3steps, was 1epoch"),
+    "log_every": (5, "--log-every 5, was 2"),
+}
+REFUSED = {"recipe": "paper", "epochs": 3.0, "batch_size": 4, "seed": 1}
+
+
+def test_every_setting_is_refused_or_said_when_a_run_goes_on(folder):
+    settings = TrainSettings(
+        recipe="code2012", batch_size=8, epochs=2.0, max_steps=1, device="cpu", log_every=2, out=str(folder)
+    )
+    run(settings)
+    for name, value in REFUSED.items():
+        with pytest.raises(ValueError, match="is of another training"):
+            run(replace(settings, **{name: value}))
+    # The network is part of the recipe, data have a fingerprint, and the others are no part of the training.
+    others = {"net", "data", "out", "max_steps"}
+    assert {*CHANGES, *REFUSED, *others} == {f.name for f in fields(TrainSettings)}
+    for name, (value, said) in CHANGES.items():
+        now = replace(settings, **{name: value})
+        assert changes_in_words((settings, 1), (now, 1)) == f"other settings than this run had so far: {said}"
+    assert changes_in_words((settings, 1), (replace(settings, max_steps=2, out="x"), 1)) == ""
+    assert changes_in_words((settings, 1), (settings, 2)).endswith("so far: processes 2, was 1")
+
+
+def test_other_settings_are_said_once(folder):
+    run(settings_for(folder, max_steps=1))
+    others = "other settings than this run had so far: "
+    said = {2: [f"{others}--workers 0, was not set; --validate-every 3steps, was 1epoch"], 3: []}
+    for max_steps, expected in said.items():
+        _, events = run(settings_for(folder, max_steps=max_steps, validate_every="3steps", workers=0))
+        assert [event.values["text"] for event in events if event.kind == "message"] == expected
 
 
 def test_two_trainings_do_not_share_a_folder(folder):

@@ -53,6 +53,17 @@ def test_a_dry_run_knows_the_training(folder):
     found = dry_run(settings_for(folder, validate_every="2epochs"))
     expected = STEPS_PER_EPOCH * found.seconds_per_step + found.validation_seconds / 2
     assert found.first_step == 5 and found.total_seconds == pytest.approx(expected)
+    assert "from step 5 to 10" in found.text and "--max-steps asks" not in found.text
+
+
+@pytest.mark.parametrize(("max_steps", "steps"), [(7, 2), (99, 5), (3, 0)])
+def test_a_dry_run_ends_where_the_training_is_to_leave_off(folder, max_steps, steps):
+    run(settings_for(folder, max_steps=5))
+    found = dry_run(settings_for(folder, max_steps=max_steps))
+    assert found.total_seconds == pytest.approx(found.epoch_seconds * steps / STEPS_PER_EPOCH)
+    assert (found.num_steps, found.last_step) == (10, min(10, max_steps))
+    told = f"from step 5 to {found.last_step}" + (" of 10, as --max-steps asks" if max_steps < 10 else "")
+    assert found.text.splitlines()[-3].endswith(told)
 
 
 def test_a_dry_run_counts_the_parameters_and_their_checkpoints(folder):

@@ -141,7 +141,7 @@ def check_writable(path: Path) -> None:
 
 def loader_of(split, arguments: argparse.Namespace, ranks):
     """Return the loader of this process's part of the pictures."""
-    from alexnet.loader import evaluation_loader
+    from alexnet.loader import evaluation_loader, local_size
 
     return evaluation_loader(
         split,
@@ -150,6 +150,7 @@ def loader_of(split, arguments: argparse.Namespace, ranks):
         num_ranks=ranks.num_data,
         workers=arguments.workers,
         pin_memory=ranks.device.type == "cuda",
+        sharing=local_size(),
     )
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
-from alexnet.loader import Batch, Loader, evaluation_loader
-from alexnet.training.devices import Ranks, local_size
+from alexnet.loader import Batch, Loader, evaluation_loader, local_size
+from alexnet.training.devices import Ranks
 from alexnet.training.plan import Plan
 
 

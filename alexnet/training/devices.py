@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch.distributed.device_mesh import DeviceMesh
 
-from alexnet.loader import usable_cores
+from alexnet.loader import local_size, usable_cores
 from alexnet.parallel import Layout, connect, mesh_of
 
 Value = TypeVar("Value")
@@ -138,11 +138,6 @@ class Ranks:
             tensor = tensor.clone()
             dist.all_reduce(tensor, group=self.group)
         return tensor
-
-
-def local_size() -> int:
-    """Return how many processes torchrun started on this machine, 1 where it did not."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def world_size() -> int:

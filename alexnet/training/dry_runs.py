@@ -8,13 +8,12 @@ from typing import Any
 
 import torch
 
-from alexnet.loader import usable_cores
+from alexnet.loader import local_size, usable_cores
 from alexnet.summary import memory, summary, total
 from alexnet.training.batches import batches_from, training_loader, validation_loader
 from alexnet.training.devices import (
     Ranks,
     joined,
-    local_size,
     out_of_memory_explained,
     placed,
     prepare_device,
@@ -42,7 +41,7 @@ class DryRun:
         batch_size, batch_per_net: pictures in an update, and of them each whole net's share.
         nets, devices_per_net: side by side, and with a tower each on devices of their own.
         steps_per_epoch, pictures_left_out: full batches of an epoch, and what is too little for another one.
-        num_steps, first_step: of the whole training, and where it would go on.
+        num_steps, first_step, last_step: of the whole training, and where this run would go on and leave off.
         num_parameters: of the net.
         memory_needed, memory_free: bytes on each device; needed by the count of ``alexnet summary``,
             free None where the system does not say.
@@ -51,7 +50,7 @@ class DryRun:
         reading: a sentence if fewer processes can read than were asked for, else "".
         seconds_per_step, images_per_second, wait_share: measured, all devices together.
         validation_seconds: of one validation, from a part of it; 0 without.
-        epoch_seconds, total_seconds: with validations.
+        epoch_seconds, total_seconds: of an epoch and of this run, with validations.
         device: on what this was measured, in words.
         gpus: names of those that there are. cores: that may be used.
         command: that starts this training on the devices that there are.
@@ -71,6 +70,7 @@ class DryRun:
     pictures_left_out: int
     num_steps: int
     first_step: int
+    last_step: int
     num_parameters: int
     memory_needed: int
     memory_free: int | None
@@ -202,7 +202,8 @@ def result(plan: Plan, ranks: Ranks, found: dict[str, Any]) -> DryRun:
         "num_steps": plan.num_steps,
         "images_per_second": learning.batch_size / seconds,
         "epoch_seconds": epoch_seconds,
-        "total_seconds": epoch_seconds * (plan.num_steps - found["first_step"]) / plan.steps_per_epoch,
+        "last_step": plan.last_step,
+        "total_seconds": epoch_seconds * max(0, plan.last_step - found["first_step"]) / plan.steps_per_epoch,
         "device": device_in_words(ranks, plan.settings),
         "gpus": [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())],
         "cores": usable_cores(),
@@ -231,6 +232,7 @@ def in_words(plan: Plan, facts: dict[str, Any]) -> str:
     """Say what would run."""
     free = "" if facts["memory_free"] is None else f", of {gigabytes(facts['memory_free'])} free"
     peak = "" if facts["memory_peak"] is None else f"; measured {gigabytes(facts['memory_peak'])}"
+    more = f" of {plan.num_steps:,}, as --max-steps asks" if plan.last_step < plan.num_steps else ""
     sooner = "; a plateau may end it sooner" if plan.recipe.learning.schedule == "plateau" else ""
     lines = [
         plan_in_words(plan),
@@ -245,7 +247,7 @@ def in_words(plan: Plan, facts: dict[str, Any]) -> str:
         f"epoch: {duration(facts['epoch_seconds'])}, with {duration(facts['validation_seconds'])} for a "
         f"validation; {facts['pictures_left_out']} pictures do not fill a batch and are left out",
         f"all: {duration(facts['total_seconds'])}, from step {facts['first_step']:,} to "
-        f"{facts['num_steps']:,}{sooner}",
+        f"{facts['last_step']:,}{more}{sooner}",
     ]
     return "\n".join([*lines, "this runs it:", f"  {facts['command']}"])
 

@@ -32,7 +32,7 @@ from alexnet.training.board import Board
 from alexnet.training.devices import Ranks
 from alexnet.training.log import Line, Log
 from alexnet.training.plan import Plan
-from alexnet.training.settings import SETTINGS, TrainSettings, kept, read_kept
+from alexnet.training.settings import SETTINGS, TrainSettings, changes_in_words, kept, read_kept
 from alexnet.training.state import RECORD, record_of, write_files
 
 LOCK, STARTED, STOP = "lock", "started", "stop"
@@ -125,9 +125,11 @@ class RunFolder:
 
     def __init__(self, settings: TrainSettings, num_ranks: int):
         self.path = path = settings.folder
+        self.settings, self.num_ranks = settings, num_ranks
         self.asked_for = kept(settings, num_ranks)
+        self.asked_before: tuple[TrainSettings, int] | None = None
         try:
-            read_kept(path / SETTINGS)
+            self.asked_before = read_kept(path / SETTINGS)
         except NewerFormat as error:
             raise ValueError(f"{error}, or choose another `--out`") from error
         except (ValueError, OSError):
@@ -152,11 +154,11 @@ class RunFolder:
             print(os.getpid(), socket.gethostname(), file=lock, flush=True)
         return lock
 
-    def begin(self, step: int) -> str:
+    def begin(self, step: int) -> list[str]:
         """Get ready to write of what comes after so many steps; the log is cut there.
 
         Returns:
-            what was found wrong, in one sentence, or nothing.
+            what the user should know, in sentences: other settings than before, and what was found wrong.
         Raises:
             OSError: the folder cannot be written to.
         """
@@ -164,7 +166,10 @@ class RunFolder:
             write_json(self.path / SETTINGS, self.asked_for)
             self.log = Log(self.path, step)
         self.board = Board(self.path)
-        return self.log.trouble
+        changes = ""
+        if step and self.asked_before is not None:
+            changes = changes_in_words(self.asked_before, (self.settings, self.num_ranks))
+        return [sentence for sentence in (changes, self.log.trouble) if sentence]
 
     def record_unbegun(self, plan: Plan, device: torch.device, ended: dict[str, Any]) -> Record:
         """Return the record of a training that ends before it has begun.

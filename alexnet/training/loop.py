@@ -135,9 +135,8 @@ class Run:
 
     def begin(self) -> None:
         """Get ready to write."""
-        trouble = self.folder.begin(self.step)
-        if trouble:
-            self.tell(message(trouble))
+        for sentence in self.folder.begin(self.step):
+            self.tell(message(sentence))
         self.start = time.monotonic() - self.folder.log.seconds
         if ended_before(self.folder.path) == "diverged":
             if started_again():

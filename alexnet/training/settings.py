@@ -18,6 +18,11 @@ from alexnet.recipes import NETS, RECIPES
 
 PRECISIONS = ("float32", "bfloat16")
 SETTINGS, FORMAT = "settings.json", 1  # in a run's folder; of its files that have no number of their own
+# What a run may go on with in another way; the checkpoint holds it to the rest, but for out and max_steps.
+CHANGEABLE = (
+    "device", "precision", "compile", "channels_last", "split", "deterministic", "workers",
+    "checkpoint_every", "validate_every", "log_every",
+)  # fmt: skip
 UNITS = {"min": "minutes", "epoch": "epochs", "step": "steps"}
 
 
@@ -159,9 +164,13 @@ class TrainSettings:
         for f in fields(self):
             value = getattr(self, f.name)
             if value != f.default or f.name in ("data", "recipe"):
-                option = "--" + f.name.replace("_", "-")
-                words += [option] if value is True else [option, f"{value}"]
+                words += [option_of(f.name)] if value is True else [option_of(f.name), f"{value}"]
         return words
+
+
+def option_of(name: str) -> str:
+    """Return the option that stands for a setting on the command line."""
+    return "--" + name.replace("_", "-")
 
 
 def command_line(settings: TrainSettings, num_ranks: int = 1) -> str:
@@ -230,6 +239,26 @@ def read_kept(path: Path) -> tuple[TrainSettings, int]:
             f"{path} is damaged ({type(error).__name__}: {error}); go on by the command that started the "
             f"training, `alexnet train --out {path.parent}` with its other options"
         ) from error
+
+
+def changes_in_words(before: tuple[TrainSettings, int], now: tuple[TrainSettings, int]) -> str:
+    """Say which settings of a run are others when it goes on; nothing if none are.
+
+    Args:
+        before, now: what was asked for, and the number of processes, as ``read_kept`` returns them.
+    """
+    (old, old_ranks), (new, new_ranks) = before, now
+    pairs = [(option_of(name), getattr(old, name), getattr(new, name)) for name in CHANGEABLE]
+    pairs.append(("processes", old_ranks, new_ranks))
+    changed = [f"{name} {in_word(now)}, was {in_word(was)}" for name, was, now in pairs if was != now]
+    return f"other settings than this run had so far: {'; '.join(changed)}" if changed else ""
+
+
+def in_word(value: Any) -> str:
+    """Return the value of an option for people."""
+    if value is None or isinstance(value, bool):
+        return "on" if value else "off" if value is False else "not set"
+    return f"{value}"
 
 
 def python_command(settings: TrainSettings, num_ranks: int = 1) -> list[str]:
