@@ -5,6 +5,7 @@ import io
 import os
 import struct
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from torchvision import transforms
 
 from alexnet.preparation import picture
 from alexnet.preparation.formats import added, format_of, readable
-from alexnet.preparation.picture import Unreadable, decode, open_image, read_bytes, standardise
+from alexnet.preparation.picture import Unreadable, decode, open_image, read_bytes, standardise, to_rgb
 from references_pictures import central_square
 
 WHOLE = jpeg(3)
@@ -110,6 +111,54 @@ def test_what_is_transparent_lies_on_white(alpha, note):
 def test_half_transparent_is_half_white():
     array, _ = rgb(encoded(np.dstack([pixels(3), np.full((44, 52), 128, np.uint8)]), "PNG"), "a.png")
     assert abs(array - (255 * 127 + pixels(3) * 128.0) / 255).max() <= 1
+
+
+def png(depth, colour, row, transparent):
+    """Return a PNG of one line as bytes. colour: 0, grey, or 2, RGB; transparent: the content of tRNS."""
+
+    def chunk(kind, content):
+        checksum = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+
+    width = 8 * len(row) // depth // (1 if colour == 0 else 3)
+    return b"".join(
+        [
+            b"\x89PNG\r\n\x1a\n",
+            chunk(b"IHDR", struct.pack(">IIBBBBB", width, 1, depth, colour, 0, 0, 0)),
+            chunk(b"tRNS", struct.pack(f">{len(transparent)}H", *transparent)),
+            chunk(b"IDAT", zlib.compress(b"\0" + row)),
+            chunk(b"IEND", b""),
+        ]
+    )
+
+
+# Bits, kind, the line, the transparent value; what becomes of the line's red.
+TRANSPARENT = {
+    "1 bit": (1, 0, bytes([0b10110000]), (0,), [255] * 8),
+    "2 bits": (2, 0, bytes([0b00011010]), (1,), [0, 255, 170, 170]),
+    "4 bits": (4, 0, bytes([0x05, 0xAF]), (5,), [0, 255, 170, 255]),
+    "8 bits": (8, 0, bytes([0, 5, 85, 200]), (5,), [0, 255, 85, 200]),
+    "16 bits": (16, 0, struct.pack(">4H", 0, 1000, 1001, 60000), (1000,), [0, 255, 4, 233]),
+    "16 bits of which 8 are used": (16, 0, struct.pack(">4H", 0, 7, 8, 200), (7,), [0, 255, 8, 200]),
+    "8 bits of RGB": (8, 2, bytes([1, 2, 3, 1, 2, 4]), (1, 2, 3), [255, 1]),
+    "16 bits of RGB": (16, 2, bytes([3, 9, 7, 9, 11, 9, 3, 9, 7, 9, 12, 9]), (1000, 2000, 3000), [255, 3]),
+}
+
+
+@pytest.mark.parametrize("kind", TRANSPARENT)
+def test_the_transparent_value_of_a_png_is_on_the_scale_of_its_file(kind):
+    *file, wanted = TRANSPARENT[kind]
+    array, notes = rgb(png(*file), "a.png")
+    assert array[0, :, 0].tolist() == wanted and notes[-1] == "transparent, on white"
+    if kind != "1 bit":
+        array, notes = rgb(png(*file[:3], (3,) * len(file[3])), "a.png")  # no pixel has it
+        assert "transparent, on white" not in notes and array[0, :, 0].tolist() != wanted
+
+
+def test_an_image_that_somebody_holds_is_not_changed():
+    with Image.open(io.BytesIO(png(*TRANSPARENT["4 bits"][:-1]))) as image:
+        assert np.asarray(to_rgb(image)[0])[0, :, 0].tolist() == TRANSPARENT["4 bits"][-1]
+        assert image.info["transparency"] == 5 and image.mode == "L"
 
 
 def test_a_palette_with_transparent_colours_lies_on_white():

@@ -50,6 +50,9 @@ DAMAGE = (
     ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError,
 )  # fmt: skip
 MODES = {"L": "greyscale", "LA": "greyscale", "1": "greyscale", "P": "palette", "PA": "palette"}
+ON_WHITE = "transparent, on white"
+SPREAD = {"L;2": 85, "L;4": 17}  # by what Pillow multiplies grey values of so many bits
+Transparent = int | tuple[int, ...] | bytes | None
 ORIENTATION = 0x0112  # the tag of EXIF and TIFF
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -171,8 +174,9 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
     notes = ["first of several images"] if has_others(image) else []
     # Looking for the tags of a PNG decodes it, and what is damaged is no error the second time.
     turned = image.format == "TIFF" and orientation(image) in TURNS
+    see_through = transparent_value(image)
     image.load()  # turns a TIFF by itself, and takes its tag away
-    converted, more = coloured(image)
+    converted, more = coloured(image, see_through)
     turn = TURNS.get(orientation(image))
     if turn is not None:
         converted = converted.transpose(turn)
@@ -195,12 +199,40 @@ def orientation(image: Image.Image) -> int | None:
         return None
 
 
-def coloured(image: Image.Image) -> tuple[Image.Image, list[str]]:
-    """Convert a loaded image to RGB; also return what that took."""
+def transparent_value(image: Image.Image) -> Transparent:
+    """Return what ``image.info`` says is transparent, on the scale of the pixels that Pillow decodes.
+
+    The chunk tRNS of a PNG has it on that of the file: Pillow spreads grey values of 2 and 4 bits over 0 to
+    255, and takes the upper 8 bits of colours of 16.
+
+    Args:
+        image: not loaded yet: only then it is known how the file stores its pixels.
+    """
+    value = image.info.get("transparency")
+    stored = image.tile[0][3] if image.format == "PNG" and image.tile else None
+    if stored in SPREAD and isinstance(value, int):
+        return value * SPREAD[stored]
+    if stored == "RGB;16B" and isinstance(value, tuple):
+        return tuple(part >> 8 for part in value)
+    return value
+
+
+def coloured(image: Image.Image, see_through: Transparent) -> tuple[Image.Image, list[str]]:
+    """Convert a loaded image to RGB; also return what that took.
+
+    Args:
+        image: the image. see_through: of ``transparent_value``.
+    """
     mode = image.mode
     if mode.startswith("I") or mode == "F":  # Pillow would clip them at 255
-        samples, note = to_bytes(np.asarray(image))
-        return Image.fromarray(samples).convert("RGB"), [note]
+        numbers = np.asarray(image)
+        samples, note = to_bytes(numbers)
+        hidden = numbers == see_through if isinstance(see_through, int) else np.array(False)
+        samples = np.where(hidden, np.uint8(255), samples)
+        return Image.fromarray(samples).convert("RGB"), [note, ON_WHITE] if hidden.any() else [note]
+    if see_through != image.info.get("transparency"):
+        image = image.copy()  # somebody may hold it
+        image.info["transparency"] = see_through
     notes = [] if mode == "RGB" else [MODES.get(mode, mode)]
     try:
         if not image.has_transparency_data:
@@ -213,7 +245,7 @@ def coloured(image: Image.Image) -> tuple[Image.Image, list[str]]:
         return image.convert("RGB"), notes
     white = Image.new("RGB", image.size, "white")
     white.paste(image.convert("RGB"), mask=alpha)
-    return white, [*notes, "transparent, on white"]
+    return white, [*notes, ON_WHITE]
 
 
 def to_bytes(samples: np.ndarray) -> tuple[np.ndarray, str]:
