@@ -206,7 +206,7 @@ def run_import(arguments: argparse.Namespace) -> int:
     """Run ``alexnet data import``."""
     from alexnet import data
 
-    data.import_set(arguments.name, arguments.paths)
+    data.import_set(arguments.name, arguments.paths, tell=say)
     return report(arguments.name)
 
 

@@ -105,6 +105,55 @@ def test_files_that_systems_add_are_left_out(tmp_path):
     assert_whole("imported from an archive of PNG pictures")
 
 
+@pytest.mark.parametrize("form", ["folder", "tar", "tar.gz", "zip"])
+def test_images_are_known_by_their_content_and_what_is_left_out_is_told(form, tmp_path):
+    files, image = picture_files(), pixels("train", 0, 0)
+    del files["train/airplane/0000.png"]
+    files |= {
+        "train/airplane/0000": encoded(image),
+        "train/cat/.1.png": b"?",
+        "README": b"?" * 999,
+        "x.csv": b"",
+    }
+    for number, kind in enumerate(("GIF", "TIFF", "PPM", "PNG")):
+        del files[f"test/{TINY.classes[number]}/0000.png"]
+        path = f"test/{TINY.classes[number]}/0000" + (".tif", ".TIFF", "", ".jfif")[number]
+        grey = np.full((32, 32, 3), 50 * number, np.uint8)
+        files[path] = encoded(grey, kind)
+    write = {
+        "folder": lambda: write_folder(tmp_path / "a", files),
+        "tar": lambda: write_tar(tmp_path / "a", files, "w"),
+        "tar.gz": lambda: write_tar(tmp_path / "a", files, "w:gz"),
+        "zip": lambda: write_zip(tmp_path / "a", files),
+    }
+    said = []
+    data.import_set("cifar10", [write[form]()], progress=False, tell=said.append)
+    opened, top = data.load("cifar10"), "a/" if form == "folder" else ""
+    np.testing.assert_array_equal(opened.train_images.numpy(), expected("train"))
+    assert [int(image.max()) for image in opened.test_images[:4]] == [0, 50, 100, 150]
+    assert said == [
+        f"left out, hidden: 1, {top}train/cat/.1.png",
+        f"left out, no part of the data set: 2, the first {top}README",
+    ]
+
+
+def test_nothing_is_said_of_what_else_the_official_archive_holds(tmp_path, monkeypatch):
+    path = write_tar(tmp_path / "a.tar.gz", official_files(), "w:gz")
+    said = []
+    data.import_set("cifar10", [path], progress=False, tell=said.append)
+    assert said == ["left out, no part of the data set: 2, the first cifar-10-batches-py/batches.meta"]
+    archive = replace(TINY.archive, sha256=obtain.sha256_of(path))
+    monkeypatch.setitem(catalogue.KNOWN_SETS, "cifar10", replace(TINY, archive=archive))
+    data.import_set("cifar10", [path], progress=False, tell=said.append)
+    assert len(said) == 1
+
+
+def test_an_image_that_is_not_read_is_called_by_its_name(tmp_path):
+    files = picture_files() | {"train/cat/new": b"\0\0\0\x18ftypheic" + bytes(300)}
+    with pytest.raises(ValueError, match="train/cat/new is not a picture that can be read: HEIC, which"):
+        import_paths(write_folder(tmp_path / "a", files))
+
+
 def test_grey_and_palette_pictures_become_rgb(tmp_path):
     grey = np.arange(1024, dtype=np.uint8).reshape(32, 32)
     files = picture_files() | {"train/airplane/0000.png": encoded(grey)}

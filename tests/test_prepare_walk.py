@@ -11,8 +11,9 @@ from preparing import made, one_folder
 
 from alexnet.cli import main
 from alexnet.data.prepared import open_set
+from alexnet.preparation.archives import Skipped
 from alexnet.preparation.formats import readable
-from alexnet.preparation.walk import Skipped, as_named, files_below
+from alexnet.preparation.walk import as_named, files_below
 
 pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 
@@ -108,6 +109,18 @@ def test_hidden_files_are_left_out_and_counted(tmp_path):
     write(folder, {"train/a/._0.jpg": b"", ".DS_Store": b"", ".git/1.jpg": b"", "__MACOSX/x/2.jpg": b""})
     _, said = made("folder", [folder], tmp_path / "set")
     assert "left out, hidden: 4, the first photos/.DS_Store" in said
+
+
+@pytest.mark.parametrize("form", ["tar", "zip", "nested"])
+def test_hidden_files_in_archives_are_counted_too(tmp_path, form):
+    held = {"a/1.jpg": jpeg(1), "b/2.jpg": jpeg(2), "a/._1.jpg": b"", "__MACOSX/b/2.jpg": b"", ".git/x": b""}
+    if form == "zip":
+        source = write_zip(tmp_path / "p.zip", held)
+    else:
+        source = write(tmp_path / "p.tar", tar({"q.tar": tar(held)} if form == "nested" else held))
+    _, said = made("folder", [source], tmp_path / "set", class_level=1 if form != "nested" else None)
+    first = {"tar": "p.tar/", "zip": "p.zip/", "nested": "p.tar/q.tar/"}[form]
+    assert f"left out, hidden: 3, the first {first}.git/x" in said
 
 
 def test_a_folder_may_itself_have_a_hidden_name(tmp_path):

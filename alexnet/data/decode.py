@@ -4,29 +4,31 @@ import io
 import pickle
 
 import numpy as np
-from PIL import Image
 
-from alexnet.preparation.picture import DAMAGE, to_rgb
+from alexnet.preparation.picture import DAMAGE, Unreadable, open_image, to_rgb
 
-FORMATS = ("JPEG", "PNG", "BMP", "PPM", "WEBP")
 # numpy has no public name for the function that its pickles call, and has moved it; an array knows it.
 RECONSTRUCT = np.empty(0).__reduce__()[0]
 
 
-def decode_picture(content: bytes, *, height: int, width: int) -> tuple[np.ndarray, str]:
-    """Decode a picture to RGB, as ``alexnet data prepare`` does.
+def decode_picture(name: str, content: bytes, *, height: int, width: int) -> tuple[np.ndarray, str]:
+    """Decode an image to RGB, as ``alexnet data prepare`` does.
 
+    Args:
+        name, content: of the file. height, width: that it must have.
     Returns:
         (3, height, width) uint8, and the name of the format, such as "JPEG".
     Raises:
         ValueError: the bytes are no picture, are damaged, or the picture has another size.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+        with open_image(name, content) as picture:
             size, kind = picture.size, picture.format
             pixels = np.asarray(to_rgb(picture)[0]) if size == (width, height) else None
+    except Unreadable as error:
+        raise ValueError(f"is not a picture that can be read: {error}") from error
     except DAMAGE as error:
-        raise ValueError("is not a picture that can be read") from error
+        raise ValueError("is not a picture that can be read: it is damaged") from error
     if pixels is None:
         raise ValueError(f"has {size[0]} x {size[1]} pixels, not {width} x {height}")
     return pixels.transpose(2, 0, 1), kind

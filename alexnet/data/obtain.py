@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -14,8 +14,10 @@ from alexnet.data.catalogue import KnownSet, known_set
 from alexnet.data.decode import decode_batch, decode_picture
 from alexnet.data.download import download, sha256_of
 from alexnet.data.members import members
+from alexnet.preparation.archives import Skipped
+from alexnet.preparation.finding import LeftOut
+from alexnet.preparation.formats import SUFFIXES, format_of, suffix_of
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".webp")
 BATCH_NAME = re.compile(r"(data_batch_\d+|test_batch)")
 SPLITS = ("train", "test")
 
@@ -31,10 +33,10 @@ class Collection:
     formats: Counter = field(default_factory=Counter)
 
     @staticmethod
-    def wants(name: str) -> bool:
-        """Tell from its name whether a file should be a picture or a batch."""
-        base = PurePosixPath(name).name
-        return bool(BATCH_NAME.fullmatch(base)) or base.lower().endswith(PICTURE_SUFFIXES)
+    def wants(name: str, start: Callable[[], bytes]) -> bool:
+        """Tell whether a file should be an image or a batch, by its name or by its first bytes."""
+        is_batch = BATCH_NAME.fullmatch(PurePosixPath(name).name)
+        return bool(is_batch) or suffix_of(name) in SUFFIXES or format_of(start()) is not None
 
     def add(self, name: str, content: bytes) -> int:
         """Take in a picture or a batch; return how many pictures it held.
@@ -70,7 +72,7 @@ class Collection:
                 f"is of the class {label!r}, which {self.known.title} does not have; it has "
                 + ", ".join(self.known.classes)
             )
-        pixels, kind = decode_picture(content, height=self.known.height, width=self.known.width)
+        pixels, kind = decode_picture(name, content, height=self.known.height, width=self.known.width)
         index = self.known.classes.index(label)
         self.parts[split].append(((index + 1, base), pixels[None], np.array([index])))
         self.formats[kind] += 1
@@ -146,7 +148,13 @@ def get(name: str, *, mirror: str | None = None, keep_archive: bool = False, pro
     return path
 
 
-def import_set(name: str, paths: Iterable[Path | str], *, progress: bool = True) -> Path:
+def import_set(
+    name: str,
+    paths: Iterable[Path | str],
+    *,
+    progress: bool = True,
+    tell: Callable[[str], None] = lambda sentence: None,
+) -> Path:
     """Make a data set of archives or folders that together hold it, and store it.
 
     Args:
@@ -154,6 +162,7 @@ def import_set(name: str, paths: Iterable[Path | str], *, progress: bool = True)
         paths: the official archive, or archives (tar, tar.gz, tar.xz, zip) or folders of pictures in
             train/<class>/ and test/<class>/. Classes take turns in the stored order.
         progress: show a progress bar.
+        tell: called with a sentence on what was left out, for each reason; of the official archive with none.
     Returns:
         the path of the stored file.
     Raises:
@@ -166,14 +175,20 @@ def import_set(name: str, paths: Iterable[Path | str], *, progress: bool = True)
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"there is no file or folder {path}")
-    collection = Collection(known)
+    collection, left_out = Collection(known), LeftOut()
     total = sum(known.num_images(split) for split in SPLITS)
     with Bar(total=total, desc=f"reading {known.title}", unit=" pictures", disable=not progress) as bar:
         for path in paths:
-            for member, content in members(path, collection.wants):
-                bar.update(collection.add(member, content))
-    arrays = collection.arrays()
+            for found in members(path, collection.wants):
+                if isinstance(found, Skipped):
+                    left_out.add(found.reason, found.name)
+                else:
+                    bar.update(collection.add(*found))
     inputs = [describe_input(path) for path in paths]
+    if not is_official(known, inputs):
+        for sentence in left_out.sentences():
+            tell(sentence)
+    arrays = collection.arrays()
     return store.save(known, arrays, {"inputs": inputs} | describe(known, inputs, collection.formats))
 
 
@@ -184,10 +199,15 @@ def describe_input(path: Path) -> dict[str, str]:
     return {"kind": "archive", "name": path.name, "sha256": sha256_of(path)}
 
 
+def is_official(known: KnownSet, inputs: list[dict[str, str]]) -> bool:
+    """Tell whether the inputs are the official archive alone."""
+    return [given.get("sha256") for given in inputs] == [known.archive.sha256]
+
+
 def describe(known: KnownSet, inputs: list[dict[str, str]], formats: Counter) -> dict:
     """Say in one phrase what the pictures are and where they came from, and count them by format."""
     counts = " + ".join(f"{known.num_images(split):,}" for split in SPLITS)
-    if [given.get("sha256") for given in inputs] == [known.archive.sha256]:
+    if is_official(known, inputs):
         origin = "from the official archive"
     else:
         kinds = sorted({given["kind"] for given in inputs})

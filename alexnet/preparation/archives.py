@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PureWindowsPath
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from alexnet.shown import printable
 
@@ -28,6 +28,14 @@ DAMAGE = (
 OTHERS = (b"PK\3\4", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd")
 ADDED = ("__MACOSX", "Thumbs.db", "desktop.ini")  # by the file managers of macOS and Windows
 UNPACK = "unpack it and give the folder instead"
+HIDDEN = "hidden"
+
+
+class Skipped(NamedTuple):
+    """A file or folder that is left out: its path from the source on, and why, in a few words."""
+
+    name: str
+    reason: str
 
 
 class Refused(ValueError):
@@ -121,8 +129,8 @@ class Headers:
 
 def tar_members(
     file: BinaryIO, path: Path, start: int = 0, end: int | None = None
-) -> Iterator[tarfile.TarInfo]:
-    """Yield the files of a tar archive in its own order, without folders and hidden ones.
+) -> Iterator[tarfile.TarInfo | Skipped]:
+    """Yield the files of a tar archive in its own order, without folders; what is hidden is left out.
 
     Args:
         file: the opened archive, or what it decompresses to. path: of the archive, for messages.
@@ -142,6 +150,8 @@ def tar_members(
                 raise tarfile.ReadError("it ends early")
             refuse_outside(path, member.name)
             if is_hidden(member.name):
+                if not member.isdir():
+                    yield Skipped(member.name, HIDDEN)
                 continue
             refuse_odd(path, member)
             if member.isreg():
@@ -176,8 +186,10 @@ def check_end(file: BinaryIO, path: Path, last: int, end: int) -> None:
         )
 
 
-def zip_members(archive: zipfile.ZipFile, path: Path) -> Iterator[tuple[str, zipfile.ZipInfo]]:
-    """Yield the files of a zip archive in its own order with their names, without folders and hidden ones.
+def zip_members(archive: zipfile.ZipFile, path: Path) -> Iterator[tuple[str, zipfile.ZipInfo] | Skipped]:
+    """Yield the files of a zip archive in its own order with their names, without folders.
+
+    What is hidden is left out.
 
     Args:
         archive: the opened archive. path: its path, for messages.
@@ -188,7 +200,10 @@ def zip_members(archive: zipfile.ZipFile, path: Path) -> Iterator[tuple[str, zip
     for member in archive.infolist():
         name = zip_name(member)
         refuse_outside(path, name)
-        if name.endswith("/") or is_hidden(name):
+        if name.endswith("/"):
+            continue
+        if is_hidden(name):
+            yield Skipped(name, HIDDEN)
             continue
         if stat.S_ISLNK(member.external_attr >> 16):
             raise Refused(f"{path}: {printable(name)} is a link, not a file; {UNPACK}")

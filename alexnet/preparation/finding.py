@@ -5,11 +5,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from alexnet.bars import Bar
-from alexnet.preparation.archives import is_archive_start
+from alexnet.preparation.archives import Skipped, is_archive_start
 from alexnet.preparation.formats import HEAD_BYTES, SUFFIXES, format_of, suffix_of
 from alexnet.preparation.labels import Labels
 from alexnet.preparation.sources import File, Reader, files_of
-from alexnet.preparation.walk import Skipped
 from alexnet.shown import printable
 
 

@@ -15,6 +15,7 @@ from alexnet.files import written_whole
 from alexnet.preparation.archives import (
     UNPACK,
     Refused,
+    Skipped,
     damage_explained,
     decompressor,
     is_damage,
@@ -24,7 +25,7 @@ from alexnet.preparation.archives import (
     zip_members,
 )
 from alexnet.preparation.picture import MAX_BYTES, Unreadable, read_bytes
-from alexnet.preparation.walk import Skipped, as_named, files_below, name_below
+from alexnet.preparation.walk import as_named, files_below, name_below
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".zip")
 MAX_NESTED = 8  # archives within each other; ImageNet has two
@@ -78,7 +79,7 @@ def files_of(source: Path, scratch: Path) -> Iterator[File | Skipped]:
             yield from archive_or_file(path, name_below(base, path), scratch)
 
 
-def archive_or_file(path: Path, name: str, scratch: Path) -> Iterator[File]:
+def archive_or_file(path: Path, name: str, scratch: Path) -> Iterator[File | Skipped]:
     """Yield the files of an archive, or the file itself if its name is not that of one."""
     refuse_outside(path, name, "rename it")
     if not name.lower().endswith(ARCHIVES):
@@ -88,7 +89,11 @@ def archive_or_file(path: Path, name: str, scratch: Path) -> Iterator[File]:
         if is_zip(path):
             stamp = stamp_of(path)
             with zipfile.ZipFile(path) as archive:
-                for inner, member in zip_members(archive, path):
+                for found in zip_members(archive, path):
+                    if isinstance(found, Skipped):
+                        yield found._replace(name=f"{name}/{found.name}")
+                        continue
+                    inner, member = found
                     size, key = member.file_size, member.filename
                     yield File(f"{name}/{inner}", str(path), size=size, member=key, stamp=stamp)
         else:
@@ -99,7 +104,7 @@ def archive_or_file(path: Path, name: str, scratch: Path) -> Iterator[File]:
 
 def tar_files(
     file: BinaryIO, path: Path, name: str, start: int, end: int, *, nested: int = 1
-) -> Iterator[File]:
+) -> Iterator[File | Skipped]:
     """Yield the files of a plain tar archive, and those of tar archives in it.
 
     Args:
@@ -112,7 +117,11 @@ def tar_files(
         raise Refused(f"{path} holds more than {MAX_NESTED} archives within each other; {UNPACK}")
     stamp = stamp_of(file.name)
     for member in tar_members(file, path, start, end):
-        inner, first = f"{name}/{member.name}", member.offset_data
+        inner = f"{name}/{member.name}"
+        if isinstance(member, Skipped):
+            yield member._replace(name=inner)
+            continue
+        first = member.offset_data
         if member.name.endswith(".tar"):
             yield from tar_files(file, path, inner, first, first + member.size, nested=nested + 1)
         else:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from alexnet.files import PART, only_one, write_json
+from alexnet.preparation.archives import Skipped
 from alexnet.preparation.description import DESCRIPTION, FORMAT, damaged_description, read_description
 from alexnet.preparation.shard import is_whole
-from alexnet.preparation.walk import Skipped, as_named, files_below
+from alexnet.preparation.walk import as_named, files_below
 from alexnet.preparation.workers import Job
 from alexnet.shown import printable
 

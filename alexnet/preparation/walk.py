@@ -5,19 +5,10 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-from alexnet.preparation.archives import is_hidden
+from alexnet.preparation.archives import HIDDEN, Skipped, is_hidden
 
-HIDDEN = "hidden"
 LINK_TO_NOTHING, PIPE = NO_FILE = ("a link to nothing", "a pipe or a device")
-
-
-class Skipped(NamedTuple):
-    """A file or folder that is left out: its path from the source on, and why, in a few words."""
-
-    name: str
-    reason: str
 
 
 def as_named(source: Path) -> Path:
