@@ -16,6 +16,8 @@ from alexnet import data
 from alexnet.data import catalogue, splits
 from alexnet.data.prepared import open_set, pictures_of
 from alexnet.preparation.check import damage_in
+from alexnet.training import TrainSettings
+from alexnet.training.plan import make_plan
 
 
 @pytest.fixture(params=["jpeg", "raw"])
@@ -262,9 +264,16 @@ def test_a_disk_that_fails_is_an_error_that_names_the_file(prepared, monkeypatch
 
 
 def test_a_split_that_is_missing_says_which_are_there(tmp_path):
-    got, _ = made("folder", [write(tmp_path / "photos", {"val/a/1.jpg": jpeg(1)})], tmp_path / "set")
-    with pytest.raises(ValueError, match="photos has no 'train' pictures, only val"):
+    got, said = made("folder", [write(tmp_path / "photos", {"val/a/1.jpg": jpeg(1)})], tmp_path / "set")
+    assert "there are no training images: the set is for evaluation alone" in said
+    with pytest.raises(
+        ValueError, match="photos has no 'train' pictures, only val; .* for evaluation alone$"
+    ):
         _ = got.train
+    with pytest.raises(ValueError, match="photos has no 'train' pictures, only val"):
+        make_plan(TrainSettings(data=str(tmp_path / "set")))
+    with pytest.raises(ValueError, match="no 'test' pictures, only val; .* --val-share for a part of train$"):
+        got.split("test")
 
 
 def test_the_default_set_looks_like_a_prepared_one(monkeypatch):

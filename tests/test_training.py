@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import shlex
+import shutil
 from dataclasses import fields, replace
 
 import pytest
@@ -29,7 +30,7 @@ from alexnet.first_pass import statistics_of
 from alexnet.optim import velocities
 from alexnet.parallel import Layout
 from alexnet.schedule import schedule_for
-from alexnet.training import Diverged, TrainSettings, loop
+from alexnet.training import Diverged, TrainSettings, loop, train
 from alexnet.training import plan as planning
 from alexnet.training import state as keeping
 from alexnet.training.folder import RunFolder
@@ -154,7 +155,7 @@ def test_loss_that_is_not_finite_ends_the_training_and_spares_the_checkpoint(fol
 
 def test_a_validation_loss_that_is_not_finite_ends_the_training(folder, monkeypatch):
     monkeypatch.setattr(loop, "validate", lambda *_, **__: {"top1": 1.0, "top5": 1.0, "nll": math.inf})
-    with pytest.raises(Diverged, match="by step 5: the validation loss is not finite; none was saved"):
+    with pytest.raises(Diverged, match="by step 5: the validation loss is not finite; no checkpoint"):
         run(settings_for(folder))
 
 
@@ -182,12 +183,42 @@ def test_a_full_disk_is_said_and_the_training_goes_on(folder, monkeypatch):
     assert record.results["ended"] == "finished" and 10 in checkpoints(folder)
 
 
+def full(*_):
+    """Write nothing."""
+    raise OSError("the disk is full")
+
+
 def test_a_last_checkpoint_that_cannot_be_written_is_an_error(folder, monkeypatch):
     run(settings_for(folder, max_steps=4))
-    monkeypatch.setattr(keeping, "save", lambda *_: (_ for _ in ()).throw(OSError("the disk is full")))
-    with pytest.raises(OSError, match="the disk is full"):
+    kept = "^the disk is full; the checkpoint of step {} stays, and the same command resumes from it$"
+    with monkeypatch.context() as patch, pytest.raises(OSError, match=kept.format(4)):
+        patch.setattr(keeping, "save", full)
         run(settings_for(folder))
     assert checkpoints(folder) == [4]
+    with monkeypatch.context() as patch, pytest.raises(OSError, match=kept.format(10)):
+        patch.setattr("alexnet.training.folder.save_weights", full)  # which comes after the checkpoint
+        run(settings_for(folder))
+    assert checkpoints(folder)[-1] == 10 and not (folder / "weights.pt").exists()
+    run(settings_for(folder))
+    assert (folder / "weights.pt").is_file()
+
+
+def test_a_run_that_was_never_saved_says_so(folder, monkeypatch):
+    monkeypatch.setattr(keeping, "save", full)
+    with pytest.raises(OSError, match="^the disk is full; no checkpoint was saved$"):
+        run(settings_for(folder))
+
+
+def test_a_checkpoint_that_was_deleted_under_a_run_is_not_said_to_stay(folder, monkeypatch):
+    def delete(event):
+        if event.kind == "step" and event.values["step"] == 5:
+            shutil.rmtree(folder / "checkpoints")
+            monkeypatch.setattr(
+                keeping, "save", lambda *_: (_ for _ in ()).throw(OSError("the disk is full"))
+            )
+
+    with pytest.raises(OSError, match="^the disk is full; the checkpoint of step 4 is gone$"):
+        train(settings_for(folder, checkpoint_every="4steps", max_steps=5), delete)
 
 
 OTHERS = {

@@ -66,9 +66,10 @@ class PreparedSet:
         """
         if name not in self.splits:
             there = ", ".join(self.splits)
+            others = "--val-share for a part of train" if name != "train" else "the set for evaluation alone"
             raise ValueError(
                 f"{self.name} has no {name!r} pictures, only {there}; "
-                "give them to `alexnet data prepare` as well, or use --val-share for a part of train"
+                f"give them to `alexnet data prepare` as well, or use {others}"
             )
         return self.splits[name]
 

@@ -100,6 +100,8 @@ def make_plan(
     name, classes = name_and_classes(kind, sources, found, labels.kit)
     check_names(found)
     remarks += check_splits(by_split, missing_classes=missing_classes) + said
+    if "train" not in by_split:
+        remarks.append("there are no training images: the set is for evaluation alone")
     splits = sorted_splits(pictures, list(classes))
     if kind == "imagenet":
         official = ilsvrc.COUNTS[name.removeprefix("ILSVRC-")]

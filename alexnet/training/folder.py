@@ -25,7 +25,7 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from alexnet.checkpoint import Checkpoint
+from alexnet.checkpoint import Checkpoint, save_weights
 from alexnet.files import NewerFormat, reason, write_json
 from alexnet.records import Record, load
 from alexnet.training.board import Board
@@ -33,7 +33,7 @@ from alexnet.training.devices import Ranks
 from alexnet.training.log import Line, Log
 from alexnet.training.plan import Plan
 from alexnet.training.settings import SETTINGS, TrainSettings, changes_in_words, kept, read_kept
-from alexnet.training.state import RECORD, record_of, write_files
+from alexnet.training.state import RECORD, WEIGHTS, record_of, write_checkpoint
 
 LOCK, STARTED, STOP = "lock", "started", "stop"
 
@@ -203,14 +203,18 @@ class RunFolder:
         troubles = self.log.write(line, deleted), self.board.write(line, kernels)
         return [trouble for trouble in troubles if trouble]
 
-    def save(self, checkpoint: Checkpoint, *, finished: bool) -> None:
-        """Write a checkpoint, and of a finished training what prediction needs (see ``write_files``).
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint; of the older ones the last and the best stay.
 
         Raises:
-            OSError: something cannot be written; the older checkpoints are all there then.
+            OSError: it cannot be written; the older checkpoints are all there then.
         """
         self.restore()
-        write_files(self.path, checkpoint, finished=finished)
+        write_checkpoint(self.path, checkpoint)
+
+    def save_weights(self, checkpoint: Checkpoint) -> None:
+        """Write what prediction needs of a finished training. Raises OSError: it cannot be written."""
+        save_weights(self.path / WEIGHTS, checkpoint)
 
     def save_record(self, record: Record) -> None:
         """Write the record. Raises OSError: it cannot be written."""

@@ -159,8 +159,17 @@ class Run:
             signal = self.between_steps(signal)
             if not signal and (save_now or self.saves.due_by_steps(self.step)):
                 self.save_if_possible()
-        self.save()
-        return self.finish(ended, signal)
+        with self.what_stays_said():
+            self.save()
+            return self.finish(ended, signal)
+
+    @contextlib.contextmanager
+    def what_stays_said(self) -> Iterator[None]:
+        """Put into the sentence of what cannot be written at the end what there is to go on from."""
+        try:
+            yield
+        except OSError as error:
+            raise OSError(f"{error}; {self.saves.way_on}") from error
 
     @contextlib.contextmanager
     def divergence_recorded(self) -> Iterator[None]:
@@ -182,7 +191,7 @@ class Run:
             try:
                 self.save()
                 self.ranks.from_first(lambda: self.write_record(ended="unreadable", signal=0))
-                kept = f"{self.saves.in_words}, and the same command resumes from it"
+                kept = self.saves.way_on
             except (OSError, OtherFailed) as trouble:
                 kept = f"nor can a checkpoint be written ({trouble}): {self.saves.in_words}"
             raise type(error)(f"{error}; {kept}") from error

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Sequence
 
-from alexnet.checkpoint import Validation
-from alexnet.training.folder import RunFolder
+from alexnet.checkpoint import CHECKPOINTS, Validation, path_of
+from alexnet.training.folder import RunFolder, is_gone
 from alexnet.training.learner import Learner
 from alexnet.training.plan import Plan
 from alexnet.training.settings import every
@@ -39,7 +39,16 @@ class Saves:
     @property
     def in_words(self) -> str:
         """What there is to go on from."""
-        return f"the checkpoint of step {self.step} stays" if self.step else "none was saved"
+        if not self.step:
+            return "no checkpoint was saved"
+        gone = self.folder is not None and is_gone(path_of(self.folder.path / CHECKPOINTS, self.step))
+        return f"the checkpoint of step {self.step} {'is gone' if gone else 'stays'}"
+
+    @property
+    def way_on(self) -> str:
+        """What there is to go on from, and how."""
+        goes_on = self.in_words.endswith("stays")
+        return self.in_words + (", and the same command resumes from it" if goes_on else "")
 
     def due_by_steps(self, step: int) -> bool:
         """Whether a checkpoint is due after a step, in all processes."""
@@ -73,5 +82,7 @@ class Saves:
             what = broken[0] if broken else "a parameter of another process"
             raise Diverged(f"training diverged by step {step}: {what} is not finite")
         checkpoint = checkpoint_of(self.plan, self.learner, step, validations)
-        self.ranks.from_first(lambda: self.folder.save(checkpoint, finished=finished))
+        self.ranks.from_first(lambda: self.folder.save(checkpoint))
         self.step, self.num_validations = step, len(validations)
+        if finished:
+            self.ranks.from_first(lambda: self.folder.save_weights(checkpoint))

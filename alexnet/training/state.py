@@ -69,18 +69,14 @@ def checkpoint_of(plan: Plan, learner: Learner, step: int, validations: Sequence
     )
 
 
-def write_files(folder: Path, checkpoint: Checkpoint, *, finished: bool) -> None:
-    """Write a checkpoint into a run's folder, and of a finished training what prediction needs.
-
-    Of the older checkpoints the last and the best one stay.
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint into a run's folder; of the older ones the last and the best stay.
 
     Raises:
-        OSError: something cannot be written; the older checkpoints are all there then.
+        OSError: it cannot be written; the older checkpoints are all there then.
     """
     save(path_of(folder / CHECKPOINTS, checkpoint.step), checkpoint)
     retain_last_and_best(folder / CHECKPOINTS, checkpoint.step, checkpoint.validations)
-    if finished:
-        save_weights(folder / WEIGHTS, checkpoint)
 
 
 def resume(plan: Plan, learner: Learner, say: Callable[[str], None]) -> tuple[int, list[Validation]]:
