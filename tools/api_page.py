@@ -8,6 +8,7 @@ need no torch.
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -247,7 +248,16 @@ def parameter(name: ast.arg, default: ast.expr | None, text: str) -> str:
 
 def piece(node: ast.AST, text: str) -> str:
     """The source of a node on one line."""
-    return " ".join((ast.get_source_segment(text, node) or "").split())
+    lines = lines_of(text)[node.lineno - 1 : node.end_lineno]
+    lines[-1] = lines[-1][: node.end_col_offset]
+    lines[0] = lines[0][node.col_offset :]
+    return " ".join(b" ".join(lines).decode().split())
+
+
+@cache
+def lines_of(text: str) -> list[bytes]:
+    """The lines of a source; ``ast.get_source_segment`` would split it anew for each node, in seconds."""
+    return text.encode().split(b"\n")
 
 
 def pages(package: Path) -> dict[str, str]:
