@@ -21,10 +21,7 @@ def run_everywhere(words: list[str], num_ranks: int, folder: Path, *, seconds: f
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    context = processes()
-    if context.get_start_method() == "forkserver":  # what takes seconds to import is imported once
-        context.set_forkserver_preload(["alexnet.parallel", "alexnet.prediction", "torch._dynamo"])
-    how = {"join": False, "daemon": True, "start_method": context.get_start_method()}
+    how = {"join": False, "daemon": True, "start_method": processes().get_start_method()}
     given = (num_ranks, port, words, str(folder))
     workers = torch.multiprocessing.start_processes(run_rank, given, num_ranks, **how)
     deadline = time.monotonic() + seconds

@@ -1,15 +1,32 @@
 """Every unit test starts from the same random state, whichever tests ran before it in its process."""
 
 import random
+from multiprocessing.context import BaseContext
 
-import numpy as np
 import pytest
-import torch
+
+# What takes seconds to import in processes that train and predict.
+IMPORTED_ONCE = ["alexnet.parallel", "alexnet.prediction", "alexnet.training"]
+IMPORTED_ONCE += ["torch._dynamo", "torch.utils.tensorboard", "torchvision.utils"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def processes_start_quickly():
+    """Let the server that forks processes import what those of all tests need, whichever starts it."""
+    preload = BaseContext.set_forkserver_preload
+    with pytest.MonkeyPatch.context() as patch:
+        more = lambda self, names: preload(self, [*names, *IMPORTED_ONCE])  # noqa: E731
+        patch.setattr(BaseContext, "set_forkserver_preload", more)
+        yield
 
 
 @pytest.fixture(autouse=True)
 def same_random_state():
     """Seed the global generators; tests that draw from them give the same verdict at every run."""
+    # Imported here, since also a pytest that runs no test reads this file: the one that shares out the tests.
+    import numpy as np
+    import torch
+
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002  (libraries draw from it)
     torch.manual_seed(0)

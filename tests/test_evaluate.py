@@ -25,6 +25,7 @@ from alexnet.evaluate import (
     sum_over_ranks,
 )
 from alexnet.statistics import compute_statistics
+from alexnet.workers import processes
 
 LOGITS = torch.tensor(
     [
@@ -196,7 +197,8 @@ def evaluate_a_share(rank, folder):
 
 
 def test_two_processes_count_what_one_counts(tmp_path):
-    multiprocessing.spawn(evaluate_a_share, args=(str(tmp_path),), nprocs=2)
+    method = processes().get_start_method()
+    multiprocessing.start_processes(evaluate_a_share, (str(tmp_path),), nprocs=2, start_method=method)
     first, second = ((tmp_path / rank).read_text().splitlines() for rank in "01")
     assert first == second
     assert first[0].split()[:3] == ["3", "2", "2"]

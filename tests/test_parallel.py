@@ -23,10 +23,7 @@ NUM_PROCESSES, TIME_LIMIT = 4, 120  # seconds; a process that waits for ever mus
 def found(tmp_path_factory):
     """What each process wrote, by rank."""
     folder = tmp_path_factory.mktemp("ranks")
-    context = processes()
-    if context.get_start_method() == "forkserver":  # what takes seconds to import is imported once
-        context.set_forkserver_preload(["alexnet.parallel", "alexnet.optim", "torch._dynamo"])
-    how = {"join": False, "daemon": True, "start_method": context.get_start_method()}
+    how = {"join": False, "daemon": True, "start_method": processes().get_start_method()}
     workers = torch.multiprocessing.start_processes(ranks.main, (str(folder),), NUM_PROCESSES, **how)
     deadline = time.monotonic() + TIME_LIMIT
     while not workers.join(timeout=1):
