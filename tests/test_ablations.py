@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from dataclasses import replace
 
 import pytest
 import torch
@@ -121,15 +120,16 @@ def test_pictures_are_augmented_only_where_the_trial_says_so(pictures):
 
 def test_a_trial_learns_is_tested_and_repeats(pictures):
     images, labels = pictures
-    learning = trial("no-dropout", epochs=8)
+    learning = trial("no-dropout", epochs=5)
     outcome, net = run_trial(learning, pictures, (images[300:], labels[300:]))
-    assert outcome.test_error < 0.3 and outcome.errors[-1] < outcome.errors[0], outcome
-    assert len(outcome.errors) == len(outcome.losses) == 8 and not net.training
+    assert outcome.test_error < 0.5 and outcome.errors[-1] < outcome.errors[0] - 0.2, outcome
+    assert len(outcome.errors) == len(outcome.losses) == 5 and not net.training
     wrong = (images[300:], (labels[300:] + 1) % 10)
     again, _ = run_trial(learning, pictures, wrong)
     assert (again.losses, again.train_error) == (outcome.losses, outcome.train_error)
-    assert again.test_error > 0.7 and again.test_loss > outcome.test_loss
-    assert run_trial(replace(learning, seed=1), pictures, wrong)[0].losses != outcome.losses
+    assert again.test_error > outcome.test_error + 0.2 and again.test_loss > outcome.test_loss
+    one, other = (run_trial(trial("no-dropout", epochs=1, seed=n), pictures, wrong)[0] for n in (0, 1))
+    assert one.losses != other.losses
 
 
 def test_the_rate_drops_for_the_last_quarter(pictures, monkeypatch):

@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from samples import TINY, expected
 
 import alexnet
 from alexnet import data
-from alexnet.data import catalogue, store
+from alexnet.data import catalogue, store, synthetic
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +88,8 @@ def test_an_unknown_set_is_named():
         data.load("mnist")
 
 
-def test_the_default_stands_in_only_where_the_set_is_missing():
+def test_the_default_stands_in_only_where_the_set_is_missing(monkeypatch):
+    monkeypatch.setattr(store, "synthetic", partial(synthetic, num_train=9, num_test=9))
     assert "not CIFAR-10" in data.load_or_default("cifar10").source
     path = store.save(TINY, arrays(), {"source": "the real one"})
     assert data.load_or_default("cifar10").source == "the real one"

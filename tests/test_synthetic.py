@@ -132,13 +132,14 @@ def test_a_linear_model_fails(pictures):
 
 
 def test_a_small_convolutional_network_does_well(pictures):
-    net = trained(pictures.train_images, pictures.train_labels, epochs=4)
-    assert error_of(net, pictures.test_images, pictures.test_labels) < 0.25
+    """A linear model misclassifies more than seven of ten images (above)."""
+    net = trained(pictures.train_images, pictures.train_labels, epochs=2)
+    assert error_of(net, pictures.test_images, pictures.test_labels) < 0.55
 
 
 def test_overfitting_can_be_seen(pictures):
-    images, labels = pictures.train_images[:500], pictures.train_labels[:500]
-    net = trained(images, labels, epochs=25)
+    images, labels = pictures.train_images[:200], pictures.train_labels[:200]
+    net = trained(images, labels, epochs=20)
     train_error = error_of(net, images, labels)
     test_error = error_of(net, pictures.test_images, pictures.test_labels)
-    assert train_error < 0.3 and test_error > train_error + 0.1, (train_error, test_error)
+    assert train_error < 0.4 and test_error > train_error + 0.1, (train_error, test_error)
