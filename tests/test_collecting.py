@@ -44,16 +44,12 @@ def test_a_notebook_may_be_named_by_its_absolute_path(tmp_path):
     assert len(collected(tmp_path, notebook)) == num_code_cells(notebook)
 
 
-def test_paths_on_the_command_line_come_first():
-    assert not any(".ipynb" in line for line in collected(ROOT, "tests/test_collecting.py"))
-
-
 @pytest.mark.parametrize("content", [gzip.compress(b"holds the time")])
 def test_names_of_tests_are_the_same_in_every_process(content, request):
     assert request.node.name == "test_names_of_tests_are_the_same_in_every_process[content]"
 
 
-def configured(monkeypatch, tmp_path, environment=None, **options):
+def configured(monkeypatch, tmp_path, environment=None, source=pytest.Config.ArgsSource.ARGS, **options):
     """What conftest.py makes of options and of an environment, from a folder that has no tests."""
     for name in conftest.ENVIRONMENT.keys() | {"MPLBACKEND", "OMP_NUM_THREADS"}:
         monkeypatch.setenv(name, "")  # so that they come back after the test
@@ -64,9 +60,18 @@ def configured(monkeypatch, tmp_path, environment=None, **options):
     monkeypatch.chdir(tmp_path)
     option = SimpleNamespace(**{"nbval": False, "nbval_lax": False, "nbval_sanitize_with": None} | options)
     kinds = pytest.Config.ArgsSource
-    config = SimpleNamespace(option=option, args_source=kinds.ARGS, ArgsSource=kinds, args=[])
+    config = SimpleNamespace(option=option, args_source=source, ArgsSource=kinds, args=["given"])
     conftest.pytest_configure(config)
+    option.args = config.args
     return option
+
+
+@pytest.mark.parametrize("way", ["nbval", "nbval_lax"])
+def test_paths_on_the_command_line_come_first(monkeypatch, tmp_path, way):
+    sources = pytest.Config.ArgsSource
+    assert configured(monkeypatch, tmp_path, **{way: True}).args == ["given"]
+    assert configured(monkeypatch, tmp_path, source=sources.TESTPATHS, **{way: True}).args == [str(BOOK)]
+    assert configured(monkeypatch, tmp_path, source=sources.TESTPATHS).args == ["given"]
 
 
 @pytest.mark.parametrize("way", ["nbval", "nbval_lax"])

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tools import execnb
@@ -27,7 +28,14 @@ def run(*arguments):
     return subprocess.run(command, env=bare, capture_output=True, text=True, check=False)
 
 
-def test_second_run_changes_nothing(tmp_path):
+def main(monkeypatch, *arguments):
+    """Run it in this process, which has imported what takes seconds."""
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    monkeypatch.setattr(sys, "argv", ["execnb.py", *map(str, arguments)])
+    return execnb.main()
+
+
+def test_second_run_changes_nothing(tmp_path, monkeypatch):
     cells = [new_markdown_cell("# Title"), new_code_cell(SHOWS, metadata={"collapsed": True, "tags": ["a"]})]
     path = write(tmp_path / "a.ipynb", *cells, new_code_cell("1 + 1", id="kept"), widgets={"x": 1})
     done = run(path)
@@ -41,35 +49,33 @@ def test_second_run_changes_nothing(tmp_path):
     (stream,) = notebook.cells[1].outputs
     assert stream.text == "0 static\n1 static\n2 static\n"
     assert notebook.cells[2].id == "kept"
-    assert run(path).returncode == 0
+    assert main(monkeypatch, path) == 0
     assert path.read_bytes() == first
     assert [file.name for file in tmp_path.iterdir()] == ["a.ipynb"]
 
 
-def test_failures_name_notebook_and_cell_and_change_no_file(tmp_path):
+def test_failures_name_notebook_and_cell_and_change_no_file(tmp_path, monkeypatch, capsys):
     raises = write(tmp_path / "raises.ipynb", new_code_cell("1"), new_code_cell("1 / 0", id="divides"))
     slow = write(tmp_path / "slow.ipynb", new_code_cell("import time; time.sleep(60)", id="sleeps"))
     torn = tmp_path / "torn.ipynb"
     torn.write_text('{"cells": [', encoding="utf-8")
     before = {path: path.read_bytes() for path in (raises, slow, torn)}
-    done = run("--timeout", 2, raises, slow, torn, tmp_path / "gone.ipynb")
-    assert done.returncode == 1
-    assert "raises.ipynb failed in code cell 2 (id divides) and was left as it was:" in done.stderr
-    assert "ZeroDivisionError" in done.stderr
-    assert "slow.ipynb failed in code cell 1 (id sleeps) and was left as it was:" in done.stderr
-    assert "torn.ipynb could not be read as a notebook:" in done.stderr
-    assert "gone.ipynb could not be read as a notebook:" in done.stderr
+    assert main(monkeypatch, "--timeout", 2, raises, slow, torn, tmp_path / "gone.ipynb") == 1
+    said = capsys.readouterr().err
+    assert "raises.ipynb failed in code cell 2 (id divides) and was left as it was:" in said
+    assert "ZeroDivisionError" in said
+    assert "slow.ipynb failed in code cell 1 (id sleeps) and was left as it was:" in said
+    assert "torn.ipynb could not be read as a notebook:" in said
+    assert "gone.ipynb could not be read as a notebook:" in said
     assert {path: path.read_bytes() for path in before} == before
     assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_figures_can_be_live(monkeypatch):
     shown = []
-    monkeypatch.setattr(os, "environ", dict(os.environ))
     monkeypatch.setattr(execnb, "execute", lambda path, timeout: shown.append(os.environ["ALEXNET_FIGURES"]))
     for words in (["--figures", "live"], []):
-        monkeypatch.setattr(sys, "argv", ["execnb.py", *words, "a.ipynb"])
-        assert execnb.main() == 0
+        assert main(monkeypatch, *words, "a.ipynb") == 0
     assert shown == ["live", "static"]
 
 
@@ -106,5 +112,7 @@ def test_code_that_a_tag_hides_on_the_page_is_hidden_in_jupyter_and_colab_and_no
         assert visible == {"tags": ["a"]} and text == {"tags": ["a", "hide-input"]}
 
 
-def test_help_says_what_it_does():
-    assert "Execute notebooks in place" in run("--help").stdout
+def test_help_says_what_it_does(monkeypatch, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(monkeypatch, "--help")
+    assert "Execute notebooks in place" in capsys.readouterr().out

@@ -17,6 +17,7 @@ from trainings import (
     settings_for,
     state,
     tiny_pictures,
+    uninterrupted,
     use,
 )
 
@@ -61,11 +62,10 @@ def faulty(monkeypatch):
     monkeypatch.setattr(Faulty, "listener", None)
 
 
-@pytest.fixture
-def whole(tmp_path):
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
     """The folder of a training to which nothing happened."""
-    run(settings_for(tmp_path / "whole", validate_every="3steps"))
-    return tmp_path / "whole"
+    return uninterrupted(tmp_path_factory.mktemp("module"))
 
 
 def assert_same_training(folder, whole):

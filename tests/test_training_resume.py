@@ -14,6 +14,7 @@ from trainings import (
     settings_for,
     state,
     tiny_pictures,
+    uninterrupted,
     use,
     wait_for,
     without_times,
@@ -32,11 +33,10 @@ def pictures(monkeypatch):
     use(monkeypatch, tiny_pictures())
 
 
-@pytest.fixture
-def whole(tmp_path):
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
     """The folder of a training that nothing interrupted; it validates at 3, 6, 9 and the end."""
-    run(settings_for(tmp_path / "whole", validate_every="3steps"))
-    return tmp_path / "whole"
+    return uninterrupted(tmp_path_factory.mktemp("module"))
 
 
 def interrupted(tmp_path, **settings):
@@ -117,7 +117,8 @@ def test_max_steps_leaves_off_and_more_of_them_go_on(tmp_path, whole):
     assert_same_training(tmp_path / "interrupted", whole)
 
 
-def test_a_finished_training_stays_finished(whole, tmp_path):
+def test_a_finished_training_stays_finished(tmp_path):
+    whole = uninterrupted(tmp_path)
     before = records.load(whole / "run.json").results
     _, events = run(settings_for(whole, validate_every="3steps"))
     assert [event.kind for event in events] == ["plan", "end"]
@@ -223,7 +224,12 @@ def test_a_log_is_cut_where_a_training_goes_on(tmp_path):
 def test_a_launched_training_outlives_its_handle_stops_and_goes_on(tmp_path, whole):
     data = prepared(tmp_path)
     settings = settings_for(
-        tmp_path / "launched", data=data, validate_every="3steps", learning={"epochs": 2000.0}, log_every=1
+        tmp_path / "launched",
+        data=data,
+        validate_every="3steps",
+        learning={"epochs": 2000.0},
+        log_every=1,
+        workers=0,
     )
     started = launch(settings, keep_buffers=True)
     assert started.running and started.folder == settings.folder

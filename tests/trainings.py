@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from unittest import mock
 
 import torch
 import torch.nn.functional as F
@@ -58,6 +59,13 @@ def run(settings):
     """Train; returns the record and all events."""
     events = []
     return train(settings, events.append), events
+
+
+def uninterrupted(folder):
+    """Train on the tiny pictures to the end, validating every 3 steps; returns the folder of the run."""
+    with mock.patch.object(planning, "pictures_of", lambda name: tiny_pictures()):
+        run(settings_for(folder / "whole", validate_every="3steps"))
+    return folder / "whole"
 
 
 def checkpoints(folder):
