@@ -12,6 +12,9 @@ ROOT = Path(__file__).resolve().parent
 BOOK = ROOT / "book"
 SANITIZERS = ROOT / "tests" / "sanitize.cfg"
 MAX_WORKERS = 8  # each takes about a gigabyte
+# They take longest for their number of tests; begun last, they would leave all processes but one idle.
+LONGEST = ["test_book.py", "test_training_ranks.py", "test_training_resume.py", "test_synthetic.py"]
+LONGEST += ["test_collecting.py", "test_execnb.py", "test_training_faults.py"]
 
 
 def pytest_configure(config):
@@ -30,8 +33,15 @@ def pytest_configure(config):
         if workers > 1:  # kernels beside each other share the cores
             os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // workers)))
     else:
+        config.option.loadscopereorder = False  # pytest-xdist would begin with files of many tests
         os.environ["MPLBACKEND"] = "agg"  # unit tests have no screen
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # their networks are too small to gain from more
+
+
+def pytest_collection_modifyitems(items):
+    """Let the longest files begin."""
+    order = {name: place - len(LONGEST) for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, 0))
 
 
 @pytest.hookimpl(optionalhook=True)  # without pytest-xdist nobody asks

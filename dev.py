@@ -1,7 +1,7 @@
 """Set up, build and test the project with nothing but Python 3.11 or later.
 
     python3 dev.py book     build the book, warnings are errors, and print where its first page lies
-    python3 dev.py test     lint, unit tests, the notebooks against their stored outputs, the built pages
+    python3 dev.py test     lint, unit tests, the built pages, the notebooks against their stored outputs
     python3 dev.py run      execute the notebooks again, in place
     python3 dev.py bench    measure the speed against what people would use instead (half an hour)
     python3 dev.py lock     write requirements.lock anew from pyproject.toml (needs uv)
@@ -47,9 +47,8 @@ STAGES = {
     "lint": ["ruff", "check", *CODE],
     "format": ["ruff", "format", "--check", *CODE],
     # Files are shared out whole: their tests have trainings in common, the cells of a notebook everything.
-    "unit tests": ["pytest", "tests", "--ignore=tests/test_book.py", *BESIDE],
+    "unit tests and built pages": ["pytest", "tests", *BESIDE],
     "notebooks": ["pytest", "--nbval", *BESIDE],
-    "built pages": ["pytest", "tests/test_book.py"],
 }
 
 

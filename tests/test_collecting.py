@@ -92,6 +92,16 @@ def test_kernels_share_the_cores(monkeypatch, tmp_path):
     assert os.environ["OMP_NUM_THREADS"] == "2"
 
 
+def test_the_longest_files_begin(monkeypatch, tmp_path):
+    assert all((ROOT / "tests" / name).is_file() for name in conftest.LONGEST)
+    names = ["test_a.py", *conftest.LONGEST[::-1], "test_b.py", "test_a.py"]
+    items = [SimpleNamespace(path=tmp_path / name) for name in names]
+    conftest.pytest_collection_modifyitems(items)
+    assert [item.path.name for item in items] == [*conftest.LONGEST, "test_a.py", "test_b.py", "test_a.py"]
+    assert configured(monkeypatch, tmp_path).loadscopereorder is False
+    assert not hasattr(configured(monkeypatch, tmp_path, nbval=True), "loadscopereorder")
+
+
 def test_unit_tests_have_one_thread_and_no_screen(monkeypatch, tmp_path):
     configured(monkeypatch, tmp_path)
     assert (os.environ["OMP_NUM_THREADS"], os.environ["MPLBACKEND"]) == ("1", "agg")

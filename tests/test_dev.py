@@ -236,12 +236,13 @@ def test_every_stage_runs_after_a_failure(project, capsys):
     project.statuses = {"ruff check": 1, "--nbval": 5}
     with pytest.raises(SystemExit, match="^dev.py: failed: lint, notebooks.$"):
         dev.test(dev.parser().parse_args(["test"]))
-    assert len(project.ran) == len(dev.STAGES) == 5
-    assert capsys.readouterr().out.count("passed") == 3
+    assert len(project.ran) == len(dev.STAGES) == 4
+    assert capsys.readouterr().out.count("passed") == 2
 
 
 def test_stages_cover_the_tests(project):
     dev.test(dev.parser().parse_args(["test"]))
+    assert f"{dev.PYTHON} -m pytest tests -n auto --dist loadfile" in project.ran
     assert f"{dev.PYTHON} -m pytest --nbval -n auto --dist loadfile" in project.ran
     assert all((ROOT / name).exists() for name in dev.CODE)
 

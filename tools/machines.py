@@ -2,7 +2,7 @@
 
 The digits of a short training depend on the instruction set and the number of threads. Environment variables
 limit both, so that one machine shows what the test command would say on others. The table has a row for each
-setting and a column for the unit tests and each notebook: seconds, or FAILED.
+setting and a column for the unit tests with the built pages and for each notebook: seconds, or FAILED.
 """
 
 import argparse
@@ -83,7 +83,7 @@ def main() -> int:
     help_all = "default: the unit tests, and all in book/"
     parser.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK", help=help_all)
     named = parser.parse_args().notebooks
-    checks = {} if named else {"unit": STAGES["unit tests"][1:]}
+    checks = {} if named else {"unit": STAGES["unit tests and built pages"][1:]}
     checks |= {path.name[:2]: ["--nbval", str(path)] for path in notebooks_of(named)}
     found = {}
     for setting in SETTINGS:
