@@ -21,7 +21,8 @@ import dev
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = [path for path in (ROOT / "alexnet").rglob("*.*") if path.is_file() and path.suffix != ".pyc"]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 PYTHONS = tuple(f"3.{minor}" for minor in range(11, dev.NEWEST[1] + 1))
 SYSTEMS = [(python, system) for python in PYTHONS for system in ("linux", "darwin", "win32")]
@@ -51,6 +52,14 @@ def disagreements(project: dict, lock: str, python: str, system: str) -> list[st
 @pytest.mark.parametrize(("python", "system"), SYSTEMS)
 def test_lock_meets_every_range(python, system):
     assert disagreements(PROJECT, LOCK, python, system) == []
+
+
+def test_lock_keeps_what_is_held_back():
+    held = PYPROJECT["tool"]["uv"]["constraint-dependencies"]
+    project = {"dependencies": held, "optional-dependencies": {}}
+    assert held and disagreements(project, LOCK, "3.12", "linux") == []
+    newer = re.sub("jsonschema==.*", "jsonschema==4.26.0", LOCK)
+    assert disagreements(project, newer, "3.12", "linux") == ["jsonschema<4.25: the lock has ==4.26.0"]
 
 
 def test_lock_that_is_behind_is_seen():
