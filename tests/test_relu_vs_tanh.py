@@ -223,7 +223,7 @@ def arguments(tmp_path):
 
 def test_the_command_writes_a_record_and_goes_on_where_it_stopped(arguments, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(
-        experiment.data, "load_or_default", lambda name: synthetic(num_train=256, num_test=10, seed=2)
+        experiment.data, "load_or_default", lambda name: synthetic(num_train=128, num_test=10, seed=2)
     )
     monkeypatch.setattr(experiment, "TARGET", 0.95)
     assert experiment.run(arguments) == 0
