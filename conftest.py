@@ -14,7 +14,7 @@ SANITIZERS = ROOT / "tests" / "sanitize.cfg"
 MAX_WORKERS = 8  # each takes about a gigabyte
 # They take longest for their number of tests; begun last, they would leave all processes but one idle.
 LONGEST = ["test_book.py", "test_training_ranks.py", "test_training_resume.py", "test_synthetic.py"]
-LONGEST += ["test_collecting.py", "test_execnb.py", "test_training_faults.py"]
+LONGEST += ["test_run_faults.py", "test_collecting.py", "test_execnb.py"]
 
 
 def pytest_configure(config):

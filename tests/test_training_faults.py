@@ -1,9 +1,7 @@
 """Trainings under faults: pictures that cannot be read, signals at bad moments, starts that were in vain."""
 
 import errno
-import os
 import signal
-import subprocess
 import time
 from dataclasses import replace
 
@@ -12,7 +10,6 @@ import torch
 from trainings import (
     assert_same_bits,
     checkpoints,
-    prepared,
     run,
     settings_for,
     state,
@@ -31,7 +28,7 @@ from alexnet.training import plan as planning
 from alexnet.training import state as keeping
 from alexnet.training.devices import Ranks
 from alexnet.training.log import read_log
-from alexnet.training.settings import python_command, read_kept
+from alexnet.training.settings import read_kept
 
 NUM_STEPS = 10
 
@@ -271,24 +268,3 @@ def test_the_first_batch_and_the_first_step_are_not_measured(tmp_path, monkeypat
     run(settings_for(tmp_path / "run", max_steps=4))
     (step, images, waited), second = marks
     assert (step, images) == (0, 0) and waited >= 0.02 and second == (0, 8, waited)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="this system has no process groups")
-def test_a_signal_to_all_processes_saves_the_training(tmp_path):
-    """Ctrl-C in a terminal reaches the workers too, and the process that starts them."""
-    settings = settings_for(
-        tmp_path / "run", data=prepared(tmp_path), learning={"epochs": 2000.0}, log_every=1, workers=2
-    )
-    how = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
-    with subprocess.Popen(python_command(settings), **how) as process:
-        end = time.monotonic() + 90
-        while not read_log(settings.folder) and process.poll() is None and time.monotonic() < end:
-            time.sleep(0.05)
-        assert process.poll() is None and os.getpgid(process.pid) == process.pid > 1  # a group of its own
-        os.killpg(process.pid, signal.SIGINT)
-        output, _ = process.communicate(timeout=300)
-    assert process.returncode == 130, output
-    step = read_log(settings.folder)[-1]["step"]
-    assert checkpoints(settings.folder)[-1] == step
-    assert records.load(settings.folder / "run.json").results["ended"] == "SIGINT"
-    assert f"stopped by SIGINT at step {step:,}" in output and "Traceback" not in output, output

@@ -1,6 +1,7 @@
 """A training that is stopped, killed or left off goes on, bit by bit as if nothing had happened."""
 
 import contextlib
+import os
 import signal
 import threading
 from dataclasses import replace
@@ -22,6 +23,7 @@ from trainings import (
 
 from alexnet import records
 from alexnet.training import attach, launch, train
+from alexnet.training.launching import CHILDREN
 from alexnet.training.log import Log, read_log
 from alexnet.training.stopping import StopWish, exit_status
 
@@ -221,7 +223,8 @@ def test_a_log_is_cut_where_a_training_goes_on(tmp_path):
     assert read_log(tmp_path / "nowhere") == []
 
 
-def test_a_launched_training_outlives_its_handle_stops_and_goes_on(tmp_path, whole):
+def test_a_launched_training_outlives_its_handle_is_saved_by_a_signal_to_all_and_goes_on(tmp_path):
+    """Ctrl-C in a terminal reaches the workers of the loader too, and the process that starts them."""
     data = prepared(tmp_path)
     settings = settings_for(
         tmp_path / "launched",
@@ -229,7 +232,7 @@ def test_a_launched_training_outlives_its_handle_stops_and_goes_on(tmp_path, who
         validate_every="3steps",
         learning={"epochs": 2000.0},
         log_every=1,
-        workers=0,
+        workers=2,
     )
     started = launch(settings, keep_buffers=True)
     assert started.running and started.folder == settings.folder
@@ -239,10 +242,14 @@ def test_a_launched_training_outlives_its_handle_stops_and_goes_on(tmp_path, who
     wait_for(found.log, found)
     with pytest.raises(ValueError, match="another training is running in"):
         train(settings)
-    assert found.stop() and not started.running
+    process = CHILDREN[settings.folder]
+    assert os.getpgid(process.pid) == process.pid > 1  # a group of its own
+    os.killpg(process.pid, signal.SIGINT)
+    assert started.wait(300) and process.wait(300) == 130, found.output()
+    assert found.record().results["ended"] == "SIGINT"
     (step,) = {line["step"] for line in found.log()[-1:]}
     assert checkpoints(settings.folder)[-1] == step == found.record().results["step"]
-    assert f"stopped by SIGTERM at step {step:,}" in found.output()
+    assert f"stopped by SIGINT at step {step:,}" in found.output() and "Traceback" not in found.output()
     assert f"alexnet train --data {data}" in found.output()
     again = found.resume(max_steps=step + 2)
     assert again.wait(300) and again.record().results["ended"] == "max-steps"
