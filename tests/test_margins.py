@@ -99,11 +99,11 @@ def test_trials_of_a_notebook_differ_and_are_kept(tmp_path, settings, monkeypatc
     store.write_text("\n" + lines[0] + "\n" + lines[1][:40], encoding="utf-8")  # the second was interrupted
     measured = []
     instant = {"seconds": 1, "errors": [], "seen": {}}
-    monkeypatch.setattr(margins, "measure", lambda *which: measured.append(which) or instant)
+    monkeypatch.setattr(margins, "measure", lambda *which: measured.append(which) or [instant])
     for _ in range(2):  # what was torn is in the way of nothing
         first, second = margins.trials([path], 2, store)
         assert (first["seen"], second["seen"]) == (found[0]["seen"], {})
-        assert measured == [(path, "SSE, 1 thread", 1)]
+        assert measured == [(path, "SSE, 1 thread", [1])]
 
 
 def trial(slack, held=True, errors=()):

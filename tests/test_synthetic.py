@@ -61,6 +61,12 @@ def test_the_same_seed_gives_the_same_pictures_wherever_it_runs():
     assert synthetic(num_train=20, num_test=10, seed=0).fingerprint == "b1a909cf19410483"
 
 
+def test_a_changed_set_changes_no_other():
+    synthetic(num_train=20, num_test=10).train_images.zero_()
+    assert synthetic(num_train=20, num_test=10).fingerprint == "b1a909cf19410483"
+    assert synthetic(num_train=20, num_test=10).train_images.any()
+
+
 def test_another_seed_and_the_test_pictures_are_others():
     first, second = (synthetic(num_train=20, num_test=20, seed=seed) for seed in (0, 1))
     assert first.fingerprint != second.fingerprint

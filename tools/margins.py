@@ -31,6 +31,11 @@ LEAST = 3.0  # standard deviations
 SHOWN = 8.0  # wider margins are counted, not listed
 STEP = 1000  # between the seeds of two trials, so that seeds 0 and 1 of a notebook meet no other trial's
 ORDERS = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge"}
+# Figures move no assertion, and drawing all positions of the sliders takes as long as a training.
+START = """import alexnet.interactive
+alexnet.interactive.explore = lambda *_, **__: None
+margin_seen = {}
+"""
 SHOW = "import json as _json\nprint(_json.dumps(margin_seen))"
 
 
@@ -116,27 +121,41 @@ def rewritten(source: str, cell: str) -> str:
     return ast.unparse(ast.fix_missing_locations(Rewrite(cell).visit(tree)))
 
 
-def measure(path: Path, setting: str, trial: int, timeout: int = 600) -> dict:
-    """Run a notebook once.
+def measure(path: Path, setting: str, numbers: list[int], timeout: int = 600) -> Iterator[dict]:
+    """Run a notebook once for each trial, in one kernel, since starting it may take longer than the trial.
 
     Args:
         path: the notebook, which stays as it is.
         setting: a key of ``SETTINGS``.
-        trial: 0 for the seeds as they stand, 1 and more for others.
+        numbers: of the trials: 0 for the seeds as they stand, 1 and more for others.
         timeout: seconds that one cell may take.
-    Returns:
-        Its seconds, the errors of its cells, and text, smallest slack and outcome of each assertion.
+    Yields:
+        For each trial its seconds, the errors of its cells, and text, smallest slack and outcome of each
+        assertion. The trial in which the kernel dies is the last.
     """
     notebook = nbformat.read(path, as_version=4)
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
             cell.source = rewritten(cell.source, f"[{index}] {cell.get('id', '')}")
-    start = f"margin_seen, margin_offset = {{}}, {trial * STEP}\n{inspect.getsource(margin)}"
-    notebook.cells = [nbformat.v4.new_code_cell(start), *notebook.cells, nbformat.v4.new_code_cell(SHOW)]
+    start, end = nbformat.v4.new_code_cell(), nbformat.v4.new_code_cell(SHOW)
+    notebook.cells = [start, *notebook.cells, end]
     client = client_of(notebook, path.parent, timeout, allow_errors=True)
-    begun = time.monotonic()
-    client.execute(env=os.environ | ENVIRONMENT | SETTINGS[setting])
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    with client.setup_kernel(env=os.environ | ENVIRONMENT | SETTINGS[setting]):
+        for number in numbers:
+            start.source = f"{START}margin_offset = {number * STEP}\n{inspect.getsource(margin)}"
+            begun = time.monotonic()
+            try:
+                for index, cell in enumerate(notebook.cells):
+                    client.execute_cell(cell, index)
+            except DeadKernelError as error:
+                yield {"seconds": 0, "errors": [str(error)], "seen": {}}
+                return
+            yield {"seconds": time.monotonic() - begun} | outcome(notebook.cells)
+
+
+def outcome(cells: list[nbformat.NotebookNode]) -> dict:
+    """The errors of executed cells, and what the last of them shows."""
+    code = [cell for cell in cells if cell.cell_type == "code"]
     errors = [
         f"{cell.id}: {output.ename}: {output.evalue[:200]}"
         for cell in code
@@ -144,7 +163,7 @@ def measure(path: Path, setting: str, trial: int, timeout: int = 600) -> dict:
         if output.output_type == "error" and "raises-exception" not in cell.metadata.get("tags", [])
     ]
     shown = [output.text for output in code[-1].outputs if output.output_type == "stream"]
-    return {"seconds": time.monotonic() - begun, "errors": errors, "seen": json.loads("".join(shown) or "{}")}
+    return {"errors": errors, "seen": json.loads("".join(shown) or "{}")}
 
 
 def trials(paths: list[Path], num_trials: int, store: Path) -> Iterator[dict]:
@@ -157,24 +176,19 @@ def trials(paths: list[Path], num_trials: int, store: Path) -> Iterator[dict]:
         except ValueError:
             continue  # the trial was interrupted while this line was written
         known[tuple(trial["key"])] = trial
-    for number in range(num_trials):
+    for path in paths:
+        sources = [cell.source for cell in nbformat.read(path, as_version=4).cells]
+        digest = hashlib.sha256("\n".join(sources).encode()).hexdigest()[:16]
         for setting in SETTINGS:
-            for path in paths:
-                sources = [cell.source for cell in nbformat.read(path, as_version=4).cells]
-                digest = hashlib.sha256("\n".join(sources).encode()).hexdigest()[:16]
-                key = (path.name, digest, setting, number, torch.__version__)
-                if key not in known:
-                    try:
-                        known[key] = {"key": key} | measure(path, setting, number)
-                    except DeadKernelError as error:
-                        known[key] = {"key": key, "seconds": 0, "errors": [str(error)], "seen": {}}
-                    with store.open("a", encoding="utf-8") as file:
-                        file.write(
-                            "\n" + json.dumps(known[key])
-                        )  # first the line end, which a torn line lacks
-                    seconds = known[key]["seconds"]
-                    print(f"{path.name}, {setting}, trial {number}: {seconds:.0f} s", flush=True)
-                yield known[key]
+            keys = [(path.name, digest, setting, number, torch.__version__) for number in range(num_trials)]
+            while missing := [key for key in keys if key not in known]:
+                measured = measure(path, setting, [key[3] for key in missing])
+                for key, found in zip(missing, measured, strict=False):  # fewer where the kernel died
+                    known[key] = {"key": key} | found
+                    with store.open("a", encoding="utf-8") as file:  # after a torn line, on one of its own
+                        file.write("\n" + json.dumps(known[key]))
+                    print(f"{path.name}, {setting}, trial {key[3]}: {found['seconds']:.0f} s", flush=True)
+            yield from (known[key] for key in keys)
 
 
 def report(found: list[dict]) -> tuple[list[str], bool]:

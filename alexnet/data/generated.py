@@ -8,6 +8,8 @@ Letters in shapes: N pictures, 32 x 32 pixels. Coordinates u and v run from -1 t
 """
 
 from collections.abc import Callable
+from copy import deepcopy
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -92,6 +94,12 @@ def synthetic(*, num_train: int = 10_000, num_test: int = 2_000, seed: int = 0) 
         raise ValueError(f"num_train and num_test must be at least 1, got {num_train} and {num_test}")
     if seed < 0:
         raise ValueError(f"seed must not be negative, got {seed}")
+    return deepcopy(drawn_once(num_train, num_test, seed))  # the caller's own, to be changed at will
+
+
+@lru_cache(maxsize=1)
+def drawn_once(num_train: int, num_test: int, seed: int) -> ImageSet:
+    """The last set of ``synthetic``, which many parts of one process ask for."""
     splits = []
     for split, count in enumerate((num_train, num_test)):
         generator = np.random.Generator(np.random.PCG64([seed, split]))
