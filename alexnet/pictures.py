@@ -11,6 +11,7 @@ from typing import NamedTuple
 import matplotlib
 import matplotlib.style
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -101,17 +102,31 @@ def encode_drawing(figure: Figure, *, dots_per_inch: float = DOTS_PER_INCH) -> E
     Neither date nor version is stored: the same drawing gives the same bytes. A figure of pyplot is closed
     there, else the notebook would show it a second time.
     """
-    raw = io.BytesIO()
-    with matplotlib.style.context("default"):
-        figure.savefig(raw, format="png", dpi=dots_per_inch, facecolor="white", metadata={"Software": None})
+    image = drawn(figure, dots_per_inch)
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close(figure)
     width = round(figure.get_size_inches()[0] * CSS_PIXELS_PER_INCH)
-    image = Image.open(raw).convert("RGB")
     if image.getcolors(MANY_COLOURS) is None:
         return Encoded(_uri(image, "webp", quality=WEBP_QUALITY, method=6), width)
     reduced = image.quantize(PALETTE, dither=Image.Dither.NONE)
     return Encoded(_uri(reduced, "png", optimize=True), width)
+
+
+def drawn(figure: Figure, dots_per_inch: float) -> Image.Image:
+    """Draw a figure, once: ``savefig`` draws a figure that arranges its own axes twice."""
+    before = figure.canvas, figure.get_dpi(), figure.get_facecolor()
+    try:
+        canvas = FigureCanvasAgg(figure)
+        figure.set_dpi(dots_per_inch)
+        figure.set_facecolor("white")
+        with matplotlib.style.context("default"):
+            canvas.draw()
+        return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    finally:
+        canvas, dpi, colour = before
+        figure.set_canvas(canvas)
+        figure.set_dpi(dpi)
+        figure.set_facecolor(colour)
 
 
 def encode_picture(image, *, scale: float = 1) -> Encoded:
