@@ -46,5 +46,6 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(optionalhook=True)  # without pytest-xdist nobody asks
 def pytest_xdist_auto_num_workers(config):
-    """Answer ``-n auto``: a process for each core that this one may use."""
-    return min(usable_cores(), MAX_WORKERS)
+    """Answer ``-n auto``: as many as cores; for unit tests, which wait for processes and disks, one more."""
+    waiting = 0 if config.option.nbval else 1
+    return min(usable_cores() + waiting, MAX_WORKERS)

@@ -110,6 +110,8 @@ def test_unit_tests_have_one_thread_and_no_screen(monkeypatch, tmp_path):
 
 
 def test_no_more_processes_than_the_memory_of_a_large_machine_holds(monkeypatch):
-    for cores, workers in ((1, 1), (2, 2), (64, 8)):
+    for cores, kernels, tests in ((1, 1, 2), (2, 2, 3), (64, 8, 8)):
         monkeypatch.setattr(conftest, "usable_cores", lambda cores=cores: cores)
-        assert conftest.pytest_xdist_auto_num_workers(None) == workers
+        for nbval, workers in ((True, kernels), (False, tests)):
+            config = SimpleNamespace(option=SimpleNamespace(nbval=nbval))
+            assert conftest.pytest_xdist_auto_num_workers(config) == workers
