@@ -107,8 +107,10 @@ class AlexNet(nn.Module):
         such block; otherwise all go together.
         """
         stage = Stage("", tuple(layer for layer in self.layers if layer.kind != "dense"))
-        length = block_length(images, stage.layers) if self.training else max(len(images), 1)
-        blocks = self.check(images).split(length)
+        self.check(images)
+        if not self.training or images.device.type != "cpu" or torch.compiler.is_compiling():
+            return self.run(stage, images, None)
+        blocks = images.split(block_length(images, stage.layers))
         parts = [self.run(stage, block, None) for block in blocks]
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
@@ -169,9 +171,7 @@ class AlexNet(nn.Module):
 
 
 def block_length(images: Tensor, layers: tuple[Layer, ...]) -> int:
-    """Return how many images go through the layers together: elsewhere than on the CPU, all."""
-    if images.device.type != "cpu" or torch.compiler.is_compiling():
-        return max(len(images), 1)
+    """Return how many images go through the layers together on the CPU."""
     largest = max(layer.num_neurons for layer in layers)
     return max(1, BLOCK_BYTES * torch.get_num_threads() // (largest * images.itemsize))
 

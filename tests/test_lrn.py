@@ -1,6 +1,7 @@
 """Response normalisation against the printed sum, and what a layer must bear: dtypes, memory, compilers."""
 
 import inspect
+import warnings
 
 import numpy as np
 import pytest
@@ -245,6 +246,22 @@ def test_a_compiler_sees_one_graph_that_gives_the_same(dtype, memory):
     torch.testing.assert_close(compiled, y)
     assert compiled.stride() == y.stride()
     torch.testing.assert_close(*(torch.autograd.grad(out.sum(), x)[0] for out in (compiled, y)))
+
+
+@pytest.mark.parametrize("function", [local_response_norm, spatial_response_norm])
+def test_transforms_and_tracers_give_the_same(function):
+    x = 30 * torch.randn(3, 2, 6, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    one_by_one = torch.stack([function(images) for images in x])
+    torch.testing.assert_close(torch.func.vmap(function)(x), one_by_one)
+    with warnings.catch_warnings(action="ignore"):  # tracing says that sizes become constants
+        torch.testing.assert_close(torch.jit.trace(function, x[0])(x[1]), one_by_one[1])
+
+    def energy(images):
+        return function(images).square().sum()
+
+    wanted = x.clone().requires_grad_()
+    energy(wanted.flatten(0, 1)).backward()
+    torch.testing.assert_close(torch.func.vmap(torch.func.grad(energy))(x), wanted.grad)
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -158,6 +158,17 @@ def test_compilation_takes_the_whole_net_in_one_graph():
     torch.testing.assert_close(*both, rtol=1e-9, atol=1e-6)
 
 
+def test_an_exported_net_takes_any_number_of_images():
+    net = loud(narrow())
+    shapes = {"images": {0: torch.export.Dim("n", min=1, max=64)}}
+    exported = torch.export.export(
+        net, (pictures(net.config, 3),), dynamic_shapes=shapes, strict=False
+    ).module()
+    for count in (1, 5):
+        images = pictures(net.config, count)
+        torch.testing.assert_close(exported(images), net(images))
+
+
 @pytest.mark.parametrize("shape", [(2, 3, 68, 67), (2, 3, 224, 224), (3, 68, 68), (2, 1, 68, 68)])
 def test_pictures_of_another_shape_are_refused(shape):
     net = AlexNet(narrow())
