@@ -106,9 +106,9 @@ def test_trials_of_a_notebook_differ_and_are_kept(tmp_path, settings, monkeypatc
         assert measured == [(path, "SSE, 1 thread", [1])]
 
 
-def trial(slack, held=True, errors=()):
+def trial(slack, held=True, errors=(), number=0):
     seen = {"k": {"text": "a < b", "slacks": [] if slack is None else [slack], "held": held}}
-    return {"key": ["07-toy.ipynb"], "seen": seen, "errors": list(errors)}
+    return {"key": ["07-toy.ipynb", "digest", "a setting", number], "seen": seen, "errors": list(errors)}
 
 
 REPORTS = {
@@ -119,6 +119,9 @@ REPORTS = {
     "failed": ([trial(1.0), trial(1.0, held=False)], False, 1),
     "untrue": ([trial(None), trial(None, held=False)], False, 1),
     "broken": ([trial(1.0), trial(1.0, errors=["boom"])], False, 1),
+    "drawn": ([trial(0.1), trial(0.1), trial(1.0, number=1), trial(1.0, number=1)], True, 1),
+    "one setting": ([trial(0.1), trial(1.0, number=1)], False, 1),
+    "drawn badly": ([trial(-0.1, held=False), trial(-0.1, held=False)], False, 1),
     "without end": ([trial(math.inf), trial(math.inf)], True, 0),
 }
 
