@@ -140,11 +140,12 @@ def test_a_signal_is_a_wish_and_a_second_ctrl_c_an_order(monkeypatch):
     assert (exit_status(0), exit_status(signal.SIGINT), exit_status(signal.SIGTERM)) == (0, 130, 143)
     if hasattr(signal, "SIGHUP"):
         assert exit_status(signal.SIGHUP) == 129
-        with StopWish() as wish:
-            signal.raise_signal(signal.SIGHUP)
-        assert wish.signal == signal.SIGHUP
-        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
         try:
+            with StopWish() as wish:
+                signal.raise_signal(signal.SIGHUP)
+            assert wish.signal == signal.SIGHUP
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
             with StopWish() as wish:
                 signal.raise_signal(signal.SIGHUP)
             assert wish.signal == 0 and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
