@@ -11,7 +11,6 @@ import torch.nn.functional as F
 import references_layers as references
 from alexnet import functional, layers, paper
 from alexnet.functional import local_response_norm, lrn, spatial_response_norm
-from benchmarks.timing import interleaved
 
 # Loud constants: each one's error moves the result by a third or more; windows odd, even, and wider than C.
 LOUD = {"n": 5, "k": 0.7, "alpha": 0.9, "beta": 0.75}
@@ -274,18 +273,6 @@ def test_the_number_of_threads_makes_no_difference(threads):
         assert torch.equal(local_response_norm(x), expected)
     finally:
         torch.set_num_threads(before)
-
-
-def test_it_is_several_times_as_fast_as_torchs():
-    x = torch.randn(4, 96, 55, 55, generator=torch.Generator().manual_seed(1)).requires_grad_()
-    functions = {"ours": local_response_norm, "torch's": lambda x: F.local_response_norm(x, 5, 5e-4, k=2.0)}
-    training = {
-        name: lambda function=function: torch.autograd.grad(function(x).sum(), x)
-        for name, function in functions.items()
-    }
-    seconds = interleaved(training, repeats=3)
-    # Ten times on a quiet machine; the best rounds are compared, since other work only adds to a round.
-    assert min(seconds["torch's"]) > 2.5 * min(seconds["ours"])
 
 
 def test_modules_do_what_the_functions_do_and_say_their_constants():
