@@ -14,9 +14,12 @@ IMPORTED_ONCE += ["torch._dynamo", "torch.utils.tensorboard", "torchvision.utils
 def processes_start_quickly():
     """Let the server that forks processes import what those of all tests need, whichever starts it."""
     preload = BaseContext.set_forkserver_preload
+
+    def preload_more(self, names):
+        preload(self, [*names, *IMPORTED_ONCE])
+
     with pytest.MonkeyPatch.context() as patch:
-        more = lambda self, names: preload(self, [*names, *IMPORTED_ONCE])  # noqa: E731
-        patch.setattr(BaseContext, "set_forkserver_preload", more)
+        patch.setattr(BaseContext, "set_forkserver_preload", preload_more)
         yield
 
 

@@ -127,7 +127,7 @@ def neighbours(n: int, size: int) -> tuple[int, int]:
 
 
 def response_norm(x: Tensor, rule: Rule) -> Tensor:
-    """Normalise by the rule; whoever follows the operations themselves gets the formula's."""
+    """Normalise by the rule. Compilers, tracers and transforms of torch.func get the formula as it stands."""
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active():
         return expression(x, rule)
     if not x.is_contiguous(memory_format=torch.channels_last):
