@@ -8,37 +8,18 @@ What stands in ``__all__`` is imported when it is first asked for, so that the i
 command begins, loads neither torch nor anything else.
 """
 
+import lazy_loader
+
 __version__ = "0.1.0"
 
-_MODULES = {  # name -> the module that defines it
-    "AlexNet": "alexnet.model",
-    "AugmentConfig": "alexnet.config",
-    "CODE2012": "alexnet.recipes",
-    "LearningConfig": "alexnet.config",
-    "NETS": "alexnet.recipes",
-    "NetConfig": "alexnet.config",
-    "PAPER": "alexnet.recipes",
-    "RECIPES": "alexnet.recipes",
-    "Recipe": "alexnet.config",
-    "load_classifier": "alexnet.prediction",
-    "nearest": "alexnet.retrieval",
-    "net_config": "alexnet.recipes",
-    "predict": "alexnet.prediction",
-    "recipe_named": "alexnet.recipes",
-}
-__all__ = ["__version__", *_MODULES]
-
-
-def __getattr__(name: str):
-    """Import a name from the module that defines it, once."""
-    if name not in _MODULES:
-        raise AttributeError(f"module 'alexnet' has no attribute {name!r}")
-    from importlib import import_module
-
-    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    """List also the names that have not been asked for yet."""
-    return sorted({*globals(), *_MODULES})
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "config": ["AugmentConfig", "LearningConfig", "NetConfig", "Recipe"],
+        "evaluation.neighbours": ["nearest"],
+        "evaluation.prediction": ["load_classifier", "predict"],
+        "models.alexnet": ["AlexNet"],
+        "recipes": ["CODE2012", "NETS", "PAPER", "RECIPES", "net_config", "recipe_named"],
+    },
+)
+__all__ = ["__version__", *__all__]

@@ -3,11 +3,11 @@
 Each is a frozen dataclass whose defaults are the paper's text; ``alexnet.recipes`` has those with a name.
 """
 
-import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from alexnet import paper
+from alexnet.checks import check_finite, one_of
 
 COLOUR_NOISE_READINGS = ("none", "std", "eigenvalue", "eigenvalue-255")
 MEANS = ("under-crop", "centre")
@@ -19,20 +19,6 @@ CROSSING_LAYERS = (*CONV_LAYERS[1:], "conv6")
 REMOVABLE_LAYERS = ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
 MOST_EPOCHS = 1_000_000  # far more than anybody waits for, and so few that their steps can be counted
 LEARNING_LAYERS = (*CONV_LAYERS, "conv6", "fc6", "fc7", "fc8")
-
-
-def one_of(field_name: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Raise ValueError unless the value is among those allowed."""
-    if value not in allowed:
-        raise ValueError(f"{field_name} must be one of {', '.join(allowed)}; got {value!r}")
-
-
-def check_finite(config: Any) -> None:
-    """Raise ValueError if a number among the fields of a dataclass is infinite or NaN."""
-    for f in fields(config):
-        value = getattr(config, f.name)
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{f.name} must be finite, got {value}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +118,7 @@ class AugmentConfig:
         num_offsets: positions of the crop along each axis.
         crop_group: how many consecutive pictures share one position and one reflection.
         flip: whether half of the pictures are reflected left to right.
-        colour_noise: a reading of the PCA noise, one of ``COLOUR_NOISE_READINGS`` (see ``alexnet.augment``).
+        colour_noise: a reading of the PCA noise, one of ``COLOUR_NOISE_READINGS``; see ``transforms.colour``.
         colour_noise_std: standard deviation of the random factor alpha.
         colour_divisor: what pictures are divided by after the noise.
         mean: which part of the mean image is subtracted, the one "under-crop" or always the "centre".
@@ -164,7 +150,7 @@ class LearningConfig:
         momentum, weight_decay, rate: of the update rule; rate is the initial learning rate.
         bias_rate_factor: the rate of biases as a multiple of that of weights.
         decay_biases: whether weight decay acts on biases too.
-        schedule: one of ``SCHEDULES`` (see ``alexnet.schedule``).
+        schedule: one of ``SCHEDULES`` (see ``alexnet.optim.schedule``).
         epochs: length of the training; a logged schedule is stretched to it, "plateau" ends by itself and
             takes it as the limit.
         plateau_patience: epochs without a new lowest validation error after which "plateau" divides by 10.

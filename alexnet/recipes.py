@@ -8,14 +8,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from alexnet import paper
-from alexnet.config import (
-    REMOVABLE_LAYERS,
-    AugmentConfig,
-    LearningConfig,
-    NetConfig,
-    Recipe,
-    one_of,
-)
+from alexnet.checks import one_of
+from alexnet.config import REMOVABLE_LAYERS, AugmentConfig, LearningConfig, NetConfig, Recipe
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,16 +21,16 @@ import torch
 from timing import interleaved, ratios, summary
 from torchvision import datasets, transforms
 
-from alexnet.augment import prepare_training
-from alexnet.crops import crop_and_flip, draw_crops
+from alexnet.data.loader import Loader, epoch_order
+from alexnet.data.prepare.run import prepare
 from alexnet.data.prepared import open_set
 from alexnet.data.splits import Split
-from alexnet.files import write_json
-from alexnet.loader import Loader, epoch_order
-from alexnet.preparation.prepare import prepare
+from alexnet.data.statistics import Statistics, compute_statistics
 from alexnet.recipes import RECIPES
-from alexnet.records import environment
-from alexnet.statistics import Statistics, compute_statistics
+from alexnet.storage.files import write_json
+from alexnet.storage.records import environment
+from alexnet.transforms.crops import crop_and_flip, draw_crops
+from alexnet.transforms.training import prepare_training
 
 SIZE = 224
 BASELINE = "ImageFolder"

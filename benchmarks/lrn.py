@@ -15,9 +15,9 @@ from timing import interleaved, ratios, summary
 from torch import Tensor
 
 from alexnet import paper
-from alexnet.files import write_json
 from alexnet.functional import local_response_norm
-from alexnet.records import environment
+from alexnet.storage.files import write_json
+from alexnet.storage.records import environment
 
 MAPS = {"conv1": (96, 55, 55), "conv2": (256, 27, 27)}
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}

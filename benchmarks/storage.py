@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from alexnet.preparation.shard import load_index
+from alexnet.data.prepare.shards import load_index
 
 Pictures = list[bytes]
 Read = Callable[[int], bytes | np.ndarray]

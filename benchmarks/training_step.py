@@ -19,13 +19,13 @@ from timing import interleaved, ratios, summary
 from torch import Tensor, nn
 
 from alexnet import paper
-from alexnet.augment import prepare_training
-from alexnet.files import write_json
-from alexnet.model import AlexNet, draw_masks
-from alexnet.optim import PaperSGD, param_groups
+from alexnet.data.statistics import Statistics
+from alexnet.models.alexnet import AlexNet, draw_masks
+from alexnet.optim.sgd import PaperSGD, param_groups
 from alexnet.recipes import recipe_named
-from alexnet.records import environment
-from alexnet.statistics import Statistics
+from alexnet.storage.files import write_json
+from alexnet.storage.records import environment
+from alexnet.transforms.training import prepare_training
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 THEIRS = "torchvision contiguous"

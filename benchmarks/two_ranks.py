@@ -21,13 +21,14 @@ from timing import interleaved, ratios, summary
 from torch import nn
 
 from alexnet.config import NetConfig
-from alexnet.files import write_json
-from alexnet.model import AlexNet, draw_masks
-from alexnet.optim import PaperSGD, param_groups
-from alexnet.parallel import ParallelAlexNet, connect, data_parallel, layout, mask_generator, mesh_of
+from alexnet.distributed.parallel import ParallelAlexNet, connect, data_parallel, layout, mesh_of
+from alexnet.models.alexnet import AlexNet, draw_masks
+from alexnet.models.traffic import communication, gradient_traffic
+from alexnet.optim.sgd import PaperSGD, param_groups
 from alexnet.recipes import net_config, recipe_named
-from alexnet.records import environment
-from alexnet.towers import communication, gradient_traffic
+from alexnet.seeds import mask_generator
+from alexnet.storage.files import write_json
+from alexnet.storage.records import environment
 
 ONE = "one device"
 SPLITS = {"two towers": "towers", "two copies": "data"}

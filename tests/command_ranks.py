@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch.multiprocessing
 
-from alexnet import cli
-from alexnet.workers import processes
+from alexnet.cli.main import main
+from alexnet.data.workers import processes
 
 
 def run_everywhere(words: list[str], num_ranks: int, folder: Path, *, seconds: float = 120) -> list[tuple]:
@@ -40,7 +40,7 @@ def run_rank(rank: int, num_ranks: int, port: int, words: list[str], folder: str
     printed = {kind: Path(folder, f"{rank}.{kind}") for kind in ("out", "err", "status")}
     with printed["out"].open("w") as out, printed["err"].open("w") as err:
         sys.stdout, sys.stderr = out, err
-        status = cli.main(words)
+        status = main(words)
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
     printed["status"].write_text(str(status))
 

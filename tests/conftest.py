@@ -6,7 +6,7 @@ from multiprocessing.context import BaseContext
 import pytest
 
 # What takes seconds to import in processes that train and predict.
-IMPORTED_ONCE = ["alexnet.parallel", "alexnet.prediction", "alexnet.training"]
+IMPORTED_ONCE = ["alexnet.distributed.parallel", "alexnet.evaluation.prediction", "alexnet.training"]
 IMPORTED_ONCE += ["torch._dynamo", "torch.utils.tensorboard", "torchvision.utils"]
 
 

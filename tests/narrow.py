@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from alexnet.model import AlexNet, Stage
+from alexnet.models.alexnet import AlexNet, Stage
 from alexnet.recipes import RECIPES
 
 # 68 pixels make 16, 8, 4 and 2: three zeros beside the picture, as 224 does, and every last pool overhangs.

@@ -5,10 +5,10 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
-from alexnet.model import AlexNet, draw_masks
-from alexnet.optim import PaperSGD, param_groups
-from alexnet.parallel import mask_generator
+from alexnet.models.alexnet import AlexNet, draw_masks
+from alexnet.optim.sgd import PaperSGD, param_groups
 from alexnet.recipes import net_config, recipe_named
+from alexnet.seeds import mask_generator
 
 RECIPES = ("code2012", "paper")
 SEED, STEPS, BATCH = 11, 3, 8

@@ -6,9 +6,9 @@ import numpy as np
 from archives import jpeg, pixels, write
 from PIL import Image
 
+from alexnet.data.images import standardise
+from alexnet.data.prepare.run import prepare
 from alexnet.data.prepared import open_set
-from alexnet.preparation.picture import standardise
-from alexnet.preparation.prepare import prepare
 
 SIZE = 16
 

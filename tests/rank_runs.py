@@ -11,9 +11,9 @@ from unittest import mock
 import torch.distributed as dist
 from trainings import run, settings_for, tiny_pictures
 
-from alexnet.parallel import connect
+from alexnet.data.workers import ENDING, processes
+from alexnet.distributed.parallel import connect
 from alexnet.training import plan, train
-from alexnet.workers import ENDING, processes
 
 OPTIONS = {"validate_every": "3steps", "checkpoint_every": "3steps"}
 

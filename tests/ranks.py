@@ -1,4 +1,4 @@
-"""What each process of the test of ``alexnet.parallel`` does: it trains narrow nets in every layout.
+"""What each process of the test of ``alexnet.distributed.parallel`` does: train narrow nets in every layout.
 
 Every process writes what it got to a file; the tests compare that with the net on one device. This module is
 imported by the processes, which is why it does not import pytest.
@@ -12,9 +12,8 @@ import torch
 import torch.distributed as dist
 from one_device import BATCH, RECIPES, STEPS, data, learning_of, masks_of, narrow, seeded, step_of
 
-from alexnet import collectives
-from alexnet.optim import PaperSGD, load_velocities, param_groups, velocities
-from alexnet.parallel import (
+from alexnet.distributed import collectives
+from alexnet.distributed.parallel import (
     Layout,
     ParallelAlexNet,
     check_replicas,
@@ -23,6 +22,7 @@ from alexnet.parallel import (
     mesh_of,
     scatter_state,
 )
+from alexnet.optim.sgd import PaperSGD, load_velocities, param_groups, velocities
 
 CPU = torch.device("cpu")
 

@@ -6,14 +6,14 @@ import json
 import pytest
 import torch
 
-from alexnet import records
-from alexnet.augment import prepare_centre
 from alexnet.data import synthetic
+from alexnet.data.statistics import compute_statistics
 from alexnet.experiments import ablations as experiment
 from alexnet.experiments.ablations import PARTS, Outcome, Trial, run_trial, trial_of
-from alexnet.model import AlexNet
+from alexnet.models.alexnet import AlexNet
 from alexnet.recipes import CODE2012, DIFFERENCES
-from alexnet.statistics import compute_statistics
+from alexnet.storage import records
+from alexnet.transforms.ten_crop import prepare_centre
 
 OTHERS = {"seed": 0, "num_train": 300}
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from alexnet import paper
-from alexnet.architecture import layers_of
+from alexnet.models.architecture import layers_of
 from alexnet.recipes import DIFFERENCES, PAPER
 
 BOOK = Path(__file__).resolve().parents[1] / "book"

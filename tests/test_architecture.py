@@ -7,7 +7,7 @@ import torch
 import torchvision
 
 from alexnet import paper
-from alexnet.architecture import layers_of
+from alexnet.models.architecture import layers_of
 from alexnet.recipes import CODE2012, NETS, PAPER, net_config
 
 

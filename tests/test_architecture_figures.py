@@ -5,9 +5,10 @@ import re
 import pytest
 
 from alexnet import paper
-from alexnet.interactive import costs, first_disagreement, towers
+from alexnet.figures.chapters import costs, towers
+from alexnet.figures.sliders import first_disagreement
+from alexnet.models.summary import memory, summary, total
 from alexnet.recipes import net_config
-from alexnet.summary import memory, summary, total
 
 MIB = 2**20
 PRINTED = {layer.name: layer for layer in paper.LAYERS}

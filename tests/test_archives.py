@@ -12,10 +12,10 @@ import pytest
 from archives import jpeg, tar, write, write_zip
 from preparing import made
 
-from alexnet.data import members
-from alexnet.preparation import archives, sources
-from alexnet.preparation.picture import Unreadable
-from alexnet.preparation.sources import Reader, files_of
+from alexnet.data import archives, members
+from alexnet.data.images import Unreadable
+from alexnet.data.prepare import sources
+from alexnet.data.prepare.sources import Reader, files_of
 
 PICTURES = {f"train/{c}/{i}.jpg": bytes([i]) * (300 + i) for c in "ab" for i in range(3)}
 
@@ -321,7 +321,7 @@ def test_an_archive_that_changes_between_plan_and_end_is_noticed(tmp_path, form,
 def test_a_shard_is_not_kept_of_an_archive_that_changed(tmp_path, monkeypatch):
     path = write(tmp_path / "a.tar", tar({f"train/a/{i}.jpg": jpeg(i) for i in range(4)}))
     make_plan = archives_changed_after(path)
-    monkeypatch.setattr("alexnet.preparation.prepare.make_plan", make_plan)
+    monkeypatch.setattr("alexnet.data.prepare.run.make_plan", make_plan)
     with pytest.raises(ValueError, match="a.tar was changed while it was read"):
         made("folder", [path], tmp_path / "set")
     assert not list((tmp_path / "set").glob("train*"))
@@ -329,7 +329,7 @@ def test_a_shard_is_not_kept_of_an_archive_that_changed(tmp_path, monkeypatch):
 
 def archives_changed_after(path):
     """Return a ``make_plan`` after which the archive is another one."""
-    from alexnet.preparation.plan import make_plan
+    from alexnet.data.prepare.plan import make_plan
 
     def planned(*args, **options):
         plan = make_plan(*args, **options)

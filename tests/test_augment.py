@@ -8,20 +8,15 @@ import torch
 import torchvision.transforms.functional as TF
 
 import references_augment as references
-from alexnet import augment, crops, paper
-from alexnet.augment import (
-    add_colour,
-    colour_shifts,
-    draw_augmentation,
-    draw_colour_shifts,
-    prepare_centre,
-    prepare_training,
-    ten_crops,
-)
+from alexnet import paper, transforms
 from alexnet.config import AugmentConfig
-from alexnet.crops import Crops, crop_and_flip, draw_crops
+from alexnet.data.statistics import Statistics
 from alexnet.recipes import CODE2012, PAPER
-from alexnet.statistics import Statistics
+from alexnet.transforms import crops, training
+from alexnet.transforms.colour import add_colour, colour_shifts, draw_colour_shifts
+from alexnet.transforms.crops import Crops, crop_and_flip, draw_crops
+from alexnet.transforms.ten_crop import prepare_centre, ten_crops
+from alexnet.transforms.training import draw_augmentation, prepare_training
 
 DEVICES = ["cpu", *["cuda"] * torch.cuda.is_available()]
 # Loud: an odd room of 7, an asymmetric mean, an oblique PCA with unequal deviations, far from unit scale.
@@ -225,15 +220,15 @@ def test_a_seed_gives_one_batch_and_another_seed_another():
 def test_a_batch_may_be_cut_in_parts(mean, monkeypatch):
     config = replace(LOUD, mean=mean)
     drawn = draw_augmentation(9, config=config, statistics=STATISTICS, generator=seeded(), colour_noise=True)
-    whole = augment.augment(X, drawn, config=config, statistics=STATISTICS)
+    whole = transforms.augment(X, drawn, config=config, statistics=STATISTICS)
     parts = [
-        augment.augment(X[part], drawn[part], config=config, statistics=STATISTICS)
+        transforms.augment(X[part], drawn[part], config=config, statistics=STATISTICS)
         for part in (slice(0, 4), slice(4, 9))
     ]
     assert torch.equal(torch.cat(parts), whole)
     for pictures_at_once in (0, 2):
-        monkeypatch.setattr(augment, "CACHED_VALUES", pictures_at_once * IMAGES[0].size)
-        assert torch.equal(augment.augment(X, drawn, config=config, statistics=STATISTICS), whole)
+        monkeypatch.setattr(training, "CACHED_VALUES", pictures_at_once * IMAGES[0].size)
+        assert torch.equal(transforms.augment(X, drawn, config=config, statistics=STATISTICS), whole)
 
 
 def test_the_recipes_at_full_size():

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from alexnet import paper
-from alexnet.augment import colour_shifts
-from alexnet.interactive import augmentation, first_disagreement
-from alexnet.statistics import Statistics
+from alexnet.data.statistics import Statistics
+from alexnet.figures.chapters import augmentation
+from alexnet.figures.sliders import first_disagreement
+from alexnet.transforms.colour import colour_shifts
 
 PICTURE = torch.from_numpy(np.random.default_rng(3).integers(0, 256, (3, 16, 16), dtype=np.uint8))
 STORED = PICTURE.repeat_interleave(16, 1).repeat_interleave(16, 2)

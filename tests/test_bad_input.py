@@ -11,8 +11,11 @@ import pytest
 import torch
 import trained
 
-from alexnet import checkpoint, cli, config
-from alexnet.training import devices, loop
+from alexnet import config
+from alexnet.cli.main import main
+from alexnet.distributed import ranks
+from alexnet.storage import checkpoints
+from alexnet.training import loop
 
 
 def cases(text):
@@ -56,14 +59,14 @@ def write_nets(folder):
     trained.saved(folder / "six.pt", classes=trained.CLASSES[:6], names=[])
     trained.saved(folder / "reversed.pt", classes=trained.CLASSES[::-1], names=[])
     trained.saved(folder / "reads18.pt", input_size=18)
-    trained.saved_checkpoint(checkpoint.path_of(folder / "run" / "checkpoints", 7))
+    trained.saved_checkpoint(checkpoints.path_of(folder / "run" / "checkpoints", 7))
     whole = (folder / "net.pt").read_bytes()
     (folder / "cut.pt").write_bytes(whole[: len(whole) // 2])
     changed = bytearray(whole)
     weight = torch.load(folder / "net.pt", weights_only=True)["weights"]["fc8.bias"]
     changed[whole.index(weight.numpy().tobytes())] ^= 1  # a byte between the parts might not count
     (folder / "changed.pt").write_bytes(changed)
-    code = {"format": checkpoint.WEIGHTS, "version": checkpoint.VERSION, "weights": Code(folder / "ran")}
+    code = {"format": checkpoints.WEIGHTS, "version": checkpoints.VERSION, "weights": Code(folder / "ran")}
     torch.save(code, folder / "code.pt")
     torch.save(code, folder / "code-old.pt", _use_new_zipfile_serialization=False)
     (folder / "code.pkl").write_bytes(pickle.dumps(code))
@@ -84,7 +87,7 @@ def filled_in(folder, words):
 
 def refused(folder, words, capsys):
     """Run a command that must fail; return its only line on stderr."""
-    assert cli.main(filled_in(folder, words)) == 2
+    assert main(filled_in(folder, words)) == 2
     printed = capsys.readouterr()
     assert printed.err.endswith("\n") and printed.err.startswith("alexnet: ")
     (line,) = printed.err.replace(f"{folder}/", "@").removeprefix("alexnet: ").splitlines()
@@ -202,7 +205,7 @@ https://example.org/cat.jpg
 
 def test_predict_tells_of_each_file_that_is_no_picture_and_does_the_others(folder, capsys):
     words = f"predict @net.pt @pictures/val/ant/000.png {' '.join(PICTURES)} @pictures/val/cow/001.png"
-    assert cli.main(filled_in(folder, words)) == 2
+    assert main(filled_in(folder, words)) == 2
     printed = capsys.readouterr()
     assert printed.err.replace(f"{folder}/", "@").splitlines() == [
         f"alexnet: {text}" for text in PICTURES.values()
@@ -279,7 +282,7 @@ imagenette @pictures @new
 @pytest.mark.parametrize("words", PREPARE)
 def test_prepare_refuses(words, folder, capsys):
     before = everything_in(folder)
-    assert cli.main(filled_in(folder, f"data prepare {words} --workers 0")) == 2
+    assert main(filled_in(folder, f"data prepare {words} --workers 0")) == 2
     last = capsys.readouterr().err.replace(f"{folder}/", "@").splitlines()[-1]  # after progress bars
     assert re.fullmatch("alexnet: " + PREPARE[words], last)
     assert everything_in(folder) == before
@@ -312,7 +315,7 @@ def test_unknown_names_are_met_with_those_that_are_known(words, folder, capsys):
 )
 def test_words_that_an_option_does_not_take_are_met_with_those_that_it_takes(words, known, folder, capsys):
     with pytest.raises(SystemExit, match="2"):
-        cli.main(filled_in(folder, words))
+        main(filled_in(folder, words))
     assert re.search(known, capsys.readouterr().err)
 
 
@@ -350,10 +353,10 @@ evaluate @net.pt --data @set --features @a.npz
 @pytest.mark.parametrize("words", PROCESSES)
 def test_three_processes_do_not_suit_everything(words, folder, capsys, monkeypatch):
     # All is refused before the processes talk to each other, so there need be none.
-    three = devices.Ranks(torch.device("cpu"), size=3)
-    monkeypatch.setattr(devices, "world_size", lambda: 3)
-    monkeypatch.setattr(devices.Ranks, "in_all", lambda self, function: function())
-    for module in (devices, loop):
+    three = ranks.Ranks(torch.device("cpu"), size=3)
+    monkeypatch.setattr(ranks, "world_size", lambda: 3)
+    monkeypatch.setattr(ranks.Ranks, "in_all", lambda self, function: function())
+    for module in (ranks, loop):
         monkeypatch.setattr(module, "joined", lambda device: contextlib.nullcontext(three))
     out = "--out @new" if words.startswith("train") else ""
     assert re.fullmatch(PROCESSES[words], refused(folder, f"{words} {out} --device cpu --workers 0", capsys))
@@ -362,7 +365,7 @@ def test_three_processes_do_not_suit_everything(words, folder, capsys, monkeypat
 def test_five_guesses_among_three_classes_are_no_error_rate(folder, tmp_path, capsys):
     trained.saved(tmp_path / "three.pt", classes=("ant", "hen", "owl"), names=[])
     words = f"evaluate {tmp_path / 'three.pt'} --data @others --device cpu --workers 0"
-    assert cli.main(filled_in(folder, words)) == 0
+    assert main(filled_in(folder, words)) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "with five classes or fewer, five guesses are never wrong: no top-5"
     assert lines[-2].split()[2] == "-"

@@ -6,7 +6,7 @@ import pytest
 
 from alexnet import bars
 from alexnet.bars import Bar
-from alexnet.experiments.laboratory import bar_updater
+from alexnet.experiments.runs import bar_updater
 
 
 class Terminal(io.StringIO):

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from alexnet import charts, figures
+from alexnet import figures
+from alexnet.experiments.probes import UnitSignals
+from alexnet.figures import activations
 from alexnet.functional.activations import UNITS
-from alexnet.probes import UnitSignals
 
 RUN = {"epochs": [0.125, 0.375, 0.625, 0.875, 1.125], "errors": [0.8, 0.6, 0.4, 0.2, 0.0], "seconds": 1.0}
 
@@ -15,13 +16,13 @@ def lines_of(axis):
 
 
 def test_every_unit_has_a_label_and_a_colour():
-    assert charts.UNIT_LABELS.keys() == UNITS.keys()
+    assert activations.UNIT_LABELS.keys() == UNITS.keys()
     assert UNITS.keys() <= figures.COLOURS.keys()
 
 
 def test_a_unit_is_drawn_beside_its_slope():
     _, (left, right) = figures.new(columns=2)
-    charts.unit_and_slope(left, right, "relu", torch.tensor([-1.0, 2.0]))
+    activations.unit_and_slope(left, right, "relu", torch.tensor([-1.0, 2.0]))
     assert left.lines[0].get_ydata().tolist() == [0, 2]
     assert right.lines[0].get_ydata().tolist() == [0, 1]
 
@@ -32,7 +33,7 @@ def test_gradient_sizes_leave_zeros_out():
         for size in (0.0, 0.5)
     ]
     _, axis = figures.new()
-    charts.gradient_sizes(axis, {"threshold": signals})
+    activations.gradient_sizes(axis, {"threshold": signals})
     sizes = axis.lines[0].get_ydata()
     assert sizes[0] != sizes[0] and sizes[1] == 0.5  # not a number where there is none
 
@@ -40,7 +41,7 @@ def test_gradient_sizes_leave_zeros_out():
 def test_learning_curves_show_seeds_their_mean_and_the_target():
     _, axis = figures.new()
     shorter = {key: RUN[key][:4] for key in ("epochs", "errors")} | {"seconds": 1.0}
-    charts.learning_curves(axis, {"relu": {"runs": [RUN, shorter]}}, 0.25)
+    activations.learning_curves(axis, {"relu": {"runs": [RUN, shorter]}}, 0.25)
     mean = lines_of(axis)["ReLU"]
     assert list(mean.get_xdata()) == [0.5] and mean.get_ydata() == pytest.approx([0.5])
     assert list(lines_of(axis)["25%"].get_ydata()) == [0.25, 0.25]
@@ -49,7 +50,7 @@ def test_learning_curves_show_seeds_their_mean_and_the_target():
 def test_ratios_by_target_draw_mean_and_band():
     _, axis = figures.new()
     points = [(0.4, {"mean": 5.0, "low": 4.0, "high": 6.0}), (0.35, {"mean": 6.0, "low": 5.0, "high": 7.0})]
-    charts.ratios_by_target(axis, {"2012": points})
+    activations.ratios_by_target(axis, {"2012": points})
     assert list(lines_of(axis)["2012"].get_ydata()) == [5.0, 6.0]
     band = axis.collections[0].get_paths()[0].vertices[:, 1]
     assert band.min() == 4.0 and band.max() == 7.0

@@ -2,14 +2,15 @@
 
 import math
 
-from alexnet import charts_training, figures
+from alexnet import figures
+from alexnet.figures import curves
 
 LINES = [{"step": 5, "loss": 2.5}, {"step": 10, "loss": 2.25, "val_nll": 2.125}, {"step": 12, "val_nll": 2.0}]
 
 
 def test_losses_validations_stops_and_the_loss_of_knowing_nothing():
     _, axis = figures.new()
-    charts_training.losses(axis, LINES, 10, stops=[7, 9])
+    curves.losses(axis, LINES, 10, stops=[7, 9])
     drawn = {line.get_label(): line for line in axis.lines}
     assert list(drawn["train"].get_xdata()) == [5, 10] and list(drawn["train"].get_ydata()) == [2.5, 2.25]
     assert list(drawn["validation"].get_xdata()) == [10, 12]
@@ -20,16 +21,16 @@ def test_losses_validations_stops_and_the_loss_of_knowing_nothing():
 
 def test_a_log_without_lines_is_drawn_too():
     _, axis = figures.new()
-    charts_training.losses(axis, [], 1000)
+    curves.losses(axis, [], 1000)
     assert [line.get_label() for line in axis.lines] == ["ln 1000 = 6.91"]
 
 
 def test_guesses_are_bars_with_the_first_on_top_and_the_right_one_marked():
     _, axis = figures.new()
-    charts_training.guesses(axis, [("dog", 0.5), ("cat", 0.25)], right="cat")
+    curves.guesses(axis, [("dog", 0.5), ("cat", 0.25)], right="cat")
     assert [bar.get_width() for bar in axis.patches] == [0.5, 0.25]
     assert axis.yaxis_inverted()
     assert axis.patches[0].get_facecolor() != axis.patches[1].get_facecolor()
     _, other = figures.new()
-    charts_training.guesses(other, [("dog", 0.5), ("cat", 0.25)])
+    curves.guesses(other, [("dog", 0.5), ("cat", 0.25)])
     assert other.patches[0].get_facecolor() == other.patches[1].get_facecolor()

@@ -9,9 +9,17 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet import checkpoint, recipes
-from alexnet.checkpoint import Checkpoint, Validation, Weights, check_fits, latest, retain_last_and_best
-from alexnet.optim import PaperSGD, load_velocities, param_groups, velocities
+from alexnet import recipes
+from alexnet.optim.sgd import PaperSGD, load_velocities, param_groups, velocities
+from alexnet.storage import checkpoints
+from alexnet.storage.checkpoints import (
+    Checkpoint,
+    Validation,
+    Weights,
+    check_fits,
+    latest,
+    retain_last_and_best,
+)
 
 RECIPE = '{"name": "paper", "learning": {"rate": 0.01, "epochs": 90}, "net": {"conv_channels": [96, 256]}}'
 
@@ -50,14 +58,14 @@ def assert_same(one, other):
 
 @pytest.fixture
 def saved(tmp_path):
-    path = checkpoint.path_of(tmp_path, 12000)
-    checkpoint.save(path, sample())
+    path = checkpoints.path_of(tmp_path, 12000)
+    checkpoints.save(path, sample())
     return path
 
 
 def test_a_checkpoint_comes_back_unchanged(saved):
     assert saved.name == "step-00012000.pt"
-    back = checkpoint.load(saved)
+    back = checkpoints.load(saved)
     assert_same(sample(), back)
     assert isinstance(back.validations[0], Validation)
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
@@ -66,8 +74,8 @@ def test_a_checkpoint_comes_back_unchanged(saved):
 def test_the_state_dict_of_a_net_may_be_saved_as_it_is(tmp_path):
     net = nn.Linear(3, 2)
     own = OrderedDict(net.named_parameters())  # parameters, that want gradients
-    checkpoint.save(tmp_path / "new" / "a.pt", sample(weights=own, classes=("cat", "dog")))
-    back = checkpoint.load(tmp_path / "new" / "a.pt")
+    checkpoints.save(tmp_path / "new" / "a.pt", sample(weights=own, classes=("cat", "dog")))
+    back = checkpoints.load(tmp_path / "new" / "a.pt")
     assert type(back.weights) is dict and torch.equal(back.weights["weight"], net.weight)
     assert not back.weights["weight"].requires_grad and type(back.weights["weight"]) is torch.Tensor
     assert back.classes == ["cat", "dog"]
@@ -91,8 +99,8 @@ def test_a_training_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path):
     train(whole, optimizer, range(8))
     train(first, begun, range(5))
     state = sample(weights=first.state_dict(), velocities=velocities(first, begun), step=5)
-    checkpoint.save(tmp_path / "step-00000005.pt", state)
-    back = checkpoint.load(latest(tmp_path))
+    checkpoints.save(tmp_path / "step-00000005.pt", state)
+    back = checkpoints.load(latest(tmp_path))
     second.load_state_dict(back.weights)
     load_velocities(second, resumed, back.velocities)
     train(second, resumed, range(back.step, 8))
@@ -101,26 +109,26 @@ def test_a_training_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path):
 
 
 def test_tensors_are_put_where_they_are_wanted(saved):
-    assert checkpoint.load(saved, "meta").weights["conv1.weight"].device.type == "meta"
-    assert checkpoint.load(saved).weights["conv1.weight"].device.type == "cpu"
+    assert checkpoints.load(saved, "meta").weights["conv1.weight"].device.type == "meta"
+    assert checkpoints.load(saved).weights["conv1.weight"].device.type == "cpu"
 
 
 def test_weights_for_prediction_are_a_file_without_the_training(tmp_path, saved):
     path = tmp_path / "weights.pt"
-    checkpoint.save_weights(path, sample())
+    checkpoints.save_weights(path, sample())
     want = Weights(**{f.name: getattr(sample(), f.name) for f in fields(Weights)})
-    assert_same(want, checkpoint.load_weights(path))
-    assert_same(want, checkpoint.load_weights(saved))
+    assert_same(want, checkpoints.load_weights(path))
+    assert_same(want, checkpoints.load_weights(saved))
     tensors = sum(t.nbytes for t in (*want.weights.values(), *want.statistics.values()))
     assert tensors < path.stat().st_size < tensors + 8192
     with pytest.raises(ValueError, match="weights.pt has weights without a training's state"):
-        checkpoint.load(path)
+        checkpoints.load(path)
 
 
 def refused(path):
     """Return the one sentence with which a file is refused."""
     with pytest.raises(ValueError) as caught:
-        checkpoint.load(path)
+        checkpoints.load(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
     return str(caught.value).replace(str(path), "FILE")
 
@@ -128,9 +136,9 @@ def refused(path):
 def test_a_failed_save_leaves_the_last_good_checkpoint(saved, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(OSError, match="the disk is full; 0 MB are needed"):
         patch.setattr(torch, "save", raise_(OSError(errno.ENOSPC, "No space left on device")))
-        checkpoint.save(saved, sample(step=1))
+        checkpoints.save(saved, sample(step=1))
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
-    assert_same(sample(), checkpoint.load(latest(saved.parent)))
+    assert_same(sample(), checkpoints.load(latest(saved.parent)))
 
 
 def raise_(error):
@@ -142,7 +150,7 @@ def raise_(error):
 
 def test_a_missing_checkpoint_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no checkpoint .*a.pt; `alexnet train` writes them"):
-        checkpoint.load(tmp_path / "a.pt")
+        checkpoints.load(tmp_path / "a.pt")
 
 
 ALONE = "; there is no other checkpoint beside it; copy it anew, or train again"
@@ -152,21 +160,21 @@ def test_a_damaged_checkpoint_is_named_and_another_one(saved):
     os.truncate(saved, saved.stat().st_size // 2)
     assert refused(saved) == "FILE is damaged" + ALONE
     for step in (9000, 400):
-        checkpoint.save(checkpoint.path_of(saved.parent, step), sample(step=step))
+        checkpoints.save(checkpoints.path_of(saved.parent, step), sample(step=step))
     assert refused(saved) == f"FILE is damaged; name {saved.parent / 'step-00009000.pt'} in its place"
 
 
 def test_in_place_of_damaged_weights_the_runs_checkpoint_is_named(tmp_path):
-    kept = checkpoint.path_of(tmp_path / "checkpoints", 12000)
-    checkpoint.save(kept, sample())
+    kept = checkpoints.path_of(tmp_path / "checkpoints", 12000)
+    checkpoints.save(kept, sample())
     (tmp_path / "weights.pt").write_bytes(b"")
     with pytest.raises(ValueError, match=f"weights.pt is damaged; name {kept} in its place"):
-        checkpoint.load_weights(tmp_path / "weights.pt")
+        checkpoints.load_weights(tmp_path / "weights.pt")
 
 
 def test_other_content_is_named(tmp_path):
     path = tmp_path / "a.pt"
-    whole = checkpoint.as_dict(checkpoint.CHECKPOINT, sample(), Checkpoint) | {"validations": []}
+    whole = checkpoints.as_dict(checkpoints.CHECKPOINT, sample(), Checkpoint) | {"validations": []}
 
     def refused_with(content):
         torch.save(content, path)
@@ -186,8 +194,8 @@ def test_other_content_is_named(tmp_path):
         ("step", "7", "int"),
         ("weights", {"conv1.weight": 3}, "dict[str, torch.Tensor]"),
         ("classes", ["cat", 7], "list[str]"),
-        ("validations", [[4000]], "list[alexnet.checkpoint.Validation]"),
-        ("validations", [[4000, "0.5"]], "list[alexnet.checkpoint.Validation]"),
+        ("validations", [[4000]], "list[alexnet.storage.checkpoints.Validation]"),
+        ("validations", [[4000, "0.5"]], "list[alexnet.storage.checkpoints.Validation]"),
     ):
         said = refused_with(whole | {name: value})
         assert said == f"FILE is no checkpoint: its {name!r} is no {kind}" + ALONE

@@ -11,7 +11,8 @@ import pytest
 from samples import TINY, picture_files, write_folder
 
 import alexnet
-from alexnet import cli, data
+from alexnet import data
+from alexnet.cli.main import EXAMPLES, build_parser, main
 from alexnet.data import catalogue
 from alexnet.experiments import EXPERIMENTS
 
@@ -34,7 +35,7 @@ def parsers(parser):
 
 
 def all_parsers():
-    return {parser.prog: parser for parser in parsers(cli.build_parser(with_experiments=True))}
+    return {parser.prog: parser for parser in parsers(build_parser(with_experiments=True))}
 
 
 def test_every_command_is_there():
@@ -60,7 +61,7 @@ SCRIPT = """
 import sys
 from types import SimpleNamespace
 import alexnet
-from alexnet.cli import main
+from alexnet.cli.main import EXAMPLES, build_parser, main
 
 def root():
     if sys.argv[1] == "fail":
@@ -105,28 +106,28 @@ def test_every_help_can_be_shown():
     )
 
 
-@pytest.mark.parametrize("example", [command for _, command in cli.EXAMPLES])
+@pytest.mark.parametrize("example", [command for _, command in EXAMPLES])
 def test_every_example_parses_and_is_shown(example, capsys):
     words = shlex.split(example)
     assert words[0] == "alexnet"
-    parser = cli.build_parser(with_experiments=True)
+    parser = build_parser(with_experiments=True)
     if "--help" in words:
         with pytest.raises(SystemExit, match="0"):
             parser.parse_args(words[1:])
     else:
         assert callable(parser.parse_args(words[1:]).run)
-    assert example in cli.build_parser(with_experiments=False).format_help()
+    assert example in build_parser(with_experiments=False).format_help()
     capsys.readouterr()
 
 
 def test_help_fits_eighty_columns(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    assert max(map(len, cli.build_parser(with_experiments=False).format_help().splitlines())) <= 80
+    assert max(map(len, build_parser(with_experiments=False).format_help().splitlines())) <= 80
 
 
 def test_help_needs_no_torch():
     code = (
-        "import sys; from alexnet.cli import main\n"
+        "import sys; from alexnet.cli.main import main\n"
         "try: main(['--help'])\n"
         "except SystemExit as error: assert error.code == 0\n"
         "assert not {'torch', 'numpy', 'tqdm', 'alexnet.data'} & set(sys.modules)"
@@ -146,28 +147,28 @@ def test_the_module_is_the_command():
 
 def test_without_a_command_the_usage_is_shown(capsys):
     with pytest.raises(SystemExit, match="2"):
-        cli.main([])
+        main([])
     assert "usage: alexnet" in capsys.readouterr().err
 
 
 def test_path_prints_the_folder_alone(tiny, capsys):
-    assert cli.main(["data", "path"]) == 0
+    assert main(["data", "path"]) == 0
     assert capsys.readouterr().out == f"{tiny}\n"
 
 
 def test_import_then_list(tmp_path, tiny, capsys):
     folder = write_folder(tmp_path / "pictures", picture_files())
-    assert cli.main(["data", "import", "cifar10", str(folder)]) == 0
+    assert main(["data", "import", "cifar10", str(folder)]) == 0
     out = capsys.readouterr().out
     source = "CIFAR-10 (20 + 10 pictures, imported from a folder of PNG pictures)"
     assert out == f"{source}\nstored in {tiny / 'cifar10.npz'}\n"
-    assert cli.main(["data", "list"]) == 0
+    assert main(["data", "list"]) == 0
     out = capsys.readouterr().out
     assert str(tiny) in out and source in out and "0 MB" in out
 
 
 def test_list_without_data_says_how_to_get_it_and_what_stands_in(capsys):
-    assert cli.main(["data", "list"]) == 0
+    assert main(["data", "list"]) == 0
     out = capsys.readouterr().out
     assert "alexnet data get cifar10" in out and "generated default set, seed 0 (not CIFAR-10)" in out
 
@@ -175,15 +176,15 @@ def test_list_without_data_says_how_to_get_it_and_what_stands_in(capsys):
 def test_list_shows_damage(tiny, capsys):
     tiny.mkdir()
     (tiny / "cifar10.npz").write_bytes(b"?")
-    assert cli.main(["data", "list"]) == 2
+    assert main(["data", "list"]) == 2
     assert "is damaged" in capsys.readouterr().out
 
 
 def test_get_passes_its_options_on(monkeypatch, tmp_path, capsys):
     given = {}
     monkeypatch.setattr(data, "get", lambda name, **options: given.update(options, name=name))
-    monkeypatch.setattr(cli, "report", lambda name: 0)
-    assert cli.main(["data", "get", "cifar10", "--mirror", "http://x/y", "--keep-archive"]) == 0
+    monkeypatch.setattr("alexnet.cli.data.report", lambda name: 0)
+    assert main(["data", "get", "cifar10", "--mirror", "http://x/y", "--keep-archive"]) == 0
     assert given == {"name": "cifar10", "mirror": "http://x/y", "keep_archive": True}
 
 
@@ -195,7 +196,7 @@ def test_get_passes_its_options_on(monkeypatch, tmp_path, capsys):
     ],
 )
 def test_an_expected_error_is_one_line_and_status_2(argv, message, capsys):
-    assert cli.main(argv) == 2
+    assert main(argv) == 2
     assert capsys.readouterr().err == message
 
 
@@ -213,27 +214,27 @@ def test_what_a_command_raises_becomes_a_status(error, status, message, monkeypa
         raise error
 
     monkeypatch.setattr(data, "root", fail)
-    assert cli.main(["data", "path"]) == status
+    assert main(["data", "path"]) == status
     assert capsys.readouterr().err == message
 
 
 def test_our_own_mistakes_are_not_hidden(monkeypatch):
     monkeypatch.setattr(data, "root", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        cli.main(["data", "path"])
+        main(["data", "path"])
 
 
 def test_experiments_are_listed_and_run(monkeypatch, capsys):
-    assert cli.main(["experiment"]) == 0
+    assert main(["experiment"]) == 0
     out = capsys.readouterr().out
     for name, module in EXPERIMENTS.items():
         assert name in out and module.DESCRIPTION in out
     name, module = next(iter(EXPERIMENTS.items()))
     monkeypatch.setattr(module, "run", lambda arguments: 7)
-    assert cli.main(["experiment", name]) == 7
+    assert main(["experiment", name]) == 7
 
 
 def test_an_experiment_that_does_not_exist_is_refused(capsys):
     with pytest.raises(SystemExit, match="2"):
-        cli.main(["experiment", "nothing"])
+        main(["experiment", "nothing"])
     assert "invalid choice: 'nothing'" in capsys.readouterr().err

@@ -4,11 +4,11 @@ import shlex
 
 import pytest
 
-from alexnet.clusters import command, share
-from alexnet.commands import train
+from alexnet.cli import train
+from alexnet.models.summary import rows_of
 from alexnet.recipes import PAPER
-from alexnet.summary import rows_of
 from alexnet.training import TrainSettings
+from alexnet.training.clusters import command, share
 
 
 def test_towers_come_first_then_the_batch():

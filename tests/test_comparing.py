@@ -2,7 +2,7 @@
 
 import pytest
 
-from alexnet.experiments.comparing import gains, verdict
+from alexnet.experiments.verdicts import gains, verdict
 
 
 def test_gains_are_taken_seed_by_seed():

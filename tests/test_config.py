@@ -16,6 +16,7 @@ from alexnet.config import (
     from_dict,
     to_dict,
 )
+from alexnet.optim.schedule import LOGGED
 from alexnet.recipes import (
     CODE2012,
     DIFFERENCES,
@@ -27,7 +28,6 @@ from alexnet.recipes import (
     net_config,
     recipe_named,
 )
-from alexnet.schedule import LOGGED
 
 PARTS = ("net", "augment", "learning")
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import references
-from alexnet.interactive import convolution, first_disagreement
+from alexnet.figures.chapters import convolution
+from alexnet.figures.sliders import first_disagreement
 
 PICTURE = np.random.default_rng(5).integers(0, 10, size=(7, 7))
 

@@ -14,7 +14,7 @@ from alexnet import data
 from alexnet.data import catalogue
 from alexnet.data import download as download_module
 from alexnet.data.download import download
-from alexnet.files import only_one
+from alexnet.storage.files import only_one
 
 
 @dataclass

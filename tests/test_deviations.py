@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from alexnet.data.loader import epoch_order
 from alexnet.functional.lrn import local_response_norm
-from alexnet.loader import epoch_order
+from alexnet.optim.schedule import LOGGED, PLATEAU_THRESHOLD, schedule_for
 from alexnet.recipes import CODE2012, DIFFERENCES, PAPER
-from alexnet.schedule import LOGGED, PLATEAU_THRESHOLD, schedule_for
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "DEVIATIONS.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from alexnet import functional, paper
 from alexnet.functional import dropout, dropout_at_test, dropout_mask, inverted_dropout, to_inverted
-from alexnet.layers import Dropout
+from alexnet.models.layers import Dropout
 
 
 def seeded(seed=3):

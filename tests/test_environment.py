@@ -184,4 +184,4 @@ def test_wheel_holds_no_data_set(wheel):
 
 
 def test_wheel_offers_the_command_alexnet():
-    assert PROJECT["scripts"] == {"alexnet": "alexnet.cli:main"}
+    assert PROJECT["scripts"] == {"alexnet": "alexnet.cli.main:main"}

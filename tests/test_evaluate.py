@@ -11,21 +11,21 @@ import torch.multiprocessing as multiprocessing
 from torch import nn
 
 import references_augment as references
-from alexnet.augment import ten_crops
-from alexnet.evaluate import (
+from alexnet.data.statistics import compute_statistics
+from alexnet.data.workers import processes
+from alexnet.evaluation.errors import (
     Counts,
     average_nets,
     average_views,
     count,
     error_rates,
     evaluate,
-    export_features,
     log_average_views,
     num_errors,
     sum_over_ranks,
 )
-from alexnet.statistics import compute_statistics
-from alexnet.workers import processes
+from alexnet.evaluation.features import export_features
+from alexnet.transforms.ten_crop import ten_crops
 
 LOGITS = torch.tensor(
     [

@@ -8,12 +8,13 @@ import torch
 import trained
 from command_ranks import run_everywhere
 
-from alexnet import cli, config
-from alexnet.classifier import classifier_of
+from alexnet import config
+from alexnet.cli.main import main
 from alexnet.data.prepared import pictures_of
-from alexnet.ensemble import evaluate_nets, log_average_nets, results_of, table
-from alexnet.evaluate import Counts, average_nets
-from alexnet.prediction import load_classifier
+from alexnet.evaluation.classifier import classifier_of
+from alexnet.evaluation.ensemble import evaluate_nets, log_average_nets, results_of, table
+from alexnet.evaluation.errors import Counts, average_nets
+from alexnet.evaluation.prediction import load_classifier
 
 NETS = {"one.pt": {}, "two.pt": {"base": "paper", "seed": 1}}
 
@@ -49,7 +50,7 @@ def counted(probabilities, labels):
 def evaluate(folder, *options, nets=NETS):
     """Run the command and return what it wrote."""
     words = [*(str(folder / name) for name in nets), "--data", str(folder / "set"), "--device", "cpu"]
-    assert cli.main(["evaluate", *words, "--workers", "0", "--json", str(folder / "out.json"), *options]) == 0
+    assert main(["evaluate", *words, "--workers", "0", "--json", str(folder / "out.json"), *options]) == 0
     return json.loads((folder / "out.json").read_text())
 
 
@@ -130,7 +131,7 @@ def test_a_run_that_was_trained_is_evaluated_and_predicts(folder, tmp_path, caps
     (tmp_path / "recipe.json").write_text(json.dumps(config.to_dict(trained.recipe())))
     words = f"train --data {folder / 'set'} --recipe {tmp_path / 'recipe.json'} --out {tmp_path / 'run'}"
     words += " --batch-size 4 --max-steps 1 --validate-every 1step --device cpu --workers 0"
-    assert cli.main(words.split()) == 0
+    assert main(words.split()) == 0
     got = evaluate(folder, nets=[tmp_path / "run"])
     (validation,) = json.loads((tmp_path / "run" / "run.json").read_text())["results"]["validations"]
     for key in ("top1", "top5", "nll"):
@@ -140,7 +141,7 @@ def test_a_run_that_was_trained_is_evaluated_and_predicts(folder, tmp_path, caps
     assert (classifier.classes, classifier.names) == (pictures.classes, pictures.names)
     expected = pictures.train.read(range(len(pictures.train))).double().mean(0)
     torch.testing.assert_close(classifier.statistics.mean_image.double(), expected, atol=1e-4, rtol=0)
-    assert cli.main(["predict", str(tmp_path / "run"), str(folder / "pictures/val/ant/000.png")]) == 0
+    assert main(["predict", str(tmp_path / "run"), str(folder / "pictures/val/ant/000.png")]) == 0
     assert "* ant" in capsys.readouterr().out
 
 

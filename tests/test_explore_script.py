@@ -6,8 +6,8 @@ import re
 import numpy as np
 from py_mini_racer import MiniRacer
 
-from alexnet.interactive import explore
-from alexnet.pictures import encode_picture
+from alexnet.figures.encoding import encode_picture
+from alexnet.figures.sliders import explore
 
 ALT = "The square of {a} is next to {b}."
 SUM = "({n, m}) => `<p>${n} + ${m} = <b>${n + m}</b></p>`"

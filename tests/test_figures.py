@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from alexnet import figures
+from alexnet.figures.encoding import pixels, signed, stretched
 from alexnet.functional.activations import UNITS
-from alexnet.pictures import pixels, signed, stretched
 
 DRAW = """
 from alexnet import figures

@@ -10,8 +10,8 @@ import sys
 import numpy as np
 import pytest
 
-from alexnet import files
-from alexnet.files import (
+from alexnet.storage import files
+from alexnet.storage.files import (
     NewerFormat,
     check_format,
     only_one,
@@ -146,7 +146,7 @@ def test_only_one_is_at_it_at_a_time(tmp_path):
 
 def test_a_killed_process_lets_go(tmp_path):
     code = (
-        "import os, sys, pathlib; from alexnet.files import only_one\n"
+        "import os, sys, pathlib; from alexnet.storage.files import only_one\n"
         "with only_one(pathlib.Path(sys.argv[1]), 'busy'): os._exit(3)"
     )
     assert subprocess.run([sys.executable, "-c", code, tmp_path / "a.lock"]).returncode == 3

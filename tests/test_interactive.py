@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from alexnet import figures
-from alexnet.interactive import explore, first_disagreement
-from alexnet.pictures import encode_drawing, encode_picture
+from alexnet.figures.encoding import encode_drawing, encode_picture
+from alexnet.figures.sliders import explore, first_disagreement
 
 ALT = "The square of {a} is next to {b}."
 SUM = "({n, m}) => `<p>${n} + ${m} = <b>${n + m}</b></p>`"
@@ -20,7 +20,7 @@ SUM = "({n, m}) => `<p>${n} + ${m} = <b>${n + m}</b></p>`"
 PROCESS = """
 import numpy as np
 from alexnet import figures
-from alexnet.interactive import explore
+from alexnet.figures.sliders import explore
 
 def curve(a, b):
     figure, axis = figures.new(width=3, height=2)
@@ -240,7 +240,7 @@ def test_live_form_shows_the_error_of_a_drawing():
 
 
 def test_live_form_displays_a_widget_with_its_alt_text(monkeypatch):
-    from alexnet.interactive import live as module
+    from alexnet.figures.sliders import live as module
 
     seen = []
     monkeypatch.setattr(module, "display", lambda data, raw: seen.append((data, raw)))

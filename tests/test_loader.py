@@ -14,9 +14,10 @@ import pytest
 import torch
 from preparing import made, one_folder
 
+from alexnet.data.loader import BatchFailed, Loader, batches_of, epoch_order, evaluation_loader
 from alexnet.data.splits import MemorySplit
-from alexnet.loader import BatchFailed, Loader, batches_of, epoch_order, evaluation_loader, usable_cores
-from alexnet.workers import ENDING, next_of, room_for
+from alexnet.data.workers import ENDING, next_of, room_for
+from alexnet.devices import usable_cores
 
 
 def split_of(count):
@@ -174,7 +175,7 @@ def test_a_damaged_picture_stops_the_loader_with_its_reason(stored, monkeypatch)
 
 
 def test_workers_are_deaf_to_signals_and_their_death_is_noticed(stored, monkeypatch):
-    monkeypatch.setattr("alexnet.loader.LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("alexnet.data.loader.LOOK_SECONDS", 0.1)
     loader = Loader(stored, 1, workers=1, prefetch=1, drop_last=True)
     before = {worker.pid for worker in multiprocessing.active_children()}
     batches = loader.epoch()
@@ -222,7 +223,7 @@ class Late:
 def test_no_batch_is_waited_for_without_limit(monkeypatch):
     assert next_of(Late(5)) == "batch" and next_of(iter(())) is None
     clock = itertools.count(step=300.0)
-    monkeypatch.setattr("alexnet.workers.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("alexnet.data.workers.time.monotonic", lambda: next(clock))
     with pytest.raises(BatchFailed, match="^no batch came within 600 s; does the disk with the pictures"):
         next_of(Late(5))
 
@@ -254,8 +255,8 @@ def test_a_batch_that_has_no_room_is_no_lost_batch(monkeypatch):
     def full(batch):
         raise RuntimeError("unable to write to file </torch_1_2_3>: No space left on device (28)\nmore")
 
-    monkeypatch.setattr("alexnet.workers.get_worker_info", lambda: "a worker")
-    monkeypatch.setattr("alexnet.workers.shared", full)
+    monkeypatch.setattr("alexnet.data.workers.get_worker_info", lambda: "a worker")
+    monkeypatch.setattr("alexnet.data.workers.shared", full)
     with pytest.raises(BatchFailed, match="no room for .*No space left on device .*`--shm-size`, and `--wor"):
         next(Loader(split_of(8), 2, drop_last=True).epoch())
 
@@ -274,8 +275,8 @@ ROOMS = {  # megabytes free, loaders that share them: workers and prefetch, of 4
 @pytest.mark.parametrize(("megabytes", "sharing"), ROOMS)
 def test_no_more_is_read_ahead_than_shared_memory_has_room_for(monkeypatch, tmp_path, megabytes, sharing):
     space = SimpleNamespace(f_bavail=megabytes * 1000, f_frsize=1000)
-    monkeypatch.setattr("alexnet.workers.os.statvfs", lambda path: space, raising=False)
-    monkeypatch.setattr("alexnet.workers.SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr("alexnet.data.workers.os.statvfs", lambda path: space, raising=False)
+    monkeypatch.setattr("alexnet.data.workers.SHARED_MEMORY", tmp_path)
     room = room_for(10_000_000, 4, 2, sharing=sharing)
     assert (room.workers, room.prefetch) == ROOMS[megabytes, sharing]
     assert bool(room.note) == (room[:2] != (4, 2)) == ("--shm-size" in room.note)
@@ -288,7 +289,7 @@ def test_no_more_is_read_ahead_than_shared_memory_has_room_for(monkeypatch, tmp_
     fewer = room_for(10_000_000, 4, 2, sharing=sharing, besides=10_000_000)
     assert fewer.workers * fewer.prefetch <= room.workers * room.prefetch and fewer[:2] != (4, 2)
     assert room_for(10_000_000, 0, 2) == (0, 2, "")
-    monkeypatch.setattr("alexnet.workers.SHARED_MEMORY", tmp_path / "elsewhere")
+    monkeypatch.setattr("alexnet.data.workers.SHARED_MEMORY", tmp_path / "elsewhere")
     assert room_for(10_000_000, 4, 2) == (4, 2, "")
 
 
@@ -296,8 +297,8 @@ def test_a_loader_takes_the_room_that_there_is(stored, monkeypatch, tmp_path):
     space = SimpleNamespace(
         f_bavail=2 * (3 * stored.shape[1] ** 2 + 16) * 3 + stored.labels.nbytes, f_frsize=1
     )
-    monkeypatch.setattr("alexnet.workers.os.statvfs", lambda path: space, raising=False)
-    monkeypatch.setattr("alexnet.workers.SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr("alexnet.data.workers.os.statvfs", lambda path: space, raising=False)
+    monkeypatch.setattr("alexnet.data.workers.SHARED_MEMORY", tmp_path)
     loader = Loader(stored, 2, workers=2, drop_last=True)
     assert loader.room[:2] == (1, 1) and "2 processes that read 2 batches" in loader.room.note
     assert Loader(stored, 2, workers=2, drop_last=True, sharing=2).room.workers == 0
@@ -308,7 +309,7 @@ SCRIPT = """
 import sys
 import torch
 from alexnet.data.splits import MemorySplit
-from alexnet.loader import Loader
+from alexnet.data.loader import Loader
 
 if __name__ == "__main__":
     split = MemorySplit(torch.zeros(64, 3, 4, 4, dtype=torch.uint8), torch.zeros(64, dtype=torch.int64))
@@ -339,7 +340,9 @@ def test_nobody_is_left_when_the_reader_is_gone(tmp_path, killed):
 
 def test_pictures_in_memory_need_no_workers(stored, monkeypatch):
     counts = []
-    monkeypatch.setattr("alexnet.loader.DataLoader", lambda *_, num_workers, **__: counts.append(num_workers))
+    monkeypatch.setattr(
+        "alexnet.data.loader.DataLoader", lambda *_, num_workers, **__: counts.append(num_workers)
+    )
     for split in (split_of(9), stored):
         Loader(split, 2, drop_last=True)
     assert counts == [0, usable_cores()]
@@ -348,8 +351,10 @@ def test_pictures_in_memory_need_no_workers(stored, monkeypatch):
 @pytest.mark.parametrize(("cores", "ranks", "workers"), [(8, 2, 4), (8, 3, 2), (2, 8, 1), (5, 1, 5)])
 def test_the_processes_of_a_machine_share_its_cores(stored, monkeypatch, cores, ranks, workers):
     counts = []
-    monkeypatch.setattr("alexnet.loader.DataLoader", lambda *_, num_workers, **__: counts.append(num_workers))
-    monkeypatch.setattr("alexnet.loader.usable_cores", lambda: cores)
+    monkeypatch.setattr(
+        "alexnet.data.loader.DataLoader", lambda *_, num_workers, **__: counts.append(num_workers)
+    )
+    monkeypatch.setattr("alexnet.data.loader.usable_cores", lambda: cores)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(ranks))
     Loader(stored, 2, drop_last=True)
     Loader(stored, 2, drop_last=True, workers=7)  # as asked for

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 
 import references_layers as references
-from alexnet import functional, layers, paper
+from alexnet import functional, paper
 from alexnet.functional import local_response_norm, lrn, spatial_response_norm
+from alexnet.models import layers
 
 # Loud constants: each one's error moves the result by a third or more; windows odd, even, and wider than C.
 LOUD = {"n": 5, "k": 0.7, "alpha": 0.9, "beta": 0.75}

@@ -10,8 +10,9 @@ from narrow import CONSTANTS, loud, narrow, pictures, run_by_layers, seeded
 from torch import nn
 
 import references_net
-from alexnet.architecture import layers_of
-from alexnet.model import AlexNet, draw_masks, from_torchvision, stages_of
+from alexnet.models.alexnet import AlexNet, draw_masks, stages_of
+from alexnet.models.architecture import layers_of
+from alexnet.models.torchvision import from_torchvision
 from alexnet.recipes import CODE2012, DIFFERENCES, NETS, PAPER, RECIPES, net_config
 
 REFERENCES = {"paper": references_net.paper_net, "code2012": references_net.code2012_net}

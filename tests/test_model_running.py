@@ -4,9 +4,10 @@ import pytest
 import torch
 from narrow import loud, narrow, pictures, seeded
 
-from alexnet import model, paper
-from alexnet.architecture import layers_of
-from alexnet.model import AlexNet, draw_masks, dropout_inputs
+from alexnet import paper
+from alexnet.models import alexnet as model
+from alexnet.models.alexnet import AlexNet, draw_masks, dropout_inputs
+from alexnet.models.architecture import layers_of
 from alexnet.recipes import PAPER, RECIPES, net_config
 
 BOTH = pytest.mark.parametrize("name", RECIPES)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet.networks import four_layer_net
+from alexnet.models.cifar import four_layer_net
 
 
 def net_of(unit="relu", **options):

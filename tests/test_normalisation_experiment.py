@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from alexnet.data import synthetic
-from alexnet.experiments import normalisation as experiment
+from alexnet.experiments import lrn as experiment
 from alexnet.experiments import trials
 from alexnet.experiments.trials import Trial, run_trial
 from alexnet.functional import local_response_norm
-from alexnet.networks import four_layer_net
+from alexnet.models.cifar import four_layer_net
 
 TINY = Trial(variant="none", rate=0.003, seed=0, num_train=300, epochs=4, batch_size=15, channels=(4, 4, 4))
 

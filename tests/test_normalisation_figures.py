@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from alexnet.interactive import normalisation
+from alexnet.figures.chapters import lrn
 
 
 def numbers(a, n, k, alpha, beta):
-    html = normalisation.divisors(a, n, k, alpha, beta)
+    html = lrn.divisors(a, n, k, alpha, beta)
     found = re.findall(r"(paper|code): \S+ \+ (\S+) = (\S+), divisor <b>(\S+)</b>, output (\S+?)[<]", html)
     return {name: tuple(map(float, values)) for name, *values in found}
 
@@ -23,7 +23,7 @@ def test_it_prints_the_formula_with_alpha_and_with_alpha_over_n():
 
 
 def test_a_mark_sits_on_its_curve():
-    html = normalisation.divisors(10, 5, 2, 1e-2, 0.75)
+    html = lrn.divisors(10, 5, 2, 1e-2, 0.75)
     circles = re.findall(r'<circle cx="(\S+)" cy="(\S+)"', html)
     lines = re.findall(r'<polyline points="([^"]+)"', html)
     assert len(circles) == len(lines) == 2
@@ -33,18 +33,18 @@ def test_a_mark_sits_on_its_curve():
 
 def test_without_k_there_is_no_constant_line_and_a_divisor_out_of_range_stays_in_the_frame():
     dotted = 'stroke-dasharray="2 3"'
-    assert dotted in normalisation.divisors(1, 5, 2, 1e-4, 0.75)
-    html = normalisation.divisors(1, 5, 0, 1e-5, 1)
+    assert dotted in lrn.divisors(1, 5, 2, 1e-4, 0.75)
+    html = lrn.divisors(1, 5, 0, 1e-5, 1)
     assert dotted not in html
     heights = [float(point.split(",")[1]) for point in re.findall(r'points="([^"]+)"', html)[0].split()]
-    assert max(heights) == normalisation.BOTTOM and min(heights) >= normalisation.TOP
+    assert max(heights) == lrn.BOTTOM and min(heights) >= lrn.TOP
 
 
 def test_the_script_says_what_the_drawing_says_and_the_figure_is_small(monkeypatch):
     pytest.importorskip("py_mini_racer", reason="no JavaScript engine here: pip install mini-racer")
     monkeypatch.setenv("ALEXNET_FIGURES", "static")
-    first = normalisation.divisor_explorer()  # explore refuses a script that disagrees
-    assert first.html == normalisation.divisor_explorer().html and first.num_bytes < 20_000
-    monkeypatch.setattr(normalisation, "SCRIPT", normalisation.SCRIPT.replace("alpha / n", "alpha"))
+    first = lrn.divisor_explorer()  # explore refuses a script that disagrees
+    assert first.html == lrn.divisor_explorer().html and first.num_bytes < 20_000
+    monkeypatch.setattr(lrn, "SCRIPT", lrn.SCRIPT.replace("alpha / n", "alpha"))
     with pytest.raises(ValueError, match="disagree"):
-        normalisation.divisor_explorer()
+        lrn.divisor_explorer()

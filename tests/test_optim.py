@@ -9,7 +9,7 @@ from torch import nn
 
 import references_optim
 from alexnet import paper
-from alexnet.optim import GROUPS, PaperSGD, group_of, load_velocities, param_groups, velocities
+from alexnet.optim.sgd import GROUPS, PaperSGD, group_of, load_velocities, param_groups, velocities
 from alexnet.recipes import CODE2012, PAPER
 
 LOUD = {"momentum": 0.6, "weight_decay": 0.21}

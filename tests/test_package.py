@@ -14,7 +14,7 @@ def test_importing_the_package_loads_nothing_else():
     code = (
         "import sys; before = set(sys.modules)\n"
         "import alexnet\n"
-        "assert set(sys.modules) - before == {'alexnet'}, set(sys.modules) - before\n"
+        "assert set(sys.modules) - before <= {'alexnet', 'lazy_loader'}, set(sys.modules) - before\n"
         "alexnet.net_config('paper')\n"
         "assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
     )
@@ -32,14 +32,13 @@ def test_the_net_is_there_under_its_name():
 @pytest.mark.parametrize("name", [name for name in alexnet.__all__ if name != "__version__"])
 def test_every_name_is_what_its_module_defines(name):
     value = getattr(alexnet, name)
-    assert value is getattr(importlib.import_module(alexnet._MODULES[name]), name)
     if hasattr(value, "__name__"):  # a class or function knows where it stands, a recipe does not
-        assert value.__module__ == alexnet._MODULES[name]
+        assert value is getattr(importlib.import_module(value.__module__), name)
     assert name in dir(alexnet)
 
 
 def test_other_names_are_missed_as_usual():
-    with pytest.raises(AttributeError, match="module 'alexnet' has no attribute 'Alexnet'"):
+    with pytest.raises(AttributeError, match="No alexnet attribute Alexnet"):
         _ = alexnet.Alexnet
     with pytest.raises(ImportError, match="cannot import name 'nothing' from 'alexnet'"):
         from alexnet import nothing  # noqa: F401

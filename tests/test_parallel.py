@@ -9,12 +9,13 @@ import torch.distributed as dist
 import torch.multiprocessing
 from one_device import BATCH, RECIPES, STEPS, OneDevice, assert_equal, masks_of, narrow, seeded
 
-from alexnet.loader import generator_of
-from alexnet.optim import velocities
-from alexnet.parallel import ParallelAlexNet, connect, layout, mask_generator, mesh_of
+from alexnet.data.workers import processes
+from alexnet.distributed.parallel import ParallelAlexNet, connect, layout, mesh_of
+from alexnet.distributed.towers import join
+from alexnet.models.traffic import communication
+from alexnet.optim.sgd import velocities
 from alexnet.recipes import net_config
-from alexnet.towers import communication, join
-from alexnet.workers import processes
+from alexnet.seeds import generator_of, mask_generator
 
 NUM_PROCESSES, TIME_LIMIT = 4, 120  # seconds; a process that waits for ever must fail the tests, no more
 

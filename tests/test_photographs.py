@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from alexnet import photographs
+from alexnet.figures import photographs
 
 
 @pytest.mark.parametrize("name", photographs.names())

@@ -10,10 +10,11 @@ import torch
 import trained
 from PIL import Image
 
-from alexnet import checkpoint, cli
-from alexnet.classifier import check_alike, classifier_of, outputs_of
+from alexnet.cli.main import main
+from alexnet.data.prepare.run import prepare
 from alexnet.data.prepared import pictures_of
-from alexnet.prediction import (
+from alexnet.evaluation.classifier import check_alike, classifier_of, outputs_of
+from alexnet.evaluation.prediction import (
     as_stored,
     class_of_folder,
     in_words,
@@ -21,7 +22,7 @@ from alexnet.prediction import (
     predict,
     probabilities_of,
 )
-from alexnet.preparation.prepare import prepare
+from alexnet.storage import checkpoints
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_predict_names_the_most_probable_classes_first(folder, classifier):
 def test_many_pictures_are_done_in_parts(folder, classifier, monkeypatch):
     files = files_of(folder)
     expected = predict(classifier, files, views=10)
-    monkeypatch.setattr("alexnet.prediction.BATCH", 4)
+    monkeypatch.setattr("alexnet.evaluation.prediction.BATCH", 4)
     for got, wanted in zip(predict(classifier, files, views=10), expected, strict=True):
         assert [name for name, _ in got] == [name for name, _ in wanted]
         assert [share for _, share in got] == pytest.approx([share for _, share in wanted], abs=1e-6)
@@ -200,8 +201,8 @@ def test_damaged_tags_do_no_harm(tmp_path):
 
 def test_a_run_is_named_by_its_folder_or_by_a_file(tmp_path):
     run = tmp_path / "run"
-    trained.saved_checkpoint(checkpoint.path_of(run / "checkpoints", 5), seed=1)
-    trained.saved_checkpoint(checkpoint.path_of(run / "checkpoints", 12), seed=2)
+    trained.saved_checkpoint(checkpoints.path_of(run / "checkpoints", 5), seed=1)
+    trained.saved_checkpoint(checkpoints.path_of(run / "checkpoints", 12), seed=2)
 
     def bias(source):
         return load_classifier(source).net.fc8.bias
@@ -211,7 +212,7 @@ def test_a_run_is_named_by_its_folder_or_by_a_file(tmp_path):
     assert torch.equal(bias(str(run / "checkpoints")), latest)
     trained.saved(run / "weights.pt", seed=3)
     assert torch.equal(bias(run), trained.weights(seed=3).weights["fc8.bias"])
-    first = checkpoint.path_of(run / "checkpoints", 5)
+    first = checkpoints.path_of(run / "checkpoints", 5)
     assert torch.equal(bias(first), trained.weights(seed=1).weights["fc8.bias"])
 
 
@@ -326,7 +327,7 @@ def test_names_of_classes_are_shown_with_escapes(classifier):
 def test_the_command_shows_every_picture(folder, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     files = files_of(folder)[:2]
-    assert cli.main(["predict", str(folder / "net.pt"), *map(str, files), "--views", "10", "--top", "7"]) == 0
+    assert main(["predict", str(folder / "net.pt"), *map(str, files), "--views", "10", "--top", "7"]) == 0
     printed = capsys.readouterr()
     assert not printed.err
     lines = printed.out.splitlines()
@@ -342,7 +343,7 @@ def test_the_command_shows_every_picture(folder, capsys, monkeypatch):
 def test_a_picture_that_cannot_be_read_does_not_stop_the_others(folder, tmp_path, capsys):
     (tmp_path / "text.jpg").write_text("no picture")
     good = str(files_of(folder)[0])
-    assert cli.main(["predict", str(folder / "net.pt"), str(tmp_path / "text.jpg"), good]) == 2
+    assert main(["predict", str(folder / "net.pt"), str(tmp_path / "text.jpg"), good]) == 2
     printed = capsys.readouterr()
     assert printed.out.splitlines()[0] == good
     assert printed.err == f"alexnet: {tmp_path / 'text.jpg'} cannot be read as an image: not an image\n"
@@ -352,7 +353,7 @@ def test_the_command_says_what_reading_an_image_took(folder, tmp_path, capsys):
     tags = Image.Exif()
     tags[0x0112] = 6
     Image.fromarray(trained.picture(1)).convert("L").save(tmp_path / "turned.png", exif=tags)
-    assert cli.main(["predict", str(folder / "net.pt"), str(tmp_path / "turned.png")]) == 0
+    assert main(["predict", str(folder / "net.pt"), str(tmp_path / "turned.png")]) == 0
     first = capsys.readouterr().out.splitlines()[0]
     assert first == f"{tmp_path / 'turned.png'} (greyscale, turned upright)"
 
@@ -360,8 +361,8 @@ def test_the_command_says_what_reading_an_image_took(folder, tmp_path, capsys):
 def test_weights_that_are_nan_predict_nothing(folder, tmp_path, capsys):
     of = trained.weights()
     of.weights["fc7.bias"][0] = float("nan")
-    checkpoint.save_weights(tmp_path / "net.pt", of)
-    assert cli.main(["predict", str(tmp_path / "net.pt"), str(files_of(folder)[0])]) == 2
+    checkpoints.save_weights(tmp_path / "net.pt", of)
+    assert main(["predict", str(tmp_path / "net.pt"), str(files_of(folder)[0])]) == 2
     printed = capsys.readouterr()
     assert not printed.out
     assert f"{tmp_path / 'net.pt'} cannot predict: its weights give NaN, as after a training" in printed.err

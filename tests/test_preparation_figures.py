@@ -7,9 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from alexnet.interactive import first_disagreement, preparation
-from alexnet.preparation.picture import standardise
-from alexnet.resampling import zone_plate
+from alexnet.data.images import standardise
+from alexnet.figures.chapters import preparation
+from alexnet.figures.sliders import first_disagreement
+from alexnet.transforms.resampling import zone_plate
 
 PICTURE = torch.from_numpy(np.random.default_rng(3).integers(0, 256, (3, 32, 32), dtype=np.uint8))
 

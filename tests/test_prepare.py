@@ -16,13 +16,15 @@ from archives import encoded, jpeg, pixels, tar, write
 from PIL import Image
 from preparing import SIZE, contents, made, one_folder
 
-from alexnet import cli, files
+import alexnet
+from alexnet.cli.main import main
+from alexnet.data.images import standardise
+from alexnet.data.prepare import run as prepare_module
+from alexnet.data.prepare import shards
+from alexnet.data.prepare.check import damage_in
 from alexnet.data.prepared import open_set
-from alexnet.files import only_one
-from alexnet.preparation import prepare as prepare_module
-from alexnet.preparation import shard
-from alexnet.preparation.check import damage_in
-from alexnet.preparation.picture import standardise
+from alexnet.storage import files
+from alexnet.storage.files import only_one
 
 ODD = {
     "train/a/cmyk.jpg": (encoded(pixels(1), mode="CMYK"), "converted", "CMYK"),
@@ -242,7 +244,7 @@ def test_a_source_that_cannot_be_read_is_named(tmp_path, monkeypatch, number):
     def read(_reader, file):
         raise OSError(number, "no")
 
-    monkeypatch.setattr(shard.Reader, "read", read)
+    monkeypatch.setattr(shards.Reader, "read", read)
     with pytest.raises(OSError) as caught:
         made("folder", [one_folder(tmp_path)], tmp_path / "set")
     assert caught.value.errno == number and caught.value.filename.startswith(str(tmp_path / "photos"))
@@ -292,7 +294,7 @@ def test_a_stop_at_any_picture_is_made_good_by_the_next_run(tmp_path, monkeypatc
         return standardise(image, size)
 
     with monkeypatch.context() as patch, pytest.raises(Halt):
-        patch.setattr(shard, "standardise", scale)
+        patch.setattr(shards, "standardise", scale)
         made("folder", [folder], tmp_path / "set")
     assert not list((tmp_path / "set").glob("*.part"))
     made("folder", [folder], tmp_path / "set")
@@ -322,7 +324,7 @@ def test_a_full_disk_leaves_whole_files_only_and_is_explained(tmp_path, monkeypa
 
 def test_too_little_room_is_said_before_the_work(tmp_path, monkeypatch):
     usage = type("Usage", (), {"free": 100})
-    monkeypatch.setattr("alexnet.preparation.target.shutil.disk_usage", lambda _path: usage)
+    monkeypatch.setattr("alexnet.data.prepare.target.shutil.disk_usage", lambda _path: usage)
     with pytest.raises(OSError, match="has room for 0.0 GB"):
         made("folder", [one_folder(tmp_path)], tmp_path / "set")
 
@@ -330,7 +332,7 @@ def test_too_little_room_is_said_before_the_work(tmp_path, monkeypatch):
 KILLED = """
 import sys
 from pathlib import Path
-from alexnet.preparation.prepare import prepare
+from alexnet.data.prepare.run import prepare
 if __name__ == "__main__":
     source, target = map(Path, sys.argv[1:])
     prepare("folder", [source], target, workers=2, size=16, progress=False, pictures_per_shard=2)
@@ -341,7 +343,7 @@ def test_killed_processes_leave_what_the_next_run_completes(tmp_path):
     held = {f"a/{i:02}.bmp": encoded(pixels(i, 400, 300), "BMP") for i in range(24)}
     folder, target = write(tmp_path / "photos", held), tmp_path / "set"
     script = write(tmp_path / "run.py", KILLED.encode())
-    environment = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(alexnet.__file__).parents[1])}
     running = subprocess.Popen([sys.executable, script, folder, target], env=environment)
     deadline = time.monotonic() + 60
     while len(list(target.glob("*.npz"))) < 2 and time.monotonic() < deadline:
@@ -400,15 +402,15 @@ def test_a_source_that_is_not_there(tmp_path):
 def test_the_commands(tmp_path, capsys):
     folder, target = one_folder(tmp_path), tmp_path / "set"
     words = ["data", "prepare", "folder", str(folder), str(target), "--size", "16", "--workers", "0"]
-    assert cli.main(words) == 0
+    assert main(words) == 0
     out = capsys.readouterr().out
     assert out.endswith(f"photos (7 train + 2 val pictures of 16x16 pixels)\nstored in {target}\n")
-    assert cli.main(["data", "check", str(target)]) == 0
+    assert main(["data", "check", str(target)]) == 0
     assert capsys.readouterr().out.endswith(": whole\n")
     content = bytearray((target / "train-00000.tar").read_bytes())
     content[700] ^= 1
     (target / "train-00000.tar").write_bytes(content)
-    assert cli.main(["data", "check", str(target)]) == 2
+    assert main(["data", "check", str(target)]) == 2
     assert f"{target / 'train-00000.tar'} is damaged (image" in capsys.readouterr().out
 
 

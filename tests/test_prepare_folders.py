@@ -9,13 +9,13 @@ import pytest
 from archives import jpeg, tar, write, write_zip
 from preparing import made
 
-from alexnet import cli
-from alexnet.preparation.classes import check_names, check_splits, counts_in_words
-from alexnet.preparation.finding import LeftOut
-from alexnet.preparation.labels import Labels
-from alexnet.preparation.layout import split_of
-from alexnet.preparation.placing import places_in_folders
-from alexnet.preparation.sources import File
+from alexnet.cli.main import main
+from alexnet.data.prepare.classes import check_names, check_splits, counts_in_words
+from alexnet.data.prepare.finding import LeftOut
+from alexnet.data.prepare.labels import Labels
+from alexnet.data.prepare.paths import split_of
+from alexnet.data.prepare.placing import places_in_folders
+from alexnet.data.prepare.sources import File
 from alexnet.shown import printable
 
 
@@ -267,19 +267,19 @@ def test_the_command_ends_with_a_summary(tmp_path, capsys):
     }
     folder, target = write(tmp_path / "photos", held | {"readme.txt": b"hi"}), str(tmp_path / "set")
     words = ["data", "prepare", "folder", str(folder), target, "--size", "16", "--workers", "0"]
-    assert cli.main([*words, "--class-level", "1"]) == 0
+    assert main([*words, "--class-level", "1"]) == 0
     assert capsys.readouterr().out.splitlines()[:4] == [
         "train images: all, as no folder is named as a split",
         "classes: the folders of level 1, cats, dogs",
         "there are no validation pictures; --val-share 0.1 would keep a tenth for that",
         "left out, not an image: 1, photos/readme.txt",
     ]
-    assert cli.main([*words, "--class-level", "2"]) == 2
+    assert main([*words, "--class-level", "2"]) == 2
     assert "was begun with another class_level (1; now 2)" in capsys.readouterr().err
-    assert cli.main([*words, "--class-level", "x"]) == 2
+    assert main([*words, "--class-level", "x"]) == 2
     assert "--class-level must be a number from 0 on, or 'path', got 'x'" in capsys.readouterr().err
     words[2] = "imagenet"
-    assert cli.main([*words, "--class-level", "1"]) == 2
+    assert main([*words, "--class-level", "1"]) == 2
     assert "--class-level is for the kind 'folder'" in capsys.readouterr().err
 
 
@@ -329,7 +329,7 @@ def test_validation_images_may_lack_classes_if_the_user_says_so(tmp_path, capsys
         "--workers",
         "0",
     ]
-    assert cli.main([*words, "--size", "16"]) == 2
+    assert main([*words, "--size", "16"]) == 2
     assert "only in train: b" in capsys.readouterr().err
-    assert cli.main([*words, "--size", "16", "--missing-classes"]) == 0
+    assert main([*words, "--size", "16", "--missing-classes"]) == 0
     assert "val has no images of 1 of 2 classes: b" in capsys.readouterr().out

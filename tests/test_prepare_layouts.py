@@ -23,10 +23,10 @@ from archives import (
 from PIL import Image
 from preparing import SIZE, close_to, contents, made, one_folder
 
-from alexnet.preparation import ilsvrc
-from alexnet.preparation.layout import place_of
-from alexnet.preparation.picture import standardise, to_array
-from alexnet.preparation.plan import IMAGENETTE
+from alexnet.data import ilsvrc
+from alexnet.data.images import standardise, to_array
+from alexnet.data.prepare.paths import place_of
+from alexnet.data.prepare.plan import IMAGENETTE
 
 
 def check_2012(got):

@@ -13,9 +13,9 @@ from archives import encoded, jpeg, pixels
 from PIL import Image
 from torchvision import transforms
 
-from alexnet.preparation import picture
-from alexnet.preparation.formats import added, format_of, readable
-from alexnet.preparation.picture import Unreadable, decode, open_image, read_bytes, standardise, to_rgb
+from alexnet.data import images
+from alexnet.data.formats import added, format_of, readable
+from alexnet.data.images import Unreadable, decode, open_image, read_bytes, standardise, to_rgb
 from references_pictures import central_square
 
 WHOLE = jpeg(3)
@@ -215,8 +215,8 @@ def test_every_format_is_known_by_its_content_and_read(kind):
     ],
 )
 def test_a_format_that_is_not_read_is_called_by_its_name(content, reason, monkeypatch):
-    monkeypatch.setattr(picture, "readable", lambda: ("JPEG", "PNG"))
-    monkeypatch.setattr(picture, "added", lambda _name: False)
+    monkeypatch.setattr(images, "readable", lambda: ("JPEG", "PNG"))
+    monkeypatch.setattr(images, "added", lambda _name: False)
     with pytest.raises(Unreadable, match=f"^{reason}"):
         decode("a.jpg", content)
 
@@ -276,7 +276,7 @@ def test_the_limit_of_pixels_is_ours_and_is_named(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)  # Pillow's own, of which ours does not depend
     assert rgb(WHOLE)[0].shape == (44, 52, 3)
     assert Image.MAX_IMAGE_PIXELS == 500
-    monkeypatch.setattr(picture, "MAX_PIXELS", 44 * 52 - 1)
+    monkeypatch.setattr(images, "MAX_PIXELS", 44 * 52 - 1)
     with pytest.raises(Unreadable, match="^52 x 44 pixels, more than the limit of 2,287"):
         decode("a.JPEG", WHOLE)
 
@@ -291,13 +291,13 @@ def test_a_claim_of_many_pixels_is_refused_before_they_are_decoded():
 
 
 def test_a_compressed_bomb_is_refused_by_its_limit(monkeypatch):
-    monkeypatch.setattr(picture, "MAX_GUNZIPPED", 9_999)
+    monkeypatch.setattr(images, "MAX_GUNZIPPED", 9_999)
     with pytest.raises(Unreadable, match="^compressed with gzip, and more than the limit of 9,999 bytes"):
         decode("a.jpg", gzip.compress(bytes(10_000)))
 
 
 def test_a_file_of_absurd_size_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(picture, "MAX_BYTES", 99)
+    monkeypatch.setattr(images, "MAX_BYTES", 99)
     (tmp_path / "a.jpg").write_bytes(bytes(100))
     with pytest.raises(Unreadable, match="^a file of 100 bytes, more than the limit of 99"):
         read_bytes(tmp_path / "a.jpg")
@@ -312,5 +312,5 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
 
 def test_a_stored_jpeg_is_close_to_the_picture():
     image = Image.fromarray(pixels(4, 64, 64))
-    stored = np.asarray(Image.open(io.BytesIO(picture.to_jpeg(image))))
+    stored = np.asarray(Image.open(io.BytesIO(images.to_jpeg(image))))
     assert abs(stored.astype(int) - np.asarray(image)).mean() < 2

@@ -9,11 +9,11 @@ import pytest
 from archives import encoded, jpeg, pixels, tar, write, write_zip
 from preparing import made, one_folder
 
-from alexnet.cli import main
+from alexnet.cli.main import main
+from alexnet.data.archives import Skipped
+from alexnet.data.formats import readable
 from alexnet.data.prepared import open_set
-from alexnet.preparation.archives import Skipped
-from alexnet.preparation.formats import readable
-from alexnet.preparation.walk import as_named, files_below
+from alexnet.data.walk import as_named, files_below
 
 pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 
@@ -152,7 +152,7 @@ def test_an_unreadable_folder_is_no_silence(tmp_path, monkeypatch):
             raise PermissionError(13, "Permission denied", os.fspath(path))
         return whole(path)
 
-    monkeypatch.setattr("alexnet.preparation.walk.os.scandir", scandir)
+    monkeypatch.setattr("alexnet.data.walk.os.scandir", scandir)
     with pytest.raises(PermissionError, match="Permission denied"):
         made("folder", [folder], tmp_path / "set")
 

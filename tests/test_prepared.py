@@ -14,8 +14,8 @@ from samples import TINY, picture_files, write_folder
 
 from alexnet import data
 from alexnet.data import catalogue, splits
+from alexnet.data.prepare.check import damage_in
 from alexnet.data.prepared import open_set, pictures_of
-from alexnet.preparation.check import damage_in
 from alexnet.training import TrainSettings
 from alexnet.training.plan import make_plan
 

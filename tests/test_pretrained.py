@@ -9,9 +9,9 @@ import torchvision
 import trained
 from torch import nn
 
-from alexnet import pretrained
-from alexnet.model import from_torchvision
-from alexnet.prediction import load_classifier, probabilities_of
+from alexnet.evaluation import pretrained
+from alexnet.evaluation.prediction import load_classifier, probabilities_of
+from alexnet.models.torchvision import from_torchvision
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from alexnet.networks import dense_stack
-from alexnet.probes import unit_signals
+from alexnet.experiments.probes import unit_signals
+from alexnet.models.cifar import dense_stack
 
 
 def stack(unit, **options):

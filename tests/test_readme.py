@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alexnet import records
 from alexnet.experiments import relu_vs_tanh
+from alexnet.storage import records
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md"]

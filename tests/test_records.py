@@ -6,7 +6,7 @@ from importlib import resources
 
 import pytest
 
-from alexnet import files, records
+from alexnet.storage import files, records
 
 RECORD = records.Record(
     experiment="toy",

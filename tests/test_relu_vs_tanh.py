@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from alexnet.data import synthetic
-from alexnet.experiments import laboratory, learning_curves
+from alexnet.experiments import learning_curves, runs
 from alexnet.experiments import relu_vs_tanh as experiment
 from alexnet.experiments.learning_curves import (
     WINDOWS_PER_EPOCH,
@@ -96,11 +96,11 @@ def test_a_hopeless_run_is_given_up():
 
 
 def test_rates_lie_on_one_grid_wherever_the_search_begins():
-    assert [laboratory.rate_at(0.01, k) for k in (-1, 0, 1, 2)] == [0.00316, 0.01, 0.0316, 0.1]
-    assert [laboratory.rate_at(0.00316, k) for k in (0, 1)] == [0.00316, 0.01]
+    assert [runs.rate_at(0.01, k) for k in (-1, 0, 1, 2)] == [0.00316, 0.01, 0.0316, 0.1]
+    assert [runs.rate_at(0.00316, k) for k in (0, 1)] == [0.00316, 0.01]
 
 
-class Landscape(laboratory.Laboratory):
+class Landscape(runs.Laboratory):
     """Runs that are looked up in a table, rate to (epochs to 25%, error at the end), and counted."""
 
     def __init__(self, table, max_epochs=60):
@@ -235,6 +235,6 @@ def test_the_command_writes_a_record_and_goes_on_where_it_stopped(arguments, mon
     }
     assert "tanh / ReLU" in capsys.readouterr().out
 
-    monkeypatch.setattr(laboratory, "run_once", lambda *_: pytest.fail("a finished run was repeated"))
+    monkeypatch.setattr(runs, "run_once", lambda *_: pytest.fail("a finished run was repeated"))
     assert experiment.run(arguments) == 0
     assert json.loads((tmp_path / "record.json").read_text()) == record

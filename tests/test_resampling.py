@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from alexnet import resampling
-from alexnet.resampling import FILTERS, resample, response, split_bands, weights, zone_plate
+from alexnet.transforms import resampling
+from alexnet.transforms.resampling import FILTERS, resample, response, split_bands, weights, zone_plate
 
 PICTURE = torch.from_numpy(np.random.default_rng(1).uniform(0, 255, (37, 53)))
 IN_PILLOW = {"nearest": "BOX", "bilinear": "BILINEAR", "bicubic": "BICUBIC", "lanczos": "LANCZOS"}

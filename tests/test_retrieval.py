@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from alexnet.retrieval import nearest
+from alexnet.evaluation.neighbours import nearest
 
 
 def by_the_sum(features, query):

@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 from trainings import assert_same_bits, run, settings_for, state, tiny_pictures, use
 
-from alexnet import tensorfile
-from alexnet.checkpoint import load, newest_first
-from alexnet.prediction import load_classifier
+from alexnet.evaluation.prediction import load_classifier
+from alexnet.storage import tensorfile
+from alexnet.storage.checkpoints import load, newest_first
 from alexnet.training import attach, train
 
 NEWEST = "checkpoints/step-00000004.pt"

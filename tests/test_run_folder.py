@@ -21,8 +21,9 @@ from trainings import (
     without_times,
 )
 
-from alexnet import checkpoint, records
-from alexnet.prediction import load_classifier
+from alexnet.evaluation.prediction import load_classifier
+from alexnet.storage import checkpoints as checkpoint
+from alexnet.storage import records
 from alexnet.training import TrainSettings, attach, launch, train
 from alexnet.training.folder import RunFolder, locked, try_lock
 from alexnet.training.launching import CHILDREN

@@ -10,9 +10,7 @@ from torch import nn
 import references_optim
 from alexnet import paper
 from alexnet.config import SCHEDULES, LearningConfig
-from alexnet.optim import GROUPS, PaperSGD, param_groups
-from alexnet.recipes import CODE2012, PAPER
-from alexnet.schedule import (
+from alexnet.optim.schedule import (
     LOGGED,
     PlateauSchedule,
     Setting,
@@ -23,6 +21,8 @@ from alexnet.schedule import (
     schedule_for,
     stretched,
 )
+from alexnet.optim.sgd import GROUPS, PaperSGD, param_groups
+from alexnet.recipes import CODE2012, PAPER
 
 # The notes of the two runs, in their own numbers: from which epoch on which rate held.
 NOTES = {

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from alexnet.cli import main
+from alexnet.cli.main import main
 from alexnet.shown import fit, printable, say, visible
 from alexnet.training.events import message
 from alexnet.training.progress import Progress

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 import references_augment as references
-from alexnet import first_pass, statistics
+from alexnet.data import first_pass, statistics
+from alexnet.data.first_pass import statistics_of
 from alexnet.data.prepared import PreparedSet
 from alexnet.data.splits import MemorySplit
-from alexnet.first_pass import statistics_of
-from alexnet.statistics import compute_statistics, load, principal_components, save
+from alexnet.data.statistics import compute_statistics, load, principal_components, save
 
 RNG = np.random.default_rng(11)
 # Loud: correlated channels of unequal spread, and a mean image that varies strongly from pixel to pixel.

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from alexnet import paper
-from alexnet.commands import summary as command
-from alexnet.model import AlexNet, draw_masks
+from alexnet.cli import summary as command
+from alexnet.models.alexnet import AlexNet, draw_masks
+from alexnet.models.summary import memory, summary, text, total
 from alexnet.recipes import NETS, PAPER, net_config
-from alexnet.summary import memory, summary, text, total
 
 MIB = 2**20
 

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from alexnet.data import generated, synthetic
-from alexnet.evaluate import error_rates
-from alexnet.networks import four_layer_net
-from alexnet.train import shuffled_batches, train
+from alexnet.evaluation.errors import error_rates
+from alexnet.models.cifar import four_layer_net
+from alexnet.optim.step import shuffled_batches, train
 
 NUM_TRAIN, NUM_TEST = 5000, 1000
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet import tensorfile
-from alexnet.records import environment
+from alexnet.storage import tensorfile
+from alexnet.storage.records import environment
 
 NUMBERS = torch.arange(12_000, dtype=torch.float32) / 7
 PLAIN = [1, 2.5, True, None, "text", {"deeper": [2**60]}]

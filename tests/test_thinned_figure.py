@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from alexnet.interactive import thinned
+from alexnet.figures.chapters import dropout
 
 
 def numbers(text, presentation):
@@ -31,31 +31,31 @@ def answer(masks, factor=1.0):
 @pytest.mark.parametrize("p", [0.5, 0.2])
 def test_the_answer_is_that_of_the_units_that_take_part(p):
     for presentation in ("1", "7", "12"):
-        expected = answer(thinned.mask_of(presentation, p).tolist())
-        np.testing.assert_allclose(thinned.probabilities(presentation, p), expected, rtol=1e-12)
+        expected = answer(dropout.mask_of(presentation, p).tolist())
+        np.testing.assert_allclose(dropout.probabilities(presentation, p), expected, rtol=1e-12)
     at_test = answer([1.0] * 10, 1 - p)
-    np.testing.assert_allclose(thinned.probabilities(thinned.TEST, p), at_test, rtol=1e-12)
+    np.testing.assert_allclose(dropout.probabilities(dropout.TEST, p), at_test, rtol=1e-12)
 
 
 def test_dropped_units_have_no_connections():
-    for presentation in ("1", "2", "3", thinned.TEST):
-        mask = [int(unit) for unit in thinned.mask_of(presentation, 0.5)]
+    for presentation in ("1", "2", "3", dropout.TEST):
+        mask = [int(unit) for unit in dropout.mask_of(presentation, 0.5)]
         first, second = sum(mask[:5]), sum(mask[5:])
-        html = thinned.thinned(presentation, 0.5)
+        html = dropout.thinned(presentation, 0.5)
         assert html.count("L") == 4 * first + first * second + second * 3
         assert html.count("<circle") == 17 and html.count("stroke-dasharray") == 10 - first - second
 
 
 def test_a_network_is_named_by_its_mask():
-    for presentation in range(1, thinned.NUM_DRAWS + 1):
-        mask = tuple(thinned.mask_of(str(presentation), 0.5).tolist())
+    for presentation in range(1, dropout.NUM_DRAWS + 1):
+        mask = tuple(dropout.mask_of(str(presentation), 0.5).tolist())
         nets = list(itertools.product((0.0, 1.0), repeat=10))
-        assert numbers(thinned.in_words, presentation) == (f"{nets.index(mask) + 1:,}", str(int(sum(mask))))
+        assert numbers(dropout.in_words, presentation) == (f"{nets.index(mask) + 1:,}", str(int(sum(mask))))
 
 
 def test_every_presentation_draws_another_network_and_fits_the_page():
-    found = {numbers(thinned.thinned, k)[0] for k in range(1, thinned.NUM_DRAWS + 1)}
-    assert len(found) == thinned.NUM_DRAWS
-    shown = thinned.thinned_networks()
-    for presentation, p in itertools.product(("1", "12", thinned.TEST), (0.5, 0.2)):
-        assert thinned.in_words(presentation, p) in shown.html
+    found = {numbers(dropout.thinned, k)[0] for k in range(1, dropout.NUM_DRAWS + 1)}
+    assert len(found) == dropout.NUM_DRAWS
+    shown = dropout.thinned_networks()
+    for presentation, p in itertools.product(("1", "12", dropout.TEST), (0.5, 0.2)):
+        assert dropout.in_words(presentation, p) in shown.html

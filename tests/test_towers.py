@@ -4,20 +4,12 @@ import pytest
 import torch
 from one_device import OneDevice, masks_of, narrow, seeded
 
+from alexnet.distributed.towers import join, seam, split, tower_masks, whole_shape, with_seam
 from alexnet.functional.lrn import local_response_norm
-from alexnet.model import AlexNet
-from alexnet.optim import velocities
+from alexnet.models.alexnet import AlexNet
+from alexnet.models.traffic import communication, gradient_traffic
+from alexnet.optim.sgd import velocities
 from alexnet.recipes import NETS, net_config
-from alexnet.towers import (
-    communication,
-    gradient_traffic,
-    join,
-    seam,
-    split,
-    tower_masks,
-    whole_shape,
-    with_seam,
-)
 
 SPLIT_NETS = [name for name in NETS if net_config(name).towers > 1]
 

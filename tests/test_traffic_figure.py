@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from alexnet.interactive import traffic
+from alexnet.figures.chapters import traffic
 
 # Bytes a picture that a tower sends, forward and backward, by figure 2; logits go forward alone.
 CONV2, CONV3, CONV4 = 2 * 4 * 48 * 27 * 27, 2 * 4 * 128 * 13 * 13, 2 * 4 * 192 * 13 * 13

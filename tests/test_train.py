@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet.train import shuffled_batches, train, train_step
+from alexnet.optim.step import shuffled_batches, train, train_step
 
 
 def linear_net(weight):

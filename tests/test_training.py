@@ -23,19 +23,19 @@ from trainings import (
     use,
 )
 
-from alexnet import records
-from alexnet.augment import prepare_centre
-from alexnet.commands import train as command
-from alexnet.first_pass import statistics_of
-from alexnet.optim import velocities
-from alexnet.parallel import Layout
-from alexnet.schedule import schedule_for
+from alexnet.cli import train as command
+from alexnet.data.first_pass import statistics_of
+from alexnet.distributed.parallel import Layout
+from alexnet.optim.schedule import schedule_for
+from alexnet.optim.sgd import velocities
+from alexnet.storage import records
 from alexnet.training import Diverged, TrainSettings, loop, train
 from alexnet.training import plan as planning
 from alexnet.training import state as keeping
 from alexnet.training.folder import RunFolder
 from alexnet.training.settings import Every, changes_in_words, command_line, every, on_lines
 from alexnet.training.window import first_not_finite
+from alexnet.transforms.ten_crop import prepare_centre
 
 
 @pytest.fixture

@@ -18,15 +18,16 @@ from trainings import (
     use,
 )
 
-from alexnet import first_pass, records
+from alexnet.data import first_pass
+from alexnet.data.first_pass import statistics_of
+from alexnet.data.loader import BatchFailed
 from alexnet.data.splits import MemorySplit
-from alexnet.first_pass import statistics_of
-from alexnet.loader import BatchFailed
-from alexnet.train import StepResult
+from alexnet.distributed.ranks import Ranks
+from alexnet.optim.step import StepResult
+from alexnet.storage import records
 from alexnet.training import Diverged, loop, window
 from alexnet.training import plan as planning
 from alexnet.training import state as keeping
-from alexnet.training.devices import Ranks
 from alexnet.training.log import read_log
 from alexnet.training.settings import read_kept
 

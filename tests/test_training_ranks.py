@@ -19,8 +19,8 @@ from trainings import (
     wait_for,
 )
 
-from alexnet import records
-from alexnet.optim import velocities
+from alexnet.optim.sgd import velocities
+from alexnet.storage import records
 from alexnet.training import launch
 from alexnet.training.log import read_log
 

@@ -21,11 +21,11 @@ from trainings import (
     without_times,
 )
 
-from alexnet import records
+from alexnet.storage import records
 from alexnet.training import attach, launch, train
 from alexnet.training.launching import CHILDREN
 from alexnet.training.log import Log, read_log
-from alexnet.training.stopping import StopWish, exit_status
+from alexnet.training.signals import StopWish, exit_status
 
 NUM_STEPS = 10
 

@@ -11,17 +11,18 @@ import pytest
 import torch
 from trainings import STEPS_PER_EPOCH, run, settings_for, state, tiny_pictures, use
 
-from alexnet import cli
-from alexnet.commands import train as command
-from alexnet.parallel import Layout
+from alexnet.cli import train as command
+from alexnet.cli.main import main
+from alexnet.devices import device_named
+from alexnet.distributed.parallel import Layout
+from alexnet.distributed.ranks import OtherFailed, Ranks
 from alexnet.training import TrainSettings, dry_run, dry_runs, loop, train
 from alexnet.training.board import Board, kernel_sheet, scalars
-from alexnet.training.devices import OtherFailed, Ranks, device_named
 from alexnet.training.events import Event
 from alexnet.training.log import read_log
+from alexnet.training.messages import duration, plan_in_words
 from alexnet.training.plan import make_plan
 from alexnet.training.progress import Progress
-from alexnet.training.words import duration, plan_in_words
 
 
 @pytest.fixture
@@ -99,22 +100,22 @@ def test_the_command_uses_the_gpus_that_can_be_used(folder, monkeypatch, gpus, r
 
 def test_the_command_prints_a_dry_run(folder, capsys):
     words = ["train", "--recipe", settings_for(folder).recipe, "--out", str(folder), "--device", "cpu"]
-    assert cli.main([*words, "--dry-run"]) == 0
+    assert main([*words, "--dry-run"]) == 0
     assert "this runs it:\n  alexnet train --data default" in capsys.readouterr().out
-    assert cli.main([*words, "--dry-run", "--json"]) == 0
+    assert main([*words, "--dry-run", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found.keys() == asdict(dry_run(settings_for(folder))).keys() and found["num_steps"] == 10
-    assert cli.main([*words, "--json"]) == 2
+    assert main([*words, "--json"]) == 2
     assert capsys.readouterr().err == (
         "alexnet: --json goes with --dry-run; a training writes run.json into its folder\n"
     )
-    assert cli.main([*words, "--dry-run", "--batch-size", "44"]) == 2
+    assert main([*words, "--dry-run", "--batch-size", "44"]) == 2
     assert "43 training pictures do not fill a batch of 44" in capsys.readouterr().err
 
 
 def test_the_command_trains_and_says_where_it_stands(folder, capsys, monkeypatch):
     words = ["train", "--recipe", settings_for(folder).recipe, "--out", str(folder), "--max-steps", "5"]
-    assert cli.main(words) == 0
+    assert main(words) == 0
     said = capsys.readouterr().err.splitlines()
     assert said[0].startswith("data: generated default set, seed 0") and f"folder: {folder}" in said
     assert any(
@@ -123,7 +124,7 @@ def test_the_command_trains_and_says_where_it_stands(folder, capsys, monkeypatch
     assert said[-2] == "stopped at --max-steps at step 5, epoch 1.00, saved; this goes on:"
     assert said[-1].startswith("  alexnet train --data default --recipe") and "--max-steps" not in said[-1]
     monkeypatch.setattr(command, "run_training", lambda _: (_ for _ in ()).throw(OtherFailed("there")))
-    assert cli.main(words) == 2 and capsys.readouterr().err == ""
+    assert main(words) == 2 and capsys.readouterr().err == ""
 
 
 def test_the_nets_choice_is_said(folder):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alexnet.interactive import training_time
+from alexnet.figures.chapters import training_time
 
 
 def test_the_papers_training_by_hand():

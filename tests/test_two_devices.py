@@ -4,10 +4,11 @@ import pytest
 import torch
 from one_device import STEPS, OneDevice, assert_equal, data, learning_of, narrow, seeded, step_of
 
-from alexnet.optim import PaperSGD, param_groups, velocities
+from alexnet.distributed.towers import join
+from alexnet.distributed.two_devices import TwoDeviceAlexNet
+from alexnet.models.traffic import communication
+from alexnet.optim.sgd import PaperSGD, param_groups, velocities
 from alexnet.recipes import net_config
-from alexnet.towers import communication, join
-from alexnet.two_devices import TwoDeviceAlexNet
 
 NETS = {
     "code2012": {},

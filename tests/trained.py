@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from alexnet import checkpoint, config, recipes
-from alexnet.checkpoint import Checkpoint, Weights
-from alexnet.model import AlexNet
-from alexnet.preparation.prepare import prepare
+from alexnet import config, recipes
+from alexnet.data.prepare.run import prepare
+from alexnet.models.alexnet import AlexNet
+from alexnet.storage import checkpoints
+from alexnet.storage.checkpoints import Checkpoint, Weights
 
 CLASSES = ("ant", "bee", "cow", "dog", "elk", "fox", "gnu")
 NAMES = ("the ant", "the bee", "the cow", "the dog", "the elk", "the fox", "the gnu")
@@ -61,7 +62,7 @@ def weights(base="code2012", *, seed=0, classes=CLASSES, names=NAMES, size=STORE
 
 def saved(path: Path, **options) -> Path:
     """Write a file of weights (options as for ``weights``)."""
-    checkpoint.save_weights(path, weights(**options))
+    checkpoints.save_weights(path, weights(**options))
     return path
 
 
@@ -70,7 +71,7 @@ def saved_checkpoint(path: Path, **options) -> Path:
     whole = weights(**options)
     values = {name: getattr(whole, name) for name in Weights.__dataclass_fields__}
     state = {"epoch": 1, "step": 7, "images_seen": 56, "validations": [], "seed": 0}
-    checkpoint.save(path, Checkpoint(velocities=whole.weights, **values, **state))
+    checkpoints.save(path, Checkpoint(velocities=whole.weights, **values, **state))
     return path
 
 

@@ -8,20 +8,21 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from alexnet import config, files, recipes
-from alexnet.augment import prepare_training
-from alexnet.checkpoint import load
+from alexnet import config, recipes
+from alexnet.data.first_pass import statistics_of
 from alexnet.data.generated import synthetic
+from alexnet.data.loader import epoch_order
+from alexnet.data.prepare.run import prepare
 from alexnet.data.prepared import in_memory
-from alexnet.first_pass import statistics_of
-from alexnet.loader import epoch_order, generator_of
-from alexnet.model import AlexNet, draw_masks
-from alexnet.optim import PaperSGD, param_groups
-from alexnet.parallel import mask_generator
-from alexnet.preparation.prepare import prepare
-from alexnet.schedule import apply_setting, schedule_for
+from alexnet.models.alexnet import AlexNet, draw_masks
+from alexnet.optim.schedule import apply_setting, schedule_for
+from alexnet.optim.sgd import PaperSGD, param_groups
+from alexnet.seeds import generator_of, mask_generator
+from alexnet.storage import files
+from alexnet.storage.checkpoints import load
 from alexnet.training import TrainSettings, train
 from alexnet.training import plan as planning
+from alexnet.transforms.training import prepare_training
 
 STEPS_PER_EPOCH = 5
 TIMES = ("seconds", "images_per_second", "wait_share")

@@ -17,63 +17,70 @@ from tools.docstrings import Links, label_of, markdown, summary
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 WIDTH = 84  # characters of a signature that is left on one line
+
+
+def below(package: str, names: str) -> tuple[str, ...]:
+    """Modules of a package, by their names in one string."""
+    return tuple(f"{package}.{name}" for name in names.split())
+
+
 PARTS = {  # name of the page: title, modules without "alexnet."; in the order in which a reader meets them
     "networks": (
         "The paper and its networks",
-        ("paper", "config", "recipes", "architecture", "summary", "model", "layers"),
+        ("paper", "config", "recipes", *below("models", "architecture summary alexnet layers torchvision")),
     ),
     "functional": (
         "The mathematics",
+        below("functional", "geometry conv activations pooling lrn dropout"),
+    ),
+    "devices": (
+        "Several devices",
         (
-            "functional.geometry",
-            "functional.conv",
-            "functional.activations",
-            "functional.pooling",
-            "functional.lrn",
-            "functional.dropout",
+            *below("distributed", "two_devices towers collectives parallel"),
+            "models.traffic",
+            "training.clusters",
         ),
     ),
-    "devices": ("Several devices", ("two_devices", "towers", "collectives", "parallel", "clusters")),
-    "learning": ("The update rule and its rates", ("optim", "schedule", "train")),
+    "learning": ("The update rule and its rates", below("optim", "sgd schedule step")),
     "pictures": (
         "Pictures",
         (
-            "augment",
-            "crops",
-            "statistics",
-            "first_pass",
-            "resampling",
-            "photographs",
-            "data",
-            "loader",
-            "workers",
+            *below("transforms", "training colour crops ten_crop resampling"),
+            *below("data", "store obtain imageset generated statistics first_pass loader workers"),
+            "figures.photographs",
         ),
     ),
-    "training": ("Training", ("checkpoint", "training")),
+    "training": ("Training", ("training", "storage.checkpoints", "seeds", "devices")),
     "results": (
         "Results",
-        ("evaluate", "prediction", "classifier", "pretrained", "ensemble", "retrieval", "records"),
+        (
+            *below("evaluation", "errors features prediction classifier pretrained ensemble neighbours"),
+            "storage.records",
+        ),
     ),
-    "chapters": ("For the chapters", ("figures", "interactive", "networks", "probes", "lab_notes")),
+    "chapters": (
+        "For the chapters",
+        ("figures", "figures.sliders", "models.cifar", "experiments.probes", "lab_notes"),
+    ),
 }
 LEFT_OUT = (  # modules, and all below them, that serve commands or other modules
     "__init__",
     "__main__",
     "bars",
-    "charts",
-    "charts_training",
+    "checks",
     "cli",
-    "commands",
     "data",
+    "distributed",
+    "evaluation",
     "experiments",
-    "files",
+    "figures",
     "functional",
-    "interactive",
-    "pictures",
-    "preparation",
+    "models",
+    "optim",
     "shown",
-    "tensorfile",
+    "storage",
     "training",
+    "transforms",
 )
 NOTE = "% Written by tools/api_page.py from the docstrings; edit these, then run `python3 -m tools.api_page`."
 HEAD = """\
@@ -91,7 +98,7 @@ class Item(NamedTuple):
     """A public function, class, method or property.
 
     Attributes:
-        module: where it is looked up, such as "alexnet.crops".
+        module: where it is looked up, such as "alexnet.transforms.crops".
         name: with its class before a dot where it is a method.
         signature: lines of Python.
         doc: its docstring, cleaned; of a class with that of ``__init__`` below.

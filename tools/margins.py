@@ -34,8 +34,8 @@ SHOWN = 8.0  # wider margins are counted, not listed
 STEP = 1000  # between the seeds of two trials, so that seeds 0 and 1 of a notebook meet no other trial's
 ORDERS = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge"}
 # Figures move no assertion, and drawing all positions of the sliders takes as long as a training.
-START = """import alexnet.interactive
-alexnet.interactive.explore = lambda *_, **__: None
+START = """import alexnet.figures.sliders
+alexnet.figures.sliders.explore = lambda *_, **__: None
 margin_seen = {}
 """
 SHOW = "import json as _json\nprint(_json.dumps(margin_seen))"

@@ -110,7 +110,7 @@ def output_problems(output: NotebookNode, tags: list[str]) -> Iterator[str]:
         yield "a widget, whose state is not stored"
     pictures = sorted(kind for kind in data if kind.startswith("image/"))
     if pictures and "text/html" not in data:
-        yield f"a bare {pictures[0]}, which has no alt text; show it with alexnet.figures.show"
+        yield f"a bare {pictures[0]}, which has no alt text; show it with alexnet.figures.style.show"
     yield from wordless_in_html(data.get("text/html", ""))
     found = raw(data.get("text/markdown", ""))
     yield from (f"{kind} in the output, which only the page understands: {text}" for kind, text in found)

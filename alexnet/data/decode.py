@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 
-from alexnet.preparation.picture import DAMAGE, Unreadable, open_image, to_rgb
+from alexnet.data.images import DAMAGE, Unreadable, open_image, to_rgb
 
 # numpy has no public name for the function that its pickles call, and has moved it; an array knows it.
 RECONSTRUCT = np.empty(0).__reduce__()[0]

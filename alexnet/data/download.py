@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from alexnet.bars import Bar
 from alexnet.data.catalogue import Archive
-from alexnet.files import only_one
+from alexnet.storage.files import only_one
 
 TIMEOUT_SECONDS = 30  # without a single byte
 SLOW_SECONDS, SLOW_BYTES = 60, 60_000  # with fewer bytes in that time, the connection is given up

@@ -4,7 +4,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from alexnet.preparation.archives import (
+from alexnet.data.archives import (
     Refused,
     Skipped,
     damage_explained,
@@ -13,8 +13,8 @@ from alexnet.preparation.archives import (
     tar_members,
     zip_members,
 )
-from alexnet.preparation.formats import HEAD_BYTES
-from alexnet.preparation.walk import NO_FILE, as_named, files_below, name_below
+from alexnet.data.formats import HEAD_BYTES
+from alexnet.data.walk import NO_FILE, as_named, files_below, name_below
 from alexnet.shown import printable
 
 # A whole batch of CIFAR-10 has 31 MB; anything much larger is no part of a data set and is not read.

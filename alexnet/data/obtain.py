@@ -10,13 +10,13 @@ import numpy as np
 
 from alexnet.bars import Bar
 from alexnet.data import store
+from alexnet.data.archives import Skipped
 from alexnet.data.catalogue import KnownSet, known_set
 from alexnet.data.decode import decode_batch, decode_picture
 from alexnet.data.download import download, sha256_of
+from alexnet.data.formats import SUFFIXES, format_of, suffix_of
 from alexnet.data.members import members
-from alexnet.preparation.archives import Skipped
-from alexnet.preparation.finding import LeftOut
-from alexnet.preparation.formats import SUFFIXES, format_of, suffix_of
+from alexnet.data.prepare.finding import LeftOut
 
 BATCH_NAME = re.compile(r"(data_batch_\d+|test_batch)")
 SPLITS = ("train", "test")

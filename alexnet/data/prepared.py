@@ -20,10 +20,10 @@ from alexnet.data import store
 from alexnet.data.catalogue import KNOWN_SETS
 from alexnet.data.generated import synthetic
 from alexnet.data.imageset import ImageSet
+from alexnet.data.prepare.description import DESCRIPTION, damaged_description, read_description
+from alexnet.data.prepare.shards import SUFFIXES, digest_of, digest_of_index
 from alexnet.data.splits import MemorySplit, Split, StoredSplit, damaged, read_piece, reading
-from alexnet.files import read_arrays
-from alexnet.preparation.description import DESCRIPTION, damaged_description, read_description
-from alexnet.preparation.shard import SUFFIXES, digest_of, digest_of_index
+from alexnet.storage.files import read_arrays
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -19,7 +19,7 @@ import alexnet
 from alexnet.data.catalogue import KnownSet, known_set
 from alexnet.data.generated import synthetic
 from alexnet.data.imageset import ImageSet, fingerprint_of
-from alexnet.files import NewerFormat, check_format, read_arrays, write_arrays
+from alexnet.storage.files import NewerFormat, check_format, read_arrays, write_arrays
 
 FORMAT = 1  # of the stored form; files that do not tell have this one
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")

@@ -26,12 +26,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alexnet import data, records
-from alexnet.augment import prepare_centre, prepare_training
+from alexnet import data
 from alexnet.config import Recipe
-from alexnet.evaluate import Counts, evaluate
-from alexnet.experiments.comparing import gains, verdict
-from alexnet.experiments.laboratory import (
+from alexnet.data.statistics import Statistics, compute_statistics
+from alexnet.evaluation.errors import Counts, evaluate
+from alexnet.experiments.runs import (
     SEARCH_SEED,
     Trials,
     add_common_arguments,
@@ -40,11 +39,14 @@ from alexnet.experiments.laboratory import (
     record_of,
 )
 from alexnet.experiments.trials import LAST_PART, Labelled, parts, rate_in
-from alexnet.model import AlexNet, draw_masks
-from alexnet.optim import PaperSGD, param_groups
+from alexnet.experiments.verdicts import gains, verdict
+from alexnet.models.alexnet import AlexNet, draw_masks
+from alexnet.optim.sgd import PaperSGD, param_groups
+from alexnet.optim.step import shuffled_batches, train_step
 from alexnet.recipes import CODE2012, VARIANTS, fit, net_config
-from alexnet.statistics import Statistics, compute_statistics
-from alexnet.train import shuffled_batches, train_step
+from alexnet.storage import records
+from alexnet.transforms.ten_crop import prepare_centre
+from alexnet.transforms.training import prepare_training
 
 NAME = "ablations"
 DESCRIPTION = "a small AlexNet on CIFAR-10 without one of its parts at a time (paper 3.2 to 5, 7)"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from alexnet.networks import four_layer_net
-from alexnet.train import StepResult, shuffled_batches, train_step
+from alexnet.models.cifar import four_layer_net
+from alexnet.optim.step import StepResult, shuffled_batches, train_step
 
 WINDOWS_PER_EPOCH = 4
 
@@ -22,7 +22,7 @@ class Setup:
     """What the paper leaves open: the network, its first weights, and the scale of its input.
 
     Attributes:
-        initialisation: "2012" or "scaled", see ``alexnet.networks.four_layer_net``.
+        initialisation: "2012" or "scaled", see ``alexnet.models.cifar.four_layer_net``.
         input_scale: "raw" for grey levels of 0..255 minus the mean image, "unit" for the same divided by
             their standard deviation.
         dense: units of a dense hidden layer before the output layer, 0 for none.

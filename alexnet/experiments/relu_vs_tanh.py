@@ -15,15 +15,10 @@ from dataclasses import asdict
 
 import torch
 
-from alexnet import data, paper, records
-from alexnet.experiments.laboratory import (
-    SEARCH_SEED,
-    Laboratory,
-    add_common_arguments,
-    open_pictures,
-    record_of,
-)
+from alexnet import data, paper
 from alexnet.experiments.learning_curves import WINDOWS_PER_EPOCH, Run, RunConfig, Setup, epochs_to
+from alexnet.experiments.runs import SEARCH_SEED, Laboratory, add_common_arguments, open_pictures, record_of
+from alexnet.storage import records
 
 NAME = "relu-vs-tanh"
 DESCRIPTION = "epochs to 25% training error on CIFAR-10 for ReLU, tanh and others (paper 3.1, figure 1)"

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from alexnet import paper
-from alexnet.evaluate import error_rates
+from alexnet.evaluation.errors import error_rates
 from alexnet.experiments.learning_curves import prepare, window_error
-from alexnet.train import shuffled_batches, train_step
+from alexnet.optim.step import shuffled_batches, train_step
 
 LAST_PART, RATE_DROP = 0.25, 0.1
 

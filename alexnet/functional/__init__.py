@@ -14,13 +14,7 @@ from alexnet.functional.activations import (
     unit_by_name,
 )
 from alexnet.functional.conv import as_matrix, convolve, cross_correlate, im2col
-from alexnet.functional.dropout import (
-    dropout,
-    dropout_at_test,
-    dropout_mask,
-    inverted_dropout,
-    to_inverted,
-)
+from alexnet.functional.dropout import dropout, dropout_at_test, dropout_mask, inverted_dropout, to_inverted
 from alexnet.functional.geometry import (
     ReceptiveField,
     ceil_padding,

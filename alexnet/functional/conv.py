@@ -8,7 +8,8 @@ output. Padding is zeros: one number of pixels for all sides, or (left, right, t
 import torch
 from torch import Tensor
 
-from alexnet.functional.geometry import Padding, Size, check_groups, four_sides, output_size, pair, whole
+from alexnet.checks import whole
+from alexnet.functional.geometry import Padding, Size, check_groups, four_sides, output_size, pair
 
 
 def im2col(x: Tensor, kernel_size: Size, *, stride: int = 1, padding: Padding = 0) -> Tensor:

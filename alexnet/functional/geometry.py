@@ -6,6 +6,8 @@ Letters: C channels in, K channels out (kernels), G groups, H W input, R S kerne
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from alexnet.checks import whole
+
 Size = int | tuple[int, int]  # one number for both axes, or (height, width)
 Padding = int | tuple[int, int, int, int]  # one number for all sides, or (left, right, top, bottom)
 
@@ -171,12 +173,6 @@ def dense_num_multiply_adds(in_features: int, out_features: int) -> int:
         ValueError: a number is not whole and positive.
     """
     return dense_num_parameters(in_features, out_features, bias=False)
-
-
-def whole(name: str, value: int, least: int = 1) -> None:
-    """Raise ValueError unless the value is a whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
 def pair(name: str, value: Size) -> tuple[int, int]:

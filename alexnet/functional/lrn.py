@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alexnet.functional.geometry import whole
+from alexnet.checks import whole
 
 # About the share of the cache that a core has to itself: the few arrays of this size that a block of
 # images needs then do not travel to main memory between one pass and the next.

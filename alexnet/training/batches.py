@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
-from alexnet.loader import Batch, Loader, evaluation_loader, local_size
-from alexnet.training.devices import Ranks
+from alexnet.data.loader import Batch, Loader, evaluation_loader
+from alexnet.devices import local_size
+from alexnet.distributed.ranks import Ranks
 from alexnet.training.plan import Plan
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from alexnet.files import reason
+from alexnet.storage.files import reason
 from alexnet.training.log import Line
 
 TENSORBOARD = "tensorboard"

@@ -8,24 +8,17 @@ from typing import Any
 
 import torch
 
-from alexnet.loader import local_size, usable_cores
-from alexnet.summary import memory, summary, total
+from alexnet.devices import local_size, out_of_memory_explained, prepare_device, settle, usable_cores
+from alexnet.distributed.ranks import Ranks, joined, placed
+from alexnet.models.summary import memory, summary, total
 from alexnet.training.batches import batches_from, training_loader, validation_loader
-from alexnet.training.devices import (
-    Ranks,
-    joined,
-    out_of_memory_explained,
-    placed,
-    prepare_device,
-    settle,
-)
 from alexnet.training.folder import free_bytes
 from alexnet.training.learner import Learner, make_learner
+from alexnet.training.messages import device_in_words, duration, plan_in_words
 from alexnet.training.plan import Plan, make_plan
 from alexnet.training.settings import TrainSettings, command_line
 from alexnet.training.state import newest_whole
 from alexnet.training.validation import validate
-from alexnet.training.words import device_in_words, duration, plan_in_words
 
 WARM_UP_STEPS = 2
 MEASURED_STEPS, MEASURED_SECONDS = 3, 2.0  # at least both, but no more steps than an epoch has

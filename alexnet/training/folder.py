@@ -3,7 +3,7 @@
 checkpoints/     the last two and the best, by step
 log.jsonl        see ``alexnet.training.log``
 tensorboard/     the same for TensorBoard, if it is installed
-run.json         the record (see ``alexnet.records``)
+run.json         the record (see ``alexnet.storage.records``)
 weights.pt       of a finished training: what prediction needs
 settings.json    what was asked for
 lock             locked while a training runs
@@ -25,17 +25,16 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from alexnet.checkpoint import Checkpoint, save_weights
-from alexnet.files import NewerFormat, reason, write_json
-from alexnet.records import Record, load
+from alexnet.distributed.ranks import Ranks
+from alexnet.storage.checkpoints import Checkpoint, save_weights
+from alexnet.storage.files import NewerFormat, reason, write_json
+from alexnet.storage.records import Record, load
+from alexnet.storage.run_files import LOCK, RECORD, SETTINGS, STARTED, STOP, WEIGHTS
 from alexnet.training.board import Board
-from alexnet.training.devices import Ranks
 from alexnet.training.log import Line, Log
 from alexnet.training.plan import Plan
-from alexnet.training.settings import SETTINGS, TrainSettings, changes_in_words, kept, read_kept
-from alexnet.training.state import RECORD, WEIGHTS, record_of, write_checkpoint
-
-LOCK, STARTED, STOP = "lock", "started", "stop"
+from alexnet.training.settings import TrainSettings, changes_in_words, kept, read_kept
+from alexnet.training.state import record_of, write_checkpoint
 
 
 def locked(path: Path, *, patience: float = 0.0) -> IO[str] | None:

@@ -18,11 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from alexnet.records import Record, load
-from alexnet.training.folder import LOCK, STARTED, STOP, explained, is_locked, locked
+from alexnet.storage.records import Record, load
+from alexnet.storage.run_files import LOCK, RECORD, SETTINGS, STARTED, STOP
+from alexnet.training.folder import explained, is_locked, locked
 from alexnet.training.log import Line, read_log
-from alexnet.training.settings import SETTINGS, TrainSettings, python_command, read_kept
-from alexnet.training.state import RECORD
+from alexnet.training.settings import TrainSettings, python_command, read_kept
 
 OUTPUT = "output.txt"
 # glibc gives large buffers back to the system after every step and must have them cleared again in the next.

@@ -7,23 +7,21 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from alexnet.augment import prepare_training
 from alexnet.config import Recipe
-from alexnet.first_pass import statistics_of
-from alexnet.loader import Batch, generator_of
-from alexnet.model import AlexNet, Masks, draw_masks
-from alexnet.optim import PaperSGD, load_velocities, param_groups, velocities
-from alexnet.parallel import ParallelAlexNet, data_parallel, gather_state, mask_generator, scatter_state
-from alexnet.schedule import Setting, apply_setting
-from alexnet.statistics import Statistics
-from alexnet.train import StepResult, train_step
-from alexnet.training.devices import Ranks
+from alexnet.data.first_pass import statistics_of
+from alexnet.data.loader import Batch
+from alexnet.data.statistics import Statistics
+from alexnet.distributed.parallel import ParallelAlexNet, data_parallel, gather_state, scatter_state
+from alexnet.distributed.ranks import Ranks
+from alexnet.models.alexnet import AlexNet, Masks, draw_masks
+from alexnet.optim.schedule import Setting, apply_setting
+from alexnet.optim.sgd import PaperSGD, load_velocities, param_groups, velocities
+from alexnet.optim.step import StepResult, train_step
+from alexnet.seeds import AUGMENTATION, WEIGHTS, generator_of, mask_generator
 from alexnet.training.plan import Plan
-from alexnet.training.stopping import end_if_asked
+from alexnet.training.signals import end_if_asked
+from alexnet.transforms.training import prepare_training
 
-# They tell generators of one seed apart; 1 is that of the dropout masks. The last of the numbers from which a
-# generator is made is not 0, as numpy takes (a, b) and (a, b, 0) for the same.
-AUGMENTATION, WEIGHTS = 2, 3
 State = dict[str, Tensor]
 
 

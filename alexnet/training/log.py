@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from alexnet.files import reason, written_whole
+from alexnet.storage.files import reason, written_whole
 
 Line = dict[str, Any]
 LOG = "log.jsonl"

@@ -12,32 +12,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from alexnet.checkpoint import Validation
-from alexnet.loader import Batch, BatchFailed
-from alexnet.records import Record, load
-from alexnet.schedule import Setting
+from alexnet.data.loader import Batch, BatchFailed
+from alexnet.devices import out_of_memory_explained, prepare_device, settle
+from alexnet.distributed.ranks import OtherFailed, joined, lost_processes_explained, placed
+from alexnet.optim.schedule import Setting
+from alexnet.storage.checkpoints import Validation
+from alexnet.storage.records import Record, load
+from alexnet.storage.run_files import RECORD
 from alexnet.training.batches import batches_from, training_loader, validation_loader
-from alexnet.training.devices import (
-    OtherFailed,
-    joined,
-    lost_processes_explained,
-    out_of_memory_explained,
-    placed,
-    prepare_device,
-    settle,
-)
 from alexnet.training.events import Event, message
 from alexnet.training.folder import RunFolder, open_folder, results_of
 from alexnet.training.learner import Learner, make_learner
 from alexnet.training.log import Line
+from alexnet.training.messages import device_in_words, end_in_words, plan_in_words
 from alexnet.training.plan import Plan, make_plan
 from alexnet.training.saves import Saves
 from alexnet.training.settings import TrainSettings
-from alexnet.training.state import RECORD, record_of, resume
-from alexnet.training.stopping import Stopped, StopWish, asked, name_of, started_again
+from alexnet.training.signals import Stopped, StopWish, asked, name_of, started_again
+from alexnet.training.state import record_of, resume
 from alexnet.training.validation import validate
 from alexnet.training.window import Diverged, Window
-from alexnet.training.words import device_in_words, end_in_words, plan_in_words
 
 OnEvent = Callable[[Event], None]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from alexnet.config import NetConfig, Recipe
 from alexnet.data.prepared import PreparedSet, pictures_of
 from alexnet.data.splits import Split
-from alexnet.parallel import Layout, layout
+from alexnet.distributed.parallel import Layout, layout
+from alexnet.optim.schedule import Schedule, schedule_for
 from alexnet.recipes import RECIPES, fit, net_config
-from alexnet.schedule import Schedule, schedule_for
 from alexnet.training.settings import TrainSettings, every
 
 

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from alexnet.shown import fit
 from alexnet.training.events import Event
-from alexnet.training.words import duration
+from alexnet.training.messages import duration
 
 SECONDS_BETWEEN_LINES = 30
 

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Sequence
 
-from alexnet.checkpoint import CHECKPOINTS, Validation, path_of
+from alexnet.storage.checkpoints import Validation, path_of
+from alexnet.storage.run_files import CHECKPOINTS
 from alexnet.training.folder import RunFolder, is_gone
 from alexnet.training.learner import Learner
 from alexnet.training.plan import Plan

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from alexnet import config
-from alexnet.config import MOST_EPOCHS, Recipe, one_of
+from alexnet.checks import one_of
+from alexnet.config import MOST_EPOCHS, Recipe
 from alexnet.data.catalogue import KNOWN_SETS
-from alexnet.files import NewerFormat, check_format
-from alexnet.parallel import SPLITS
+from alexnet.distributed.parallel import SPLITS
 from alexnet.recipes import NETS, RECIPES
+from alexnet.storage.files import NewerFormat, check_format
 
 PRECISIONS = ("float32", "bfloat16")
-SETTINGS, FORMAT = "settings.json", 1  # in a run's folder; of its files that have no number of their own
+FORMAT = 1  # in a run's folder; of its files that have no number of their own
 # What a run may go on with in another way; the checkpoint holds it to the rest, but for out and max_steps.
 CHANGEABLE = (
     "device", "precision", "compile", "channels_last", "split", "deterministic", "workers",

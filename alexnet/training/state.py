@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 
-from alexnet import config, records
-from alexnet.checkpoint import (
-    CHECKPOINTS,
+from alexnet import config
+from alexnet.evaluation.classifier import check_shapes
+from alexnet.models.alexnet import AlexNet
+from alexnet.storage import records
+from alexnet.storage.checkpoints import (
     Checkpoint,
     Validation,
     check_fits,
@@ -21,17 +23,14 @@ from alexnet.checkpoint import (
     save,
     save_weights,
 )
-from alexnet.classifier import check_shapes
-from alexnet.model import AlexNet
-from alexnet.records import Record
-from alexnet.tensorfile import Damaged
+from alexnet.storage.records import Record
+from alexnet.storage.run_files import CHECKPOINTS, WEIGHTS
+from alexnet.storage.tensorfile import Damaged
 from alexnet.training.learner import Learner
 from alexnet.training.plan import Plan
 from alexnet.training.settings import to_dict
 
 ASIDE = ".damaged"  # ends the name of a checkpoint that is
-WEIGHTS = "weights.pt"
-RECORD = "run.json"
 
 
 def recipe_text(plan: Plan) -> str:

@@ -6,13 +6,13 @@ from typing import Any
 
 from torch import Tensor
 
-from alexnet.augment import prepare_centre, ten_crops
-from alexnet.evaluate import Views, evaluate, sum_over_ranks
-from alexnet.loader import Loader
+from alexnet.data.loader import Loader
+from alexnet.distributed.ranks import Ranks
+from alexnet.evaluation.errors import Views, evaluate, sum_over_ranks
 from alexnet.training.batches import on_device
-from alexnet.training.devices import Ranks
 from alexnet.training.learner import Learner
-from alexnet.training.stopping import end_if_asked
+from alexnet.training.signals import end_if_asked
+from alexnet.transforms.ten_crop import prepare_centre, ten_crops
 
 
 def validate(

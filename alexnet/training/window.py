@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from alexnet.train import StepResult
-from alexnet.training.devices import Ranks
+from alexnet.distributed.ranks import Ranks
+from alexnet.optim.step import StepResult
 
 
 class Diverged(ValueError):

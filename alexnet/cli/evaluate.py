@@ -1,0 +1,226 @@
+"""``alexnet evaluate``: how often nets are wrong, each alone and the average of them (paper 6)."""
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from alexnet.cli.options import CHECKPOINT
+from alexnet.shown import say
+
+PICTURES_AT_A_TIME = 128  # on each device
+
+EPILOG = """\
+examples:
+  alexnet evaluate runs/default-paper-seed0 --data default
+  alexnet evaluate net1.pt net2.pt net3.pt --data ~/imagenet --views 10
+on several GPUs, each of which takes a part of the pictures:
+  torchrun --standalone --nproc-per-node=8 -m alexnet evaluate net.pt --data DATA"""
+
+
+def add(commands) -> None:
+    """Add ``alexnet evaluate``."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="count the errors of trained nets, each alone and their average",
+        description=(
+            "Count top-1 and top-5 errors. Of several nets the average of what they predict\n"
+            'is counted as well (section 6: "5 CNNs"). Every picture counts once, on any\n'
+            "number of devices."
+        ),
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "checkpoints",
+        metavar="CHECKPOINT",
+        nargs="+",
+        help=CHECKPOINT,
+    )
+    parser.add_argument(
+        "--data", required=True, help="cifar10, default (generated pictures), or the folder of a prepared set"
+    )
+    parser.add_argument(
+        "--split", choices=("val", "train", "test"), default="val", help="which pictures (val)"
+    )
+    parser.add_argument(
+        "--views", type=int, choices=(1, 10), default=1, help="1, the centre, or 10 crops (section 4.1)"
+    )
+    parser.add_argument(
+        "--batch-size", type=int, metavar="N", help="pictures at a time, all devices together (128 on each)"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (auto)")
+    parser.add_argument(
+        "--precision", choices=("float32", "bfloat16"), default="float32", help="of the arithmetic (float32)"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that read pictures")
+    parser.add_argument(
+        "--features",
+        type=Path,
+        metavar="FILE.npz",
+        help="write logits, the outputs of the last hidden layer, and labels, of the centre of each picture",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run ``alexnet evaluate``."""
+    from alexnet.data.prepared import pictures_of
+    from alexnet.devices import prepare_device
+    from alexnet.distributed.parallel import Layout
+    from alexnet.distributed.ranks import joined, placed, world_size
+    from alexnet.evaluation.classifier import check_alike, outputs_of
+    from alexnet.evaluation.ensemble import evaluate_nets, rows_of, table
+    from alexnet.evaluation.prediction import load_classifier
+
+    check(arguments, world_size())
+    with joined(arguments.device) as ranks:
+        device = ranks.device
+        prepare_device(device)
+        ranks = placed(ranks, Layout(ranks.size, 1))
+        nets = [load_classifier(source, device) for source in arguments.checkpoints]
+        check_alike(nets)
+        pictures = pictures_of(arguments.data)
+        split = pictures.val if arguments.split == "val" else pictures.split(arguments.split)
+        outputs = outputs_of(nets[0], pictures.classes).to(device)
+        nets[0].views(split.read(range(len(split))[:1]).to(device))  # raises if their sizes do not fit
+        loader = loader_of(split, arguments, ranks)
+        tell(ranks, *introduction(nets, pictures, split, arguments.views))
+        counts = evaluate_nets(
+            nets,
+            labelled(loader, outputs, ranks),
+            num_views=arguments.views,
+            precision=arguments.precision,
+        )
+        rows = rows_of(nets, counts, ranks.group)
+        # Before anything is printed: there may be nobody any more to read it.
+        if arguments.json is not None and ranks.is_first:
+            write_results(arguments, pictures, split, rows, device)
+        if arguments.features is not None:
+            write_features(arguments.features, nets[0], labelled(loader, outputs, ranks))
+        tell(ranks, table(rows))
+        loader.close()
+    return 0
+
+
+def check(arguments: argparse.Namespace, num_ranks: int) -> None:
+    """Raise ValueError or OSError for what can be known to go wrong before the work begins."""
+    batch_size(arguments, num_ranks)
+    if arguments.features is not None and (num_ranks > 1 or len(arguments.checkpoints) > 1):
+        raise ValueError("--features takes one checkpoint and one process; leave out the others")
+    for path in (arguments.features, arguments.json):
+        if path is not None:
+            check_writable(path)
+
+
+def batch_size(arguments: argparse.Namespace, num_ranks: int) -> int:
+    """Return how many pictures all processes take at a time; ValueError if they cannot share them evenly."""
+    size = PICTURES_AT_A_TIME * num_ranks if arguments.batch_size is None else arguments.batch_size
+    if size < 1:
+        raise ValueError(f"--batch-size must be at least 1, got {size}")
+    if size % num_ranks:
+        raise ValueError(
+            f"a batch of {size} pictures cannot be shared evenly by {num_ranks} processes; "
+            f"choose `--batch-size` {num_ranks * max(1, round(size / num_ranks))}"
+        )
+    return size
+
+
+def check_writable(path: Path) -> None:
+    """Raise OSError unless a file can be written at a path; its folder is made where it is missing."""
+    if path.is_dir():
+        raise OSError(f"cannot write {path}: it is a folder; name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OSError(f"cannot write {path}: what should be its folder is a file") from error
+    except OSError as error:
+        raise OSError(f"cannot write {path}: {error.strerror}; choose another folder") from error
+
+
+def loader_of(split, arguments: argparse.Namespace, ranks):
+    """Return the loader of this process's part of the pictures."""
+    from alexnet.data.loader import evaluation_loader
+    from alexnet.devices import local_size
+
+    return evaluation_loader(
+        split,
+        batch_size(arguments, ranks.size),
+        rank=ranks.data_rank,
+        num_ranks=ranks.num_data,
+        workers=arguments.workers,
+        pin_memory=ranks.device.type == "cuda",
+        sharing=local_size(),
+    )
+
+
+def labelled(loader, outputs, ranks) -> Iterator:
+    """Yield pictures and the outputs that are right for them, under a progress bar on a terminal."""
+    from tqdm import tqdm
+
+    # tqdm's None: on a terminal alone.
+    bar = tqdm(total=len(loader.split), unit=" pictures", disable=None if ranks.is_first else True)
+    with bar:
+        for batch in loader.epoch():
+            if len(batch.labels):  # of the last batch this process may have nothing
+                yield batch.images.to(ranks.device, non_blocking=True), outputs[batch.labels.to(ranks.device)]
+            bar.update(min(len(batch.labels) * ranks.size, bar.total - bar.n))
+
+
+def tell(ranks, *lines: str) -> None:
+    """Print lines in the first process."""
+    if ranks.is_first:
+        say(*lines)
+
+
+def introduction(nets, pictures, split, num_views: int) -> list[str]:
+    """Say in plain words what is evaluated on what."""
+    name = next(name for name, known in pictures.splits.items() if known is split)
+    seen = "the centre of each" if num_views == 1 else "ten crops of each"
+    lines = [f"{pictures.source}: {len(split):,} pictures ({name}), {seen}"]
+    if len(pictures.classes) < len(nets[0].classes):
+        lines.append(
+            f"the pictures are of {len(pictures.classes)} of the {len(nets[0].classes):,} classes that are "
+            "told apart"
+        )
+    return lines + [f"{net.name}: {net.remark}" for net in nets if net.remark]
+
+
+def write_results(arguments: argparse.Namespace, pictures, split, rows, device) -> None:
+    """Write the results as JSON, with what they are results of."""
+    from alexnet.storage.files import write_json
+    from alexnet.storage.records import environment
+
+    nets = rows[: len(arguments.checkpoints)]
+    write_json(
+        arguments.json,
+        {
+            "data": {
+                "name": pictures.name,
+                "source": pictures.source,
+                "fingerprint": pictures.fingerprint,
+                "split": next(name for name, known in pictures.splits.items() if known is split),
+                "pictures": len(split),
+            },
+            "views": arguments.views,
+            "precision": arguments.precision,
+            "nets": [{"checkpoint": name, **result} for name, result in nets],
+            "average": rows[-1][1] if len(rows) > len(nets) else None,
+            "environment": environment(device),
+        },
+    )
+
+
+def write_features(path: Path, net, batches) -> None:
+    """Write what the net makes of the centre of each picture (paper 6.1), as .npz."""
+    import numpy as np
+
+    from alexnet.evaluation.features import export_features
+    from alexnet.storage.files import write_arrays
+
+    views = ((view, labels) for images, labels in batches for view in net.views(images))
+    exported = export_features(net.net, views)
+    arrays = {name: tensor.numpy() for name, tensor in exported._asdict().items()}
+    write_arrays(path, arrays | {"classes": np.array(net.classes), "names": np.array(net.names)})

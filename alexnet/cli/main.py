@@ -1,0 +1,136 @@
+"""The command ``alexnet``. Commands import what they need when run, so that ``--help`` is quick."""
+
+import argparse
+import contextlib
+import os
+import select
+import sys
+from collections.abc import Sequence
+from typing import IO
+
+import alexnet
+from alexnet.cli import evaluate, predict, summary, train
+from alexnet.cli.data import add_data
+from alexnet.cli.experiment import add_experiment
+from alexnet.shown import say
+
+DESCRIPTION = """\
+AlexNet, executable: the data sets and the experiments of the book on
+Krizhevsky, Sutskever & Hinton, "ImageNet Classification with Deep
+Convolutional Neural Networks" (NIPS 2012).
+"""
+
+# Shown by --help, in the order in which a new reader runs them. Every one must parse; a test sees to it.
+EXAMPLES = (
+    ("what data is there? (without any, everything runs on generated pictures)", "alexnet data list"),
+    ("download CIFAR-10 (170 MB); the same command goes on where it broke off", "alexnet data get cifar10"),
+    ("or use an archive that you have", "alexnet data import cifar10 ~/cifar-10-python.tar.gz"),
+    (
+        "or folders of pictures, in them one for each class",
+        "alexnet data import cifar10 ~/cifar/train ~/cifar/test",
+    ),
+    (
+        "ImageNet of the official archives, as 256x256 pictures ready for training",
+        "alexnet data prepare imagenet ~/imagenet ~/imagenet-256",
+    ),
+    ("train the small net on generated pictures; Ctrl-C, and again: it goes on", "alexnet train"),
+    (
+        "what would training on ImageNet take here, and by which command?",
+        "alexnet train --data ~/imagenet-256 --recipe code2012 --dry-run",
+    ),
+    (
+        "how often is it wrong, by the average over ten crops?",
+        "alexnet evaluate runs/default-paper-seed0 --data default --views 10",
+    ),
+    ("what is on a picture?", "alexnet predict runs/default-paper-seed0 picture.jpg"),
+    ("which experiments are there?", "alexnet experiment"),
+    ("what can be chosen in one of them?", "alexnet experiment relu-vs-tanh --help"),
+    ("run it; stopped and started again, it goes on", "alexnet experiment relu-vs-tanh"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the words after ``alexnet``; those of the process if None.
+    Returns:
+        the exit status: 0 for success, 2 for an error that the message explains, 130 when interrupted, 141
+        where nobody reads any more what is printed, as behind ``| head``.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        parser = build_parser(with_experiments=argv[:1] == ["experiment"])
+        arguments = parser.parse_args(argv)
+        status = arguments.run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        tell("\nalexnet: interrupted")
+        return 130
+    except (ValueError, OSError) as error:
+        if isinstance(error, BrokenPipeError) and nobody_reads(sys.stdout):
+            return 141
+        tell(f"alexnet: {sentence(error)}")
+        return 2
+    finally:
+        let_go(sys.stdout)
+        let_go(sys.stderr)
+
+
+def tell(text: str) -> None:
+    """Print an error's sentence, if there is anybody to read it."""
+    with contextlib.suppress(OSError, ValueError):
+        say(text, to=sys.stderr)
+
+
+def nobody_reads(stream: IO[str]) -> bool:
+    """Whether a stream is a pipe whose other end was closed; False on a system that cannot say it."""
+    try:
+        poll = select.poll()
+        poll.register(stream, 0)
+        return any(flags & select.POLLERR for _, flags in poll.poll(0))
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+def let_go(stream: IO[str] | None) -> None:
+    """Give up what cannot be written; else Python tries again as it ends, and fails with its own status."""
+    try:
+        if stream is not None:
+            stream.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):  # it has no file, or was closed
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def sentence(error: Exception) -> str:
+    """Return an error's message; one from the operating system without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)
+
+
+def build_parser(*, with_experiments: bool) -> argparse.ArgumentParser:
+    """Build the parser of all commands.
+
+    Args:
+        with_experiments: also import the experiments and add their options, which takes seconds.
+    """
+    examples = "\n".join(f"  # {meaning}\n  {command}" for meaning, command in EXAMPLES)
+    parser = argparse.ArgumentParser(
+        prog="alexnet",
+        description=DESCRIPTION,
+        epilog=f"in this order, the first time:\n{examples}\n\nEvery command explains itself with --help.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"alexnet {alexnet.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add_data(commands)
+    summary.add(commands)
+    train.add(commands)
+    evaluate.add(commands)
+    predict.add(commands)
+    add_experiment(commands, with_experiments)
+    return parser

@@ -1,0 +1,116 @@
+"""The names that data sets use: of splits, of archives; and the place of an image in the sets of ImageNet.
+
+train/<class>/a.jpg                              folders, also within an archive of any name
+ILSVRC2012_img_train.tar/<class>.tar/a.JPEG      an archive counts as a folder; its name may tell the split
+ILSVRC2012_img_val.tar/a.JPEG                    no class: the ground truth must tell it
+<class>/a.jpg                                    no split: it is an image to train on
+"""
+
+import functools
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from alexnet.data.prepare.sources import ARCHIVES, File
+
+SPLITS = {
+    **dict.fromkeys(("train", "training", "trainset", "trn"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "valset", "dev", "eval", "evaluation"), "val"),
+    **dict.fromkeys(("test", "testing", "testset", "tst"), "test"),
+}
+# What may stand beside such a word: training_set, seg_train, Final_Test, val_256, test-images, train2017.
+BESIDE = frozenset(
+    (
+        "set",
+        "data",
+        "dataset",
+        "images",
+        "image",
+        "imgs",
+        "img",
+        "pictures",
+        "photos",
+        "seg",
+        "final",
+        "split",
+    )
+    + ("folder", "folders", "standard", "large", "small", "full", "original", "resized", "ilsvrc", "imagenet")
+)
+
+
+class Place(NamedTuple):
+    """Where an image belongs: its split, its class (None if the path does not tell), its name within."""
+
+    split: str
+    class_id: str | None
+    name: str
+
+
+@functools.cache  # a million paths have few names of folders
+def split_of(name: str) -> str | None:
+    """Return the split that a folder's name means, as "training_set" does; None if it means none."""
+    words = re.findall("[a-z]+", stem(name).lower())
+    splits = [SPLITS[word] for word in words if word in SPLITS]
+    others = [word for word in words if word not in SPLITS and word not in BESIDE]
+    return splits[0] if len(splits) == 1 and not others else None
+
+
+def place_of(path: str) -> Place:
+    """Return the place that an image of ImageNet has by its path.
+
+    Args:
+        path: as in ``File.name``.
+    """
+    *folders, base = path.split("/")
+    for i, folder in enumerate(folders):
+        if split_of(folder) and not is_archive(folder):
+            below = folders[i + 1 :]
+            return Place(split_of(folder), stem(below[0]) if below else None, "/".join([*below[1:], base]))
+    last = folders[-1] if folders else None
+    for i, folder in enumerate(folders):
+        split = split_of_archive(folder)
+        if split:
+            return Place(split, stem(last) if i < len(folders) - 1 else None, base)
+    return Place("train", stem(last) if last else None, base)
+
+
+@functools.cache
+def split_of_archive(name: str) -> str | None:
+    """Return the split that an archive's name has a word for, as in "ILSVRC2010_images_val.tar"."""
+    if not is_archive(name):
+        return None
+    words = re.split(r"[^a-z]+", stem(name).lower())
+    return next((SPLITS[word] for word in words if word in SPLITS), None)
+
+
+def is_archive(name: str) -> bool:
+    """Tell whether a name is that of an archive."""
+    return name.lower().endswith(ARCHIVES)
+
+
+def stem(name: str) -> str:
+    """Return a name without the suffix that makes it an archive's."""
+    return next((name[: -len(suffix)] for suffix in ARCHIVES if name.lower().endswith(suffix)), name)
+
+
+def pictures_to_keep(pictures: Iterable[tuple[Place, File]], share: float) -> set[File]:
+    """Choose the training pictures that become validation pictures: the same share of each class.
+
+    The choice depends on the names of the pictures alone, so it is the same on every machine.
+
+    Args:
+        pictures: of all splits.
+        share: of each class, from 0 to 1; rounded to whole pictures.
+    """
+    by_class = defaultdict(list)
+    for place, file in pictures:
+        if place.split == "train":
+            digest = hashlib.sha256(f"{place.class_id}/{place.name}".encode()).digest()
+            by_class[place.class_id].append((digest, file))
+    chosen = set()
+    for files in by_class.values():
+        files.sort(key=lambda entry: entry[0])
+        chosen.update(file for _, file in files[: round(share * len(files))])
+    return chosen

@@ -1,0 +1,205 @@
+"""``alexnet data prepare``: from archives or folders to a prepared set, on all cores, going on after a stop.
+
+Shards are made independently of each other and appear whole, so to go on is to make those that are missing.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from alexnet.bars import Bar
+from alexnet.data.prepare.classes import counts_in_words
+from alexnet.data.prepare.description import DESCRIPTION, describe, write_manifest
+from alexnet.data.prepare.levels import PATH, shortened
+from alexnet.data.prepare.plan import KINDS, Plan, make_plan
+from alexnet.data.prepare.shards import is_whole, load_index
+from alexnet.data.prepare.target import (
+    SCRATCH,
+    check_apart,
+    check_room,
+    claim,
+    content_of,
+    described,
+    errors_explained,
+    owned,
+)
+from alexnet.data.prepare.workers import Job, Progress, make_shards
+from alexnet.storage.files import write_json
+
+PICTURES_PER_SHARD = 4096
+REASONS = 8  # why images were left out that the summary names
+
+
+def prepare(
+    kind: str,
+    sources: Sequence[Path],
+    target: Path,
+    *,
+    workers: int,
+    size: int = 256,
+    raw: bool = False,
+    val_share: float = 0.0,
+    class_level: int | str | None = None,
+    missing_classes: bool = False,
+    max_damaged: float = 0.001,
+    progress: bool = True,
+    pictures_per_shard: int = PICTURES_PER_SHARD,
+) -> list[str]:
+    """Make a prepared set, or go on with one that was stopped.
+
+    Args:
+        kind: "imagenet", "imagenette" or "folder".
+        sources: what holds the pictures: folders, archives, and for ImageNet the development kit.
+        target: folder of the set.
+        workers: processes that decode; 0: this one alone.
+        size: height and width of the pictures, in pixels.
+        raw: store pixels instead of JPEGs: six times as large, and nothing to decode.
+        val_share: of each class, how much of the training pictures becomes the validation split.
+        class_level: of a "folder" set, the level of folders that is the class (see
+            ``alexnet.data.prepare.levels``); None: the only one that can be.
+        missing_classes: whether the validation images may lack classes that the training images have.
+        max_damaged: the share of pictures that may be damaged; with more, the set is not made.
+        progress: show progress bars.
+        pictures_per_shard: pictures in a file.
+    Returns:
+        sentences for the user: what was found, converted and left out.
+    Raises:
+        FileNotFoundError: a source is not there.
+        ValueError: the sources do not hold such a set, too much is damaged, or the target holds another set.
+        OSError: a file cannot be read or written.
+    """
+    check_arguments(kind, size=size, val_share=val_share, class_level=class_level, max_damaged=max_damaged)
+    if workers < 0:
+        raise ValueError(f"--workers must be at least 0, got {workers}")
+    request = {
+        "kind": kind,
+        "sources": sorted(described(source) for source in sources),
+        "contents": sorted(content_of(source) for source in sources if source.is_dir()),
+        "size": size,
+        "form": "raw" if raw else "jpeg",
+        "val_share": val_share,
+        "class_level": class_level,
+        "pictures_per_shard": pictures_per_shard,
+    }
+    check_apart(target, sources)
+    with errors_explained(target), owned(target) as new:
+        if claim(target, request):
+            return ["the set was there already, and is whole"]
+        try:
+            plan = make_plan(
+                kind,
+                sources,
+                target / SCRATCH,
+                val_share=val_share,
+                class_level=class_level,
+                missing_classes=missing_classes,
+                progress=progress,
+            )
+        except ValueError:  # no such set can be made of the sources, so there is nothing to go on with
+            if new:
+                (target / DESCRIPTION).unlink(missing_ok=True)
+                shutil.rmtree(target / SCRATCH, ignore_errors=True)
+            raise
+        jobs = jobs_of(plan, target, request)
+        claim(target, request | {"plan": plan.digest()})
+        missing = [job for job in jobs if not is_whole(job.path, job.form)]
+        check_room(target, missing)
+        make_missing(plan, missing, max_damaged, workers, progress=progress)
+        about = finish(plan, jobs, request | {"plan": plan.digest()}, max_damaged, missing_classes)
+    return plan.remarks + summary(about)
+
+
+def check_arguments(
+    kind: str, *, size: int, val_share: float, class_level: int | str | None, max_damaged: float
+) -> None:
+    """Raise ValueError unless the arguments are in range."""
+    if kind not in KINDS:
+        raise ValueError(f"there is no kind {kind!r}; there is {', '.join(KINDS)}")
+    if class_level is not None and kind != "folder":
+        raise ValueError(f"--class-level is for the kind 'folder'; the classes of {kind!r} are known")
+    if class_level not in (None, PATH) and not (isinstance(class_level, int) and class_level >= 0):
+        raise ValueError(f"--class-level must be a number from 0 on, or {PATH!r}, got {class_level!r}")
+    if not 1 <= size <= 4096:
+        raise ValueError(f"--size must be from 1 to 4096 pixels, got {size}")
+    for name, share in (("--val-share", val_share), ("--max-damaged", max_damaged)):
+        if not 0 <= share < 1:
+            raise ValueError(f"{name} must be at least 0 and below 1, got {share}")
+
+
+def jobs_of(plan: Plan, target: Path, request: dict) -> list[Job]:
+    """Cut the splits of a plan into shards."""
+    step, size, form = request["pictures_per_shard"], request["size"], request["form"]
+    return [
+        Job(target / f"{split}-{start // step:05}", items[start : start + step], size, form)
+        for split, items in plan.splits.items()
+        for start in range(0, len(items), step)
+    ]
+
+
+def make_missing(
+    plan: Plan, missing: Sequence[Job], max_damaged: float, workers: int, *, progress: bool
+) -> None:
+    """Make the shards that are missing, with a progress bar over all pictures."""
+    total = plan.num_pictures
+    before = total - sum(len(job.items) for job in missing)
+    with Bar(total=total, initial=before, unit=" pictures", desc=plan.name, disable=not progress) as bar:
+
+        def show(now: Progress) -> None:
+            bar.update(before + now.done - bar.n)
+            check_damaged(now.left_out, total, max_damaged, now.why)
+
+        make_shards(missing, workers, show)
+
+
+def check_damaged(left_out: int, total: int, share: float, why: str) -> None:
+    """Raise ValueError if more than a share of all images cannot be read, with the reason of one of them."""
+    if left_out > share * total:
+        raise ValueError(
+            f"{left_out:,} of {total:,} images cannot be read, more than --max-damaged {share} allows "
+            f"({why}); get them again, or allow more"
+        )
+
+
+def check_classes_left(plan: Plan, about: dict, *, missing_classes: bool) -> None:
+    """Raise ValueError if of all images that a split has of a class none could be read.
+
+    Validation images may lack classes if the user says so, and test images may.
+    """
+    for split, items in plan.splits.items():
+        counts = about["counts"][split]
+        lost = {about["classes"][item.label] for item in items if not counts[item.label]}
+        allowed = split == "test" or (split == "val" and missing_classes)
+        if lost and not (allowed and any(counts)):
+            raise ValueError(
+                f"of these classes no {split} image can be read: {shortened(lost)}; get them again, or "
+                "take these classes away, and prepare into a new folder"
+            )
+
+
+def finish(plan: Plan, jobs: Sequence[Job], request: dict, max_damaged: float, missing_classes: bool) -> dict:
+    """Write what describes the set as a whole, remove what is needed no more; return the description."""
+    target = jobs[0].path.parent
+    indices: dict[str, list[dict]] = {split: [] for split in plan.splits}
+    for job in jobs:
+        indices[job.path.name.rsplit("-", 1)[0]].append(load_index(job.path))
+    about = describe(plan.name, plan.classes, indices, request)
+    for why, (_, name) in about["why_left_out"].items():
+        check_damaged(about["left_out"], plan.num_pictures, max_damaged, f"{name}: {why}")
+    check_classes_left(plan, about, missing_classes=missing_classes)
+    write_manifest(target, indices)
+    write_json(target / DESCRIPTION, about)
+    shutil.rmtree(target / SCRATCH, ignore_errors=True)
+    return about
+
+
+def summary(about: dict) -> list[str]:
+    """Return sentences on the classes, and on what was converted and left out."""
+    converted = ", ".join(f"{count:,} {note}" for note, count in about["converted"].items())
+    found = [f"converted: {converted}"] if converted else []
+    reasons = list(about["why_left_out"].items())
+    for why, (count, name) in reasons[:REASONS]:
+        found.append(f"left out, {why}: {count:,}, {'the first ' if count > 1 else ''}{name}")
+    if reasons[REASONS:]:
+        found.append(f"left out, for other reasons: {sum(count for _, (count, _) in reasons[REASONS:]):,}")
+    found += ["manifest.csv in the folder of the set names each of them"] if found else []
+    return counts_in_words(about["names"], about["counts"]) + found

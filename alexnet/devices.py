@@ -1,0 +1,80 @@
+"""The device that a process computes on, and how many processor cores it may use."""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+
+import torch
+
+
+def usable_cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def local_size() -> int:
+    """Return how many processes torchrun started on this machine, 1 where it did not."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def device_named(name: str) -> torch.device:
+    """Return a device by name; "auto" is the GPU if there is one.
+
+    Raises:
+        ValueError: there is no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {name!r}")
+    device = torch.device(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"torch {torch.__version__} finds no GPU here; choose `--device cpu`")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"there is no GPU {device.index}; there are {torch.cuda.device_count()}")
+    return device
+
+
+def prepare_device(device: torch.device, *, deterministic: bool = False) -> None:
+    """Set what torch decides for a whole process.
+
+    On a GPU multiplications of float32 may round to TF32, as convolutions do anyway, and convolutions look
+    for their fastest algorithm, unless the same numbers are wanted again. On the CPU the processes of one
+    machine share its cores, and numbers too small to matter count as 0, which they slow down otherwise.
+
+    Args:
+        device: of this process.
+        deterministic: the same training gives the same numbers again on the same GPU; a CPU does anyway.
+    """
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.benchmark = not deterministic
+        torch.backends.cudnn.deterministic = deterministic
+        if deterministic:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+            torch.use_deterministic_algorithms(True, warn_only=True)
+        return
+    torch.set_flush_denormal(True)
+    local = local_size()
+    # torchrun sets OMP_NUM_THREADS to 1 where it is not set; a larger number was somebody's wish.
+    if local > 1 and os.environ.get("OMP_NUM_THREADS", "1") == "1":
+        torch.set_num_threads(max(1, usable_cores() // local))
+
+
+def settle(device: torch.device) -> None:
+    """Wait until a device has done everything."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+@contextlib.contextmanager
+def out_of_memory_explained(batch_size: int) -> Iterator[None]:
+    """Say in one sentence that a GPU's memory is too small for batches of so many pictures."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise ValueError(
+            "the memory of the GPU is too small for this training; choose a `--batch-size` below "
+            f"{batch_size}, or `--precision bfloat16`"
+        ) from error

@@ -1,0 +1,133 @@
+"""What each tower has of the net on one device, and what must go from tower to tower (paper 3.2, figure 2).
+
+Kernels and units are dealt out: a tower has its equal share of those of conv1 to fc7, tower a the first one.
+Of fc8 it has the weights that read its own units, and so makes a part of every logit; the biases of fc8 are
+added to the sum of the parts, and every tower has a copy of them.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from alexnet.config import NetConfig
+from alexnet.models.alexnet import AlexNet, Masks
+from alexnet.models.traffic import seam_width
+
+State = dict[str, Tensor]
+COPIED = ("fc8.bias",)  # parameters that every tower has whole
+
+
+def split_dim(name: str) -> int:
+    """Return the axis along which a parameter is dealt out: kernels, units, or what fc8 reads."""
+    return 1 if name == "fc8.weight" else 0
+
+
+def split(state: Mapping[str, Tensor], config: NetConfig) -> list[State]:
+    """Deal out the parameters of the net on one device, or their velocities, to its towers.
+
+    Args:
+        state: as from ``AlexNet.state_dict``; in part, too.
+        config: the net, with T towers.
+    Returns:
+        T dictionaries with the same names; their tensors are views of those given.
+    Raises:
+        ValueError: a tensor cannot be dealt out evenly.
+    """
+    states: list[State] = [{} for _ in range(config.towers)]
+    for name, tensor in state.items():
+        for tower, part in zip(states, split_tensor(name, tensor, config.towers), strict=True):
+            tower[name] = part
+    return states
+
+
+def split_tensor(name: str, tensor: Tensor, towers: int) -> Sequence[Tensor]:
+    """Deal out one parameter; Args and Raises as for ``split``."""
+    if name in COPIED:
+        return (tensor,) * towers
+    dim = split_dim(name)
+    if tensor.ndim <= dim or tensor.shape[dim] % towers:
+        raise ValueError(f"{name} of shape {tuple(tensor.shape)} cannot be dealt out to {towers} towers")
+    return tensor.chunk(towers, dim)
+
+
+def join(states: Sequence[Mapping[str, Tensor]], config: NetConfig) -> State:
+    """Put the towers' parameters, or velocities, together to those of the net on one device.
+
+    Args:
+        states: one a tower, tower a first, on whatever device; in part, too.
+        config: the net.
+    Returns:
+        the same names with new tensors, on the device of tower a's.
+    Raises:
+        ValueError: there are not as many states as towers, their names differ, or their copies of what every
+            tower has are not equal bit by bit.
+    """
+    if len(states) != config.towers:
+        raise ValueError(f"the net {config.name!r} has {config.towers} towers, got {len(states)} states")
+    names = states[0].keys()
+    if any(state.keys() != names for state in states):
+        raise ValueError("the states of the towers do not have the same names")
+    return {name: join_tensors(name, [state[name] for state in states]) for name in names}
+
+
+def join_tensors(name: str, parts: Sequence[Tensor]) -> Tensor:
+    """Put the towers' parts of one parameter together; Args and Raises as for ``join``."""
+    parts = [part.to(parts[0].device) for part in parts]
+    if name not in COPIED:
+        return torch.cat(parts, split_dim(name))
+    if not all(same_bits(parts[0], part) for part in parts):
+        raise ValueError(f"the towers' copies of {name} have drifted apart")
+    return parts[0].clone()
+
+
+def whole_shape(name: str, shape: Sequence[int], towers: int) -> torch.Size:
+    """Return the shape of a parameter on one device, of which a tower's share has the given one."""
+    whole = list(shape)
+    if name not in COPIED:
+        whole[split_dim(name)] *= towers
+    return torch.Size(whole)
+
+
+def same_bits(a: Tensor, b: Tensor) -> bool:
+    """Return whether two tensors of one shape and dtype hold the same bits, so that NaN equals NaN."""
+    return torch.equal(a.contiguous().view(torch.uint8), b.contiguous().view(torch.uint8))
+
+
+def tower_masks(net: AlexNet, masks: Masks | None, tower: int) -> Masks | None:
+    """Return what one tower needs of the masks of the whole net, on its device.
+
+    fc6 and fc7 read the units of all towers, fc8 those of its own tower alone.
+
+    Args:
+        net: the tower.
+        masks: of ``alexnet.models.alexnet.draw_masks``; None outside training. tower: 0 for tower a.
+    Raises:
+        ValueError: there are none in training; towers that drew their own would drop different units.
+    """
+    if masks is None:
+        if net.training and net.dropout_inputs:
+            raise ValueError("towers need the same dropout masks in training: give those of draw_masks")
+        return None
+    parts = {name: mask.chunk(net.num_parts, dim=1)[tower] for name, mask in masks.items() if name == "fc8"}
+    return {name: mask.to(net.fc8.weight.device) for name, mask in (masks | parts).items()}
+
+
+def seam(x: Tensor, tower: int, config: NetConfig) -> Tensor:
+    """Return the maps at the seam of two towers, which the other tower's normalisation reads.
+
+    Args:
+        x: (N, C / 2, H, W), the maps of one tower. tower: 0 or 1, whose last or first maps are wanted.
+    """
+    width = seam_width(config, x.shape[1])
+    return x.narrow(1, x.shape[1] - width if tower == 0 else 0, width)
+
+
+def with_seam(x: Tensor, received: Tensor, tower: int) -> Tensor:
+    """Put the other tower's maps at the seam beside one's own, and as many zeros where the maps end.
+
+    Args:
+        x: (N, C / 2, H, W), the maps of one tower. received: the other one's ``seam``. tower: 0 or 1.
+    """
+    end = torch.zeros_like(received)
+    return torch.cat((end, x, received) if tower == 0 else (received, x, end), dim=1)

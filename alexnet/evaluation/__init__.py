@@ -1,0 +1,1 @@
+"""What a trained network is worth: errors, predictions, ensembles, neighbours (paper 6)."""

@@ -1,0 +1,207 @@
+"""A trained net with all that classifying pictures takes.
+
+Pictures are uint8 in the size of the mean image, as ``alexnet.data.images.standardise`` makes them.
+
+Letters in shapes: N pictures, H height and width of the stored pictures.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import alexnet
+from alexnet import config
+from alexnet.config import NetConfig, Recipe
+from alexnet.data.statistics import Statistics
+from alexnet.evaluation.errors import log_average_views
+from alexnet.models.alexnet import AlexNet
+from alexnet.paper import NUM_TEST_CROPS
+from alexnet.storage.checkpoints import Weights
+from alexnet.transforms.ten_crop import prepare_centre, ten_crops
+
+VIEWS = (1, NUM_TEST_CROPS)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Classifier:
+    """A trained net and what belongs to it.
+
+    Attributes:
+        name: that it was asked for by.
+        net: in evaluation mode.
+        classes: the data set's identifiers of the classes, in the order of the net's outputs.
+        names: the same for people.
+        statistics: of the training pictures.
+        mean: which part of the mean image is subtracted from a crop, as in ``AugmentConfig``.
+        remark: what else is done to pictures, as a sentence; "" for the paper's way, which is all of it.
+    """
+
+    name: str
+    net: AlexNet = field(repr=False)
+    classes: tuple[str, ...] = field(repr=False)
+    names: tuple[str, ...] = field(repr=False)
+    statistics: Statistics = field(repr=False)
+    mean: str
+    remark: str = ""
+
+    @property
+    def picture_size(self) -> int:
+        """H: height and width in pixels of the pictures that it takes."""
+        return self.statistics.mean_image.shape[-1]
+
+    @property
+    def device(self) -> torch.device:
+        """The device that it computes on."""
+        return self.statistics.mean_image.device
+
+    def views(self, images: Tensor, num_views: int = 1) -> Iterable[Tensor]:
+        """Make what the net reads of pictures: the centre, or the paper's ten crops (paper 4.1).
+
+        Args:
+            images: (N, 3, H, H) uint8, on the classifier's device.
+            num_views: 1 or 10.
+        Returns:
+            1 or 10 times (N, 3, S, S), ready for ``net``.
+        Raises:
+            ValueError: there is another number of views, or the pictures are not those of its size.
+        """
+        if num_views not in VIEWS:
+            raise ValueError(f"views must be 1 or {NUM_TEST_CROPS}, got {num_views}")
+        options: dict[str, Any] = {"size": self.net.config.input_size, "statistics": self.statistics}
+        if num_views == 1:
+            return (prepare_centre(images, **options),)
+        return ten_crops(images, mean=self.mean, **options)
+
+    def log_probabilities(self, images: Tensor, num_views: int = 1) -> Tensor:
+        """Return ln of the class probabilities, averaged over the views: (N, classes) float64.
+
+        Args and Raises as for ``views``.
+        """
+        return log_average_views(self.net, self.views(images, num_views))
+
+
+def classifier_of(weights: Weights, *, name: str) -> Classifier:
+    """Return the classifier of a checkpoint that was loaded.
+
+    Args:
+        weights: the content of the checkpoint.
+        name: for people.
+    Raises:
+        ValueError: the parts of the checkpoint do not fit each other.
+    """
+    recipe, statistics = recipe_in(weights, name), statistics_in(weights, name)
+    if len(weights.classes) != recipe.net.num_classes:
+        raise ValueError(
+            f"{name} names {len(weights.classes)} classes, but its net tells {recipe.net.num_classes} apart"
+        )
+    return Classifier(
+        name=name,
+        net=net_with(recipe.net, weights.weights, name=name),
+        classes=tuple(weights.classes),
+        names=tuple(weights.names or weights.classes),
+        statistics=statistics,
+        mean=recipe.augment.mean,
+    )
+
+
+def recipe_in(weights: Weights, name: str) -> Recipe:
+    """Return the recipe of a checkpoint; ValueError if it is none of this version."""
+    try:
+        return config.from_dict(json.loads(weights.recipe))
+    except (ValueError, TypeError, AttributeError) as error:
+        writer = weights.environment.get("alexnet", "of an unknown version")
+        raise ValueError(
+            f"{name} has a recipe that this version cannot read: {error}; alexnet {writer} wrote it, this is "
+            f"{alexnet.__version__}: upgrade alexnet, or use that version"
+        ) from error
+
+
+def statistics_in(weights: Weights, name: str) -> Statistics:
+    """Return the statistics in a checkpoint; ValueError if they are not whole."""
+    tensors = weights.statistics
+    missing = {"mean_image", "pca_stds", "pca_vectors", "num_images"} - tensors.keys()
+    if missing:
+        raise ValueError(f"{name} lacks the {min(missing)} of its training pictures, so it cannot predict")
+    return Statistics(
+        mean_image=tensors["mean_image"],
+        pca_stds=tensors["pca_stds"].cpu(),  # used for draws, which happen there
+        pca_vectors=tensors["pca_vectors"].cpu(),
+        num_images=int(tensors["num_images"]),
+        fingerprint=weights.fingerprint,
+    )
+
+
+def net_with(net_config: NetConfig, weights: dict[str, Tensor], *, name: str) -> AlexNet:
+    """Return a net in evaluation mode whose parameters are these tensors themselves, not copies.
+
+    Raises:
+        ValueError: they are not those of the net.
+    """
+    with torch.device("meta"):  # no initial weights are drawn, which takes seconds
+        net = AlexNet(net_config)
+    check_shapes(net, weights, name=name)
+    net.load_state_dict(weights, assign=True)
+    return net.eval().requires_grad_(False)
+
+
+def check_shapes(net: AlexNet, tensors: dict[str, Tensor], *, name: str) -> None:
+    """Raise ValueError unless there is a tensor for each parameter of a network, of its shape, and no other.
+
+    Args:
+        net: the network. tensors: under the names of its parameters. name: of what holds them, for people.
+    """
+    shapes = {key: tuple(tensor.shape) for key, tensor in net.state_dict().items()}
+    given = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+    for key in sorted({*shapes, *given}):
+        if shapes.get(key) != given.get(key):
+            raise ValueError(
+                f"{name} does not fit the net {net.config.name!r} of its recipe: {key} is "
+                f"{given.get(key, 'missing')}, and should be {shapes.get(key, 'missing')}"
+            )
+
+
+def check_alike(classifiers: Sequence[Classifier]) -> None:
+    """Raise ValueError unless the classifiers tell the same classes apart, of pictures of the same size."""
+    first = classifiers[0]
+    for other in classifiers[1:]:
+        together = f"{first.name} and {other.name} do not go together: "
+        if other.classes != first.classes:
+            raise ValueError(together + difference_of(first.classes, other.classes))
+        sizes = [f"{each.net.config.input_size} of {each.picture_size}" for each in (first, other)]
+        if sizes[0] != sizes[1]:
+            raise ValueError(f"{together}one reads {sizes[0]} pixels of a picture, the other {sizes[1]}")
+
+
+def difference_of(classes: Sequence[str], others: Sequence[str]) -> str:
+    """Say in what two lists of classes differ."""
+    if len(classes) != len(others):
+        return f"one knows {len(classes)} classes, the other {len(others)}"
+    number = next(n for n, (one, other) in enumerate(zip(classes, others, strict=True)) if one != other)
+    return f"class {number} is {classes[number]!r} in one and {others[number]!r} in the other"
+
+
+def outputs_of(classifier: Classifier, classes: Sequence[str]) -> Tensor:
+    """Return which output of the net stands for each class of a data set.
+
+    A set may have some of the classes alone, or in another order, as Imagenette has 10 of ImageNet's 1000.
+
+    Args:
+        classifier: the net.
+        classes: the set's identifiers, in the order of its labels.
+    Returns:
+        (len(classes),) int64.
+    Raises:
+        ValueError: the net does not know one of them.
+    """
+    places = {name: place for place, name in enumerate(classifier.classes)}
+    unknown = [name for name in classes if name not in places]
+    if unknown:
+        raise ValueError(
+            f"{classifier.name} knows {len(places)} classes, and {unknown[0]!r} is none of them; the data "
+            f"have {len(classes)} classes, {len(unknown)} of which it does not know"
+        )
+    return torch.tensor([places[name] for name in classes])

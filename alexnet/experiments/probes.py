@@ -1,0 +1,67 @@
+"""What happens inside a network at one batch: sizes of signals and gradients, layer by layer.
+
+Letters in shapes: N images, C channels, H height, W width.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from alexnet.functional.activations import slope
+from alexnet.models.cifar import Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitSignals:
+    """A layer of units at one batch.
+
+    Attributes:
+        name: the layer's name in the network.
+        input_size: root mean square of what goes into the units.
+        slope: mean absolute value of the units' derivative there, over all units and images.
+        share_zero: the share of outputs that are exactly 0.
+        gradient_size: root mean square of the loss's gradient with respect to the units' input, the loss
+            summed over the images, so that the number of images does not matter.
+    """
+
+    name: str
+    input_size: float
+    slope: float
+    share_zero: float
+    gradient_size: float
+
+
+def unit_signals(net: nn.Sequential, images: Tensor, labels: Tensor) -> list[UnitSignals]:
+    """Send one batch forward and its gradient back, and report on every layer of units in turn.
+
+    Args:
+        net: layers in a row, its units as ``alexnet.models.cifar.Unit``; its parameters and their gradients
+            are left as they are.
+        images: (N, C, H, W) as the network wants them. labels: (N,) class indices.
+    """
+    x = images
+    inputs, outputs = {}, {}
+    for name, layer in net.named_children():
+        y = layer(x)
+        if isinstance(layer, Unit):
+            inputs[name], outputs[name] = x, y
+        x = y
+    loss = F.cross_entropy(x, labels, reduction="sum")
+    gradients = torch.autograd.grad(loss, list(inputs.values()), allow_unused=True)
+    return [
+        UnitSignals(
+            name=name,
+            input_size=root_mean_square(inputs[name]),
+            slope=slope(net.get_submodule(name).function, inputs[name]).abs().mean().item(),
+            share_zero=(outputs[name] == 0).double().mean().item(),
+            gradient_size=0.0 if gradient is None else root_mean_square(gradient),
+        )
+        for name, gradient in zip(inputs, gradients, strict=True)
+    ]
+
+
+def root_mean_square(x: Tensor) -> float:
+    """Return the square root of the mean of the squares of all entries."""
+    return x.detach().double().square().mean().sqrt().item()

@@ -1,0 +1,161 @@
+"""Two figures of augmentation: what a crop takes of a picture, and what colour noise adds (paper 4.1)."""
+
+import json
+
+import torch
+from torch import Tensor
+
+from alexnet import paper
+from alexnet.config import COLOUR_NOISE_READINGS
+from alexnet.data.statistics import Statistics
+from alexnet.figures.encoding import encode_picture
+from alexnet.figures.sliders import explore
+from alexnet.transforms.colour import colour_shifts
+
+SIDE, SIZE = paper.IMAGE_SIZE, paper.INPUT_SIZE
+ROOM = SIDE - SIZE
+READINGS = COLOUR_NOISE_READINGS[1:]  # the first is no noise at all
+DEVIATIONS = range(-3, 4)
+
+# Both scripts say in JavaScript what the drawing function beside them says in Python, to the letter.
+CROP_SCRIPT = """({top, left, reflected}) => {
+  const uri = URI, side = SIDE, size = SIZE, room = side - size;
+  const flip = reflected === "yes", place = top * (room + 1) + left;
+  const apart = Math.abs(top - room / 2), aside = Math.abs(left - room / 2);
+  const shared = 100 * (size - apart) * (size - aside) / (size * size);
+  const counted = top < room && left < room ? "among" : "beyond";
+  const image = `<image href="${uri}" width="${side}" height="${side}"`;
+  return `<p>crop and reflection <b>${2 * place + flip + 1}</b> of ${2 * (room + 1) ** 2}, ` +
+    `${counted} the paper's ${2 * room ** 2}<br>` +
+    `shares ${shared.toFixed(1)}% of its pixels with the crop in the centre</p>` +
+    `<div style="display:flex;gap:1em;align-items:center">` +
+    `<svg aria-hidden="true" viewBox="0 0 ${side} ${side}" style="width:50%;max-width:${side}px">${image}/>` +
+    `<path d="M0 0h${side}v${side}h-${side}zM${left} ${top}h${size}v${size}h-${size}z" fill="#fff" ` +
+    `fill-opacity="0.6" fill-rule="evenodd"/><rect x="${left}" y="${top}" width="${size}" height="${size}" ` +
+    `fill="none" stroke="#D55E00" stroke-width="2"/></svg>` +
+    `<svg aria-hidden="true" viewBox="0 0 ${size} ${size}" style="width:44%;max-width:${size}px;` +
+    `overflow:hidden"><g transform="${flip ? `translate(${size} 0) scale(-1 1)` : "scale(1 1)"}">` +
+    `${image} x="-${left}" y="-${top}"/></g></svg></div>`;
+}"""
+
+COLOUR_SCRIPT = """({first, second, third, reading}) => {
+  const uri = URI, moves = MOVES[reading];
+  const shift = [0, 1, 2].map(c => first * moves[0][c] + second * moves[1][c] + third * moves[2][c] + 0);
+  const levels = shift.map(v => (v < 0 ? "" : "+") + v.toFixed(1));
+  const image = `<image href="${uri}" width="200" height="200"`;
+  const channel = (name, k) => `<feFunc${name} type="linear" slope="1" ` +
+    `intercept="${(shift[k] / 255).toFixed(4)}"/>`;
+  return `<p>added to red, green, blue: <b>${levels.join(", ")}</b> grey levels</p>` +
+    `<svg aria-hidden="true" viewBox="0 0 416 200" style="width:100%;max-width:416px">` +
+    `<filter id="alexnet-colour-noise" x="0" y="0" width="1" height="1" ` +
+    `color-interpolation-filters="sRGB"><feComponentTransfer>` +
+    `${channel("R", 0)}${channel("G", 1)}${channel("B", 2)}</feComponentTransfer></filter>` +
+    `${image}/>${image} x="216" filter="url(#alexnet-colour-noise)"/></svg>`;
+}"""
+
+
+def crops(picture: Tensor, *, number: str | None = None):
+    """Let the reader move the crop over a stored picture and reflect it.
+
+    Args:
+        picture: (3, 256, 256) uint8.
+        number: of the figure, as in ``figures.show``.
+    Raises:
+        ValueError: the picture is of another size.
+    """
+    if picture.shape[-2:] != (SIDE, SIDE):
+        raise ValueError(
+            f"a stored picture has {SIDE} x {SIDE} pixels, got {' x '.join(map(str, picture.shape[-2:]))}"
+        )
+    uri = encode_picture(picture).uri
+    script = CROP_SCRIPT.replace("SIDE", str(SIDE)).replace("SIZE", str(SIZE))
+    return explore(
+        lambda **sliders: crop(uri, **sliders),
+        script=script.replace("URI", json.dumps(uri), 1),
+        top=range(ROOM + 1),
+        left=range(ROOM + 1),
+        reflected=["no", "yes"],
+        start={"top": ROOM // 2, "left": ROOM // 2},
+        labels={"top": "first row", "left": "first column"},
+        number=number,
+        alt="Left, the stored picture with a frame from row {top} and column {left} on; right, what lies in "
+        "the frame. Reflected: {reflected}.",
+        caption="Left: the stored picture; the frame is the crop. Right: what the network reads.",
+    )
+
+
+def crop(uri: str, top: int, left: int, reflected: str) -> str:
+    """Draw the picture at an address with the frame of a crop, and the crop beside it, as HTML."""
+    flip, place = reflected == "yes", top * (ROOM + 1) + left
+    shared = 100 * (SIZE - abs(top - ROOM / 2)) * (SIZE - abs(left - ROOM / 2)) / (SIZE * SIZE)
+    counted = "among" if top < ROOM and left < ROOM else "beyond"
+    image = f'<image href="{uri}" width="{SIDE}" height="{SIDE}"'
+    return (
+        f"<p>crop and reflection <b>{2 * place + flip + 1}</b> of {2 * (ROOM + 1) ** 2}, "
+        f"{counted} the paper's {2 * ROOM**2}<br>"
+        f"shares {shared:.1f}% of its pixels with the crop in the centre</p>"
+        '<div style="display:flex;gap:1em;align-items:center">'
+        f'<svg aria-hidden="true" viewBox="0 0 {SIDE} {SIDE}" style="width:50%;max-width:{SIDE}px">{image}/>'
+        f'<path d="M0 0h{SIDE}v{SIDE}h-{SIDE}zM{left} {top}h{SIZE}v{SIZE}h-{SIZE}z" fill="#fff" '
+        f'fill-opacity="0.6" fill-rule="evenodd"/><rect x="{left}" y="{top}" width="{SIZE}" height="{SIZE}" '
+        'fill="none" stroke="#D55E00" stroke-width="2"/></svg>'
+        f'<svg aria-hidden="true" viewBox="0 0 {SIZE} {SIZE}" style="width:44%;max-width:{SIZE}px;'
+        f'overflow:hidden"><g transform="{f"translate({SIZE} 0) scale(-1 1)" if flip else "scale(1 1)"}">'
+        f'{image} x="-{left}" y="-{top}"/></g></svg></div>'
+    )
+
+
+def colour_noise(picture: Tensor, pca: Statistics, *, number: str | None = None):
+    """Let the reader add colour noise to a picture, component by component, in each reading of the formula.
+
+    Args:
+        picture: as in ``figures.picture``, square.
+        pca: has pca_stds and pca_vectors.
+        number: of the figure, as in ``figures.show``.
+    """
+    uri = encode_picture(picture).uri
+    one = paper.PCA_NOISE_STD * torch.eye(3, dtype=torch.float64)  # alpha of one deviation, by component
+    moves = {reading: colour_shifts(one, pca, reading=reading).tolist() for reading in READINGS}
+    return explore(
+        lambda **sliders: shifted(uri, moves, **sliders),
+        script=COLOUR_SCRIPT.replace("URI", json.dumps(uri), 1).replace("MOVES", json.dumps(moves)),
+        first=DEVIATIONS,
+        second=DEVIATIONS,
+        third=DEVIATIONS,
+        reading=READINGS,
+        start={"first": 2, "second": 0, "third": 0},
+        labels={"first": "α₁ / 0.1", "second": "α₂ / 0.1", "third": "α₃ / 0.1"},
+        number=number,
+        alt="A photograph, and beside it the same with colour noise of {first}, {second} and {third} "
+        "standard deviations along the three components, in the reading {reading}.",
+        caption="Left: as stored. Right: with the shift. The screen cuts off what leaves 0 to 255; the "
+        "network reads it.",
+    )
+
+
+def shifted(
+    uri: str, moves: dict[str, list[list[float]]], first: int, second: int, third: int, reading: str
+) -> str:
+    """Draw the picture at an address as it is and with a shift of its colours, as HTML.
+
+    Args:
+        moves: for each reading, what each component adds to red, green and blue when its alpha is one
+            standard deviation.
+        first, second, third: alpha of each component, in standard deviations.
+    """
+    m = moves[reading]
+    # Plus 0.0, because JavaScript writes no sign before a zero.
+    shift = [first * m[0][c] + second * m[1][c] + third * m[2][c] + 0.0 for c in range(3)]
+    image = f'<image href="{uri}" width="200" height="200"'
+    channels = "".join(
+        f'<feFunc{name} type="linear" slope="1" intercept="{value / 255:.4f}"/>'
+        for name, value in zip("RGB", shift, strict=True)
+    )
+    return (
+        f"<p>added to red, green, blue: <b>{', '.join(f'{v:+.1f}' for v in shift)}</b> grey levels</p>"
+        '<svg aria-hidden="true" viewBox="0 0 416 200" style="width:100%;max-width:416px">'
+        '<filter id="alexnet-colour-noise" x="0" y="0" width="1" height="1" '
+        'color-interpolation-filters="sRGB"><feComponentTransfer>'
+        f"{channels}</feComponentTransfer></filter>"
+        f'{image}/>{image} x="216" filter="url(#alexnet-colour-noise)"/></svg>'
+    )

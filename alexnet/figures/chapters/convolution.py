@@ -1,0 +1,197 @@
+"""Two figures that compute: how many windows fit, and what a kernel makes of each (paper 3.5)."""
+
+import json
+import math
+
+import numpy as np
+import torch
+
+from alexnet import functional
+from alexnet.figures.sliders import explore
+
+KERNELS = {
+    "brighter to the right": [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]],
+    "brighter below": [[-1, -1, -1], [0, 0, 0], [1, 1, 1]],
+    "spot": [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
+    "sum of all nine": [[1, 1, 1], [1, 1, 1], [1, 1, 1]],
+}
+
+# Both scripts say in JavaScript what the drawing function beside them says in Python, to the letter.
+WINDOWS_SCRIPT = """({n, f, s, p}) => {
+  const room = n + 2 * p - f, down = Math.floor(room / s) + 1, up = Math.ceil(room / s) + 1;
+  const rest = room - (down - 1) * s, over = (up - 1) * s - room, rows = Math.ceil(f / s);
+  let bars = "";
+  for (let i = 0; i < up; i++)
+    bars += `<rect x="${i * s}" y="${6 + i % rows * 4}" width="${f}" height="3" ` +
+      `fill="${i < down ? "#0072B2" : "#D55E00"}" stroke="#fff" vector-effect="non-scaling-stroke"/>`;
+  for (let i = 1; i < n + 2 * p && n < 40; i++)
+    bars += `<path d="M${i} 0v4" stroke="#fff" vector-effect="non-scaling-stroke"/>`;
+  return `<p>(${n} + 2·${p} − ${f}) / ${s} + 1 = ${(room / s + 1).toFixed(2)}<br>` +
+    `rounded down: <b>${down}</b> (pixels left over: ${rest})<br>` +
+    `rounded up: <b>${up}</b> (pixels overhanging: ${over})</p>` +
+    `<svg aria-hidden="true" viewBox="0 0 ${n + 2 * p + over} ${6 + rows * 4}" preserveAspectRatio="none" ` +
+    `style="width:100%;height:${24 + rows * 16}px"><rect width="${n + 2 * p}" height="4" fill="#999"/>` +
+    `<rect x="${p}" width="${n}" height="4" fill="#009E73"/>${bars}</svg>`;
+}"""
+
+SLIDING_SCRIPT = """({kernel, row, column}) => {
+  const picture = PICTURE, w = KERNELS[kernel];
+  const size = picture.length, count = size - w.length + 1, places = Array.from({length: count}, (_, i) => i);
+  const squares = (values, left, top, title, limit, frame) => {
+    let drawn = `<text x="${left}" y="${top - 5}">${title}</text>`;
+    values.forEach((line, i) => line.forEach((v, j) => {
+      const x = left + 24 * j, y = top + 24 * i, colour = v > 0 ? "#D55E00" : "#0072B2";
+      const shade = limit ? `"${colour}" fill-opacity="${Math.floor(60 * Math.abs(v) / limit)}%"`
+        : `"#000" fill-opacity="${54 - 6 * v}%"`;
+      drawn += `<rect x="${x}" y="${y}" width="24" height="24" fill=${shade} stroke="#aaa"/>` +
+        `<text x="${x + 12}" y="${y + 16}" text-anchor="middle">${v}</text>`;
+    }));
+    if (frame) drawn += `<rect x="${left + 24 * column}" y="${top + 24 * row}" width="${24 * frame}" ` +
+      `height="${24 * frame}" fill="none" stroke="#000" stroke-width="3"/>`;
+    return drawn;
+  };
+  const under = (i, j) => w.map((line, u) => line.map((weight, v) => weight * picture[i + u][j + v]));
+  const sum = values => values.flat().reduce((a, b) => a + b);
+  const largest = Math.max(...w.flat().map(Math.abs));
+  const positive = w.flat().filter(v => v > 0).reduce((a, b) => a + b);
+  const output = places.map(i => places.map(j => sum(under(i, j))));
+  const middle = 24 * size + 26, right = middle + 94;
+  return `<svg aria-hidden="true" viewBox="0 0 ${right + 24 * count + 2} ${24 * size + 24}" font-size="12" ` +
+    `font-family="sans-serif" style="width:100%;max-width:640px;background:#fff">` +
+    squares(picture, 2, 20, "picture", 0, 3) + squares(w, middle, 20, "kernel", largest) +
+    squares(under(row, column), middle, 116, "products", 9 * largest) +
+    squares(output, right, 20, "output", 9 * positive, 1) +
+    `<text x="${right}" y="${24 * count + 44}">sum of products: ${output[row][column]}</text></svg>`;
+}"""
+
+
+def windows(n: int, f: int, s: int, p: int) -> str:
+    """Draw the windows of f pixels, s apart, over n pixels with p of padding at each end, as HTML."""
+    down, up = (functional.output_size(n, f, s, p, rounding=rule) for rule in ("floor", "ceil"))
+    rest = functional.leftover(n, f, s, p)
+    over = -functional.leftover(n, f, s, p, rounding="ceil")
+    rows = math.ceil(f / s)  # windows that overlap are drawn below each other
+    bars = "".join(
+        f'<rect x="{i * s}" y="{6 + i % rows * 4}" width="{f}" height="3" '
+        f'fill="{"#0072B2" if i < down else "#D55E00"}" stroke="#fff" vector-effect="non-scaling-stroke"/>'
+        for i in range(up)
+    )
+    if n < 40:  # wide enough to tell single pixels apart
+        marks = (
+            f'<path d="M{i} 0v4" stroke="#fff" vector-effect="non-scaling-stroke"/>'
+            for i in range(1, n + 2 * p)
+        )
+        bars += "".join(marks)
+    return (
+        f"<p>({n} + 2·{p} − {f}) / {s} + 1 = {(n + 2 * p - f) / s + 1:.2f}<br>"
+        f"rounded down: <b>{down}</b> (pixels left over: {rest})<br>"
+        f"rounded up: <b>{up}</b> (pixels overhanging: {over})</p>"
+        f'<svg aria-hidden="true" viewBox="0 0 {n + 2 * p + over} {6 + rows * 4}" preserveAspectRatio="none" '
+        f'style="width:100%;height:{24 + rows * 16}px"><rect width="{n + 2 * p}" height="4" fill="#999"/>'
+        f'<rect x="{p}" width="{n}" height="4" fill="#009E73"/>{bars}</svg>'
+    )
+
+
+def output_sizes(*, number: str | None = None):
+    """Let the reader choose size, window, stride and padding, and see the windows and both roundings.
+
+    Args:
+        number: of the figure, as in ``figures.show``.
+    """
+    return explore(
+        windows,
+        script=WINDOWS_SCRIPT,
+        n=[*range(11, 33), 55, 56, 128, 224, 227],
+        f=range(1, 12),
+        s=range(1, 6),
+        p=range(4),
+        start={"n": 14, "f": 3, "s": 2},
+        labels={"n": "n, pixels", "f": "f, window", "s": "s, stride", "p": "p, padding"},
+        number=number,
+        alt="Windows of {f} pixels over {n} pixels with padding {p} at each end and stride {s}.",
+        caption="Green: the picture's pixels; grey: padding; blue: windows that fit; orange: the window that "
+        "rounding up adds.",
+    )
+
+
+def sliding_kernel(picture: torch.Tensor, *, number: str | None = None):
+    """Let the reader slide kernels of 3 x 3 over a small picture and see window, products and sum.
+
+    Args:
+        picture: (n, n) whole numbers from 0, black, to 9, white.
+        number: of the figure, as in ``figures.show``.
+    Raises:
+        ValueError: the picture is not square, smaller than 7 x 7, or holds other numbers.
+    """
+    values = np.asarray(picture)
+    digits = set(values.flatten().tolist()) <= set(range(10))
+    if values.ndim != 2 or values.shape[0] != values.shape[1] or len(values) < 7 or not digits:
+        raise ValueError(f"the picture must be square, 7 x 7 or more, of numbers 0 to 9, got {values.shape}")
+    values = values.astype(int)
+    places = range(len(values) - 2)
+    script = SLIDING_SCRIPT.replace("PICTURE", json.dumps(values.tolist()))
+    return explore(
+        lambda **sliders: sliding(values, **sliders),
+        script=script.replace("KERNELS", json.dumps(KERNELS)),
+        kernel=list(KERNELS),
+        row=places,
+        column=places,
+        start={"row": 1, "column": 1},
+        number=number,
+        alt="A picture of grey levels with a window of 3 by 3 at row {row}, column {column}, the kernel "
+        "'{kernel}', the nine products of window and kernel, and the output with their sum at that place.",
+        caption="Grey: levels from 0 (black) to 9 (white). Orange: positive; blue: negative.",
+    )
+
+
+def sliding(picture: np.ndarray, kernel: str, row: int, column: int) -> str:
+    """Draw the picture with a window at (row, column), the kernel, the products and the output, as HTML."""
+    weights = np.array(KERNELS[kernel])
+    x, w = (torch.from_numpy(a)[None, None].double() for a in (picture, weights))
+    output = functional.cross_correlate(x, w)[0, 0].round().int().numpy()
+    products = weights * picture[row : row + 3, column : column + 3]
+    largest, positive = abs(weights).max(), weights[weights > 0].sum()
+    middle = 24 * len(picture) + 26
+    right = middle + 94
+    return (
+        f'<svg aria-hidden="true" viewBox="0 0 {right + 24 * len(output) + 2} {24 * len(picture) + 24}" '
+        'font-size="12" font-family="sans-serif" style="width:100%;max-width:640px;background:#fff">'
+        + squares(picture, 2, 20, "picture", 0, (row, column, 3))
+        + squares(weights, middle, 20, "kernel", largest)
+        + squares(products, middle, 116, "products", 9 * largest)
+        + squares(output, right, 20, "output", 9 * positive, (row, column, 1))
+        + f'<text x="{right}" y="{24 * len(output) + 44}">sum of products: {products.sum()}</text></svg>'
+    )
+
+
+def squares(
+    values: np.ndarray,
+    left: int,
+    top: int,
+    title: str,
+    limit: int,
+    frame: tuple[int, int, int] | None = None,
+) -> str:
+    """Draw numbers on coloured squares: grey levels where limit is 0, else by sign and size up to the limit.
+
+    Args:
+        values: (rows, columns), whole numbers.
+        left, top: of the first square, in units of the drawing, 24 to a square.
+        frame: row, column and side of a frame around some of the squares.
+    """
+    drawn = f'<text x="{left}" y="{top - 5}">{title}</text>'
+    for (i, j), v in np.ndenumerate(values):
+        shade = f'"#000" fill-opacity="{54 - 6 * v}%"'
+        if limit:
+            colour = "#D55E00" if v > 0 else "#0072B2"
+            shade = f'"{colour}" fill-opacity="{60 * abs(v) // limit}%"'
+        x, y = left + 24 * j, top + 24 * i
+        drawn += f'<rect x="{x}" y="{y}" width="24" height="24" fill={shade} stroke="#aaa"/>'
+        drawn += f'<text x="{x + 12}" y="{y + 16}" text-anchor="middle">{v}</text>'
+    if frame:
+        row, column, side = frame
+        drawn += (
+            f'<rect x="{left + 24 * column}" y="{top + 24 * row}" width="{24 * side}" '
+            f'height="{24 * side}" fill="none" stroke="#000" stroke-width="3"/>'
+        )
+    return drawn

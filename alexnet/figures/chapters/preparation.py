@@ -1,0 +1,106 @@
+"""Two figures of preparation: what the centre cut leaves, what filters let through (paper 2)."""
+
+import json
+
+from torch import Tensor
+
+from alexnet import figures, paper
+from alexnet.figures.encoding import encode_picture
+from alexnet.figures.sliders import explore
+from alexnet.transforms.resampling import FILTERS, resample, zone_plate
+
+SIDE = paper.IMAGE_SIZE
+SIDES = range(200, 1001, 50)
+SHRINKING = 4
+SHOWN_SCALE = 1.75  # below 2, from where on pictures are stored without loss, five times as large
+
+# The arithmetic of `centre_cut`, once more in JavaScript. An odd remainder is halved towards the even number,
+# as Python's round does it.
+CUT_SCRIPT = """({width, height}) => {
+  const uri = URI, side = SIDE, shorter = Math.min(width, height);
+  const scaled = [width, height].map(n => Math.floor(side * n / shorter));
+  const [left, top] = scaled.map(n => {
+    const half = Math.floor((n - side) / 2);
+    return (n - side) % 2 && half % 2 ? half + 1 : half;
+  });
+  const [w, h] = scaled, kept = 100 * side * side / (w * h);
+  return `<p>${width} × ${height} → ${w} × ${h} → ${side} × ${side}<br>` +
+    `scaled by <b>${(side / shorter).toFixed(2)}</b>, keeps <b>${kept.toFixed(1)}%</b> of the picture</p>` +
+    `<svg aria-hidden="true" viewBox="0 0 ${w} ${h}" style="max-width:100%;max-height:300px">` +
+    `<image href="${uri}" width="${w}" height="${h}" preserveAspectRatio="xMidYMid slice"/>` +
+    `<path d="M0 0h${w}v${h}h-${w}zM${left} ${top}h${side}v${side}h-${side}z" fill="#fff" ` +
+    `fill-opacity="0.65" fill-rule="evenodd"/><rect x="${left}" y="${top}" width="${side}" ` +
+    `height="${side}" fill="none" stroke="#D55E00" stroke-width="2"/></svg>`;
+}"""
+
+
+def cut_pictures(picture: Tensor, *, number: str | None = None):
+    """Let the reader choose the size of a picture and see what the centre cut leaves of it.
+
+    Args:
+        picture: as in ``figures.picture``; of it as much is shown as fits the chosen proportions.
+        number: of the figure, as in ``figures.show``.
+    """
+    uri = encode_picture(picture).uri
+    return explore(
+        lambda **sliders: centre_cut(uri, **sliders),
+        script=CUT_SCRIPT.replace("URI", json.dumps(uri), 1).replace("SIDE", str(SIDE)),
+        width=SIDES,
+        height=SIDES,
+        start={"width": 500, "height": 350},
+        labels={"width": "width, pixels", "height": "height, pixels"},
+        number=number,
+        alt="A picture of {width} by {height} pixels, with the central square that is cut out of it.",
+        caption="Pale: what is cut off.",
+    )
+
+
+def centre_cut(uri: str, width: int, height: int) -> str:
+    """Draw the picture at an address, scaled, with the square that is kept, as HTML."""
+    shorter = min(width, height)
+    w, h = (int(SIDE * n / shorter) for n in (width, height))
+    left, top = (round((n - SIDE) / 2) for n in (w, h))
+    kept = 100 * SIDE * SIDE / (w * h)
+    return (
+        f"<p>{width} × {height} → {w} × {h} → {SIDE} × {SIDE}<br>"
+        f"scaled by <b>{SIDE / shorter:.2f}</b>, keeps <b>{kept:.1f}%</b> of the picture</p>"
+        f'<svg aria-hidden="true" viewBox="0 0 {w} {h}" style="max-width:100%;max-height:300px">'
+        f'<image href="{uri}" width="{w}" height="{h}" preserveAspectRatio="xMidYMid slice"/>'
+        f'<path d="M0 0h{w}v{h}h-{w}zM{left} {top}h{SIDE}v{SIDE}h-{SIDE}z" fill="#fff" '
+        f'fill-opacity="0.65" fill-rule="evenodd"/><rect x="{left}" y="{top}" width="{SIDE}" '
+        f'height="{SIDE}" fill="none" stroke="#D55E00" stroke-width="2"/></svg>'
+    )
+
+
+def shrink_pictures(picture: Tensor, *, number: str | None = None):
+    """Let the reader shrink a picture and a test pattern by 4, with every filter, antialiased or not.
+
+    Args:
+        picture: (3, H, W), 0 to 255; square, its side a multiple of 4.
+        number: of the figure, as in ``figures.show``.
+    """
+    return explore(
+        lambda filter, antialiasing: shrunk(picture, filter, antialiasing),
+        filter=list(FILTERS),
+        antialiasing=["no", "yes"],
+        number=number,
+        alt="A photograph and a pattern of rings, each shrunk to a quarter with the filter {filter}; "
+        "antialiasing: {antialiasing}.",
+        caption="Left: the photograph. Right: rings round one centre; every other centre is an alias.",
+    )
+
+
+def shrunk(picture: Tensor, filter: str, antialiasing: str) -> figures.Shown:
+    """Show a picture and the rings, shrunk by 4."""
+    size = (picture.shape[-1] // SHRINKING,) * 2
+    options = {"name": filter, "antialias": antialiasing == "yes"}
+    side = picture.shape[-1]
+    # The rings surround a pixel that "nearest" takes.
+    rings = resample(zone_plate(side, (side // 2 + SHRINKING // 2,) * 2), size, **options)
+    smaller = (resample(picture, size, **options) / 255).clamp(0, 1)  # only a screen has to clip
+    return figures.grid(
+        [smaller, (rings.clamp(-1, 1) + 1) / 2],
+        labels=["photograph", "rings"],
+        alt=f"Shrunk to a quarter; filter {filter}, antialiasing: {antialiasing}.",
+        scale=SHOWN_SCALE,
+    )

@@ -1,0 +1,105 @@
+"""A figure that computes: what two GPUs send as towers of one net and as copies of it (paper 3.2)."""
+
+import json
+from dataclasses import replace
+
+from alexnet import paper
+from alexnet.config import NetConfig
+from alexnet.figures.sliders import explore
+from alexnet.models.summary import summary, total
+from alexnet.models.traffic import communication, gradient_traffic
+from alexnet.recipes import CODE2012
+
+# Which convolutions read both towers. The maps for normalisation stay in their tower, as in the 2012 code.
+CROSSINGS = {
+    "none": (),
+    "conv3, as in the paper": ("conv3",),
+    "conv2 and conv3": ("conv2", "conv3"),
+    "conv2 to conv5": ("conv2", "conv3", "conv4", "conv5"),
+}
+TOWERS, COPIES = "#0072B2", "#D55E00"
+
+# Says in JavaScript what the functions below say in Python, to the letter.
+SCRIPT = """({batch, crossing}) => {
+  const {layers, copies, work} = COUNTS[crossing];
+  const each = layers.reduce((sum, [, bytes]) => sum + bytes, 0), sent = batch * each;
+  const commas = n => String(n).replace(/\\B(?=(\\d{3})+$)/g, ",");
+  const megabytes = n => {
+    const tenths = Math.floor((n + 50000) / 100000);
+    return `${commas(Math.floor(tenths / 10))}.${tenths % 10} MB`;
+  };
+  const bar = (head, bytes, colour) => `<div>${head}: <b>${megabytes(bytes)}</b></div>` +
+    `<div style="height:12px;width:${Math.floor(100 * bytes / Math.max(sent, copies))}%;` +
+    `background:${colour}"></div>`;
+  const parts = layers.map(([layer, bytes]) => `${layer} ${megabytes(batch * bytes)}`).join(", ");
+  return `<div style="max-width:520px">` + bar("a tower sends", sent, "TOWERS") +
+    bar("a copy sends", copies, "COPIES") + `<p>Towers: ${parts}; for each picture ${commas(each)} ` +
+    `bytes and ${commas(work)} million multiply-adds a tower. They send more than copies from ` +
+    `batches of ${commas(Math.floor(copies / each) + 1)} pictures on.</p></div>`;
+}"""
+
+
+def towers_or_copies(*, number: str | None = None):
+    """Let the reader choose the batch and where towers cross, and see what each GPU sends in a step.
+
+    Args:
+        number: of the figure, as in ``figures.show``.
+    """
+    counts = {name: counts_of(net_of(name)) for name in CROSSINGS}
+    script = SCRIPT.replace("COUNTS", json.dumps(counts))
+    return explore(
+        traffic,
+        script=script.replace("TOWERS", TOWERS).replace("COPIES", COPIES),
+        batch=[1, 8, 32, 64, 128, 256, 512, 1024, 2048, 4096],
+        crossing=list(CROSSINGS),
+        start={"batch": paper.BATCH_SIZE, "crossing": "conv3, as in the paper"},
+        labels={"batch": "batch, pictures", "crossing": "convolutions that read both towers"},
+        number=number,
+        alt="What each of two GPUs sends in a training step on {batch} pictures: as a tower of a net whose "
+        "towers exchange maps before these convolutions: {crossing}; and as a copy of the net.",
+        caption="Forward and backward pass in float32. Dense layers always read both towers. Blue: the net "
+        "is split, both GPUs read the batch. Orange: the batch is split, both GPUs have the net.",
+    )
+
+
+def traffic(batch: int, crossing: str) -> str:
+    """Say and draw what each of two GPUs sends in a step, as HTML."""
+    counts = counts_of(net_of(crossing))
+    each, copies = sum(num_bytes for _, num_bytes in counts["layers"]), counts["copies"]
+    sent = batch * each
+    parts = ", ".join(f"{layer} {megabytes(batch * num_bytes)}" for layer, num_bytes in counts["layers"])
+    return (
+        f'<div style="max-width:520px">{bar("a tower sends", sent, max(sent, copies), TOWERS)}'
+        f"{bar('a copy sends', copies, max(sent, copies), COPIES)}<p>Towers: {parts}; for each picture "
+        f"{each:,} bytes and {counts['work']:,} million multiply-adds a tower. They send more than copies "
+        f"from batches of {copies // each + 1:,} pictures on.</p></div>"
+    )
+
+
+def net_of(crossing: str) -> NetConfig:
+    """Return the net of the 2012 code with other exchanges between its towers."""
+    return replace(CODE2012.net, crossing=CROSSINGS[crossing])
+
+
+def counts_of(config: NetConfig) -> dict:
+    """Return what a tower sends for each layer, in bytes a picture; what a copy sends; a tower's work."""
+    work = total(summary(config, batch_size=1).tower_rows, "num_multiply_adds")
+    return {
+        "layers": [[row.layer, row.forward + row.backward] for row in communication(config, 1)],
+        "copies": gradient_traffic(config, paper.NUM_GPUS),
+        "work": (work + 500_000) // 1_000_000,
+    }
+
+
+def bar(head: str, num_bytes: int, longest: int, colour: str) -> str:
+    """Draw one bar with its number above it."""
+    return (
+        f'<div>{head}: <b>{megabytes(num_bytes)}</b></div><div style="height:12px;'
+        f'width:{100 * num_bytes // longest}%;background:{colour}"></div>'
+    )
+
+
+def megabytes(num_bytes: int) -> str:
+    """Write bytes in units of a million, to a tenth."""
+    tenths = (num_bytes + 50_000) // 100_000
+    return f"{tenths // 10:,}.{tenths % 10} MB"

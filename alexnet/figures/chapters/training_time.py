@@ -1,0 +1,87 @@
+"""A figure that computes: how long epochs of a data set take at so many pictures a second (paper 5)."""
+
+from alexnet import paper
+from alexnet.figures.sliders import explore
+
+# Training pictures: CIFAR-10, Imagenette, ILSVRC by the paper's round number, the Fall 2009 half (6).
+SETS = {
+    "CIFAR-10": 50_000,
+    "Imagenette": 9_469,
+    "ILSVRC": paper.ILSVRC_NUM_TRAIN,
+    "ImageNet 2009, half": paper.IMAGENET2009_NUM_IMAGES // 2,
+}
+COLOUR = "#0072B2"
+
+# Says in JavaScript what the functions below say in Python, to the letter.
+SCRIPT = """({pictures, epochs, rate}) => {
+  const commas = n => String(n).replace(/\\B(?=(\\d{3})+$)/g, ",");
+  const SETS = SETS_AS_JSON, units = [["days", 86400], ["hours", 3600], ["minutes", 60]];
+  const each = Math.floor(SETS[pictures] / BATCH), steps = epochs * each;
+  const seconds = Math.floor(steps * BATCH / rate);
+  const span = n => {
+    for (const [unit, size] of units) {
+      const tenths = Math.floor((10 * n + size / 2) / size);
+      if (n >= size) return `${commas(Math.floor(tenths / 10))}.${tenths % 10} ${unit}`;
+    }
+    return `${n} seconds`;
+  };
+  const width = Math.min(100, Math.floor(100 * seconds / PAPERS));
+  return `<div style="max-width:520px"><div>${commas(epochs)} epochs of ${commas(each)} steps are ` +
+    `${commas(steps)} updates: <b>${span(seconds)}</b></div><div style="height:12px;width:${width}%;` +
+    `background:COLOUR"></div><p>A full bar is the six days of the paper.</p></div>`;
+}"""
+
+
+def how_long(*, number: str | None = None):
+    """Let the reader choose data, epochs and speed, and see how long the training takes.
+
+    Args:
+        number: of the figure, as in ``figures.show``.
+    """
+    values = {"SETS_AS_JSON": str(SETS).replace("'", '"'), "BATCH": str(paper.BATCH_SIZE)}
+    script = SCRIPT
+    for name, value in (values | {"PAPERS": str(papers_seconds()), "COLOUR": COLOUR}).items():
+        script = script.replace(name, value)
+    return explore(
+        training_time,
+        script=script,
+        pictures=list(SETS),
+        epochs=[1, 5, 10, 30, 90],
+        rate=[10, 30, 100, 208, 250, 1000, 3000, 10_000, 30_000, 100_000],
+        start={"pictures": "ILSVRC", "epochs": 90, "rate": 208},
+        labels={"pictures": "data set", "rate": "pictures a second"},
+        number=number,
+        alt="How long {epochs} epochs of the data set {pictures} take at {rate} pictures a second.",
+        caption="Updates on batches of 128; what does not fill a batch is left out. Validation not counted.",
+    )
+
+
+def training_time(pictures: str, epochs: int, rate: int) -> str:
+    """Say how many updates a training is and how long it takes, as HTML.
+
+    Args:
+        pictures: one of ``SETS``. epochs: passes over them. rate: pictures a second.
+    """
+    each = SETS[pictures] // paper.BATCH_SIZE
+    steps = epochs * each
+    seconds = steps * paper.BATCH_SIZE // rate
+    width = min(100, 100 * seconds // papers_seconds())
+    return (
+        f'<div style="max-width:520px"><div>{epochs:,} epochs of {each:,} steps are '
+        f'{steps:,} updates: <b>{span(seconds)}</b></div><div style="height:12px;width:{width}%;'
+        f'background:{COLOUR}"></div><p>A full bar is the six days of the paper.</p></div>'
+    )
+
+
+def papers_seconds() -> int:
+    """Return the six days of the paper in seconds."""
+    return paper.TRAINING_DAYS[1] * 86_400
+
+
+def span(seconds: int) -> str:
+    """Write a time in days, hours, minutes or seconds, to a tenth."""
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        tenths = (10 * seconds + size // 2) // size
+        if seconds >= size:
+            return f"{tenths // 10:,}.{tenths % 10} {unit}"
+    return f"{seconds} seconds"

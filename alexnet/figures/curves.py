@@ -1,0 +1,48 @@
+"""Charts of a training that runs, and of what its net answers."""
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+
+from alexnet import figures
+from alexnet.figures import style
+from alexnet.training.log import Line
+
+
+def losses(axis: Axes, lines: Sequence[Line], num_classes: int, stops: Sequence[int] = ()) -> None:
+    """Draw the loss of a run against its steps, with the loss of a net that knows nothing.
+
+    Args:
+        axis: to draw on.
+        lines: of the run's log. A dot is the mean over a window, a square a validation.
+        num_classes: of the data; a net that finds them all equally probable has a loss of ln(num_classes).
+        stops: steps after which the training was stopped and went on.
+    """
+    windows = [(line["step"], line["loss"]) for line in lines if "loss" in line]
+    validations = [(line["step"], line["val_nll"]) for line in lines if "val_nll" in line]
+    nothing = math.log(num_classes)
+    axis.axhline(nothing, **figures.line("reference", label=f"ln {num_classes} = {nothing:.2f}"))
+    if windows:
+        axis.plot(*zip(*windows, strict=True), marker="o", markersize=3, **figures.line("train"))
+    if validations:
+        axis.plot(*zip(*validations, strict=True), marker="s", **figures.line("test", label="validation"))
+    for number, stop in enumerate(stops):
+        axis.axvline(stop, color=style.INK, linewidth=1, label="stopped" if number == 0 else None)
+    axis.set(xlabel="step", ylabel="loss, nats")
+    axis.legend(frameon=False)
+
+
+def guesses(axis: Axes, found: Sequence[tuple[str, float]], right: str | None = None) -> None:
+    """Draw the most probable classes of a picture as bars, the first one on top (paper, figure 4).
+
+    Args:
+        axis: to draw on.
+        found: (class, probability), the most probable one first, as ``alexnet.predict`` has them.
+        right: the right class, whose bar has a colour of its own; None where it is none of them.
+    """
+    colours = [figures.COLOURS["test" if name == right else "train"] for name, _ in found]
+    axis.barh([name for name, _ in found], [share for _, share in found], color=colours)
+    axis.invert_yaxis()
+    axis.set(xlim=(0, 1), xlabel="probability")
+    axis.grid(False, axis="y")

@@ -1,0 +1,108 @@
+"""Figures with sliders that work three ways: live in a kernel, from stored frames, by a script of the page.
+
+``explore`` chooses: in Jupyter and Colab the sliders call the drawing function in the kernel; a built page,
+which has no kernel, switches between frames drawn beforehand or runs a few lines of JavaScript. What a
+notebook stores is the second form: HTML that needs nothing beside it and is the same at every run.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from alexnet.figures.sliders.agreement import first_disagreement
+from alexnet.figures.sliders.explorer import Explorer, make_sliders
+from alexnet.figures.sliders.static import computed, frames
+
+__all__ = ["explore", "first_disagreement"]
+
+
+def explore(
+    draw: Callable,
+    *,
+    alt: str | Callable[..., str],
+    script: str | None = None,
+    start: dict | None = None,
+    caption: str | Callable[..., str] | None = None,
+    number: str | None = None,
+    labels: dict[str, str] | None = None,
+    live: bool | None = None,
+    **ranges: Sequence,
+):
+    """Give a drawing function sliders.
+
+    Args:
+        draw: takes one keyword for each slider; returns a matplotlib figure, a picture as in
+            ``figures.picture``, what a function of ``figures`` returns, or a string of HTML.
+        alt: what is to be seen, with fields such as "{n}" for the values, or a function of the values.
+        script: a JavaScript function of an object of the values that returns the same HTML as draw, such as
+            "({n}) => `<p>${2 * n}</p>`". The page then computes, for any number of combinations.
+        start: values shown at first; the first of its range for a slider that is not named.
+        caption: text below, like alt. number: as in ``figures.show``.
+        labels: what to write beside a slider in place of its keyword.
+        live: True for sliders that compute in the kernel, False for the form that needs none. By default the
+            environment variable ALEXNET_FIGURES decides (``live`` or ``static``), else whether there is a
+            notebook to show them.
+        ranges: the values of each slider: numbers or strings.
+    Returns:
+        An object that displays itself.
+    Raises:
+        TypeError: a range is no sequence, or draw returns something else.
+        ValueError: a range is empty or repeats a value; start or labels name no slider or value; alt is
+            empty or does not follow the sliders; number is not of the form "6.2"; without a script, more
+            than 30 combinations or 200,000 bytes; script and draw disagree (compared where mini-racer, a
+            JavaScript engine, is installed).
+    """
+    sliders = make_sliders(ranges, labels or {})
+    explorer = Explorer(draw, sliders, 0, alt, caption, script, number)
+    explorer = replace(explorer, start=_start(explorer, start or {}))
+    _check_texts(explorer)
+    if live if live is not None else _wants_live():
+        from alexnet.figures.sliders.live import Live  # ipywidgets is not needed for the other form
+
+        return Live(explorer)
+    if script is not None:
+        return computed(explorer)
+    return frames(explorer)
+
+
+def _wants_live() -> bool:
+    """Follow ALEXNET_FIGURES; without it, be live where a kernel serves a notebook."""
+    wish = os.environ.get("ALEXNET_FIGURES", "")
+    if wish not in {"", "live", "static"}:
+        raise ValueError(f"ALEXNET_FIGURES must be live or static, got {wish!r}")
+    if wish or "IPython" not in sys.modules:
+        return wish == "live"
+    shell = sys.modules["IPython"].get_ipython()
+    # By name, for ipykernel may be absent where there is no notebook. Colab's shell derives from this one.
+    return any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__)
+
+
+def _start(explorer: Explorer, start: dict) -> int:
+    names = [slider.name for slider in explorer.sliders]
+    if unknown := start.keys() - set(names):
+        raise ValueError(f"start names {min(unknown)!r}; the sliders are {', '.join(names)}")
+    positions = []
+    for slider in explorer.sliders:
+        value = start.get(slider.name, slider.values[0])
+        if value not in slider.values:
+            first, last = slider.labels[0], slider.labels[-1]
+            raise ValueError(
+                f"start has {slider.name}={value!r}, which is not in its range, {first} to {last}"
+            )
+        positions.append(slider.values.index(value))
+    return explorer.state(positions)
+
+
+def _check_texts(explorer: Explorer) -> None:
+    """Refuse texts before anything is drawn: empty, with a wrong field, or deaf to the sliders."""
+    if explorer.script is not None and (callable(explorer.alt) or callable(explorer.caption)):
+        raise ValueError("with a script, alt and caption are strings with fields such as {n}, not functions")
+    for kind in ("alt", "caption"):
+        explorer.text(kind, explorer.start)
+    last = explorer.num_states - 1
+    if not callable(explorer.alt) and last and explorer.text("alt", 0) == explorer.text("alt", last):
+        name = explorer.sliders[0].name
+        raise ValueError(
+            f"alt must follow the sliders: give it a field such as {{{name}}} or pass a function"
+        )

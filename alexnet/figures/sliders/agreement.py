@@ -1,0 +1,52 @@
+"""A figure's script says in JavaScript what its drawing function says in Python; this compares the two."""
+
+import importlib.util
+import json
+import random
+from collections.abc import Callable, Sequence
+
+from alexnet.figures.sliders.explorer import Explorer, make_sliders
+
+CHECKED = 200  # combinations compared
+
+
+def first_disagreement(draw: Callable, script: str, **ranges: Sequence) -> tuple[dict, str, str] | None:
+    """Look for values for which a script and its drawing function return different HTML.
+
+    Up to 200 combinations are tried: all of them, or a fixed sample with the first and the last.
+
+    Returns:
+        None when they agree, else (values, HTML of draw, HTML of script).
+    Raises:
+        ModuleNotFoundError: mini-racer, the JavaScript engine, is not installed.
+    """
+    return _compare(Explorer(draw, make_sliders(ranges, {}), 0, "", None, script))
+
+
+def require_agreement(explorer: Explorer) -> None:
+    """Refuse a script that does not do what draw does; without a JavaScript engine, believe it.
+
+    Raises:
+        ValueError: the first values for which they differ, and both results.
+    """
+    if importlib.util.find_spec("py_mini_racer") is None:
+        return
+    if found := _compare(explorer):
+        values, drawn, scripted = found
+        raise ValueError(f"draw and script disagree at {values}: {drawn!r} and {scripted!r}")
+
+
+def _compare(explorer: Explorer) -> tuple[dict, str, str] | None:
+    from py_mini_racer import MiniRacer
+
+    states = range(explorer.num_states)
+    if len(states) > CHECKED:
+        sample = random.Random(0).sample(states, CHECKED - 2)  # the same at every run
+        states = sorted({0, len(states) - 1, *sample})
+    engine = MiniRacer()
+    for state in states:
+        values = explorer.values(state)
+        drawn, scripted = explorer.draw(**values), engine.eval(f"({explorer.script})({json.dumps(values)})")
+        if drawn != scripted:
+            return values, drawn, scripted
+    return None

@@ -1,0 +1,122 @@
+"""The form of a figure that needs no kernel and no network: HTML that holds its frames or its script."""
+
+import functools
+import hashlib
+import html
+import json
+from importlib import resources
+
+from alexnet.figures import style
+from alexnet.figures.encoding import Encoded
+from alexnet.figures.sliders.agreement import require_agreement
+from alexnet.figures.sliders.explorer import Explorer, Slider
+
+MAX_FRAMES = 30
+MAX_BYTES = 200_000  # of one figure, so that a page of several stays light
+LABEL_STYLE = "display:flex;flex-wrap:wrap;gap:.1em .7em;align-items:center;margin:.2em 0"
+UNSEEN_STYLE = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"
+
+
+def frames(explorer: Explorer) -> style.Shown:
+    """The form that switches between stored frames.
+
+    Raises:
+        TypeError: draw returns pictures and HTML. ValueError: too many combinations, or too many bytes.
+    """
+    count = explorer.num_states
+    if count > MAX_FRAMES:
+        raise ValueError(
+            f"{count} combinations are too many to store, {MAX_FRAMES} at most: "
+            "give fewer values, or let the page compute with script="
+        )
+    drawn = [explorer.frame(state) for state in range(count)]
+    if len({type(frame) for frame in drawn}) > 1:
+        raise TypeError("draw returns a picture for some values and HTML for others; it must keep to one")
+    pictures = isinstance(drawn[0], Encoded)
+    stored = [frame.uri if pictures else frame for frame in drawn]
+    stored[explorer.start] = None  # it is in the page already
+    spec = {"start": explorer.start, "frames": stored}
+    spec["alt"] = [explorer.text("alt", state) for state in range(count)]
+    if explorer.caption is not None:
+        spec["caption"] = [explorer.text("caption", state) for state in range(count)]
+    if pictures:
+        spec["widths"] = [frame.width for frame in drawn]
+    shown = _page(explorer, spec)
+    if shown.num_bytes > MAX_BYTES:
+        raise ValueError(
+            f"the figure takes {shown.num_bytes:,} bytes, {MAX_BYTES:,} at most: "
+            "give fewer values or draw it smaller"
+        )
+    return shown
+
+
+def computed(explorer: Explorer) -> style.Shown:
+    """The form that computes in the page.
+
+    Raises:
+        TypeError: draw does not return HTML. ValueError: script cannot stand in a page, or draw disagrees.
+    """
+    for mark in ("</script", "<!--"):
+        if mark in explorer.script.lower():
+            raise ValueError(f"script contains {mark!r}, which would end it early")
+    if not isinstance(explorer.draw(**explorer.values(explorer.start)), str):
+        raise TypeError("with a script, draw must return a string of HTML")
+    require_agreement(explorer)
+    return _page(explorer, {"alt": explorer.alt, "caption": explorer.caption})
+
+
+def _page(explorer: Explorer, spec: dict) -> style.Shown:
+    """Write the figure at its start, with its sliders asleep, and the script that wakes them."""
+    start, places = explorer.start, explorer.positions(explorer.start)
+    sliders = [{"name": s.name, "values": s.values, "labels": s.labels} for s in explorer.sliders]
+    spec = {"sliders": sliders, **spec}
+    alt, caption = explorer.text("alt", start), explorer.text("caption", start)
+    group = "" if "widths" in spec else f' role="group" aria-label="{html.escape(alt)}"'
+    parts = [_control(slider, place) for slider, place in zip(explorer.sliders, places, strict=True)]
+    parts.append('<div data-part="hint" style="font-size:.85em">Run this cell to move the sliders.</div>')
+    parts.append(f'<div data-part="view"{group} style="margin:.4em 0 0">{explorer.view(start)}</div>')
+    parts.append(f'<div data-part="spoken" aria-live="polite" style="{UNSEEN_STYLE}"></div>')
+    text = f'<span data-part="caption">{html.escape(caption)}</span>'
+    parts.append(style.caption_tag("" if explorer.caption is None else text, explorer.number))
+    parts.append(f'<script type="application/json" data-part="spec">{_json(spec)}</script>')
+    ident = _identity(explorer, spec)
+    parts.append(f'<script>({_javascript()})("{ident}", {explorer.script or "null"});</script>')
+    opening = (
+        f'<figure class="alexnet-figure"{style.anchor(explorer.number)} data-explore="{ident}" '
+        'data-lm-suppress-shortcuts="true" '
+        'style="margin:0 0 1em;position:relative">'
+    )
+    return style.Shown(opening + "".join(parts) + "</figure>", alt)
+
+
+def _control(slider: Slider, place: int) -> str:
+    """One labelled range input; it sleeps until the script runs."""
+    label = html.escape(slider.labels[place])
+    return (
+        f'<label style="{LABEL_STYLE}"><span style="min-width:7em">{html.escape(slider.title)}</span>'
+        f'<input type="range" min="0" max="{len(slider.values) - 1}" value="{place}" step="1" disabled '
+        f'autocomplete="off" aria-valuetext="{label}" style="flex:1 1 9em;min-width:0;max-width:22em">'
+        f'<span aria-hidden="true" style="min-width:3em">{label}</span></label>'
+    )
+
+
+def _identity(explorer: Explorer, spec: dict) -> str:
+    """A name made from the content, less the bytes of pictures: they change with the drawing library.
+
+    Two figures of one name on a page do no harm, since each holds its own frames.
+    """
+    kept = {key: value for key, value in spec.items() if key != "frames"}
+    return hashlib.sha256(_json([kept, explorer.script, _javascript()]).encode()).hexdigest()[:12]
+
+
+def _json(value) -> str:
+    """JSON that may stand inside a <script>."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+
+
+@functools.cache
+def _javascript() -> str:
+    """explore.js without its comments and indents."""
+    source = resources.files("alexnet.figures.sliders").joinpath("explore.js").read_text(encoding="utf-8")
+    lines = (line.strip() for line in source.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))

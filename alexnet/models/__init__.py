@@ -1,0 +1,24 @@
+"""AlexNet, its layers and their sizes, and the small networks of the experiments (paper 3)."""
+
+from alexnet.models.alexnet import AlexNet, Stage, draw_masks
+from alexnet.models.architecture import CONV_LAYERS, layers_of
+from alexnet.models.cifar import dense_stack, four_layer_net
+from alexnet.models.summary import memory, summary, total
+from alexnet.models.torchvision import from_torchvision
+from alexnet.models.traffic import communication, gradient_traffic
+
+__all__ = [
+    "CONV_LAYERS",
+    "AlexNet",
+    "Stage",
+    "communication",
+    "dense_stack",
+    "draw_masks",
+    "four_layer_net",
+    "from_torchvision",
+    "gradient_traffic",
+    "layers_of",
+    "memory",
+    "summary",
+    "total",
+]

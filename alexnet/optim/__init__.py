@@ -1,0 +1,6 @@
+"""The update rule, the schedule of its rates, and the training step (paper 5)."""
+
+from alexnet.optim.sgd import PaperSGD, param_groups
+from alexnet.optim.step import shuffled_batches, train_step
+
+__all__ = ["PaperSGD", "param_groups", "shuffled_batches", "train_step"]

@@ -1,0 +1,245 @@
+"""Learning rates over the epochs: cut when the validation error stalls (paper 5), or as logged in 2012.
+
+A schedule is a function of the epoch and of the validation errors so far, and has no other state: a training
+that is resumed needs the list of errors and nothing more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+
+from alexnet import paper
+from alexnet.config import LearningConfig
+
+PLATEAU_THRESHOLD = 0.001  # gains up to this do not count: 50 of the 50,000 validation pictures
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a schedule decides.
+
+    Attributes:
+        conv1_rate, weight_rate, bias_rate: learning rates of conv1's weights, of the other layers' weights
+            and of all biases; 0 freezes.
+        colour_noise: whether the training pictures get it.
+        finished: the training is over.
+    """
+
+    conv1_rate: float
+    weight_rate: float
+    bias_rate: float
+    colour_noise: bool = True
+    finished: bool = False
+
+
+class Stage(NamedTuple):
+    """What holds from an epoch on: how often each rate has been divided by 10, None for frozen."""
+
+    epoch: float
+    conv1_cuts: int | None
+    weight_cuts: int | None
+    bias_cuts: int | None
+    colour_noise: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class StagedSchedule:
+    """A schedule that was fixed beforehand.
+
+    Attributes:
+        stages: in the order of their epochs, the first at 0.
+        num_epochs: where the training ends.
+        rate, bias_rate: before the first cut.
+    """
+
+    stages: tuple[Stage, ...]
+    num_epochs: float
+    rate: float = paper.LEARNING_RATE
+    bias_rate: float = paper.LEARNING_RATE
+
+    def setting(self, epoch: float, errors: Sequence[float] = ()) -> Setting:
+        """Return what holds at an epoch.
+
+        Args:
+            epoch: how often the training set has been passed through, with the fraction of the pass begun.
+            errors: not used; the errors decide in ``PlateauSchedule``.
+        """
+        stage = [stage for stage in self.stages if stage.epoch <= epoch][-1]
+        return Setting(
+            conv1_rate=after_cuts(self.rate, stage.conv1_cuts),
+            weight_rate=after_cuts(self.rate, stage.weight_cuts),
+            bias_rate=after_cuts(self.bias_rate, stage.bias_cuts),
+            colour_noise=stage.colour_noise,
+            finished=epoch >= self.num_epochs,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlateauSchedule:
+    """Divide all rates by 10 when the validation error has stopped improving (paper 5).
+
+    That happens three times; when the error stalls once more the training ends. The paper's authors judged by
+    eye; here the error has stalled when `patience` validations in a row have not brought it below its lowest
+    value by more than `threshold`. The count begins anew after a cut, the lowest value remains.
+
+    Attributes:
+        patience: validations, at least 1.
+        threshold: a fraction of the validation pictures, as the errors are; how little is no gain.
+        num_epochs: where the training ends at the latest.
+        rate, bias_rate: before the first cut.
+    """
+
+    patience: int
+    num_epochs: float
+    threshold: float = PLATEAU_THRESHOLD
+    rate: float = paper.LEARNING_RATE
+    bias_rate: float = paper.LEARNING_RATE
+
+    def __post_init__(self):
+        if self.patience < 1:
+            raise ValueError(f"patience must be at least 1 validation, got {self.patience}")
+        if self.threshold < 0:
+            raise ValueError(f"threshold must not be negative, got {self.threshold}")
+
+    def setting(self, epoch: float, errors: Sequence[float] = ()) -> Setting:
+        """Return what holds at an epoch after these validation errors, the first one first."""
+        stalls = num_stalls(errors, patience=self.patience, threshold=self.threshold)
+        cuts = min(stalls, paper.LEARNING_RATE_DROPS)
+        rate = after_cuts(self.rate, cuts)
+        return Setting(
+            conv1_rate=rate,
+            weight_rate=rate,
+            bias_rate=after_cuts(self.bias_rate, cuts),
+            finished=stalls > paper.LEARNING_RATE_DROPS or epoch >= self.num_epochs,
+        )
+
+
+Schedule = StagedSchedule | PlateauSchedule
+
+# When the two runs of the paper's net were cut, by the notes that their authors kept in the files
+# layers/layer-params-145.cfg (ILSVRC-2012) and layers/layer-params-145-2010.cfg (ILSVRC-2010) of the 2012
+# code as the Computer History Museum released it. See `logged` for what the notes leave open.
+LOGGED = {
+    "logged-2012": StagedSchedule(
+        stages=(
+            Stage(0, 0, 0, 0, True),
+            Stage(25, 1, 1, 0, True),
+            Stage(51, 2, 2, 0, True),
+            Stage(67, 3, 2, 0, False),
+            Stage(72, None, 2, 0, False),
+            Stage(79, None, 3, 0, False),
+        ),
+        num_epochs=91,
+    ),
+    "logged-2010": StagedSchedule(
+        stages=(
+            Stage(0, 0, 0, 0, True),
+            Stage(23, 1, 1, 1, True),
+            Stage(51, 2, 2, 1, True),
+            Stage(68, 3, 2, 1, False),
+            Stage(72, None, 2, 1, False),
+            Stage(78, None, 3, 1, False),
+        ),
+        num_epochs=93,
+    ),
+}
+
+
+def logged(name: str, *, rate: float, bias_rate: float) -> StagedSchedule:
+    """Return the schedule of one of the two runs of the paper's net.
+
+    The notes give the epochs at which the weights' rate was divided by 10 (three times), those at which conv1
+    was cut a third time and the colour noise switched off (at once) and conv1 frozen, and the end. They do
+    not say after which batch of that epoch; here each change comes at the epoch's beginning. The last saved
+    rate of the biases is 0.02 in the run of 2012, its first one: they were never cut. In the run of 2010 it
+    is 0.002, so they were cut once. When is our guess: together with the weights' first cut, as in a later
+    net whose settings of every stage are kept (layer-params-120-4gpu-auto2 to 6).
+
+    Args:
+        name: "logged-2012" or "logged-2010".
+        rate, bias_rate: before the first cut; 0.01 and 0.02 in both runs.
+    """
+    return replace(LOGGED[name], rate=rate, bias_rate=bias_rate)
+
+
+def constant(*, rate: float, bias_rate: float, num_epochs: float) -> StagedSchedule:
+    """Return the schedule that changes nothing until the training ends."""
+    return StagedSchedule(
+        stages=(Stage(0, 0, 0, 0, True),), num_epochs=num_epochs, rate=rate, bias_rate=bias_rate
+    )
+
+
+def stretched(schedule: StagedSchedule, num_epochs: float) -> StagedSchedule:
+    """Return the same schedule squeezed or stretched to another length; its epochs may then be fractions.
+
+    Args:
+        schedule: of any length.
+        num_epochs: of the result, positive.
+    Raises:
+        ValueError: the length is not positive.
+    """
+    if not num_epochs > 0:
+        raise ValueError(f"num_epochs must be positive, got {num_epochs}")
+    factor = num_epochs / schedule.num_epochs
+    stages = tuple(stage._replace(epoch=stage.epoch * factor) for stage in schedule.stages)
+    return replace(schedule, stages=stages, num_epochs=num_epochs)
+
+
+def schedule_for(learning: LearningConfig) -> Schedule:
+    """Return the schedule that a recipe asks for, with its rates and its length.
+
+    Args:
+        learning: schedule, rate, bias_rate_factor, epochs, plateau_patience.
+    Raises:
+        ValueError: there is no schedule of that name.
+    """
+    rates = {"rate": learning.rate, "bias_rate": learning.rate * learning.bias_rate_factor}
+    if learning.schedule in LOGGED:
+        return stretched(logged(learning.schedule, **rates), learning.epochs)
+    if learning.schedule == "plateau":
+        return PlateauSchedule(patience=learning.plateau_patience, num_epochs=learning.epochs, **rates)
+    if learning.schedule == "constant":
+        return constant(**rates, num_epochs=learning.epochs)
+    raise ValueError(f"there is no schedule {learning.schedule!r}")
+
+
+def apply_setting(optimizer: torch.optim.Optimizer, setting: Setting) -> None:
+    """Set the rates of an optimizer whose groups have the names of ``alexnet.optim.sgd.param_groups``.
+
+    Raises:
+        ValueError: a group has another name or none.
+    """
+    rates = {
+        "conv1.weight": setting.conv1_rate,
+        "weight": setting.weight_rate,
+        "bias": setting.bias_rate,
+    }
+    for group in optimizer.param_groups:
+        if group.get("name") not in rates:
+            raise ValueError(f"a group must be one of {', '.join(rates)}; got {group.get('name')!r}")
+        group["lr"] = rates[group["name"]]
+
+
+def after_cuts(rate: float, cuts: int | None) -> float:
+    """Return the rate divided by 10 for each cut; 0 for None, which is frozen."""
+    return 0.0 if cuts is None else rate / paper.LEARNING_RATE_DIVISOR**cuts
+
+
+def num_stalls(errors: Sequence[float], *, patience: int, threshold: float) -> int:
+    """Count how often `patience` errors in a row have not been below the lowest before by `threshold`.
+
+    Raises:
+        ValueError: patience is below 1, or threshold negative.
+    """
+    if patience < 1 or threshold < 0:
+        raise ValueError(
+            f"patience must be at least 1 and threshold not negative, got {patience}, {threshold}"
+        )
+    lowest, waited, stalls = float("inf"), 0, 0
+    for error in errors:
+        lowest, waited = (error, 0) if error < lowest - threshold else (lowest, waited + 1)
+        if waited == patience:
+            stalls, waited = stalls + 1, 0
+    return stalls

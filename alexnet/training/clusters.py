@@ -1,0 +1,73 @@
+"""What a training takes on one GPU, on two and on many: its command, the shares, the memory."""
+
+import shlex
+from dataclasses import dataclass
+
+from alexnet.config import NetConfig
+from alexnet.distributed import parallel
+from alexnet.models.summary import memory, summary
+from alexnet.training import TrainSettings
+from alexnet.training.settings import command_line
+
+MAX_RESTARTS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """What each of several GPUs has of a training.
+
+    Attributes:
+        num_gpus: of all nodes together.
+        num_nets: whole nets side by side. num_towers: GPUs that such a net is on.
+        batch_per_net: pictures of an update that each of the nets sees.
+        num_bytes: memory that a GPU needs, by the count of ``alexnet.models.summary``.
+    """
+
+    num_gpus: int
+    num_nets: int
+    num_towers: int
+    batch_per_net: int
+    num_bytes: int
+
+
+def share(net: NetConfig, batch_size: int, num_gpus: int) -> Share:
+    """Divide a net and its batches among GPUs as ``alexnet train`` does: towers first, then the batch.
+
+    Args:
+        net: to train. batch_size: pictures in an update, all GPUs together. num_gpus: of all nodes together.
+    Raises:
+        ValueError: they cannot be divided evenly.
+    """
+    places = parallel.layout(num_gpus, net)
+    if batch_size % places.data_parallel:
+        raise ValueError(
+            f"a batch of {batch_size} pictures cannot be shared evenly by {places.data_parallel} nets; "
+            "choose a batch_size that is a multiple of them"
+        )
+    batch_per_net = batch_size // places.data_parallel
+    counted = summary(net, batch_size=batch_per_net)
+    return Share(
+        num_gpus=num_gpus,
+        num_nets=places.data_parallel,
+        num_towers=places.towers,
+        batch_per_net=batch_per_net,
+        num_bytes=sum(memory(counted.tower_rows if places.towers > 1 else counted.rows)),
+    )
+
+
+def command(settings: TrainSettings, gpus_per_node: int, num_nodes: int = 1) -> str:
+    """Return the command for a training; on several nodes, the one that is typed on each of them.
+
+    Args:
+        settings: what to train; its folder must be one that the first node can write to.
+        gpus_per_node: processes on each node, one a GPU.
+        num_nodes: computers. From 2 on the command has HOST for the name of one of them, where all meet, and
+            starts all processes again, up to three times, when one of them is lost.
+    """
+    if num_nodes == 1:
+        return command_line(settings, gpus_per_node)
+    words = shlex.join(settings.words())
+    return (
+        f"torchrun --nnodes={num_nodes} --nproc-per-node={gpus_per_node} --max-restarts={MAX_RESTARTS} "
+        f"--rdzv-id=alexnet --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 -m alexnet train {words}"
+    )

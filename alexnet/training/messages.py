@@ -1,0 +1,73 @@
+"""What a training says about itself, in plain sentences."""
+
+from dataclasses import replace
+
+import torch
+
+from alexnet.distributed.ranks import Ranks, world_size
+from alexnet.storage.records import Record
+from alexnet.storage.run_files import WEIGHTS
+from alexnet.training.plan import Plan
+from alexnet.training.settings import TrainSettings, command_line
+
+
+def plan_in_words(plan: Plan) -> str:
+    """Say what will be trained on what."""
+    recipe, learning, net = plan.recipe, plan.recipe.learning, plan.recipe.net
+    train, val = plan.pictures.train, plan.validation_split
+    size, nets = train.shape[-1], plan.layout.data_parallel
+    towers = f"{net.towers} towers" if net.towers > 1 else "one tower"
+    if plan.layout.towers > 1:
+        towers += ", each on a device of its own"
+    share = f", {learning.batch_size // nets} for each of {nets} nets" if nets > 1 else ""
+    validation = f"{len(val):,} to validate on" if val is not None else "none to validate on"
+    return (
+        f"data: {plan.pictures.source}: {len(train):,} pictures of {size}x{size} to train on, "
+        f"{validation}, {len(plan.pictures.classes)} classes\n"
+        f"net: {net.name}, {why_this_net(plan)}; {towers}, reads {net.input_size}x{net.input_size}\n"
+        f"recipe: {recipe.name}, schedule {learning.schedule}, {learning.epochs:g} epochs of "
+        f"{plan.steps_per_epoch:,} steps of {learning.batch_size} pictures{share}"
+    )
+
+
+def why_this_net(plan: Plan) -> str:
+    """Say who chose the net."""
+    if plan.settings.net is not None:
+        return "as asked for"
+    own = plan.settings.recipe_asked_for().net
+    if own.name == plan.recipe.net.name:
+        return "the recipe's own"
+    size = plan.pictures.train.shape[-1]
+    return f"since pictures of {size} pixels are too small for {own.name}, which reads {own.input_size}"
+
+
+def device_in_words(ranks: Ranks, settings: TrainSettings) -> str:
+    """Say on what a training runs."""
+    several = f"{ranks.size} processes" if ranks.size > 1 else "one process"
+    if ranks.device.type == "cuda":
+        return f"device: {torch.cuda.get_device_name(ranks.device)}, {several}, {settings.precision}"
+    threads = torch.get_num_threads()
+    each = f"{threads} thread{'s' * (threads > 1)}{' each' * (ranks.size > 1)}"
+    return f"device: CPU, {several}, {each}, {settings.precision}"
+
+
+def end_in_words(settings: TrainSettings, record: Record) -> str:
+    """Say how a training ended, and how it goes on."""
+    results = record.results
+    where = f"step {results['step']:,}, epoch {results['epochs']:.2f}"
+    if results["ended"] == "finished":
+        rates = results.get("ten_views")
+        measured = f"; ten views: top-1 {rates['top1']:.1%}, top-5 {rates['top5']:.1%}" if rates else ""
+        return f"finished at {where}{measured}; weights in {settings.folder / WEIGHTS}"
+    reason = f"stopped by {results['ended']}" if results["signal"] else "stopped at --max-steps"
+    where = f"at {where}, saved" if results["step"] else "before the first step"
+    command = command_line(replace(settings, max_steps=None), world_size())
+    return f"{reason} {where}; this goes on:\n  {command}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in the unit that suits it: "45 s", "12 min", "3.4 h", "5.1 days"."""
+    for size, unit, digits in ((86400, "days", 1), (3600, "h", 1), (60, "min", 0)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.{digits}f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

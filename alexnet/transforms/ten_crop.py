@@ -1,0 +1,65 @@
+"""The centre of an image, and its ten crops for testing (paper 4.1)."""
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from alexnet.checks import one_of
+from alexnet.config import MEANS
+from alexnet.data.statistics import Statistics
+from alexnet.transforms.crops import centre_of
+from alexnet.transforms.training import check_pictures
+
+
+def prepare_centre(images: Tensor, *, size: int, statistics: Statistics) -> Tensor:
+    """Cut out the centre and subtract the centre of the mean image: one view for evaluation.
+
+    Args:
+        images: (N, 3, H, W) uint8, H = W.
+        size: S. Where H - S is odd, the centre is the one nearer to the top left.
+        statistics: of the training pictures.
+    Returns:
+        (N, 3, S, S) float32 in grey levels.
+    Raises:
+        ValueError: the pictures are not uint8, not square, smaller than the crop, or not of the size of the
+            mean image.
+    """
+    check_pictures(images, size, statistics)
+    return centre_of(images, size) - centre_of(statistics.mean_image.to(images.device), size)
+
+
+def ten_crops(
+    images: Tensor, *, size: int, statistics: Statistics, mean: str = "under-crop"
+) -> Iterator[Tensor]:
+    """Yield the ten views of the paper's test (4.1), one after the other, so that one is in memory at a time.
+
+    Their order: top left, top right, bottom left, bottom right, centre, and then the reflections of these.
+
+    Args:
+        images, size, statistics: as for ``prepare_centre``.
+        mean: which part of the mean image is subtracted, as in ``prepare_training``.
+    Yields:
+        ten times (N, 3, S, S) float32 in grey levels.
+    Raises:
+        ValueError: as for ``prepare_centre``, at once and not at the first view; or the mean is unknown.
+    """
+    check_pictures(images, size, statistics)
+    one_of("mean", mean, MEANS)
+    mean_image = statistics.mean_image.to(images.device)
+    room = images.shape[2] - size
+    corners = [(0, 0), (0, room), (room, 0), (room, room), (room // 2, room // 2)]
+    return (
+        view(images, mean_image, top, left, flip=flip, size=size, mean=mean)
+        for flip in (False, True)
+        for top, left in corners
+    )
+
+
+def view(
+    images: Tensor, mean_image: Tensor, top: int, left: int, *, flip: bool, size: int, mean: str
+) -> Tensor:
+    """Return the same crop of all images, less the mean, reflected or not: (N, 3, S, S) float32."""
+    crop, under = (x[..., top : top + size, left : left + size] for x in (images, mean_image))
+    if mean == "centre":
+        return (crop.flip(3) if flip else crop) - centre_of(mean_image, size)
+    return (crop - under).flip(3) if flip else crop - under
