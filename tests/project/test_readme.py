@@ -1,0 +1,63 @@
+"""The pages for newcomers stay short, and what they name is there."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from alexnet.experiments import relu_vs_tanh
+from alexnet.storage import records
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md"]
+
+
+def text_of(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_readme_is_short():
+    assert len(text_of("README.md").splitlines()) <= 120
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_to_files(name):
+    text = re.sub(r"`[^`]+`", "", text_of(name))  # code may show what a link looks like
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert [link for link in links if not (ROOT / name).parent.joinpath(link).exists()] == []
+
+
+def test_tree_in_the_readme_is_the_tree():
+    section = text_of("README.md").split("## What lies where")[1].split("\n## ")[0]
+    named = re.findall(r"^    (\S+?),? ", section, re.MULTILINE)
+    assert len(named) > 8
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_measured_numbers_are_those_of_the_record():
+    record = records.load("relu-vs-tanh")
+    targets = [round(0.5 - 0.01 * i, 2) for i in range(31)]
+    target, hardest = relu_vs_tanh.ratios_by_target(record.results, "2012", targets)[-1]
+    slowest = max(relu_vs_tanh.target_epochs(record.results, "2012", "relu"))
+    scaled = relu_vs_tanh.ratio(record.results, "scaled")
+    assert (
+        f"scales of 2012: {hardest['mean']:.1f} times at {target:.0%}, "
+        f"more than {record.config['max_epochs'] / slowest:.1f} times at 25%; "
+        f"scaled as today: {scaled['mean']:.1f} times at 25% "
+        f"| CIFAR-10, 50,000 pictures, {len(record.seeds)} seeds |"
+    ) in text_of("README.md")
+    assert record.data["name"] == "cifar10"
+
+
+def test_the_training_on_imagenette_is_that_of_its_record():
+    record = records.load("imagenette-code2012")
+    results, last = record.results, record.results["validations"][-1]
+    assert (
+        f"validation top-1 error {last['top1']:.1%} after {results['epochs']:.1f} epochs, from 90% "
+        f"| Imagenette, {record.data['pictures']['train']:,} pictures, {len(record.seeds)} seed |"
+    ) in text_of("README.md")
+    assert last["step"] == results["step"] and record.data["classes"] == 10
+    losses = [loss for _, loss, _ in results["log"]]
+    guessing = math.log(record.data["classes"])
+    assert sum(losses[-10:]) / 10 < guessing - 0.5  # the loss clearly falls

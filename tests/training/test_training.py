@@ -1,0 +1,464 @@
+"""Training against a plain loop over its parts; what it writes, refuses, and says."""
+
+import argparse
+import json
+import math
+import shlex
+import shutil
+from dataclasses import fields, replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from alexnet.cli import train as command
+from alexnet.data.first_pass import statistics_of
+from alexnet.distributed.parallel import Layout
+from alexnet.optim.schedule import schedule_for
+from alexnet.optim.sgd import velocities
+from alexnet.storage import records
+from alexnet.training import Diverged, TrainSettings, loop, train
+from alexnet.training import plan as planning
+from alexnet.training import state as keeping
+from alexnet.training.folder import RunFolder
+from alexnet.training.settings import Every, changes_in_words, command_line, every, on_lines
+from alexnet.training.window import first_not_finite
+from alexnet.transforms.ten_crop import prepare_centre
+from support.trainings import (
+    STEPS_PER_EPOCH,
+    assert_same_bits,
+    by_hand,
+    checkpoints,
+    run,
+    settings_for,
+    state,
+    tiny_pictures,
+    tiny_recipe,
+    use,
+)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The folder of a run on the tiny pictures."""
+    use(monkeypatch, tiny_pictures())
+    return tmp_path / "run"
+
+
+def test_training_is_the_plain_loop(folder):
+    pictures, recipe = tiny_pictures(), tiny_recipe()
+    record, _ = run(settings_for(folder, seed=4, log_every=3))
+    net, optimizer, seen = by_hand(recipe, pictures, 2 * STEPS_PER_EPOCH, seed=4)
+    assert_same_bits(state(folder, 10), (net.state_dict(), velocities(net, optimizer), state(folder, 10)[2]))
+
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [3, 5, 6, 9, 10]  # every third, and at validations
+    for start, line in zip([0, 3, 5, 6, 9], lines, strict=True):
+        window = seen[start : line["step"]]
+        assert line["loss"] == pytest.approx(sum(loss for loss, _ in window) / len(window), rel=1e-12)
+        assert line["error"] == sum(wrong for _, wrong in window) / (8 * len(window))
+        assert line["epoch"] == line["step"] / STEPS_PER_EPOCH
+
+    test = pictures.val
+    views = prepare_centre(test.images, size=28, statistics=statistics_of(pictures, progress=False))
+    logits = net(views).detach().double()
+    top5 = (logits.topk(5, dim=1).indices != test.labels[:, None]).all(1).double().mean()
+    last = record.results["validations"][-1]
+    assert last["top1"] == pytest.approx(float((logits.argmax(1) != test.labels).double().mean()))
+    assert last["top5"] == pytest.approx(float(top5))
+    assert last["nll"] == pytest.approx(float(F.cross_entropy(logits, test.labels)), rel=1e-6)
+
+
+def test_the_rates_that_the_log_shows_are_those_of_the_schedule(folder):
+    record, events = run(settings_for(folder, log_every=1))
+    lines = [event.values for event in events if event.kind == "window"]
+    schedule = schedule_for(tiny_recipe().learning)
+    for line in lines:
+        setting = schedule.setting((line["step"] - 1) / STEPS_PER_EPOCH)
+        assert line["conv1_rate"] == setting.conv1_rate and line["bias_rate"] == setting.bias_rate
+        assert line["weight_rate"] == setting.weight_rate and line["colour_noise"] == setting.colour_noise
+    assert len({line["weight_rate"] for line in lines}) == 4 and lines[-1]["conv1_rate"] == 0
+    assert record.results["ended"] == "finished"
+
+
+def test_a_run_leaves_what_it_promises(folder):
+    settings = settings_for(folder)
+    record, events = run(settings)
+    assert records.load(folder / "run.json") == record
+    assert record.config["recipe"]["net"]["num_classes"] == 10 and record.seeds == [0]
+    assert record.results["step"] == 10 and record.results["epochs"] == 2 and record.results["signal"] == 0
+    assert set(record.results["ten_views"]) == {"top1", "top5", "nll"}
+    assert [event.kind for event in events][0] == "plan" and events[-1].kind == "end"
+    assert [e.values["step"] for e in events if e.kind == "step"] == list(range(1, 11))
+    assert checkpoints(folder) == [10] and (folder / "weights.pt").is_file()
+    assert not list(folder.rglob("*.part"))
+
+
+@pytest.fixture
+def saved(monkeypatch):
+    """The steps of the checkpoints that are written, in their order."""
+    steps, save = [], keeping.save
+
+    def noting(path, checkpoint):
+        steps.append(checkpoint.step)
+        save(path, checkpoint)
+
+    monkeypatch.setattr(keeping, "save", noting)
+    return steps
+
+
+def test_checkpoints_come_by_steps_and_the_best_one_stays(folder, monkeypatch, saved):
+    errors = iter([0.3, 0.1, 0.2])
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: {"top1": next(errors), "top5": 0.0, "nll": 1.0})
+    run(settings_for(folder, validate_every="3steps", checkpoint_every="3steps", max_steps=9))
+    assert saved == [3, 6, 9] and checkpoints(folder) == [6, 9]
+
+
+def test_checkpoints_come_by_the_clock(folder, saved):
+    run(settings_for(folder, checkpoint_every="0.0001min"))
+    assert len(saved) > 3 and saved == sorted(set(saved)) and checkpoints(folder)[-1] == 10
+
+
+def test_a_plateau_cuts_by_the_validation_error(folder, monkeypatch):
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: {"top1": 0.5, "top5": 0.0, "nll": 1.0})
+    learning = {"epochs": 90.0, "plateau_patience": 2, "schedule": "plateau"}
+    record, events = run(settings_for(folder, "paper", learning=learning, validate_every="2epochs"))
+    # The first is the lowest; then each is a stall, as it stands for two epochs, and the fourth ends it.
+    assert record.results["epochs"] == 10 and record.results["ended"] == "finished"
+    rates = [e.values["weight_rate"] for e in events if e.kind == "window" and "val_top1" in e.values]
+    assert rates == pytest.approx([0.01, 0.01, 0.001, 0.0001, 0.00001])
+
+
+def test_loss_that_is_not_finite_ends_the_training_and_spares_the_checkpoint(folder):
+    run(settings_for(folder, max_steps=2))
+    before = (folder / "checkpoints" / "step-00000002.pt").read_bytes()
+    broken = state(folder, 2)[0]["conv1.weight"]
+    assert broken.isfinite().all()
+    settings = settings_for(folder)
+    poisoned = loop.Run.one_step
+
+    def one_step(self, batch):
+        poisoned(self, batch)
+        if self.step == 5:
+            self.learner.parameters["conv3.weight"].data[0, 0, 0, 0] = math.nan
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop.Run, "one_step", one_step)
+        with pytest.raises(Diverged, match="diverged .*step 5: conv3.weight is not finite; .* step 2 stays"):
+            run(replace(settings, max_steps=5, validate_every="9epochs"))
+        with pytest.raises(Diverged, match="diverged in step 6: the loss is not finite"):
+            run(replace(settings, log_every=7, validate_every="9epochs"))
+    assert checkpoints(folder) == [2]
+    assert (folder / "checkpoints" / "step-00000002.pt").read_bytes() == before
+    assert records.load(folder / "run.json").results["ended"] == "diverged"
+
+
+def test_a_validation_loss_that_is_not_finite_ends_the_training(folder, monkeypatch):
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: {"top1": 1.0, "top5": 1.0, "nll": math.inf})
+    with pytest.raises(Diverged, match="by step 5: the validation loss is not finite; no checkpoint"):
+        run(settings_for(folder))
+
+
+def test_what_was_not_finite_first():
+    names, good = ["conv1.weight", "fc6.weight", "fc8.bias"], [1.0, 2.0, 3.0]
+    nan, inf = math.nan, math.inf
+    assert first_not_finite([True, True], torch.tensor([good, good]), names) == (2, "")
+    assert first_not_finite([True, False], torch.tensor([good, [nan] * 3]), names) == (1, "the loss")
+    norms = torch.tensor([good, [inf, inf, 1.0], [nan] * 3])
+    expected = (1, "the gradient of fc6.weight")  # the backward pass comes to it before conv1
+    assert first_not_finite([True, True, False], norms, names) == expected
+
+
+def test_a_full_disk_is_said_and_the_training_goes_on(folder, monkeypatch):
+    def full(path, content):
+        if content.step == 4:
+            raise OSError(28, "the disk is full")
+        real(path, content)
+
+    real = keeping.save
+    monkeypatch.setattr(keeping, "save", full)
+    record, events = run(settings_for(folder, checkpoint_every="2steps"))
+    said = [event.values["text"] for event in events if event.kind == "message"]
+    assert len(said) == 1 and "the disk is full; training goes on, and the last good checkpoint" in said[0]
+    assert record.results["ended"] == "finished" and 10 in checkpoints(folder)
+
+
+def full(*_):
+    """Write nothing."""
+    raise OSError("the disk is full")
+
+
+def test_a_last_checkpoint_that_cannot_be_written_is_an_error(folder, monkeypatch):
+    run(settings_for(folder, max_steps=4))
+    kept = "^the disk is full; the checkpoint of step {} stays, and the same command resumes from it$"
+    with monkeypatch.context() as patch, pytest.raises(OSError, match=kept.format(4)):
+        patch.setattr(keeping, "save", full)
+        run(settings_for(folder))
+    assert checkpoints(folder) == [4]
+    with monkeypatch.context() as patch, pytest.raises(OSError, match=kept.format(10)):
+        patch.setattr("alexnet.training.folder.save_weights", full)  # which comes after the checkpoint
+        run(settings_for(folder))
+    assert checkpoints(folder)[-1] == 10 and not (folder / "weights.pt").exists()
+    run(settings_for(folder))
+    assert (folder / "weights.pt").is_file()
+
+
+def test_a_run_that_was_never_saved_says_so(folder, monkeypatch):
+    monkeypatch.setattr(keeping, "save", full)
+    with pytest.raises(OSError, match="^the disk is full; no checkpoint was saved$"):
+        run(settings_for(folder))
+
+
+def test_a_checkpoint_that_was_deleted_under_a_run_is_not_said_to_stay(folder, monkeypatch):
+    def delete(event):
+        if event.kind == "step" and event.values["step"] == 5:
+            shutil.rmtree(folder / "checkpoints")
+            monkeypatch.setattr(
+                keeping, "save", lambda *_: (_ for _ in ()).throw(OSError("the disk is full"))
+            )
+
+    with pytest.raises(OSError, match="^the disk is full; the checkpoint of step 4 is gone$"):
+        train(settings_for(folder, checkpoint_every="4steps", max_steps=5), delete)
+
+
+OTHERS = {
+    "is of another training: .*recipe.*; choose another folder with `--out`": {"learning": {"rate": 0.5}},
+    "is of another training: its seed is 0, not 3; choose": {"seed": 3},
+    "augment.flip|dropout|recipe": {"base": "paper"},
+}
+
+
+@pytest.mark.parametrize("sentence", OTHERS)
+def test_a_folder_of_another_training_is_refused(folder, sentence):
+    run(settings_for(folder, max_steps=1))
+    with pytest.raises(ValueError, match=sentence) as caught:
+        run(settings_for(folder, **({"base": "code2012"} | OTHERS[sentence])))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_of_other_data_is_refused(folder, monkeypatch):
+    run(settings_for(folder, max_steps=1))
+    use(monkeypatch, tiny_pictures(num_train=50))
+    with pytest.raises(ValueError, match="another training: .*fingerprint"):
+        run(settings_for(folder))
+
+
+CHANGES = {  # of each setting that a run may go on with in another way: the value, and what is said
+    "device": ("auto", "--device auto, was cpu"),
+    "precision": ("bfloat16", "--precision bfloat16, was float32"),
+    "compile": (True, "--compile on, was off"),
+    "channels_last": (True, "--channels-last on, was off"),
+    "split": ("data", "--split data, was auto"),
+    "deterministic": (True, "--deterministic on, was off"),
+    "workers": (0, "--workers 0, was not set"),
+    "checkpoint_every": ("3steps", "--checkpoint-every 3steps, was 10min"),
+    "validate_every": ("3steps", "--validate-every 3steps, was 1epoch"),
+    "log_every": (5, "--log-every 5, was 2"),
+}
+REFUSED = {"recipe": "paper", "epochs": 3.0, "batch_size": 4, "seed": 1}
+
+
+def test_every_setting_is_refused_or_said_when_a_run_goes_on(folder):
+    settings = TrainSettings(
+        recipe="code2012", batch_size=8, epochs=2.0, max_steps=1, device="cpu", log_every=2, out=str(folder)
+    )
+    run(settings)
+    for name, value in REFUSED.items():
+        with pytest.raises(ValueError, match="is of another training"):
+            run(replace(settings, **{name: value}))
+    # The network is part of the recipe, data have a fingerprint, and the others are no part of the training.
+    others = {"net", "data", "out", "max_steps"}
+    assert {*CHANGES, *REFUSED, *others} == {f.name for f in fields(TrainSettings)}
+    for name, (value, said) in CHANGES.items():
+        now = replace(settings, **{name: value})
+        assert changes_in_words((settings, 1), (now, 1)) == f"other settings than this run had so far: {said}"
+    assert changes_in_words((settings, 1), (replace(settings, max_steps=2, out="x"), 1)) == ""
+    assert changes_in_words((settings, 1), (settings, 2)).endswith("so far: processes 2, was 1")
+
+
+def test_other_settings_are_said_once(folder):
+    run(settings_for(folder, max_steps=1))
+    others = "other settings than this run had so far: "
+    said = {2: [f"{others}--workers 0, was not set; --validate-every 3steps, was 1epoch"], 3: []}
+    for max_steps, expected in said.items():
+        _, events = run(settings_for(folder, max_steps=max_steps, validate_every="3steps", workers=0))
+        assert [event.values["text"] for event in events if event.kind == "message"] == expected
+
+
+def test_two_trainings_do_not_share_a_folder(folder):
+    settings = settings_for(folder, max_steps=1)
+    with (
+        RunFolder(settings, 1).lock,
+        pytest.raises(ValueError, match="another training is running"),
+    ):
+        run(settings)
+    run(settings)
+
+
+def test_bfloat16_and_channels_last_and_the_loaders_processes_only_change_digits(folder, tmp_path):
+    run(settings_for(folder, max_steps=3))
+    for name, changes in {"half": {"precision": "bfloat16"}, "last": {"channels_last": True}}.items():
+        run(settings_for(tmp_path / name, max_steps=3, **changes))
+        for key, tensor in state(tmp_path / name, 3)[0].items():
+            assert tensor.dtype == torch.float32
+            torch.testing.assert_close(tensor, state(folder, 3)[0][key], rtol=0.1, atol=1e-2)
+
+
+def test_the_net_fits_the_pictures(folder, monkeypatch):
+    def chosen(data_size=32, **settings):
+        pictures = tiny_pictures(num_train=128)
+        images = pictures.train.images.repeat(1, 1, data_size // 32, data_size // 32)
+        train = replace(pictures.train, images=images)
+        use(monkeypatch, replace(pictures, splits={"train": train, "test": train}))
+        plan = planning.make_plan(TrainSettings(**settings))
+        return plan.recipe.net.name, plan.recipe.net.num_classes, plan.recipe.augment.num_offsets
+
+    assert chosen() == ("small", 10, 4)
+    assert chosen(recipe="code2012") == ("small-code2012", 10, 5)
+    assert chosen(256) == ("paper", 10, 32) and chosen(256, net="half") == ("half", 10, 32)
+    with pytest.raises(ValueError, match="pictures of 32 pixels are smaller than the 224"):
+        chosen(net="merged")
+
+
+def plan_of(num_ranks=1, **settings):
+    return planning.make_plan(
+        TrainSettings(**({"recipe": "code2012", "batch_size": 8} | settings)), num_ranks
+    )
+
+
+def test_the_batch_is_shared_out(folder):
+    plan = plan_of(4)
+    assert plan.layout == Layout(2, 2) and plan.steps_per_epoch == 5 and plan.num_steps == 91 * 5
+    assert plan_of(4, split="data").layout == Layout(4, 1)
+    assert plan_of(epochs=0.5).num_steps == 3  # a step that has begun is done
+    assert plan_of(validate_every="0.5epochs").validate_every == 2
+    assert plan_of(checkpoint_every="3steps").checkpoint_every == 3 and plan_of().checkpoint_every is None
+
+
+MISTAKES = {
+    "a batch of 9 pictures cannot be shared evenly by 2 nets; choose `--batch-size 8`": (
+        4,
+        {"batch_size": 9},
+    ),
+    "the 2 towers .* cannot be shared out to 3 processes": (3, {}),
+    "43 training pictures do not fill a batch of 128; choose `--batch-size` 43": (1, {"batch_size": 128}),
+    "recipe must be paper or code2012 or a .json file, got 'own'": (1, {"recipe": "own"}),
+    "there is no recipe own.json": (1, {"recipe": "own.json"}),
+    "net must be one of": (1, {"net": "own"}),
+    "a recipe from a file has its own net": (1, {"recipe": "own.json", "net": "half"}),
+    "device must be auto, cpu, cuda or cuda:N, got 'tpu'": (1, {"device": "tpu"}),
+    "precision must be one of float32, bfloat16; got 'half'": (1, {"precision": "half"}),
+    "split must be one of": (1, {"split": "layers"}),
+    "epochs must be positive, and at most 1,000,000; got -1": (1, {"epochs": -1}),
+    "epochs must be positive, and at most 1,000,000; got inf": (1, {"epochs": float("inf")}),
+    "epochs must be positive, and at most 1,000,000; got 1e.300": (1, {"epochs": 1e300}),
+    "expected a number with min, epochs or steps": (1, {"checkpoint_every": "9" * 400 + "steps"}),
+    "max_steps must be at least 1, got 0": (1, {"max_steps": 0}),
+    "out must name a folder, got ''": (1, {"out": ""}),
+    "expected a number with min, epochs or steps, such as 10min; got '10'": (1, {"checkpoint_every": "10"}),
+    "validate_every must be in epochs or steps": (1, {"validate_every": "10min"}),
+}
+
+
+@pytest.mark.parametrize("sentence", MISTAKES)
+def test_a_mistake_gets_one_sentence(folder, sentence):
+    num_ranks, settings = MISTAKES[sentence]
+    with pytest.raises((ValueError, FileNotFoundError), match=sentence) as caught:
+        plan = planning.make_plan(TrainSettings(**({"recipe": "code2012"} | settings)), num_ranks)
+        raise AssertionError(plan)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_holds_no_recipe_is_refused(folder, tmp_path):
+    path = tmp_path / "odd.json"
+    path.write_text('{"name": "odd"}', encoding="utf-8")
+    with pytest.raises(ValueError, match="odd.json is not a recipe"):
+        plan_of(recipe=str(path))
+
+
+def test_a_recipe_from_a_file_is_taken_as_it_is(folder, monkeypatch):
+    plan = planning.make_plan(settings_for(folder))
+    assert plan.recipe == tiny_recipe() and plan.recipe.augment.num_offsets == 5
+    pictures = tiny_pictures()
+    use(monkeypatch, replace(pictures, classes=tuple("abcdefghijkl")))
+    assert planning.make_plan(settings_for(folder)).recipe.net.num_classes == 12
+    smaller = replace(pictures.train, images=pictures.train.images[..., :31])
+    use(monkeypatch, replace(pictures, splits={"train": smaller}))
+    with pytest.raises(ValueError, match="cuts 28 pixels at 5 positions a side, .* pictures of 31 pixels"):
+        planning.make_plan(settings_for(folder))
+
+
+def test_a_plateau_needs_validation_pictures(folder, monkeypatch):
+    pictures = tiny_pictures()
+    use(monkeypatch, replace(pictures, splits={"train": pictures.train}))
+    assert plan_of().validation_split is None
+    with pytest.raises(ValueError, match="has no validation pictures"):
+        plan_of(recipe="paper")
+    record, _ = run(settings_for(folder))
+    assert record.results["validations"] == [] and "ten_views" not in record.results
+
+
+def test_how_often():
+    assert every("10min") == every("10 minutes") == Every(10, "minutes")
+    assert every("1epoch") == Every(1, "epochs") and every(".5epochs").steps(10) == 5
+    assert every("500steps").steps(10) == 500 and every("10min").steps(10) is None
+    assert every("0.001epochs").steps(10) == 1
+
+
+def parsed(words):
+    parser = argparse.ArgumentParser()
+    command.add(parser.add_subparsers())
+    given = vars(parser.parse_args(["train", *words]))
+    assert given.pop("run") is command.run
+    return TrainSettings(**given)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {
+            "data": "/a folder",
+            "recipe": "code2012",
+            "net": "small",
+            "epochs": 1.5,
+            "batch_size": 16,
+            "seed": 3,
+        },
+        {"out": "x", "device": "cuda:1", "precision": "bfloat16", "compile": True, "channels_last": True},
+        {
+            "workers": 0,
+            "checkpoint_every": "3steps",
+            "validate_every": "2epochs",
+            "log_every": 1,
+            "max_steps": 9,
+        },
+        {"split": "data", "deterministic": True},
+    ],
+)
+def test_the_command_of_settings_asks_for_them(settings):
+    settings = TrainSettings(**settings)
+    assert parsed(settings.words()) == settings
+    assert command_line(settings).startswith("alexnet train --data ")
+    wanted = "torchrun --standalone --nproc-per-node=2 -m alexnet train --data "
+    assert command_line(settings, 2).startswith(wanted)
+
+
+@pytest.mark.parametrize("width", [30, 72])
+def test_a_command_is_broken_before_options_and_stays_the_same(width):
+    settings = TrainSettings(
+        data="my pictures", recipe="code2012", batch_size=32, out="runs/two", max_steps=6
+    )
+    command = command_line(settings, 2)
+    lines = on_lines(command, width).split("\n")
+    assert len(lines) > 2 and all(line.endswith(" \\") for line in lines[:-1])
+    assert all(line.startswith("    -") for line in lines[1:])
+    assert max(map(len, lines)) <= max(width, len("    --nproc-per-node=2 -m alexnet train \\"))
+    assert "".join(line.removesuffix("\\").removeprefix("    ") for line in lines) == command
+    assert shlex.split("".join(line.removesuffix("\\") for line in lines)) == shlex.split(command)
+    assert on_lines("alexnet train") == "alexnet train"
+
+
+def test_a_folder_has_a_name_of_its_own():
+    assert str(TrainSettings(data="/x/imagenet", seed=2).folder) == "runs/imagenet-paper-seed2"
+    assert str(TrainSettings(net="half", recipe="code2012").folder) == "runs/default-code2012-half-seed0"
