@@ -3,11 +3,11 @@
 Each is a frozen dataclass whose defaults are the paper's text; ``alexnet.recipes`` has those with a name.
 """
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from alexnet import paper
-from alexnet.checks import check_finite, one_of
+from alexnet.checks import made_of, number, one_of, positive, whole
 
 COLOUR_NOISE_READINGS = ("none", "std", "eigenvalue", "eigenvalue-255")
 MEANS = ("under-crop", "centre")
@@ -17,6 +17,7 @@ SCHEDULES = ("plateau", "logged-2012", "logged-2010", "constant")
 CONV_LAYERS = tuple(layer.name for layer in paper.LAYERS if layer.kernel_shape)
 CROSSING_LAYERS = (*CONV_LAYERS[1:], "conv6")
 REMOVABLE_LAYERS = ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
+MOST = 1_000_000  # of channels, pixels and the like: no machine holds more, and torch can count them
 MOST_EPOCHS = 1_000_000  # far more than anybody waits for, and so few that their steps can be counted
 LEARNING_LAYERS = (*CONV_LAYERS, "conv6", "fc6", "fc7", "fc8")
 
@@ -88,25 +89,42 @@ class NetConfig:
     input_channels: int = paper.INPUT_CHANNELS
 
     def __post_init__(self):
-        check_finite(self)
+        self.check_lists()
+        sizes = (
+            "towers",
+            "conv1_stride",
+            "pool_size",
+            "pool_stride",
+            "lrn_n",
+            "input_size",
+            "input_channels",
+        )
+        for name in sizes:
+            whole(name, getattr(self, name), most=MOST)
+        whole("num_classes", self.num_classes, least=2, most=MOST)
+        for name in ("lrn_k", "lrn_alpha", "lrn_beta", "weight_std", "conv3_5_weight_std"):
+            number(name, getattr(self, name))
+        number("dropout", self.dropout, below=1)
         one_of("rounding", self.rounding, ROUNDINGS)
+        for count in (*self.conv_channels, *self.dense_units):
+            if count % self.towers:
+                raise ValueError(f"{count} kernels or units cannot be split into {self.towers} equal towers")
+
+    def check_lists(self) -> None:
+        """Raise ValueError unless the fields that hold several values hold those that they may."""
         if len(self.conv_channels) not in (5, 6):
             raise ValueError(f"conv_channels must have 5 or 6 numbers, got {self.conv_channels}")
-        if len(self.kernel_sizes) != 5 or len(self.paddings) != 5:
-            raise ValueError("kernel_sizes and paddings must have 5 numbers each, one for conv1 to conv5")
-        if self.num_classes < 2:
-            raise ValueError(f"a classifier needs at least 2 classes, got num_classes={self.num_classes}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be at least 0 and below 1, got {self.dropout}")
-        for name in self.removed:
-            one_of("removed", name, REMOVABLE_LAYERS)
-        for name in self.crossing:  # not conv1: it reads the picture, which every tower has
-            one_of("crossing", name, CROSSING_LAYERS)
-        for name in self.bias_one:
-            one_of("bias_one", name, LEARNING_LAYERS)
-        for count in (*self.conv_channels, *self.dense_units):
-            if self.towers < 1 or count % self.towers:
-                raise ValueError(f"{count} kernels or units cannot be split into {self.towers} equal towers")
+        for name, length in (("kernel_sizes", 5), ("paddings", 5), ("dense_units", 2)):
+            if len(getattr(self, name)) != length:
+                raise ValueError(f"{name} must have {length} numbers, got {getattr(self, name)}")
+        for name in ("conv_channels", "kernel_sizes", "paddings", "dense_units"):
+            for value in getattr(self, name):
+                whole(name, value, least=0 if name == "paddings" else 1, most=MOST)
+        allowed = {"removed": REMOVABLE_LAYERS, "bias_one": LEARNING_LAYERS}
+        allowed["crossing"] = CROSSING_LAYERS  # not conv1: it reads the image, which every tower has
+        for name, layers in allowed.items():
+            for value in getattr(self, name):
+                one_of(name, value, layers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,11 +152,12 @@ class AugmentConfig:
     mean: str = "under-crop"
 
     def __post_init__(self):
-        check_finite(self)
+        for name in ("size", "num_offsets", "crop_group"):
+            whole(name, getattr(self, name), most=MOST)
         one_of("colour_noise", self.colour_noise, COLOUR_NOISE_READINGS)
         one_of("mean", self.mean, MEANS)
-        if self.num_offsets < 1 or self.crop_group < 1 or self.size < 1:
-            raise ValueError("size, num_offsets and crop_group must be at least 1")
+        number("colour_noise_std", self.colour_noise_std)
+        positive("colour_divisor", self.colour_divisor)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,14 +188,14 @@ class LearningConfig:
     order: str = "shuffled"
 
     def __post_init__(self):
-        check_finite(self)
+        for name in ("batch_size", "plateau_patience"):
+            whole(name, getattr(self, name), most=MOST)
+        number("momentum", self.momentum, below=1)
+        for name in ("weight_decay", "rate", "bias_rate_factor"):
+            number(name, getattr(self, name))
+        positive("epochs", self.epochs, most=MOST_EPOCHS)
         one_of("schedule", self.schedule, SCHEDULES)
         one_of("order", self.order, ORDERS)
-        if self.batch_size < 1 or not 0 < self.epochs <= MOST_EPOCHS or self.rate < 0:
-            raise ValueError(
-                f"batch_size must be at least 1, epochs positive and at most {MOST_EPOCHS:,}, and rate not "
-                "negative"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,20 +223,7 @@ def from_dict(values: dict[str, Any]) -> Recipe:
     """Return the recipe that ``to_dict`` made the dictionary of, also after a round trip through JSON.
 
     Raises:
-        ValueError: a field is missing or unknown, or a value is not allowed.
+        ValueError: a field is missing or unknown, its value is of another type, or it is not allowed; the
+            sentence names the field, what it holds and what it may hold.
     """
-    parts = {"net": NetConfig, "augment": AugmentConfig, "learning": LearningConfig}
-    if set(values) != {"name", *parts}:
-        raise ValueError(f"a recipe has the parts name, {', '.join(parts)}; got {', '.join(values)}")
-    return Recipe(name=values["name"], **{part: build(kind, values[part]) for part, kind in parts.items()})
-
-
-def build(kind: type, values: dict[str, Any]) -> Any:
-    """Build one part of a recipe; lists become the tuples that they were."""
-    if not isinstance(values, dict):
-        raise ValueError(f"the fields of {kind.__name__} must be a dictionary, got {values!r}")
-    known = {f.name for f in fields(kind)}
-    if known != values.keys():
-        names = ", ".join(sorted(known ^ values.keys()))
-        raise ValueError(f"the fields of {kind.__name__} do not match: {names}")
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    return made_of(Recipe, values)

@@ -1,6 +1,8 @@
 """The recipes: their defaults are the paper's numbers, they differ as listed, and they survive JSON."""
 
 import json
+import subprocess
+import sys
 from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
@@ -153,6 +155,13 @@ def with_extra(part, key):
     return values
 
 
+def with_value(part, key, value):
+    """A recipe, as a file has it, with another value in one field."""
+    values = to_dict(PAPER)
+    values[part][key] = value
+    return json.loads(json.dumps(values))
+
+
 MISTAKES = {
     "net must be one of paper, code2012, merged.*; got 'vgg'": lambda: net_config("vgg"),
     "base must be one of paper, code2012; got 'keras'": lambda: net_config("half", base="keras"),
@@ -161,44 +170,52 @@ MISTAKES = {
     "a net has no field 'classes'": lambda: net_config("paper", classes=10),
     "rounding must be one of ceil, floor; got 'up'": lambda: NetConfig(rounding="up"),
     r"conv_channels must have 5 or 6 numbers, got \(8, 8\)": lambda: NetConfig(conv_channels=(8, 8)),
-    "kernel_sizes and paddings must have 5": lambda: NetConfig(kernel_sizes=(3,)),
-    "paddings must have 5 numbers each": lambda: NetConfig(paddings=(3,)),
-    "at least 2 classes, got num_classes=1": lambda: NetConfig(num_classes=1),
-    "dropout must be at least 0 and below 1, got 1": lambda: NetConfig(dropout=1.0),
+    r"kernel_sizes must have 5 numbers, got \(3,\)": lambda: NetConfig(kernel_sizes=(3,)),
+    r"paddings must have 5 numbers, got \(3,\)": lambda: NetConfig(paddings=(3,)),
+    "num_classes must be a whole number from 2 to 1,000,000, got 1": lambda: NetConfig(num_classes=1),
+    "dropout must be a finite number of at least 0 and below 1, got 1": lambda: NetConfig(dropout=1.0),
     "removed must be one of .*; got 'conv1'": lambda: NetConfig(removed=("conv1",)),
     "crossing must be one of .*; got 'conv7'": lambda: NetConfig(crossing=("conv7",)),
     "bias_one must be one of .*; got 'fc9'": lambda: NetConfig(bias_one=("fc9",)),
     "96 kernels or units cannot be split into 5 equal towers": lambda: NetConfig(towers=5),
-    "cannot be split into 0 equal towers": lambda: NetConfig(towers=0),
+    "towers must be a whole number from 1 to 1,000,000, got 0": lambda: NetConfig(towers=0),
     "crossing must be one of .*; got 'conv1'": lambda: NetConfig(crossing=("conv1",)),
     "crossing must be one of .*; got 'fc6'": lambda: NetConfig(crossing=("fc6",)),
     "colour_noise must be one of none, std, .*; got 'loud'": lambda: AugmentConfig(colour_noise="loud"),
     "mean must be one of under-crop, centre; got 'mode'": lambda: AugmentConfig(mean="mode"),
-    "num_offsets and crop_group must be at least 1": lambda: AugmentConfig(num_offsets=0),
+    "num_offsets must be a whole number from 1 to 1,000,000, got 0": lambda: AugmentConfig(num_offsets=0),
     "schedule must be one of .*; got 'cosine'": lambda: LearningConfig(schedule="cosine"),
     "order must be one of shuffled, fixed; got 'sorted'": lambda: LearningConfig(order="sorted"),
-    "batch_size must be at least 1": lambda: LearningConfig(batch_size=0),
-    "epochs positive": lambda: LearningConfig(epochs=0),
-    "epochs positive and at most 1,000,000": lambda: LearningConfig(epochs=1e300),
-    "epochs must be finite, got inf": lambda: LearningConfig(epochs=float("inf")),
-    "momentum must be finite, got nan": lambda: LearningConfig(momentum=float("nan")),
-    "lrn_k must be finite, got inf": lambda: NetConfig(lrn_k=float("inf")),
-    "colour_divisor must be finite, got -inf": lambda: AugmentConfig(colour_divisor=float("-inf")),
-    "rate not negative": lambda: LearningConfig(rate=-0.1),
+    "batch_size must be a whole number from 1 to .*, got 0": lambda: LearningConfig(batch_size=0),
+    "epochs must be a finite number above 0 and at most 1,000,000, got 0": lambda: LearningConfig(epochs=0),
+    r"epochs must be .* at most 1,000,000, got 1e\+300": lambda: LearningConfig(epochs=1e300),
+    "epochs must be a finite number above 0 .*, got inf": lambda: LearningConfig(epochs=float("inf")),
+    "momentum must be .* and below 1, got nan": lambda: LearningConfig(momentum=float("nan")),
+    "lrn_k must be a finite number of at least 0, got inf": lambda: NetConfig(lrn_k=float("inf")),
+    "colour_divisor must be a finite number above 0, got 0": lambda: AugmentConfig(colour_divisor=0),
+    "rate must be a finite number of at least 0, got -0.1": lambda: LearningConfig(rate=-0.1),
+    "net must be one of .*; got 'smal'; did you mean 'small'?": lambda: net_config("smal"),
     "crops of 224 pixels do not fit the 28": lambda: Recipe(net=net_config("small")),
     "pictures of 27 pixels are smaller than the 28 that the net 'small' reads; prepare larger": lambda: fit(
         PAPER, net_config("small"), picture_size=27
     ),
-    "a recipe has the parts name, net, augment, learning; got name, net, augment$": lambda: from_dict(
-        without("", "learning")
+    "^learning is missing": lambda: from_dict(without("", "learning")),
+    "^name, net, augment, learning are missing": lambda: from_dict({}),
+    "^there is no field 'optimiser'$": lambda: from_dict(with_extra("", "optimiser")),
+    "^net: towers, conv_channels, kernel_sizes, paddings and 26 more are missing$": lambda: from_dict(
+        to_dict(PAPER) | {"net": {"name": "mine"}}
     ),
-    "got name, net, augment, learning, optimiser$": lambda: from_dict(with_extra("", "optimiser")),
-    "the fields of NetConfig do not match: lrn_n": lambda: from_dict(without("net", "lrn_n")),
-    "the fields of AugmentConfig do not match: zoom": lambda: from_dict(with_extra("augment", "zoom")),
-    "the fields of LearningConfig do not match: rate": lambda: from_dict(without("learning", "rate")),
-    "the fields of NetConfig must be a dictionary, got 'paper'": lambda: from_dict(
-        to_dict(PAPER) | {"net": "paper"}
+    "^net: lrn_n is missing$": lambda: from_dict(without("net", "lrn_n")),
+    "^augment: there is no field 'zoom'$": lambda: from_dict(with_extra("augment", "zoom")),
+    "^net: there is no field 'lrn_alfa'; did you mean 'lrn_alpha'?": lambda: from_dict(
+        with_extra("net", "lrn_alfa")
     ),
+    "^net must be fields in braces, got 'paper'$": lambda: from_dict(to_dict(PAPER) | {"net": "paper"}),
+    "^it must be fields in braces, got \\[\\]$": lambda: from_dict([]),
+    "^net: rounding must be one of ceil, floor; got 'up'$": lambda: from_dict(
+        with_value("net", "rounding", "up")
+    ),
+    "^crops of 28 pixels do not fit the 224": lambda: from_dict(with_value("augment", "size", 28)),
 }
 
 
@@ -207,3 +224,65 @@ def test_a_mistake_gets_one_sentence(sentence):
     with pytest.raises(ValueError, match=sentence) as caught:
         MISTAKES[sentence]()
     assert "\n" not in str(caught.value)
+
+
+HUGE = 10**30
+WRONG = {  # by the kind of a field: values of other kinds, and values of that kind that make no sense
+    int: ("five", "5", 5.0, 1.5, True, None, [5], -1, HUGE),
+    float: ("five", True, None, [0.5], float("nan"), float("inf"), -0.5),
+    bool: ("no", "true", 0, 1, None, []),
+    str: (5, True, None, ["paper"]),
+    tuple: ("conv3", 3, None, {}, [None], [[]], ["conv9"], [0.5, 0.5], [-1] * 5, [HUGE] * 5),
+}
+
+
+def refusal(part, key, value):
+    """The sentence with which a recipe is refused that has another value in one field; empty if it is not."""
+    try:
+        from_dict(with_value(part, key, value))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_field_of_a_file_refuses_what_makes_no_sense(part):
+    for f in fields(getattr(PAPER, part)):
+        kind = getattr(f.type, "__origin__", f.type)
+        for value in WRONG[kind]:
+            sentence = refusal(part, f.name, value)
+            assert sentence.startswith(f"{part}: {f.name}"), (f.name, value, sentence)
+            assert "\n" not in sentence and len(sentence) < 300
+
+
+def test_texts_that_are_one_of_a_few_are_none_else():
+    choices = ("rounding", "colour_noise", "mean", "schedule", "order")
+    known = [(part, f.name) for part in PARTS for f in fields(getattr(PAPER, part)) if f.name in choices]
+    assert len(known) == len(choices)
+    for part, name in known:
+        assert refusal(part, name, "ceiling").startswith(f"{part}: {name} must be one of")
+
+
+SAID = (
+    (("net", "lrn_n", "five"), "net: lrn_n must be a whole number, got 'five'"),
+    (("augment", "flip", "no"), "augment: flip must be true or false, got 'no'"),
+    (("net", "pool_size", 0), "net: pool_size must be a whole number from 1 to 1,000,000, got 0"),
+    (("net", "paddings", [0, 2, "x", 1, 1]), "net: paddings[2] must be a whole number, got 'x'"),
+    (("net", "dense_units", [4096]), "net: dense_units must be a list of length 2, got [4096]"),
+    (("net", "dropout", None), "net: dropout must be a number, got None"),
+    (("learning", "rate", float("nan")), "learning: rate must be a finite number of at least 0, got nan"),
+)
+
+
+@pytest.mark.parametrize(("mistake", "sentence"), SAID)
+def test_the_sentence_names_the_field_what_it_holds_and_what_is_allowed(mistake, sentence):
+    assert refusal(*mistake) == sentence
+
+
+def test_a_whole_number_will_do_for_one_with_a_fraction():
+    assert from_dict(with_value("net", "dropout", 0)).net.dropout == 0
+
+
+def test_recipes_and_their_checks_start_without_the_reader_of_files():
+    code = "import sys, alexnet.recipes; assert not {'torch', 'numpy', 'msgspec'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

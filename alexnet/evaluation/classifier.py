@@ -112,7 +112,7 @@ def recipe_in(weights: Weights, name: str) -> Recipe:
     """Return the recipe of a checkpoint; ValueError if it is none of this version."""
     try:
         return config.from_dict(json.loads(weights.recipe))
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError) as error:
         writer = weights.environment.get("alexnet", "of an unknown version")
         raise ValueError(
             f"{name} has a recipe that this version cannot read: {error}; alexnet {writer} wrote it, this is "

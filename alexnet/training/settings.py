@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from alexnet import config
-from alexnet.checks import one_of
+from alexnet.checks import made_of, one_of, whole
 from alexnet.config import MOST_EPOCHS, Recipe
 from alexnet.data.catalogue import KNOWN_SETS
 from alexnet.distributed.parallel import SPLITS
@@ -155,8 +155,8 @@ class TrainSettings:
         if not path.is_file():
             raise FileNotFoundError(f"there is no recipe {path}")
         try:
-            return config.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError, AttributeError) as error:
+            return config.from_dict(json.loads(path.read_bytes()))
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is not a recipe: {error}") from error
 
     def words(self) -> list[str]:
@@ -231,8 +231,8 @@ def read_kept(path: Path) -> tuple[TrainSettings, int]:
                 f"{path} was written by a newer version of alexnet: it has {', '.join(sorted(unknown))}; "
                 "upgrade alexnet to use it"
             )
-        num_ranks = int(content["num_ranks"])
-        return TrainSettings(**content["settings"]), num_ranks
+        whole("num_ranks", content["num_ranks"])
+        return made_of(TrainSettings, content["settings"], complete=False), content["num_ranks"]
     except NewerFormat:
         raise
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -79,6 +79,10 @@ def write_files(folder):
     for name, base in (("recipe", "code2012"), ("plateau", "paper")):
         (folder / f"{name}.json").write_text(json.dumps(config.to_dict(trained.recipe(base))))
     (folder / "norecipe.json").write_text("{}")
+    (folder / "deep.json").write_text("[" * 100_000)
+    five = config.to_dict(trained.recipe())
+    five["net"]["lrn_n"] = "five"
+    (folder / "five.json").write_text(json.dumps(five), encoding="utf-8-sig")  # as Windows may write it
 
 
 def filled_in(folder, words):
@@ -240,7 +244,11 @@ TRAIN = cases(
 --data @set --recipe alexnet
     recipe must be paper or code2012 or a .json file, got 'alexnet'
 --data @set --recipe @norecipe.json
-    @norecipe.json is not a recipe: a recipe has the parts name, net, augment, learning; got .*
+    @norecipe.json is not a recipe: name, net, augment, learning are missing
+--data @set --recipe @five.json
+    @five.json is not a recipe: net: lrn_n must be a whole number, got 'five'
+--data @set --recipe @deep.json
+    @deep.json is not a recipe: .*recursion.*
 --data @set --recipe @nowhere.json
     there is no recipe @nowhere.json
 --data cifar9

@@ -175,7 +175,7 @@ def test_without_a_name_the_command_lists_the_nets(capsys):
         (["vgg"], "net must be one of paper, .*; got 'vgg'"),
         (["half", "--base", "keras"], "base must be one of paper, code2012; got 'keras'"),
         (["half", "--batch-size", "0"], "batch_size must be a whole number of at least 1, got 0"),
-        (["half", "--classes", "1"], "at least 2 classes, got num_classes=1"),
+        (["half", "--classes", "1"], "num_classes must be a whole number from 2 to 1,000,000, got 1"),
     ],
 )
 def test_a_mistake_gets_one_sentence(words, sentence, capsys):
