@@ -10,6 +10,7 @@ crops, flips and colour noise of a batch of stored pictures, as a share of a ste
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,6 +26,7 @@ from alexnet.optim.sgd import PaperSGD, param_groups
 from alexnet.recipes import recipe_named
 from alexnet.storage.files import write_json
 from alexnet.storage.records import environment
+from alexnet.training.learner import in_blocks
 from alexnet.transforms.training import prepare_training
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -41,6 +43,8 @@ def step_of(
     """Return what trains a net by one step."""
     labels = torch.arange(len(images), device=images.device) % paper.ILSVRC_NUM_CLASSES
     called = torch.compile(net) if arguments.compile else net
+    if isinstance(net, AlexNet) and arguments.device == "cpu" and not arguments.compile:
+        called = partial(in_blocks, net)  # as `alexnet train` does
     half = arguments.precision == "bfloat16"
 
     def step() -> None:

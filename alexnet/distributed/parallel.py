@@ -29,16 +29,18 @@ from alexnet.distributed.collectives import add_up, gather
 from alexnet.distributed.towers import (
     COPIED,
     State,
+    Tower,
+    halo,
     join_tensors,
     same_bits,
-    seam,
     split,
     split_tensor,
     tower_masks,
     whole_shape,
-    with_seam,
+    with_halo,
 )
 from alexnet.models.alexnet import AlexNet, Masks
+from alexnet.models.stages import stages_of
 
 AXES = ("data", "tower")
 SPLITS = ("auto", "towers", "data")
@@ -125,7 +127,8 @@ class ParallelAlexNet(nn.Module):
     the logits in each.
 
     Attributes:
-        tower: this process's share, an ``AlexNet``; its parameters have the names of the whole net's.
+        tower: this process's share, a ``Tower``, or the whole ``AlexNet`` where nothing is split; its
+            parameters have the names of the whole net's.
         mesh: of ``mesh_of``.
     """
 
@@ -149,11 +152,11 @@ class ParallelAlexNet(nn.Module):
                 f"the net {config.name!r} has {config.towers} towers, the mesh has {self.num_towers}"
             )
         whole = AlexNet(config, generator=generator)
-        if self.num_towers > 2 and any(stage.crossing == "edges" for stage in whole.stages):
+        if self.num_towers > 2 and any(stage.crossing == "edges" for stage in stages_of(config)):
             raise ValueError(f"two towers at most can share a normalisation, got {self.num_towers}")
         self.tower = whole
         if self.num_towers > 1:
-            self.tower = AlexNet(config, tower_only=True)
+            self.tower = Tower(config)
             self.tower.load_state_dict(split(whole.state_dict(), config)[self.index])
 
     def forward(self, images: Tensor, masks: Masks | None = None) -> Tensor:
@@ -167,6 +170,8 @@ class ParallelAlexNet(nn.Module):
         Raises:
             ValueError: the images have another shape, or masks are missing.
         """
+        if self.num_towers == 1:
+            return self.tower(images, masks)
         x = self.tower.check(images)
         masks = tower_masks(self.tower, masks, self.index)
         for stage in self.tower.stages:
@@ -175,14 +180,14 @@ class ParallelAlexNet(nn.Module):
 
     def cross(self, crossing: str, x: Tensor) -> Tensor:
         """Return what a stage reads, of which x is this tower's share."""
-        if self.num_towers == 1 or not crossing:
+        if not crossing:
             return x
         if crossing == "sum":
             return add_up(x, self.group)
         if crossing == "gather":
             return gather(x, self.group)
-        edges = gather(seam(x, self.index, self.config), self.group).chunk(2, dim=1)
-        return with_seam(x, edges[1 - self.index], self.index)
+        edges = gather(halo(x, self.index, self.config), self.group).chunk(2, dim=1)
+        return with_halo(x, edges[1 - self.index], self.index)
 
 
 def data_parallel(net: ParallelAlexNet) -> nn.Module:

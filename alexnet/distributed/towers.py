@@ -8,14 +8,51 @@ added to the sum of the parts, and every tower has a copy of them.
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from alexnet.config import NetConfig
-from alexnet.models.alexnet import AlexNet, Masks
-from alexnet.models.traffic import seam_width
+from alexnet.models.alexnet import Masks, add_children, check_images, run
+from alexnet.models.stages import Stage, children_of, dropout_inputs, stages_of
+from alexnet.models.traffic import halo_width
 
 State = dict[str, Tensor]
 COPIED = ("fc8.bias",)  # parameters that every tower has whole
+
+
+class Tower(nn.Module):
+    """One tower of a network: its share of every layer, under the names of the whole network's.
+
+    Attributes:
+        config: the network, all towers together.
+        stages: what is computed between two crossings, in order.
+    """
+
+    def __init__(self, config: NetConfig):
+        """Build the share of one tower; its parameters hold no values before ``split`` ones are loaded."""
+        super().__init__()
+        self.config, self.stages = config, stages_of(config)
+        add_children(self, children_of(config, config.towers))
+
+    def check(self, images: Tensor) -> Tensor:
+        """Return the images if they have the shape that the network reads."""
+        return check_images(images, self.config)
+
+    def run(self, stage: Stage, x: Tensor, masks: Masks | None) -> Tensor:
+        """Compute one stage of whatever crossed into it.
+
+        Args:
+            stage: one of ``stages``.
+            x: what its first layer reads; before the stage "sum", the sum of what the towers make of fc8.
+            masks: of ``tower_masks``.
+        """
+        children = [(name, self.get_submodule(name)) for name in stage.children]
+        if stage.crossing == "edges":  # the maps that came across are read and not computed
+            (_, norm), *children = children
+            own = stage.layers[0].out_channels // self.config.towers
+            x = norm(x)
+            x = x.narrow(1, (x.shape[1] - own) // 2, own)
+        x = run(children, x, masks)
+        return x + self.fc8.bias if stage.crossing == "sum" else x
 
 
 def split_dim(name: str) -> int:
@@ -94,40 +131,42 @@ def same_bits(a: Tensor, b: Tensor) -> bool:
     return torch.equal(a.contiguous().view(torch.uint8), b.contiguous().view(torch.uint8))
 
 
-def tower_masks(net: AlexNet, masks: Masks | None, tower: int) -> Masks | None:
-    """Return what one tower needs of the masks of the whole net, on its device.
+def tower_masks(tower: Tower, masks: Masks | None, index: int) -> Masks | None:
+    """Return what one tower needs of the masks of the whole network, on its device.
 
-    fc6 and fc7 read the units of all towers, fc8 those of its own tower alone.
+    fc6 and fc7 read the activations of all towers, fc8 those of its own tower alone.
 
     Args:
-        net: the tower.
-        masks: of ``alexnet.models.alexnet.draw_masks``; None outside training. tower: 0 for tower a.
+        tower: whose they are to be.
+        masks: of ``alexnet.models.draw_masks``; None outside training.
+        index: 0 for tower a.
     Raises:
-        ValueError: there are none in training; towers that drew their own would drop different units.
+        ValueError: there are none in training; towers that drew their own would drop different activations.
     """
     if masks is None:
-        if net.training and net.dropout_inputs:
+        if tower.training and dropout_inputs(tower.config):
             raise ValueError("towers need the same dropout masks in training: give those of draw_masks")
         return None
-    parts = {name: mask.chunk(net.num_parts, dim=1)[tower] for name, mask in masks.items() if name == "fc8"}
-    return {name: mask.to(net.fc8.weight.device) for name, mask in (masks | parts).items()}
+    towers, device = tower.config.towers, tower.fc8.weight.device
+    own = {name: mask.chunk(towers, dim=1)[index] if name == "fc8" else mask for name, mask in masks.items()}
+    return {name: mask.to(device) for name, mask in own.items()}
 
 
-def seam(x: Tensor, tower: int, config: NetConfig) -> Tensor:
+def halo(x: Tensor, tower: int, config: NetConfig) -> Tensor:
     """Return the maps at the seam of two towers, which the other tower's normalisation reads.
 
     Args:
         x: (N, C / 2, H, W), the maps of one tower. tower: 0 or 1, whose last or first maps are wanted.
     """
-    width = seam_width(config, x.shape[1])
+    width = halo_width(config, x.shape[1])
     return x.narrow(1, x.shape[1] - width if tower == 0 else 0, width)
 
 
-def with_seam(x: Tensor, received: Tensor, tower: int) -> Tensor:
+def with_halo(x: Tensor, received: Tensor, tower: int) -> Tensor:
     """Put the other tower's maps at the seam beside one's own, and as many zeros where the maps end.
 
     Args:
-        x: (N, C / 2, H, W), the maps of one tower. received: the other one's ``seam``. tower: 0 or 1.
+        x: (N, C / 2, H, W), the maps of one tower. received: the other one's ``halo``. tower: 0 or 1.
     """
     end = torch.zeros_like(received)
     return torch.cat((end, x, received) if tower == 0 else (received, x, end), dim=1)

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.config import NetConfig
-from alexnet.distributed.towers import State, seam, split, tower_masks, with_seam
-from alexnet.models.alexnet import AlexNet, Masks, Stage
+from alexnet.distributed.towers import State, Tower, halo, split, tower_masks, with_halo
+from alexnet.models.alexnet import AlexNet, Masks
+from alexnet.models.stages import Stage
 
 
 class Exchange(NamedTuple):
@@ -37,7 +38,7 @@ class TwoDeviceAlexNet(nn.Module):
             raise ValueError(f"two devices need a net of two towers, got {config.name!r} of {config.towers}")
         self.config, self.devices = config, devices
         self.exchanges: list[Exchange] = []
-        self.towers = nn.ModuleList(AlexNet(config, tower_only=True).to(device) for device in devices)
+        self.towers = nn.ModuleList(Tower(config).to(device) for device in devices)
         self.towers[1].fc8.bias = self.towers[0].fc8.bias  # tower a alone adds the biases
         self.load(AlexNet(config, generator=generator).state_dict())
 
@@ -62,9 +63,9 @@ class TwoDeviceAlexNet(nn.Module):
             from_a, from_b = self.exchange(stage.layers[0].name, a, b)
             return torch.cat((a, from_b), dim=1), torch.cat((from_a, b), dim=1)
         if stage.crossing == "edges":
-            edges = seam(a, 0, self.config), seam(b, 1, self.config)
+            edges = halo(a, 0, self.config), halo(b, 1, self.config)
             from_a, from_b = self.exchange(stage.layers[0].name, *edges)
-            return with_seam(a, from_b, 0), with_seam(b, from_a, 1)
+            return with_halo(a, from_b, 0), with_halo(b, from_a, 1)
         return a, b
 
     def exchange(self, layer: str, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

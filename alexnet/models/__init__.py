@@ -1,6 +1,6 @@
 """AlexNet, its layers and their sizes, and the small networks of the experiments (paper 3)."""
 
-from alexnet.models.alexnet import AlexNet, Stage, draw_masks
+from alexnet.models.alexnet import AlexNet, draw_masks
 from alexnet.models.architecture import CONV_LAYERS, layers_of
 from alexnet.models.cifar import dense_stack, four_layer_net
 from alexnet.models.summary import memory, summary, total
@@ -10,7 +10,6 @@ from alexnet.models.traffic import communication, gradient_traffic
 __all__ = [
     "CONV_LAYERS",
     "AlexNet",
-    "Stage",
     "communication",
     "dense_stack",
     "draw_masks",

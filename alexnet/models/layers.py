@@ -4,11 +4,61 @@ Letters in shapes: N images, C channels, H height, W width.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alexnet import paper
 from alexnet.functional.dropout import check_probability, dropout, dropout_at_test, inverted_dropout
 from alexnet.functional.lrn import local_response_norm, spatial_response_norm
+
+
+class Conv2d(nn.Conv2d):
+    """A convolution with as many zeros on each side as the sizes need.
+
+    224 pixels, read by windows of 11 that are 4 apart, make 55 places only with three zeros beside them, and
+    three cannot be shared evenly (paper 3.5).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int,
+        *,
+        sides: tuple[int, int, int, int],
+        groups: int = 1,
+    ):
+        """Build the layer.
+
+        Args:
+            in_channels: channels that it reads.
+            out_channels: its kernels.
+            kernel_size: height and width of a kernel, in pixels.
+            stride: pixels between neighbouring windows.
+            sides: zeros on the left, right, top and bottom, in pixels.
+            groups: parts of the channels that are kept apart.
+        """
+        even = len(set(sides)) == 1
+        padding = sides[0] if even else 0
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding=padding, groups=groups)
+        self.sides = () if even else sides
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve (N, C, H, W)."""
+        return super().forward(F.pad(x, self.sides) if self.sides else x)
+
+    def extra_repr(self) -> str:
+        """Name the sizes, for ``print``."""
+        return super().extra_repr() + (f", zeros={self.sides}" if self.sides else "")
+
+
+class PartOfLinear(nn.Linear):
+    """What one tower adds to the outputs of a dense layer; the biases are added once, to the sum of all."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply (N, in_features) by the weights: (N, out_features)."""
+        return F.linear(x, self.weight)
 
 
 class LocalResponseNorm(nn.Module):
@@ -85,11 +135,21 @@ class Dropout(nn.Module):
         Raises:
             ValueError: the mask has another shape than x.
         """
-        if not self.training:
-            return x if self.inverted else dropout_at_test(x, self.p)
-        if mask is None:
-            mask = torch.empty_like(x).bernoulli_(1 - self.p)
-        return inverted_dropout(x, mask, self.p) if self.inverted else dropout(x, mask)
+        return drop(x, mask, self.p, self.inverted, self.training)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inverted={self.inverted}"
+
+
+def drop(x: Tensor, mask: Tensor | None, p: float, inverted: bool, training: bool) -> Tensor:
+    """Do what ``Dropout`` does, whose arguments these are."""
+    if not training:
+        return x if inverted else dropout_at_test(x, p)
+    if mask is None:
+        mask = torch.empty_like(x).bernoulli_(1 - p)
+    return inverted_dropout(x, mask, p) if inverted else dropout(x, mask)
+
+
+# torch.fx leaves calls of these as they are: they look at values that it does not know.
+for name in ("drop", "local_response_norm", "spatial_response_norm"):
+    torch.fx.wrap(name)

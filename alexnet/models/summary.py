@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from alexnet import paper
 from alexnet.checks import whole
 from alexnet.config import NetConfig
-from alexnet.models.alexnet import dropout_inputs
 from alexnet.models.architecture import Layer, layers_of
+from alexnet.models.stages import dropout_inputs
 from alexnet.models.traffic import communication
 
 BYTES_PER_NUMBER = 4

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from alexnet.config import NetConfig
-from alexnet.models.alexnet import stages_of
 from alexnet.models.architecture import layers_of
+from alexnet.models.stages import stages_of
 
 
 class Traffic(NamedTuple):
@@ -12,7 +12,7 @@ class Traffic(NamedTuple):
 
     Attributes:
         layer: what computes with it.
-        crossing: "edges", "gather" or "sum", as in ``alexnet.models.alexnet``.
+        crossing: "edges", "gather" or "sum", as in ``alexnet.models.stages``.
         forward, backward: bytes.
     """
 
@@ -22,7 +22,7 @@ class Traffic(NamedTuple):
     backward: int
 
 
-def seam_width(config: NetConfig, own_maps: int) -> int:
+def halo_width(config: NetConfig, own_maps: int) -> int:
     """Return how many of the other tower's maps a normalisation over all maps reads, if it has `own_maps`."""
     return min(config.lrn_n // 2, own_maps)
 
@@ -42,14 +42,14 @@ def communication(config: NetConfig, batch_size: int, *, bytes_per_number: int =
     """
     bytes_per_value, towers = batch_size * bytes_per_number, config.towers
     rows = []
-    for stage in stages_of(config, layers_of(config)):
+    for stage in stages_of(config):
         if stage.crossing == "sum":
             logits = config.num_classes * bytes_per_value
             rows.append(Traffic("fc8", "sum", 2 * (towers - 1) * logits // towers, 0))
         elif stage.crossing:
             layer = stage.layers[0]
             maps = layer.in_channels // towers
-            maps = seam_width(config, maps) if stage.crossing == "edges" else maps
+            maps = halo_width(config, maps) if stage.crossing == "edges" else maps
             sent = (towers - 1) * maps * layer.in_size**2 * bytes_per_value
             rows.append(Traffic(layer.name, stage.crossing, sent, sent))
     return rows

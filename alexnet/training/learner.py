@@ -24,6 +24,10 @@ from alexnet.transforms.training import prepare_training
 
 State = dict[str, Tensor]
 
+# What the largest maps of a block of images may take on the CPU, for each thread. With blocks the layers find
+# more of what they read in the caches, and use memory again that the system has handed out already.
+BLOCK_BYTES = 10_000_000
+
 
 class Learner:
     """A net, or this process's share of it, with its optimizer and the statistics of its pictures.
@@ -62,6 +66,7 @@ class Learner:
         else:
             net = ParallelAlexNet(recipe.net, ranks.mesh, generator=generator)
         self.net = net.to(ranks.device, memory_format=self.memory_format)
+        self.in_blocks = ranks.mesh is None and ranks.device.type == "cpu" and not compiled
         if compiled:
             self.net.compile()
         self.copy = self.net if ranks.mesh is None else data_parallel(self.net)
@@ -98,7 +103,7 @@ class Learner:
         images = images.contiguous(memory_format=self.memory_format)
         half = self.precision == "bfloat16"
         with torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=half):
-            return self.copy(images, masks)
+            return in_blocks(self.net, images, masks) if self.in_blocks else self.copy(images, masks)
 
     @torch.no_grad()
     def gradient_norms(self) -> Tensor:
@@ -125,6 +130,21 @@ class Learner:
             weights, velocity = (scatter_state(values, self.net) for values in (weights, velocity))
         self.share.load_state_dict(weights)
         load_velocities(self.share, self.optimizer, velocity)
+
+
+def in_blocks(net: AlexNet, images: Tensor, masks: Masks | None) -> Tensor:
+    """Compute logits, a few images at a time up to the dense layers; for the CPU.
+
+    Args:
+        net: the network.
+        images: (N, 3, H, W).
+        masks: of ``draw_masks``.
+    Returns:
+        (N, num_classes).
+    """
+    largest = max(layer.num_neurons for layer in net.layers if layer.kind != "dense")
+    length = max(1, BLOCK_BYTES * torch.get_num_threads() // (largest * images.itemsize))
+    return net.classify(torch.cat([net.maps(block) for block in images.split(length)]), masks)
 
 
 def make_learner(

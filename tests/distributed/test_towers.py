@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from alexnet.distributed.towers import join, seam, split, tower_masks, whole_shape, with_seam
+from alexnet.distributed.towers import Tower, halo, join, split, tower_masks, whole_shape, with_halo
 from alexnet.functional.lrn import local_response_norm
 from alexnet.models.alexnet import AlexNet
 from alexnet.models.traffic import communication, gradient_traffic
@@ -29,7 +29,7 @@ def test_towers_get_halves_and_give_them_back(name):
         tensor.normal_(generator=seeded())
     states = split(whole, config)
     for index, state in enumerate(states):
-        AlexNet(config, tower_only=True).load_state_dict(state)
+        Tower(config).load_state_dict(state)
         for parameter, part in state.items():
             assert whole_shape(parameter, part.shape, 2) == whole[parameter].shape
             assert torch.equal(part, half(parameter, whole[parameter], index))
@@ -90,9 +90,9 @@ def test_the_seam_is_all_that_a_normalisation_lacks(n):
     expected = local_response_norm(x, n=n, alpha=1.0)
     halves = x.chunk(2, dim=1)
     for tower, own in enumerate(halves):
-        received = seam(halves[1 - tower], 1 - tower, config)
+        received = halo(halves[1 - tower], 1 - tower, config)
         assert received.shape[1] == min(n // 2, 4)
-        y = local_response_norm(with_seam(own, received, tower), n=n, alpha=1.0)
+        y = local_response_norm(with_halo(own, received, tower), n=n, alpha=1.0)
         width = received.shape[1]
         got = y[:, width : width + 4]
         torch.testing.assert_close(got, expected.chunk(2, dim=1)[tower], rtol=1e-13, atol=0)
@@ -101,12 +101,12 @@ def test_the_seam_is_all_that_a_normalisation_lacks(n):
 def test_a_tower_reads_the_units_of_all_towers_except_in_the_output_layer():
     config = narrow("paper", dropout_before=True)
     masks = masks_of(config, 0, 0, 3)
-    tower = AlexNet(config, tower_only=True)
+    tower = Tower(config)
     assert list(masks) == ["fc6", "fc7"]
     assert all(torch.equal(tower_masks(tower, masks, 1)[name], masks[name]) for name in masks)
     config = narrow("paper")
     masks = masks_of(config, 0, 0, 3)
-    tower = AlexNet(config, tower_only=True)
+    tower = Tower(config)
     parts = [tower_masks(tower, masks, index) for index in (0, 1)]
     assert torch.equal(parts[0]["fc7"], masks["fc7"]) and torch.equal(parts[1]["fc7"], masks["fc7"])
     assert torch.equal(torch.cat([part["fc8"] for part in parts], dim=1), masks["fc8"])

@@ -4,44 +4,13 @@ import pytest
 import torch
 
 from alexnet import paper
-from alexnet.models import alexnet as model
-from alexnet.models.alexnet import AlexNet, draw_masks, dropout_inputs
+from alexnet.models.alexnet import AlexNet, draw_masks
 from alexnet.models.architecture import layers_of
+from alexnet.models.stages import dropout_inputs
 from alexnet.recipes import PAPER, RECIPES, net_config
 from support.narrow import loud, narrow, pictures, seeded
 
 BOTH = pytest.mark.parametrize("name", RECIPES)
-
-
-# Blocks of images
-
-
-@pytest.mark.parametrize("changes", [{}, {"towers": 1}, {"removed": ("fc6", "conv5")}])
-def test_blocks_of_images_change_nothing(monkeypatch, changes):
-    net = loud(narrow(dropout=0.0, **changes)).train()
-    x = pictures(net.config, num=5)
-
-    def outcome(images_per_block):
-        largest = 8 * 16**2 * x.itemsize  # conv1
-        monkeypatch.setattr(model, "BLOCK_BYTES", images_per_block * largest // torch.get_num_threads() + 1)
-        sizes = []
-        hook = net.conv1.register_forward_hook(lambda _module, _inputs, y: sizes.append(len(y)))
-        logits = net(x)
-        gradients = torch.autograd.grad(logits.square().sum(), list(net.parameters()))
-        hook.remove()
-        return sizes, logits, net.features(x), *gradients
-
-    sizes, *whole = outcome(5)
-    assert sizes == [5]
-    sizes, *in_blocks = outcome(2)
-    assert sizes == [2, 2, 1]
-    for expected, found in zip(whole, in_blocks, strict=True):
-        torch.testing.assert_close(
-            found, expected, rtol=1e-11, atol=1e-11 * float(expected.detach().abs().max())
-        )
-    assert net(x[:0]).shape == (0, 5)
-    net.eval()  # where hooks look for features, all images go together
-    assert outcome(2)[0] == [5]
 
 
 # Masks
@@ -159,23 +128,12 @@ def test_compilation_takes_the_whole_net_in_one_graph():
     torch.testing.assert_close(*both, rtol=1e-9, atol=1e-6)
 
 
-def test_an_exported_net_takes_any_number_of_images():
-    net = loud(narrow())
-    shapes = {"images": {0: torch.export.Dim("n", min=1, max=64)}}
-    exported = torch.export.export(
-        net, (pictures(net.config, 3),), dynamic_shapes=shapes, strict=False
-    ).module()
-    for count in (1, 5):
-        images = pictures(net.config, count)
-        torch.testing.assert_close(exported(images), net(images))
-
-
 @pytest.mark.parametrize("shape", [(2, 3, 68, 67), (2, 3, 224, 224), (3, 68, 68), (2, 1, 68, 68)])
 def test_pictures_of_another_shape_are_refused(shape):
     net = AlexNet(narrow())
     for call in (net, net.features):
         with pytest.raises(
-            ValueError, match=r"the net 'paper' reads images \(N, 3, 68, 68\), got \("
+            ValueError, match=r"the network 'paper' reads images \(N, 3, 68, 68\), got \("
         ) as caught:
             call(torch.zeros(shape))
         assert str(shape) in str(caught.value) and "\n" not in str(caught.value)

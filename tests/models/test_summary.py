@@ -7,6 +7,7 @@ import torch
 
 from alexnet import paper
 from alexnet.cli import summary as command
+from alexnet.distributed.towers import Tower
 from alexnet.models.alexnet import AlexNet, draw_masks
 from alexnet.models.summary import memory, summary, text, total
 from alexnet.recipes import NETS, PAPER, net_config
@@ -33,7 +34,7 @@ def test_a_tower_is_what_torch_counts(name):
     config = net_config(name, num_classes=7)
     counted = summary(config)
     with torch.device("meta"):
-        tower = AlexNet(config, tower_only=True)
+        tower = Tower(config)
     for one in counted.tower_rows[1:]:
         parameters = tower.get_submodule(one.layer).parameters()
         assert one.num_parameters == sum(p.numel() for p in parameters)

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import torch
 
-from alexnet.models.alexnet import AlexNet, Stage
+from alexnet.models.alexnet import AlexNet, run
+from alexnet.models.stages import names_of
 from alexnet.recipes import RECIPES
 
 # 68 pixels make 16, 8, 4 and 2: three zeros beside the picture, as 224 does, and every last pool overhangs.
@@ -48,8 +49,6 @@ def pictures(config, num=2, dtype=torch.float64):
 def run_by_layers(net, x, masks=None):
     """Run a net one layer at a time: the output of each by name."""
     outputs = {}
-    for stage in net.stages:
-        for layer in stage.layers:
-            outputs[layer.name] = x = net.run(Stage("", (layer,)), x, masks)
-    outputs["fc8"] = net.run(net.stages[-1], x, masks)
+    for layer, names in names_of(net.config):
+        outputs[layer.name] = x = run([(name, net.get_submodule(name)) for name in names], x, masks)
     return outputs
