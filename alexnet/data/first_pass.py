@@ -24,13 +24,13 @@ class Alone:
 
     rank, size = 0, 1
 
-    def from_first(self, function: Callable[[], Any]) -> Any:
+    def broadcast(self, function: Callable[[], Any]) -> Any:
         """Return what a function returns."""
         return function()
 
-    in_all = from_first
+    in_all = broadcast
 
-    def summed(self, tensor: torch.Tensor) -> torch.Tensor:
+    def all_reduce(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return the tensor."""
         return tensor
 
@@ -64,12 +64,12 @@ def statistics_of(
     folders = [] if pictures.path is None else [pictures.path]
     if folders and spare is not None and spare.is_dir():
         folders.append(spare)
-    found = ranks.from_first(lambda: kept(pictures, folders))
+    found = ranks.broadcast(lambda: kept(pictures, folders))
     if found is not None:
         return found
     sums = passed_through(pictures, folders, ranks, between, progress=progress)
     statistics = sums.statistics(pictures.fingerprint)
-    trouble = ranks.from_first(lambda: keep(statistics, folders))
+    trouble = ranks.broadcast(lambda: keep(statistics, folders))
     if trouble:
         tell(trouble)
     return statistics
@@ -109,7 +109,7 @@ def passed_through(
     Whatever ends it early, the sums so far are kept.
     """
     split, per_part = pictures.train, IMAGES_PER_READ * READS_PER_PART
-    begun = ranks.from_first(lambda: sums_so_far(folders, pictures.fingerprint, len(split)))
+    begun = ranks.broadcast(lambda: sums_so_far(folders, pictures.fingerprint, len(split)))
     sums, written = Sums(split.shape, begun), time.monotonic()
     with tqdm(total=len(split), desc="mean image", unit=" pictures", disable=not progress) as bar:
         bar.update(sums.num_images)
@@ -118,7 +118,7 @@ def passed_through(
                 between()
                 first = done + ranks.rank * per_part
                 part = ranks.in_all(lambda first=first: sums_of(split, first, first + per_part))
-                sums = Sums(split.shape, sums.numbers + ranks.summed(part.numbers))
+                sums = Sums(split.shape, sums.numbers + ranks.all_reduce(part.numbers))
                 bar.update(sums.num_images - done)
                 if ranks.rank == 0 and time.monotonic() - written >= SECONDS_BETWEEN_PARTS:
                     keep_so_far(sums, folders, pictures.fingerprint)

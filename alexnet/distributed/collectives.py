@@ -10,7 +10,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 
-def gather(part: Tensor, group: dist.ProcessGroup) -> Tensor:
+def all_gather(part: Tensor, group: dist.ProcessGroup) -> Tensor:
     """Return the parts of all towers side by side.
 
     Args:
@@ -19,19 +19,19 @@ def gather(part: Tensor, group: dist.ProcessGroup) -> Tensor:
     Returns:
         (N, C, ...).
     """
-    return Gather.apply(part, group)
+    return AllGather.apply(part, group)
 
 
-def add_up(part: Tensor, group: dist.ProcessGroup) -> Tensor:
+def all_reduce(part: Tensor, group: dist.ProcessGroup) -> Tensor:
     """Return the sum of the parts of all towers, the same bits in each.
 
     Args:
         part: (N, K), of the logits for example. group: the towers.
     """
-    return AddUp.apply(part, group)
+    return AllReduce.apply(part, group)
 
 
-class Gather(torch.autograd.Function):
+class AllGather(torch.autograd.Function):
     """y = the parts of all towers side by side.
 
     Every tower goes on with all of y, so the gradient of a part is the sum of what all towers have for it.
@@ -54,7 +54,7 @@ class Gather(torch.autograd.Function):
         return parts[dist.get_rank(ctx.group)], None
 
 
-class AddUp(torch.autograd.Function):
+class AllReduce(torch.autograd.Function):
     """y = the sum of the towers' parts.
 
     Every tower has the whole gradient of y, which is that of its part. The derivatives of torch's own

@@ -25,7 +25,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from alexnet.checks import one_of
 from alexnet.config import NetConfig
-from alexnet.distributed.collectives import add_up, gather
+from alexnet.distributed.collectives import all_gather, all_reduce
 from alexnet.distributed.towers import (
     COPIED,
     State,
@@ -88,7 +88,7 @@ def connect(*, use_gpus: bool = True) -> torch.device:
         )
     local_rank = int(os.environ["LOCAL_RANK"])
     if not (use_gpus and torch.cuda.is_available()):
-        dist.init_process_group("gloo", **meeting_place())
+        dist.init_process_group("gloo", **rendezvous())
         return torch.device("cpu")
     if local_rank >= torch.cuda.device_count():
         raise ValueError(
@@ -97,11 +97,11 @@ def connect(*, use_gpus: bool = True) -> torch.device:
         )
     device = torch.device("cuda", local_rank)
     torch.cuda.set_device(device)
-    dist.init_process_group("nccl", device_id=device, **meeting_place())
+    dist.init_process_group("nccl", device_id=device, **rendezvous())
     return device
 
 
-def meeting_place() -> dict[str, Any]:
+def rendezvous() -> dict[str, Any]:
     """Return where the processes find each other, as arguments of ``init_process_group``.
 
     torchrun keeps one store for all its starts of them (--max-restarts), in which those that were killed have
@@ -183,10 +183,10 @@ class ParallelAlexNet(nn.Module):
         if not crossing:
             return x
         if crossing == "sum":
-            return add_up(x, self.group)
+            return all_reduce(x, self.group)
         if crossing == "gather":
-            return gather(x, self.group)
-        edges = gather(halo(x, self.index, self.config), self.group).chunk(2, dim=1)
+            return all_gather(x, self.group)
+        edges = all_gather(halo(x, self.index, self.config), self.group).chunk(2, dim=1)
         return with_halo(x, edges[1 - self.index], self.index)
 
 
@@ -257,7 +257,7 @@ def check_replicas(net: ParallelAlexNet) -> None:
     gradients keeps them equal, and a net whose copies have drifted apart computes nonsense without an error.
 
     Raises:
-        RuntimeError: in every process, some have drifted apart.
+        ValueError: in every process, some have drifted apart.
     """
     parameters = net.tower.state_dict()
     drifted = torch.zeros(len(parameters), dtype=torch.int32, device=net.tower.fc8.bias.device)
@@ -271,4 +271,7 @@ def check_replicas(net: ParallelAlexNet) -> None:
     dist.all_reduce(drifted)
     names = [name for name, count in zip(parameters, drifted.tolist(), strict=True) if count]
     if names:
-        raise RuntimeError(f"the processes' copies of {', '.join(names)} have drifted apart")
+        raise ValueError(
+            f"the processes' copies of {', '.join(names)} have drifted apart, and nothing that they compute "
+            "counts from there on; a checkpoint from before is whole"
+        )

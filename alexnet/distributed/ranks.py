@@ -45,11 +45,11 @@ class Ranks:
         """Whether this process writes the files and tells what happens."""
         return self.rank == 0
 
-    def largest(self, values: Sequence[float]) -> list[float]:
+    def max(self, values: Sequence[float]) -> list[float]:
         """Return the largest of all processes' values, place by place; all processes must ask."""
         return self._reduce(values, "MAX")
 
-    def largest_meanwhile(self, values: Callable[[], Sequence[float]]) -> Callable[[], list[float]]:
+    def max_async(self, values: Callable[[], Sequence[float]]) -> Callable[[], list[float]]:
         """Ask for the largest of all processes' values while something else goes on.
 
         Args:
@@ -68,7 +68,7 @@ class Ranks:
 
         return answer
 
-    def total(self, values: Sequence[float]) -> list[float]:
+    def sum(self, values: Sequence[float]) -> list[float]:
         """Return the sums of all processes' values, place by place; all processes must ask."""
         return self._reduce(values, "SUM")
 
@@ -79,7 +79,7 @@ class Ranks:
         dist.all_reduce(tensor, getattr(dist.ReduceOp, operation), group=self.group)
         return tensor.tolist()
 
-    def earliest(self, value: Value) -> Value:
+    def min(self, value: Value) -> Value:
         """Return the smallest of all processes' values, which may be tuples; all processes must ask."""
         if self.size == 1:
             return value
@@ -87,7 +87,7 @@ class Ranks:
         dist.all_gather_object(values, value, group=self.group)
         return min(values)
 
-    def from_first(self, function: Callable[[], Value]) -> Value:
+    def broadcast(self, function: Callable[[], Value]) -> Value:
         """Call a function in the first process and return its value in all; all processes must ask.
 
         Args:
@@ -124,14 +124,14 @@ class Ranks:
             value = function()
         except (ValueError, OSError) as caught:
             error = caught
-        if not self.largest([error is not None])[0]:
+        if not self.max([error is not None])[0]:
             return value
-        rank, sentence = self.earliest((self.size if error is None else self.rank, str(error)))
+        rank, sentence = self.min((self.size if error is None else self.rank, str(error)))
         if error and rank == self.rank:
             raise error
         raise OtherFailed(sentence)
 
-    def summed(self, tensor: torch.Tensor) -> torch.Tensor:
+    def all_reduce(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return the sum of all processes' tensors on the CPU, element by element; all processes must ask."""
         if self.size > 1:
             tensor = tensor.clone()

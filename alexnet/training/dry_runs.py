@@ -98,7 +98,7 @@ def dry_run(settings: TrainSettings) -> DryRun | None:
         prepare_device(ranks.device, deterministic=settings.deterministic)
         plan = ranks.in_all(lambda: make_plan(settings, ranks.size))
         ranks = placed(ranks, plan.layout)
-        checked = ranks.from_first(lambda: check(plan, ranks))
+        checked = ranks.broadcast(lambda: check(plan, ranks))
         with out_of_memory_explained(plan.recipe.learning.batch_size):
             learner = make_learner(plan, ranks)
             measured = measure(plan, learner)
@@ -143,7 +143,7 @@ def measure(plan: Plan, learner: Learner) -> dict[str, Any]:
         learner.step(next(batches), step, setting)
     settle(ranks.device)
     start, waited, steps = time.perf_counter(), loader.wait_seconds, 0
-    while steps < MEASURED_STEPS or ranks.largest([time.perf_counter() - start])[0] < MEASURED_SECONDS:
+    while steps < MEASURED_STEPS or ranks.max([time.perf_counter() - start])[0] < MEASURED_SECONDS:
         learner.step(next(batches), WARM_UP_STEPS + steps, setting)
         settle(ranks.device)
         steps += 1

@@ -266,7 +266,7 @@ class RunFolder:
 def open_folder(settings: TrainSettings, ranks: Ranks) -> RunFolder | None:
     """Take possession of the run's folder in the first process; all processes must call this."""
     opened: list[RunFolder] = []
-    ranks.from_first(lambda: opened.append(RunFolder(settings, ranks.size)))
+    ranks.broadcast(lambda: opened.append(RunFolder(settings, ranks.size)))
     return opened[0] if opened else None
 
 

@@ -81,7 +81,7 @@ def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
                 learner = make_learner(plan, ranks, lambda sentence: tell(message(sentence)), stop_signal)
             except Stopped as stopped:
                 ended = {"ended": name_of(stopped.signal), "signal": stopped.signal}
-                record = ranks.from_first(lambda: folder.record_unbegun(plan, ranks.device, ended))
+                record = ranks.broadcast(lambda: folder.record_unbegun(plan, ranks.device, ended))
                 tell(Event("end", {"text": end_in_words(settings, record)}))
                 return record
             run = Run(plan, learner, folder, tell, stop_signal)
@@ -119,7 +119,7 @@ class Run:
         self.step, self.validations = resume(plan, learner, lambda text: on_event(message(text)))
         self.saves = Saves(plan, learner, folder, self.step, self.validations)
         self.folder, self.stop_signal = folder, stop_signal
-        self.ranks.from_first(self.begin)
+        self.ranks.broadcast(self.begin)
         self.loader = training_loader(plan, self.ranks)
         self.validation_loader = validation_loader(plan, self.ranks)
         self.schedule = plan.schedule
@@ -145,7 +145,7 @@ class Run:
         batches = batches_from(self.loader, self.step, self.ranks.device)
         signal = self.between_steps(asked(self.ranks, self.stop_signal))
         while not (ended := name_of(signal) or self.ended()):
-            agreement = self.ranks.largest_meanwhile(lambda: (self.stop_signal(), self.saves.due_by_clock()))
+            agreement = self.ranks.max_async(lambda: (self.stop_signal(), self.saves.due_by_clock()))
             with self.saved_if_unread():
                 batch = self.ranks.in_all(lambda: next(batches))
             self.one_step(batch)
@@ -184,7 +184,7 @@ class Run:
         except (BatchFailed, OtherFailed) as error:
             try:
                 self.save()
-                self.ranks.from_first(lambda: self.write_record(ended="unreadable", signal=0))
+                self.ranks.broadcast(lambda: self.write_record(ended="unreadable", signal=0))
                 kept = self.saves.way_on
             except (OSError, OtherFailed) as trouble:
                 kept = f"nor can a checkpoint be written ({trouble}): {self.saves.in_words}"
@@ -324,7 +324,7 @@ class Run:
         if ended == "finished" and self.validation_loader is not None:
             rates, signal = self.validated(ten_views=True)
             more |= {"ended": name_of(signal), "signal": signal} if signal else {"ten_views": rates}
-        record = self.ranks.from_first(lambda: self.write_record(**more))
+        record = self.ranks.broadcast(lambda: self.write_record(**more))
         self.tell(Event("end", {"text": end_in_words(self.plan.settings, record)}))
         return record
 

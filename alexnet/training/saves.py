@@ -79,11 +79,11 @@ class Saves:
         if window.results:
             window.check(self.ranks, list(self.learner.parameters))
         broken = self.learner.not_finite()
-        if self.ranks.largest([bool(broken)])[0]:
+        if self.ranks.max([bool(broken)])[0]:
             what = broken[0] if broken else "a parameter of another process"
             raise Diverged(f"training diverged by step {step}: {what} is not finite")
         checkpoint = checkpoint_of(self.plan, self.learner, step, validations)
-        self.ranks.from_first(lambda: self.folder.save(checkpoint))
+        self.ranks.broadcast(lambda: self.folder.save(checkpoint))
         self.step, self.num_validations = step, len(validations)
         if finished:
-            self.ranks.from_first(lambda: self.folder.save_weights(checkpoint))
+            self.ranks.broadcast(lambda: self.folder.save_weights(checkpoint))

@@ -60,7 +60,7 @@ def asked(ranks: Ranks, stop_signal: Callable[[], int]) -> int:
     Args:
         ranks: the processes. stop_signal: returns the number of the signal that came to this one, or 0.
     """
-    return int(ranks.largest([stop_signal()])[0])
+    return int(ranks.max([stop_signal()])[0])
 
 
 def end_if_asked(ranks: Ranks, stop_signal: Callable[[], int]) -> None:

@@ -108,7 +108,7 @@ def resume(plan: Plan, learner: Learner, say: Callable[[str], None]) -> tuple[in
         found.append(checkpoint)
         return checkpoint.step, checkpoint.validations
 
-    step, validations = learner.ranks.from_first(look)
+    step, validations = learner.ranks.broadcast(look)
     if step >= 0:
         learner.load(found[0].weights if found else {}, found[0].velocities if found else {})
     return max(step, 0), list(validations)

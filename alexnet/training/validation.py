@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from alexnet.data.loader import Loader
+from alexnet.distributed.parallel import check_replicas
 from alexnet.distributed.ranks import Ranks
 from alexnet.evaluation.errors import Views, evaluate, sum_over_ranks
 from alexnet.training.batches import on_device
@@ -36,9 +37,12 @@ def validate(
     Raises:
         Stopped: by a signal.
         BatchFailed: a batch cannot be read here; OtherFailed: in another process.
+        ValueError: the processes' copies of the parameters have drifted apart.
     """
-    learner.net.eval()
     ranks = learner.ranks
+    if ranks.mesh is not None:
+        check_replicas(learner.net)
+    learner.net.eval()
     batches = batches_of(loader, ranks, first_step, stop_signal)
     counts = evaluate(learner.net, batches, views=views_of(learner, ten_views))
     if ranks.mesh is not None:

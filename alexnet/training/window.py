@@ -68,8 +68,8 @@ class Window:
             Diverged: one is not; the message names the step and what was the first not to be finite.
         """
         losses = torch.stack([result.loss for result in self.results]).isfinite().tolist()
-        if ranks.largest([not all(losses)])[0]:
-            step, what = ranks.earliest(first_not_finite(losses, torch.stack(self.norms), names))
+        if ranks.max([not all(losses)])[0]:
+            step, what = ranks.min(first_not_finite(losses, torch.stack(self.norms), names))
             step += self.step + 1
             raise Diverged(f"training diverged in step {step}: {what} is not finite")
 
@@ -85,7 +85,7 @@ class Window:
         start = next(mark for mark in reversed(self.marks) if mark.num_images < images)
         seconds = time.perf_counter() - start.time
         steps = len(self.results)
-        loss, wrong, all_images, steps = ranks.total([loss, wrong, images, steps])
+        loss, wrong, all_images, steps = ranks.sum([loss, wrong, images, steps])
         return {
             "loss": loss / steps,
             "error": wrong / all_images,

@@ -198,13 +198,13 @@ class Several:
         self.barrier.wait(timeout=300)
         return values
 
-    def from_first(self, function):
+    def broadcast(self, function):
         return self.exchanged(function() if self.rank == 0 else None)[0]
 
     def in_all(self, function):
         return function()
 
-    def summed(self, tensor):
+    def all_reduce(self, tensor):
         return sum(self.exchanged(tensor))
 
 

@@ -143,9 +143,11 @@ def test_lower_precision(pair, base):
 
 @pytest.mark.parametrize("base", RECIPES)
 def test_a_copy_that_differs_in_one_bit_is_noticed_everywhere(found, pair, base):
-    assert [each["drift"] for each in pair] == ["the processes' copies of fc8.bias have drifted apart"] * 2
+    said = "the processes' copies of {} have drifted apart, and nothing that they compute "
+    said += "counts from there on; a checkpoint from before is whole"
+    assert [each["drift"] for each in pair] == [said.format("fc8.bias")] * 2
     messages = [each[base]["drift"] for each in found]
-    assert messages == ["the processes' copies of conv1.weight have drifted apart"] * 4
+    assert messages == [said.format("conv1.weight")] * 4
 
 
 @pytest.mark.parametrize("base", RECIPES)

@@ -161,7 +161,7 @@ def test_a_layer_may_be_replaced(net):
     assert sum(isinstance(child, Dropout) for child in net.children()) == 2
 
 
-# Tools that the tests do without where they are not installed: `pip install alexnet-book[tools]`
+# Tools that the tests do without where they are not installed: `pip install --group tools`
 
 
 def test_onnx_with_any_number_of_images(net, tmp_path):

@@ -90,10 +90,10 @@ def reload(run, gathered):
 
 def wrong_gradients(run):
     """The gradients with each of two mistakes that are easily made."""
-    right = collectives.Gather.backward
+    right = collectives.AllGather.backward
     mistakes = {
-        "sum counted twice": (collectives.AddUp, lambda ctx, gradient: (summed(gradient), None)),
-        "gather averages": (collectives.Gather, lambda ctx, gradient: (right(ctx, gradient)[0] / 2, None)),
+        "sum counted twice": (collectives.AllReduce, lambda ctx, gradient: (summed(gradient), None)),
+        "gather averages": (collectives.AllGather, lambda ctx, gradient: (right(ctx, gradient)[0] / 2, None)),
     }
     gradients = {}
     for name, (operation, backward) in mistakes.items():
@@ -152,10 +152,10 @@ def operations(group):
     own = dist.get_rank()
     part = torch.tensor([[1.0 + own, 3.0 + own]], requires_grad=True)
     gradient = torch.tensor([[1.0, 10.0, 100.0, 1000.0]]) * (1 + own)
-    whole = collectives.gather(part, group)
+    whole = collectives.all_gather(part, group)
     whole.backward(gradient)
     logits = torch.tensor([[7.0 + own]], requires_grad=True)
-    total = collectives.add_up(logits, group)
+    total = collectives.all_reduce(logits, group)
     total.backward(torch.tensor([[5.0]]))
     return [x.detach() for x in (whole, part.grad, gradient, total, logits, logits.grad)]
 

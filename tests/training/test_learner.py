@@ -1,10 +1,12 @@
-"""The learner: blocks of images on the CPU."""
+"""The learner: blocks of images on the CPU; copies that drifted apart are found at a validation."""
+
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from alexnet.models.alexnet import draw_masks
-from alexnet.training import learner
+from alexnet.training import learner, validation
 from support.narrow import loud, narrow, pictures, seeded
 
 
@@ -27,3 +29,13 @@ def test_blocks_of_images_change_nothing(monkeypatch, changes):
     for ours, theirs in zip(found, gradients, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-11, atol=1e-11 * float(theirs.abs().max()))
     assert learner.in_blocks(net.eval(), x[:0], None).shape == (0, 5)
+
+
+def test_a_validation_begins_with_the_copies_of_the_parameters(monkeypatch):
+    def drifted(net):
+        raise ValueError(f"the copies of {net} have drifted apart")
+
+    monkeypatch.setattr(validation, "check_replicas", drifted)
+    several = SimpleNamespace(net="fc8.bias", ranks=SimpleNamespace(mesh=object()))
+    with pytest.raises(ValueError, match=r"copies of fc8.bias have drifted apart"):
+        validation.validate(several, loader=None)
