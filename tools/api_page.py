@@ -27,7 +27,12 @@ def below(package: str, names: str) -> tuple[str, ...]:
 PARTS = {  # name of the page: title, modules without "alexnet."; in the order in which a reader meets them
     "networks": (
         "The paper and its networks",
-        ("paper", "config", "recipes", *below("models", "architecture summary alexnet layers torchvision")),
+        (
+            "paper",
+            "config",
+            "recipes",
+            *below("models", "architecture summary alexnet stages layers torchvision"),
+        ),
     ),
     "functional": (
         "The mathematics",
