@@ -1,5 +1,7 @@
 """AlexNet, executable: the network of Krizhevsky, Sutskever & Hinton (2012) and their paper's experiments.
 
+::
+
     import alexnet
     net = alexnet.AlexNet(alexnet.net_config("code2012", num_classes=10))
     alexnet.predict(alexnet.load_classifier("runs/default-paper-seed0"), ["picture.jpg"])

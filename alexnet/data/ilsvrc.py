@@ -1,6 +1,6 @@
 """What is particular to ILSVRC-2010 and ILSVRC-2012: the classes, and the ground truth of flat folders.
 
-The official files, as their development kits describe them:
+The official files, as their development kits describe them::
 
     2012: ILSVRC2012_img_train.tar (in it a tar for each class), ILSVRC2012_img_val.tar,
           ILSVRC2012_devkit_t12.tar.gz

@@ -1,6 +1,6 @@
 """Open a prepared set, which ``alexnet data prepare`` made, or any other set in the same form.
 
-A prepared set is a folder:
+A prepared set is a folder::
 
     set.json                   what the set is and where it came from
     manifest.csv               pictures that were converted or left out, and why

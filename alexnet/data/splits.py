@@ -7,7 +7,7 @@ A shard holds some thousand pictures in one of two forms:
 - "raw": a numpy array (n, 3, size, size) uint8, in a .npy file.
 
 Why a tar: ``benchmarks/storage.py`` on the 9,469 training pictures of Imagenette at 256x256, decoded by
-Pillow, rates per second of processor time on a machine with other work:
+Pillow, rates per second of processor time on a machine with other work::
 
     format                 kB each   fetched/s   decoded/s   what notices a cut-off file
     tar + index               25.1      80,800       1,860   its size when the set is opened

@@ -4,7 +4,7 @@ The processes, one a device, form a mesh (data, tower). Along "tower" a net is s
 GPUs (3.2): every process holds one tower, all towers of a net read the same images, and maps and logits cross
 (``alexnet.distributed.collectives``). Along "data" nets are copies of each other and read different images;
 their gradients are averaged. Towers are innermost, so that those of a net have neighbouring ranks and share a
-machine. torchrun starts the processes:
+machine. torchrun starts the processes::
 
     torchrun --standalone --nproc_per_node=2 -m alexnet train ...
     torchrun --nnodes=N --nproc_per_node=8 --rdzv-backend=c10d --rdzv-endpoint=HOST -m alexnet train ...

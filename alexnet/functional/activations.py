@@ -36,7 +36,7 @@ def scaled_tanh(x: Tensor, *, a: float = SCALED_TANH_A, b: float = SCALED_TANH_B
 
 
 def abs_tanh(x: Tensor) -> Tensor:
-    """Return |tanh(x)|, the unit of Jarrett et al. (2009), named in the paper for contrast (paper 3.1)."""
+    """Return ``|tanh(x)|``, the unit of Jarrett et al. (2009), named for contrast (paper 3.1)."""
     return torch.tanh(x).abs()
 
 

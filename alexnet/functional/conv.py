@@ -45,6 +45,8 @@ def cross_correlate(
 ) -> Tensor:
     """Slide kernels over images and sum the products: what deep learning calls convolution (paper 3.5).
 
+    ::
+
         y[n, k, p, q] = bias[k] + sum over c, r, s of
                         weight[k, c, r, s] x[n, c, p * stride + r, q * stride + s]
 
@@ -83,6 +85,8 @@ def convolve(
     groups: int = 1,
 ) -> Tensor:
     """Convolve as mathematics defines it: every kernel turned by 180 degrees, then ``cross_correlate``.
+
+    ::
 
         y[n, k, p, q] = bias[k] + sum over c, r, s of
                         weight[k, c, R - 1 - r, S - 1 - s] x[n, c, p * stride + r, q * stride + s]

@@ -31,6 +31,8 @@ def output_size(
 ) -> int:
     """Return how many windows there are along one axis, in convolution and in pooling alike.
 
+    ::
+
         floor:  floor((n + 2 * padding - kernel_size) / stride) + 1
         ceil:   ceil((n + 2 * padding - kernel_size) / stride) + 1
 

@@ -47,6 +47,8 @@ def local_response_norm(
 ) -> Tensor:
     """Divide each activation by a power of the energy of the n channels round its own (paper 3.3).
 
+    ::
+
         b_i = a_i / (k + alpha * sum_j a_j**2) ** beta,   i - n // 2 <= j <= i + (n - 1) // 2
 
     where j stays within the channels, or within those of a group. With k = 0, alpha = 1, beta = 1/2 and
@@ -150,6 +152,8 @@ class ResponseNorm(torch.autograd.Function):
     """``expression`` with few passes over memory and nothing but x kept for the way back.
 
     With the energy s = k + scale * window(x**2) and g the derivative by y = x * s**-beta, that by x is
+
+    ::
 
         g * s**-beta - 2 * scale * beta * x * mirrored_window(g * x * s**-beta / s)
     """

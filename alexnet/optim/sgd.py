@@ -15,6 +15,8 @@ GROUPS = ("conv1.weight", "weight", "bias")  # conv1's weights, every other laye
 class PaperSGD(torch.optim.Optimizer):
     """Gradient descent with momentum, the learning rate inside the velocity (paper 5).
 
+    ::
+
         v <- momentum * v - weight_decay * lr * w - lr * gradient
         w <- w + v
 

@@ -1,5 +1,7 @@
 """Start a training as a process of its own, which outlives the notebook, and come back to it later.
 
+::
+
     run = launch(TrainSettings(data="cifar10", out="runs/mine"), num_ranks=2)
     run.log()[-1]                      # the lines of log.jsonl
     run = attach("runs/mine")          # after a restart of the kernel

@@ -1,6 +1,6 @@
 """What a run writes down as it goes: ``log.jsonl`` for curves.
 
-A line of the log is written when a window of steps closes or a validation is done; a step has at most one:
+A line of the log is written when a window of steps closes or a validation is done; a step has at most one::
 
     step, epoch            where the line stands; epoch is a fraction within an epoch
     loss, error            nats and a fraction, means over the window's training pictures, before their update

@@ -12,7 +12,7 @@ def colour_shifts(alphas: Tensor, pca: Statistics, *, reading: str) -> Tensor:
     """Turn random factors alpha into what is added to red, green and blue (paper 4.1), in grey levels.
 
     With the principal components p_i, their standard deviations s_i in grey levels of 0 to 255, and
-    eigenvalues lambda_i of the covariance, three readings of the paper's sum of p_i * alpha_i * lambda_i:
+    eigenvalues lambda_i of the covariance, three readings of the paper's sum of p_i * alpha_i * lambda_i::
 
         "std"             sum of p_i * alpha_i * s_i, as the 2012 code has it
         "eigenvalue"      the printed sum for pixels of 0 to 1: sum of p_i * alpha_i * 255 * (s_i / 255)**2

@@ -1,5 +1,6 @@
 """The book builds without a warning and its pages need no network; each check is shown to fail."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from tools.page_rules import MAX_BYTES, problems
 
 ROOT = Path(__file__).resolve().parents[2]
 JUPYTER_BOOK = Path(sys.executable).with_name("jupyter-book")
+UNREAD = re.compile(r">[^<]*(?:~(?:alexnet|torch|typing|collections)\.|&lt;factory|``)[^<]*<")
 PICTURE = '<img src="data:image/png;base64,AA" alt="A dot">'
 
 
@@ -46,6 +48,25 @@ def test_formulas_are_set_by_the_copy_of_mathjax_beside_the_pages(built):
     for page in with_formulas:
         assert 'src="_static/vendor/mathjax/tex-chtml-full.js' in page.read_text(encoding="utf-8"), page.name
     assert list((built / "_static/vendor/mathjax/output/chtml/fonts/woff-v2").glob("*.woff"))
+
+
+def test_names_of_the_package_lead_to_their_entries(built):
+    """From the name that users import to the place where the object is defined, and on to its source."""
+    text = (built / "package.html").read_text(encoding="utf-8")
+    assert re.search(
+        r'href="package-networks.html#alexnet.models.alexnet.AlexNet"[^>]*><code[^>]*>.*AlexNet<', text
+    )
+    text = (built / "package-networks.html").read_text(encoding="utf-8")
+    assert 'href="_modules/alexnet/models/alexnet.html#AlexNet"' in text
+    assert "alexnet.models.alexnet.AlexNet" in (built / "genindex.html").read_text(encoding="utf-8")
+
+
+def test_docstrings_are_read_as_they_are_meant(built):
+    """An indented block of a docstring is a quotation unless the paragraph above it ends in two colons."""
+    pages = {path.name: path.read_text(encoding="utf-8") for path in built.glob("package-*.html")}
+    assert [name for name, text in pages.items() if "<blockquote" in text] == []
+    unread = [(name, part) for name, text in pages.items() for part in UNREAD.findall(text)]
+    assert unread == [], "names or defaults that Sphinx could not read"
 
 
 def page(tmp_path, body):

@@ -1,7 +1,7 @@
 """A shard of a prepared set: some thousand pictures in one file, and beside it their index.
 
 ``train-00007.tar`` (or ``.npy``, see ``alexnet.data.splits``) holds the pictures, ``train-00007.npz`` the
-index:
+index::
 
     labels          (n,) int64
     names           (n,) bytes: <class>/<name>.jpg

@@ -1,0 +1,107 @@
+"""Every module of the package is on a page or left out for a reason; names lead to their entries."""
+
+import re
+from collections import namedtuple
+from pathlib import Path
+
+import alexnet.figures
+import alexnet.functional.lrn
+from tools.api_names import drop, entries, meant, plain, skip
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "alexnet"
+SERVING = "serves other modules, whose entries say what it does"
+LEFT_OUT = {  # a module, or a folder for all in it: why it is on no page
+    "__main__": "starts the command",
+    "cli": "the commands explain themselves: alexnet --help",
+    "bars": SERVING,
+    "checks": SERVING,
+    "shown": SERVING,
+    "data.archives": SERVING,
+    "data.catalogue": SERVING,
+    "data.decode": SERVING,
+    "data.download": SERVING,
+    "data.formats": SERVING,
+    "data.ilsvrc": SERVING,
+    "data.images": SERVING,
+    "data.members": SERVING,
+    "data.prepare": "one command, alexnet data prepare, which explains itself",
+    "data.prepared": SERVING,
+    "data.splits": SERVING,
+    "data.walk": SERVING,
+    "distributed.ranks": SERVING,
+    "experiments": "commands that explain themselves; the probes, which chapters use, are on a page",
+    "figures": "each draws one figure; the page has the house style and the sliders",
+    "storage": SERVING,
+    "training": "the package offers on its page what a notebook needs; the modules serve that",
+}
+
+
+def modules() -> set[str]:
+    """Every module of the package, without "alexnet."; the package itself is empty."""
+    paths = (path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("*.py"))
+    return {".".join(path.parts).removesuffix("__init__").rstrip(".") for path in paths}
+
+
+def on_pages() -> list[str]:
+    """The modules whose docstrings the pages show."""
+    texts = (path.read_text(encoding="utf-8") for path in (ROOT / "book").glob("package*.md"))
+    found = [name for text in texts for name in re.findall(r"automodule:: alexnet(\S*)", text)]
+    return [name.lstrip(".") for name in found]
+
+
+def test_every_module_is_on_a_page_or_left_out_for_a_reason():
+    named = on_pages()
+    assert len(named) == len(set(named))
+    assert set(named) <= modules(), "a page names a module that is not there"
+    missing = {name for name in modules() - set(named) if not covers(LEFT_OUT, name)}
+    assert not missing, f"name {sorted(missing)} on a page book/package-*.md, or in LEFT_OUT with the reason"
+
+
+def covers(names, module):
+    return any(module == name or module.startswith(f"{name}.") for name in names)
+
+
+def test_nothing_is_left_out_that_is_gone_or_on_a_page():
+    there, named = modules(), set(on_pages())
+    assert [name for name in LEFT_OUT if not {m for m in there - named if covers([name], m)}] == []
+
+
+def test_the_contents_name_the_modules_of_each_page():
+    text = (ROOT / "book" / "package.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^   alexnet\.(\S+)$", text, re.MULTILINE)
+    assert [name for name in listed if name in modules()] == [
+        name
+        for page in re.findall(r"\]\((package-[a-z]+\.md)\)$", text, re.MULTILINE)
+        for name in re.findall(
+            r"automodule:: alexnet\.(\S+)", (ROOT / "book" / page).read_text(encoding="utf-8")
+        )
+    ]
+    offered = {name for name in alexnet.__all__ if not name.isupper()} - {"__version__"}
+    assert not offered - set(listed), "book/package.md lists what `import alexnet` offers"
+
+
+def test_names_mean_objects_of_the_package_alone():
+    assert meant("alexnet.functional.local_response_norm") is alexnet.functional.lrn.local_response_norm
+    assert meant("alexnet.functional.lrn") is alexnet.functional.lrn
+    assert [
+        meant(name) for name in ("alexnet.functional.nothing", "os.path", "alexnet train", "alexnet.")
+    ] == [None] * 4
+
+
+def test_entries_are_found_by_what_they_mean():
+    domain = namedtuple("Domain", "objects")(
+        ("alexnet.functional.lrn.local_response_norm", "alexnet.paper.LRN_N")
+    )
+    assert entries(domain) == {id(alexnet.functional.local_response_norm): domain.objects[0]}
+
+
+def test_what_python_says_of_tuples_and_factories_is_left_out():
+    pair = namedtuple("Pair", "one")
+    assert skip(None, "class", "one", pair.one, False, None) is True
+    assert skip(None, "class", "relu", alexnet.functional.relu, False, None) is None
+    lines = ["Two.", "", "Create new instance of Pair(one)"]
+    drop(None, "class", "Pair", pair, None, lines)
+    assert lines == ["Two.", ""]
+    assert plain(None, "class", "P", pair, None, "(a: list = <factory>)", None) == ("(a: list = ...)", None)
+    assert plain(None, "module", "m", pair, None, None, None) == (None, None)
