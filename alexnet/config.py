@@ -12,6 +12,8 @@ from alexnet.checks import made_of, number, one_of, positive, whole
 COLOUR_NOISE_READINGS = ("none", "std", "eigenvalue", "eigenvalue-255")
 MEANS = ("under-crop", "centre")
 ORDERS = ("shuffled", "fixed")
+PARALLEL = ("auto", "towers", "data")  # what several devices share in training
+PRECISIONS = ("float32", "bfloat16")
 ROUNDINGS = ("ceil", "floor")
 SCHEDULES = ("plateau", "logged-2012", "logged-2010", "constant")
 CONV_LAYERS = tuple(layer.name for layer in paper.LAYERS if layer.kernel_shape)

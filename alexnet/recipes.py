@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from alexnet import paper
-from alexnet.checks import one_of
+from alexnet.checks import near_miss, one_of
 from alexnet.config import REMOVABLE_LAYERS, AugmentConfig, LearningConfig, NetConfig, Recipe
 
 
@@ -117,9 +117,10 @@ def net_config(name: str, *, base: str = "paper", **changes: Any) -> NetConfig:
         base, variant = name, {}
     else:
         variant = {"name": name if base == "paper" else f"{name}-{base}"} | VARIANTS[name]
-    unknown = changes.keys() - {f.name for f in fields(NetConfig)}
-    if unknown:
-        raise ValueError(f"a net has no field {sorted(unknown)[0]!r}")
+    known = [f.name for f in fields(NetConfig)]
+    for field in changes:
+        if field not in known:
+            raise ValueError(f"a net has no field {field!r}{near_miss(field, known)}")
     return replace(recipe_named(base).net, **(variant | changes))
 
 

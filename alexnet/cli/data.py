@@ -1,8 +1,9 @@
-"""``alexnet data prepare`` and ``check``: large sets of pictures, made ready for training."""
+"""``alexnet data``: get, import, prepare, check and list data sets."""
 
 import argparse
 from pathlib import Path
 
+from alexnet.cli.options import add_option
 from alexnet.shown import say
 
 KINDS = {
@@ -17,10 +18,10 @@ def add_prepare(actions) -> None:
     kinds = "\n".join(f"  {kind:11} {text}" for kind, text in KINDS.items())
     parser = actions.add_parser(
         "prepare",
-        help="make a large set ready for training: 256x256 pictures in a few files",
+        help="make a large set ready for training: 256x256 images in a few files",
         description=(
             "Scale images so that their shorter side is 256, cut out the central 256x256 and store them\n"
-            "in DST, as in section 2 of the paper. Stopped at any time, the same command goes on. Images\n"
+            "in DST, as in section 2 of the paper. Stopped at any time, the same command resumes. Images\n"
             "are turned upright, and what is transparent lies on white; those that cannot be read are\n"
             "left out. DST/manifest.csv names each that was converted or left out, and at the end it is\n"
             f"said what the folders were taken for and what was left out.\n\nkinds:\n{kinds}"
@@ -32,43 +33,45 @@ def add_prepare(actions) -> None:
         "sources", metavar="SRC", nargs="+", type=Path, help="folders and archives that together hold the set"
     )
     parser.add_argument("target", metavar="DST", type=Path, help="folder of the prepared set, a new one")
-    parser.add_argument(
-        "--size", type=int, default=256, metavar="PIXELS", help="height and width of the pictures (256)"
+    add_option(
+        parser, "--size", "height and width of the stored images", type=int, metavar="PIXELS", default=256
     )
     parser.add_argument(
         "--raw",
         action="store_true",
         help="store pixels, not JPEGs: six times as large, and nothing to decode in training",
     )
-    parser.add_argument(
+    add_option(
+        parser,
         "--val-share",
+        "keep this fraction of each class for validation, where there is no val/; 0.1 is a tenth",
         type=float,
+        metavar="FRACTION",
         default=0.0,
-        metavar="SHARE",
-        help="keep this share of each class for validation, where there is no val/ (0.1: a tenth)",
     )
-    parser.add_argument(
+    add_option(
+        parser,
         "--class-level",
+        "for the kind folder, where its paths can be read in two ways: which folder is the class; 1: the "
+        "first one below that of the split, or below SRC where there is none; 0: the one above; path: all",
         type=level,
         metavar="LEVEL",
-        help=(
-            "for the kind folder, where its paths can be read in two ways: which folder is the class; 1: the "
-            "first one below that of the split, or below SRC where there is none; 0: the one above; path: all"
-        ),
+        shown="the only way to read them",
     )
     parser.add_argument(
         "--missing-classes",
         action="store_true",
         help="let the validation images lack classes that the training images have",
     )
-    parser.add_argument(
+    add_option(
+        parser,
         "--max-damaged",
+        "give up if more than this fraction of the images is damaged",
         type=float,
+        metavar="FRACTION",
         default=0.001,
-        metavar="SHARE",
-        help="give up if more than this share of the pictures is damaged (0.001)",
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="processes that decode (one for each core)")
+    add_option(parser, "--workers", shown="one for each core")
     parser.set_defaults(run=run_prepare)
 
 
@@ -129,16 +132,20 @@ def add_data(commands) -> None:
     """Add ``alexnet data`` and its commands."""
     about = (
         "Data sets lie in $ALEXNET_DATA; if that is not set, in data/ of a clone of the project, else in a "
-        "cache folder. Where a set is missing, chapters and experiments use generated pictures, and say so."
+        "cache folder. Where a set is missing, chapters and experiments use generated images, and say so."
     )
     data = commands.add_parser("data", help="get, import and list data sets", description=about)
     actions = data.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    about = "Download the official archive, verify it, store the set. A download that broke off goes on."
+    about = "Download the official archive, verify it, store the set. A download that broke off is resumed."
     get = actions.add_parser("get", help="download a data set", description=about)
     get.add_argument("name", metavar="NAME", help="the data set: cifar10")
-    get.add_argument(
-        "--mirror", metavar="URL", help="another copy of the archive, or the folder on the web that holds it"
+    add_option(
+        get,
+        "--mirror",
+        "another copy of the archive, or the folder on the web that holds it",
+        metavar="URL",
+        shown="the official address",
     )
     get.add_argument(
         "--keep-archive", action="store_true", help="keep the downloaded archive beside the stored set"
@@ -147,7 +154,7 @@ def add_data(commands) -> None:
 
     about = (
         "Make a data set of files that you have: the official archive, or archives (tar, tar.gz, tar.xz, "
-        "zip) or folders of pictures in train/<class>/ and test/<class>/. Several PATHs together may hold "
+        "zip) or folders of images in train/<class>/ and test/<class>/. Several PATHs together may hold "
         "the set. In the stored order the classes take turns; training shuffles anyway."
     )
     importing = actions.add_parser(

@@ -1,20 +1,22 @@
-"""``alexnet evaluate``: how often nets are wrong, each alone and the average of them (paper 6)."""
+"""``alexnet evaluate``: the error rates of networks, each alone and the average of them (paper 6)."""
 
 import argparse
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from alexnet.cli.options import CHECKPOINT
+from alexnet.cli.options import CHECKPOINT, STDOUT, add_option
 from alexnet.shown import say
 
-PICTURES_AT_A_TIME = 128  # on each device
+IMAGES_AT_A_TIME = 128  # on each device
 
 EPILOG = """\
 examples:
   alexnet evaluate runs/default-paper-seed0 --data default
   alexnet evaluate net1.pt net2.pt net3.pt --data ~/imagenet --views 10
-on several GPUs, each of which takes a part of the pictures:
+on several GPUs, each of which takes a part of the images:
   torchrun --standalone --nproc-per-node=8 -m alexnet evaluate net.pt --data DATA"""
 
 
@@ -22,46 +24,33 @@ def add(commands) -> None:
     """Add ``alexnet evaluate``."""
     parser = commands.add_parser(
         "evaluate",
-        help="count the errors of trained nets, each alone and their average",
+        help="count the errors of trained networks, each alone and their average",
         description=(
-            "Count top-1 and top-5 errors. Of several nets the average of what they predict\n"
-            'is counted as well (section 6: "5 CNNs"). Every picture counts once, on any\n'
-            "number of devices."
+            "Count top-1 and top-5 errors. Of several networks the average of their predictions\n"
+            'is counted as well (section 6: "5 CNNs"). Every image counts once, on any number\n'
+            "of devices."
         ),
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    parser.add_argument(
-        "checkpoints",
-        metavar="CHECKPOINT",
-        nargs="+",
-        help=CHECKPOINT,
-    )
-    parser.add_argument(
-        "--data", required=True, help="cifar10, default (generated pictures), or the folder of a prepared set"
-    )
-    parser.add_argument(
-        "--split", choices=("val", "train", "test"), default="val", help="which pictures (val)"
-    )
-    parser.add_argument(
-        "--views", type=int, choices=(1, 10), default=1, help="1, the centre, or 10 crops (section 4.1)"
-    )
-    parser.add_argument(
-        "--batch-size", type=int, metavar="N", help="pictures at a time, all devices together (128 on each)"
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (auto)")
-    parser.add_argument(
-        "--precision", choices=("float32", "bfloat16"), default="float32", help="of the arithmetic (float32)"
-    )
-    parser.add_argument("--workers", type=int, metavar="N", help="processes that read pictures")
-    parser.add_argument(
+    parser.add_argument("checkpoints", metavar="CHECKPOINT", nargs="+", help=CHECKPOINT)
+    add_option(parser, "--data", required=True)
+    add_option(parser, "--split", "the part of the data set", choices=("val", "train", "test"), default="val")
+    add_option(parser, "--views")
+    add_option(parser, "--batch-size", shown=f"{IMAGES_AT_A_TIME} on each")
+    add_option(parser, "--device")
+    add_option(parser, "--precision")
+    add_option(parser, "--workers", shown="one for each core; none for a set in memory")
+    add_option(
+        parser,
         "--features",
+        "write logits, activations of the last hidden layer, and labels, of the central crop of each image",
         type=Path,
         metavar="FILE.npz",
-        help="write logits, the outputs of the last hidden layer, and labels, of the centre of each picture",
+        shown="not written",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
+    add_option(parser, "--json")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -86,7 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
         outputs = outputs_of(nets[0], pictures.classes).to(device)
         nets[0].views(split.read(range(len(split))[:1]).to(device))  # raises if their sizes do not fit
         loader = loader_of(split, arguments, ranks)
-        tell(ranks, *introduction(nets, pictures, split, arguments.views))
+        if arguments.json != STDOUT:
+            tell(ranks, *introduction(nets, pictures, split, arguments.views))
         counts = evaluate_nets(
             nets,
             labelled(loader, outputs, ranks),
@@ -96,10 +86,11 @@ def run(arguments: argparse.Namespace) -> int:
         rows = rows_of(nets, counts, ranks.group)
         # Before anything is printed: there may be nobody any more to read it.
         if arguments.json is not None and ranks.is_first:
-            write_results(arguments, pictures, split, rows, device)
+            write_results(arguments.json, results_of(arguments, pictures, split, rows, device))
         if arguments.features is not None:
             write_features(arguments.features, nets[0], labelled(loader, outputs, ranks))
-        tell(ranks, table(rows))
+        if arguments.json != STDOUT:
+            tell(ranks, table(rows))
         loader.close()
     return 0
 
@@ -110,18 +101,18 @@ def check(arguments: argparse.Namespace, num_ranks: int) -> None:
     if arguments.features is not None and (num_ranks > 1 or len(arguments.checkpoints) > 1):
         raise ValueError("--features takes one checkpoint and one process; leave out the others")
     for path in (arguments.features, arguments.json):
-        if path is not None:
+        if path not in (None, STDOUT):
             check_writable(path)
 
 
 def batch_size(arguments: argparse.Namespace, num_ranks: int) -> int:
-    """Return how many pictures all processes take at a time; ValueError if they cannot share them evenly."""
-    size = PICTURES_AT_A_TIME * num_ranks if arguments.batch_size is None else arguments.batch_size
+    """Return how many images all processes take at a time; ValueError if they cannot share them evenly."""
+    size = IMAGES_AT_A_TIME * num_ranks if arguments.batch_size is None else arguments.batch_size
     if size < 1:
         raise ValueError(f"--batch-size must be at least 1, got {size}")
     if size % num_ranks:
         raise ValueError(
-            f"a batch of {size} pictures cannot be shared evenly by {num_ranks} processes; "
+            f"a batch of {size} images cannot be shared evenly by {num_ranks} processes; "
             f"choose `--batch-size` {num_ranks * max(1, round(size / num_ranks))}"
         )
     return size
@@ -141,7 +132,7 @@ def check_writable(path: Path) -> None:
 
 
 def loader_of(split, arguments: argparse.Namespace, ranks):
-    """Return the loader of this process's part of the pictures."""
+    """Return the loader of this process's part of the images."""
     from alexnet.data.loader import evaluation_loader
     from alexnet.devices import local_size
 
@@ -188,29 +179,35 @@ def introduction(nets, pictures, split, num_views: int) -> list[str]:
     return lines + [f"{net.name}: {net.remark}" for net in nets if net.remark]
 
 
-def write_results(arguments: argparse.Namespace, pictures, split, rows, device) -> None:
-    """Write the results as JSON, with what they are results of."""
-    from alexnet.storage.files import write_json
+def results_of(arguments: argparse.Namespace, pictures, split, rows, device) -> dict[str, Any]:
+    """Return the results, with what they are results of, ready for JSON."""
     from alexnet.storage.records import environment
 
     nets = rows[: len(arguments.checkpoints)]
-    write_json(
-        arguments.json,
-        {
-            "data": {
-                "name": pictures.name,
-                "source": pictures.source,
-                "fingerprint": pictures.fingerprint,
-                "split": next(name for name, known in pictures.splits.items() if known is split),
-                "pictures": len(split),
-            },
-            "views": arguments.views,
-            "precision": arguments.precision,
-            "nets": [{"checkpoint": name, **result} for name, result in nets],
-            "average": rows[-1][1] if len(rows) > len(nets) else None,
-            "environment": environment(device),
+    return {
+        "data": {
+            "name": pictures.name,
+            "source": pictures.source,
+            "fingerprint": pictures.fingerprint,
+            "split": next(name for name, known in pictures.splits.items() if known is split),
+            "pictures": len(split),
         },
-    )
+        "views": arguments.views,
+        "precision": arguments.precision,
+        "nets": [{"checkpoint": name, **result} for name, result in nets],
+        "average": rows[-1][1] if len(rows) > len(nets) else None,
+        "environment": environment(device),
+    }
+
+
+def write_results(path: Path, results: dict[str, Any]) -> None:
+    """Write results as JSON to a file, or print them."""
+    from alexnet.storage.files import write_json
+
+    if path == STDOUT:
+        say(json.dumps(results, indent=1))
+    else:
+        write_json(path, results)
 
 
 def write_features(path: Path, net, batches) -> None:

@@ -1,6 +1,12 @@
 """``alexnet experiment``: repeat a measurement of the book."""
 
 import argparse
+import functools
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from alexnet.cli.options import add_option
 
 
 def add_experiment(commands, with_experiments: bool) -> None:
@@ -15,8 +21,28 @@ def add_experiment(commands, with_experiments: bool) -> None:
         for name, module in EXPERIMENTS.items():
             about = module.DESCRIPTION.replace("%", "%%")  # argparse formats a help, but no description
             parser = names.add_parser(name, help=about, description=module.DESCRIPTION)
-            module.add_arguments(parser)
-            parser.set_defaults(run=module.run)
+            add_options(parser, module)
+            parser.set_defaults(run=functools.partial(run_experiment, module))
+
+
+def add_options(parser: argparse.ArgumentParser, module: ModuleType) -> None:
+    """Add an experiment's own options, then those that all have."""
+    add = functools.partial(add_option, parser)
+    module.add_options(add)
+    add("--seeds", "one run for each of these", nargs="+", type=int, metavar="SEED", default=[0, 1, 2])
+    add("--device")
+    folder = Path("runs", module.NAME)
+    add("--runs", "folder that keeps finished runs", type=Path, metavar="FOLDER", default=folder)
+    file = Path("runs", f"{module.NAME}.json")
+    add("--record", "where to write the record, as JSON", type=Path, metavar="FILE", default=file)
+
+
+def run_experiment(module: ModuleType, arguments: argparse.Namespace) -> Any:
+    """Run an experiment on the device that was chosen."""
+    from alexnet.devices import device_named
+
+    arguments.device = str(device_named(arguments.device))
+    return module.run(arguments)
 
 
 def run_experiment_list(_arguments: argparse.Namespace) -> int:

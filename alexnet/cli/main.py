@@ -12,6 +12,7 @@ import alexnet
 from alexnet.cli import evaluate, predict, summary, train
 from alexnet.cli.data import add_data
 from alexnet.cli.experiment import add_experiment
+from alexnet.cli.options import Parser
 from alexnet.shown import say
 
 DESCRIPTION = """\
@@ -22,30 +23,30 @@ Convolutional Neural Networks" (NIPS 2012).
 
 # Shown by --help, in the order in which a new reader runs them. Every one must parse; a test sees to it.
 EXAMPLES = (
-    ("what data is there? (without any, everything runs on generated pictures)", "alexnet data list"),
-    ("download CIFAR-10 (170 MB); the same command goes on where it broke off", "alexnet data get cifar10"),
+    ("what data is there? (without any, everything runs on generated images)", "alexnet data list"),
+    ("download CIFAR-10 (170 MB); the same command resumes where it broke off", "alexnet data get cifar10"),
     ("or use an archive that you have", "alexnet data import cifar10 ~/cifar-10-python.tar.gz"),
     (
-        "or folders of pictures, in them one for each class",
+        "or folders of images, in them one for each class",
         "alexnet data import cifar10 ~/cifar/train ~/cifar/test",
     ),
     (
-        "ImageNet of the official archives, as 256x256 pictures ready for training",
+        "ImageNet of the official archives, as 256x256 images ready for training",
         "alexnet data prepare imagenet ~/imagenet ~/imagenet-256",
     ),
-    ("train the small net on generated pictures; Ctrl-C, and again: it goes on", "alexnet train"),
+    ("train the small network on generated images; Ctrl-C, and again: it resumes", "alexnet train"),
     (
         "what would training on ImageNet take here, and by which command?",
         "alexnet train --data ~/imagenet-256 --recipe code2012 --dry-run",
     ),
     (
-        "how often is it wrong, by the average over ten crops?",
+        "what is its error rate, averaged over ten crops of each image?",
         "alexnet evaluate runs/default-paper-seed0 --data default --views 10",
     ),
-    ("what is on a picture?", "alexnet predict runs/default-paper-seed0 picture.jpg"),
+    ("which class does an image belong to?", "alexnet predict runs/default-paper-seed0 image.jpg"),
     ("which experiments are there?", "alexnet experiment"),
     ("what can be chosen in one of them?", "alexnet experiment relu-vs-tanh --help"),
-    ("run it; stopped and started again, it goes on", "alexnet experiment relu-vs-tanh"),
+    ("run it; stopped and started again, it resumes", "alexnet experiment relu-vs-tanh"),
 )
 
 
@@ -119,7 +120,7 @@ def build_parser(*, with_experiments: bool) -> argparse.ArgumentParser:
         with_experiments: also import the experiments and add their options, which takes seconds.
     """
     examples = "\n".join(f"  # {meaning}\n  {command}" for meaning, command in EXAMPLES)
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="alexnet",
         description=DESCRIPTION,
         epilog=f"in this order, the first time:\n{examples}\n\nEvery command explains itself with --help.",

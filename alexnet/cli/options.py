@@ -1,6 +1,101 @@
-"""Options and texts that several commands share."""
+"""Options that several commands share, each declared once; how every option shows its default.
 
+A name means the same wherever it stands. What is not known is answered with what was probably meant.
+"""
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from alexnet.checks import near_miss
+from alexnet.config import PRECISIONS
+
+STDOUT = Path("-")  # where --json writes without a name of a file
 CHECKPOINT = (  # what both `evaluate` and `predict` take
     "a run's folder, or a file in it; a file of torchvision's weights, or of others for its AlexNet; or the "
     "word torchvision, which finds these in torch's cache"
 )
+SHARED: dict[str, dict[str, Any]] = {
+    "--data": {
+        "text": "cifar10, default (generated images), or the folder of a prepared set",
+        "metavar": "DATA",
+    },
+    "--batch-size": {"text": "images in a batch, all devices together", "type": int, "metavar": "N"},
+    "--epochs": {"text": "length of the training: passes over the training images", "metavar": "N"},
+    "--views": {
+        "text": "1: the central crop of an image; 10: the average over its ten crops (section 4.1)",
+        "type": int,
+        "choices": (1, 10),
+        "default": 1,
+    },
+    "--device": {
+        "text": "cpu, cuda or cuda:N; auto: a GPU if there is one",
+        "metavar": "DEVICE",
+        "default": "auto",
+    },
+    "--precision": {
+        "text": "of convolutions and dense layers",
+        "choices": PRECISIONS,
+        "default": PRECISIONS[0],
+    },
+    "--workers": {"text": "processes that read and decode images", "type": int, "metavar": "N"},
+    "--json": {
+        "text": "write what was found as JSON to FILE, or print it where no FILE is named",
+        "type": Path,
+        "nargs": "?",
+        "const": STDOUT,
+        "metavar": "FILE",
+        "shown": "not written",
+    },
+    "--train-size": {"text": "number of training images", "type": int, "metavar": "N"},
+    "--rates": {
+        "text": "learning rates to try on held-out images; a single one is taken untried",
+        "type": float,
+        "nargs": "+",
+        "metavar": "RATE",
+    },
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what was probably meant, on every Python, as argparse of 3.14 can."""
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+        """Parse the words of a command; what is unknown is refused here, where its options are known."""
+        namespace, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return namespace, unknown
+
+    def error(self, message: str) -> Any:
+        """Print the usage and the mistake, with what was probably meant, and end."""
+        choice = re.search(r"invalid choice: (.+) \(choose from (.+)\)$", message)
+        if choice:
+            word, *known = (text.strip("'") for text in (choice[1], *choice[2].split(", ")))
+            message += near_miss(word, known)
+        option = re.match(r"unrecognized arguments: .*?(--[\w-]+)", message)
+        if option:
+            message += near_miss(option[1], re.findall(r"--[\w-]+", self.format_usage()))
+        super().error(message)
+
+
+def add_option(parser: Any, name: str, text: str = "", *, shown: str = "", **settings: Any) -> None:
+    """Add an option that takes a value, as ``SHARED`` has it or with a text of its own.
+
+    Args:
+        parser: of the command, or a group of its options.
+        name: such as "--seed".
+        text: what it is for; the default follows in brackets.
+        shown: what the default means, in words; the default itself if empty.
+        settings: of ``add_argument``, on top of the shared ones.
+    """
+    settings = {"text": text, "shown": shown} | SHARED.get(name, {}) | settings
+    if shown:
+        settings["shown"] = shown
+    text, shown, default = settings.pop("text"), settings.pop("shown"), settings.get("default")
+    if not settings.get("required"):
+        values = default if isinstance(default, list) else [default]
+        text += f" (default: {shown or ' '.join(map(str, values))})"
+    parser.add_argument(name, help=text.replace("%", "%%"), **settings)

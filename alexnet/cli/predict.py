@@ -1,10 +1,10 @@
-"""``alexnet predict``: what is on pictures, as bars of text (paper 6, figure 4)."""
+"""``alexnet predict``: the classes of images, as bars of text (paper 6, figure 4)."""
 
 import argparse
 import shutil
 import sys
 
-from alexnet.cli.options import CHECKPOINT
+from alexnet.cli.options import CHECKPOINT, add_option
 from alexnet.shown import printable, say
 
 
@@ -21,21 +21,15 @@ def add(commands) -> None:
         epilog="example: alexnet predict runs/default-paper-seed0 photographs/*.jpg",
     )
     parser.set_defaults(run=run)
-    parser.add_argument(
-        "checkpoint",
-        metavar="CHECKPOINT",
-        help=CHECKPOINT,
-    )
-    parser.add_argument("pictures", metavar="PICTURE", nargs="+", help="a file: JPEG, PNG, WebP, TIFF, ...")
-    parser.add_argument(
-        "--views", type=int, choices=(1, 10), default=1, help="1, the centre, or 10 crops (section 4.1)"
-    )
-    parser.add_argument("--top", type=int, default=5, metavar="N", help="how many classes (5)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (auto)")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT)
+    parser.add_argument("images", metavar="IMAGE", nargs="+", help="a file: JPEG, PNG, WebP, TIFF, ...")
+    add_option(parser, "--views")
+    add_option(parser, "--top", "how many classes, the most probable first", type=int, metavar="N", default=5)
+    add_option(parser, "--device")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run ``alexnet predict``; a picture that cannot be read is told of, and makes the status 2."""
+    """Run ``alexnet predict``; an image that cannot be read is told of, and makes the status 2."""
     from alexnet.devices import device_named
     from alexnet.evaluation.prediction import (
         class_of_folder,
@@ -51,15 +45,15 @@ def run(arguments: argparse.Namespace) -> int:
     if classifier.remark:
         say(f"{classifier.name}: {classifier.remark}")
     width, status = shutil.get_terminal_size().columns, 0
-    for picture in arguments.pictures:
+    for path in arguments.images:
         try:
-            image, notes = stored_with_notes(picture, classifier.picture_size)
+            image, notes = stored_with_notes(path, classifier.picture_size)
         except (ValueError, OSError) as error:
             status = 2
             say(f"alexnet: {error}", to=sys.stderr)
             continue
         (row,) = probabilities_of(classifier, [image], views=arguments.views)
-        right = class_of_folder(classifier, picture)
+        right = class_of_folder(classifier, path)
         lines = in_words(classifier, row, top=arguments.top, right=right, width=width)
-        say(printable(picture) + (f" ({', '.join(notes)})" if notes else ""), *lines)
+        say(printable(path) + (f" ({', '.join(notes)})" if notes else ""), *lines)
     return status

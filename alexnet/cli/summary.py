@@ -3,36 +3,35 @@
 import argparse
 
 from alexnet import paper
+from alexnet.cli.options import add_option
 
 
 def add(commands) -> None:
     """Add ``alexnet summary`` to the commands."""
     parser = commands.add_parser(
         "summary",
-        help="show a net's layers and what they cost, or list the nets",
-        description="Show the layers of a net with their shapes, parameters, neurons, multiply-adds and the "
-        "memory that they take in training, in all and on each GPU; without a name, list the nets.",
+        help="show a network's layers and what they cost, or list the networks",
+        description="Show the layers of a network with their shapes, parameters, neurons, multiply-adds and "
+        "the memory that they take in training, in all and on each GPU; without a name, list the networks.",
     )
-    parser.add_argument("name", metavar="NAME", nargs="?", help="the net; `alexnet summary` lists the names")
     parser.add_argument(
+        "name", metavar="NAME", nargs="?", help="the network; `alexnet summary` lists the names"
+    )
+    add_option(
+        parser,
         "--base",
+        "the recipe, paper or code2012, whose network NAME is a variant of",
         metavar="RECIPE",
         default="paper",
-        help="paper or code2012: the net that NAME is a variant of (paper)",
     )
-    parser.add_argument(
-        "--batch-size",
-        type=int,
-        metavar="N",
-        default=paper.BATCH_SIZE,
-        help=f"pictures in an update, for the memory ({paper.BATCH_SIZE})",
-    )
-    parser.add_argument(
+    add_option(parser, "--batch-size", default=paper.BATCH_SIZE)
+    add_option(
+        parser,
         "--classes",
+        "number of classes: outputs of the last layer",
         type=int,
         metavar="N",
         default=paper.ILSVRC_NUM_CLASSES,
-        help=f"outputs of the last layer ({paper.ILSVRC_NUM_CLASSES})",
     )
     parser.set_defaults(run=run)
 

@@ -1,7 +1,10 @@
-"""``alexnet train``: train a net by one of the two recipes, on one device or, under torchrun, on many."""
+"""``alexnet train``: train a network by a recipe, on one device or, under torchrun, on many."""
 
 import argparse
+from dataclasses import asdict
 
+from alexnet.cli.options import STDOUT, add_option
+from alexnet.config import PARALLEL
 from alexnet.recipes import NETS, RECIPES
 from alexnet.shown import say
 
@@ -9,11 +12,11 @@ EPILOG = """\
 Ctrl-C, SIGTERM or a closed terminal (SIGHUP): the step is finished and a checkpoint written; the same command
 resumes from it. The exit status is then 130, 143 or 129. Under torchrun each process ends with 0 instead, as
 torchrun would take those for failures; torchrun itself, where it was the one to be stopped, ends with 1 and a
-traceback of its own after they have saved. A run under nohup goes on when its terminal is closed.
+traceback of its own after they have saved. A run under nohup continues when its terminal is closed.
 
-on two GPUs, a tower on each, as in the paper; on more, several such nets share the batch:
+on two GPUs, a tower on each, as in the paper; on more, several such networks share the batch:
   torchrun --standalone --nproc-per-node=2 -m alexnet train --data default --recipe code2012
-with --max-restarts=3 torchrun starts again what was killed, which goes on from the last checkpoint.
+with --max-restarts=3 torchrun starts again what was killed, which resumes from the last checkpoint.
 on N machines, in each of them:
   TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 torchrun --nnodes=N --nproc-per-node=8 --max-restarts=3
     --rdzv-backend=c10d --rdzv-endpoint=HOST -m alexnet train --data ~/imagenet-256 --recipe code2012
@@ -28,56 +31,90 @@ def add(commands) -> None:
     """Add ``alexnet train``."""
     parser = commands.add_parser(
         "train",
-        help="train a net, or go on with a training that was stopped",
-        description="Train a net by a recipe. A training that was stopped goes on by the same command.",
+        help="train a network, or resume a training run that was stopped",
+        description="Train a network by a recipe. The same command resumes a run that was stopped.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
     )
     parser.set_defaults(run=run)
-    what = parser.add_argument_group("what")
-    what.add_argument("--data", help="cifar10, default (generated pictures), or the folder of a prepared set")
-    what.add_argument("--recipe", help=f"{', '.join(RECIPES)} (default: paper), or a .json file with one")
-    what.add_argument("--net", choices=NETS, metavar="NAME", help=f"one of {', '.join(NETS)}")
-    what.add_argument("--epochs", type=float, help="length; a schedule is stretched to it")
-    what.add_argument("--batch-size", type=int, help="pictures in an update, all devices together")
-    what.add_argument("--seed", type=int, help="of everything random (default: 0)")
-    what.add_argument("--max-steps", type=int, help="leave off after so many steps of the whole training")
-    what.add_argument(
+    add_what(parser.add_argument_group("what"))
+    add_how(parser.add_argument_group("how"))
+    add_files(parser.add_argument_group("files"))
+
+
+def add_what(group) -> None:
+    """Add the options that say what is trained, and for how long."""
+    add_option(group, "--data", default="default")
+    recipes = f"{', '.join(RECIPES)}, or a .json file with one"
+    add_option(group, "--recipe", recipes, metavar="RECIPE", default="paper")
+    own = "the recipe's own, or small where the images are too small for it"
+    add_option(group, "--net", f"the network: {', '.join(NETS)}", choices=NETS, metavar="NAME", shown=own)
+    add_option(
+        group, "--epochs", type=float, shown="the recipe's; its schedule is stretched to another length"
+    )
+    add_option(group, "--batch-size", shown="the recipe's")
+    add_option(group, "--seed", "of everything random", type=int, metavar="SEED", default=0)
+    steps = "stop after this many steps of the whole training run"
+    add_option(group, "--max-steps", steps, type=int, metavar="STEPS", shown="go on to the end")
+    group.add_argument(
         "--dry-run", action="store_true", help="check everything, do a few steps, say how long it would take"
     )
-    what.add_argument("--json", action="store_true", help="with --dry-run: print what was found as JSON")
-    how = parser.add_argument_group("how")
-    how.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: auto, a GPU if there is one)")
-    how.add_argument("--precision", choices=("float32", "bfloat16"), help="of convolutions and dense layers")
-    how.add_argument("--compile", action="store_true", help="let torch.compile fuse what it can")
-    how.add_argument("--channels-last", action="store_true", help="lay maps out with the channels last")
-    how.add_argument(
-        "--split",
-        choices=("auto", "towers", "data"),
-        help="what several devices share: the net, tower by tower, or the batch alone",
+    add_option(group, "--json", shown="not written; goes with --dry-run")
+
+
+def add_how(group) -> None:
+    """Add the options that say how it is computed."""
+    add_option(group, "--device")
+    add_option(group, "--precision")
+    group.add_argument("--compile", action="store_true", help="let torch.compile fuse what it can")
+    group.add_argument(
+        "--channels-last", action="store_true", help="lay out feature maps with the channels last"
     )
-    how.add_argument(
+    shares = "what several devices share: the towers of a network, or the images of a batch alone"
+    add_option(group, "--parallel", shares, choices=PARALLEL, default=PARALLEL[0])
+    # As it was called before evaluation had --split for parts of a data set.
+    group.add_argument("--split", dest="parallel", choices=PARALLEL, help=argparse.SUPPRESS)
+    group.add_argument(
         "--deterministic", action="store_true", help="the same numbers again on the same GPU, but slower"
     )
-    how.add_argument("--workers", type=int, help="processes that read pictures")
-    files = parser.add_argument_group("files")
-    files.add_argument("--out", metavar="FOLDER", help="of the run (default: one in runs/)")
-    files.add_argument(
-        "--checkpoint-every", metavar="TIME", help="such as 10min (the default), 1epoch or 500steps"
+    add_option(group, "--workers", shown="one for each core; none for a set in memory")
+
+
+def add_files(group) -> None:
+    """Add the options that say what is written, and when."""
+    add_option(
+        group,
+        "--out",
+        "folder of the training run",
+        metavar="FOLDER",
+        shown="one in runs/, named after data, recipe, network and seed",
     )
-    files.add_argument("--validate-every", metavar="TIME", help="such as 1epoch (the default) or 500steps")
-    files.add_argument("--log-every", metavar="STEPS", type=int, help="steps that share a line of log.jsonl")
+    add_option(
+        group,
+        "--checkpoint-every",
+        "how often a checkpoint is written: minutes, epochs or steps, such as 500steps",
+        metavar="TIME",
+        default="10min",
+    )
+    add_option(
+        group,
+        "--validate-every",
+        "how often the validation error is measured: epochs or steps",
+        metavar="TIME",
+        default="1epoch",
+    )
+    lines = "steps over which a line of log.jsonl averages"
+    add_option(group, "--log-every", lines, type=int, metavar="STEPS", shown="10; on a GPU 50")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``alexnet train``; of several processes the one that has something to say says it."""
     from alexnet.distributed.ranks import OtherFailed
 
-    if "json" in arguments and "dry_run" not in arguments:
+    if arguments.json is not None and not arguments.dry_run:
         raise ValueError("--json goes with --dry-run; a training writes run.json into its folder")
     try:
-        return run_dry(arguments) if "dry_run" in arguments else run_training(arguments)
+        return run_dry(arguments) if arguments.dry_run else run_training(arguments)
     except OtherFailed:
         return 2
 
@@ -92,13 +129,17 @@ def run_training(arguments: argparse.Namespace) -> int:
 
 
 def run_dry(arguments: argparse.Namespace) -> int:
-    """Print what a training would be."""
+    """Print what a training would be, or write it as JSON."""
+    from alexnet.storage.files import write_json
     from alexnet.training import dry_run
     from alexnet.training.dry_runs import as_json
 
     found = dry_run(settings_of(arguments))
-    if found is not None:
-        say(as_json(found) if "json" in arguments else found.text)
+    if found is None:  # the first process says it
+        return 0
+    if arguments.json not in (None, STDOUT):
+        write_json(arguments.json, asdict(found))
+    say(as_json(found) if arguments.json == STDOUT else found.text)
     return 0
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from alexnet.checks import near_miss
+
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
@@ -72,5 +74,7 @@ def known_set(name: str) -> KnownSet:
         ValueError: there is none of that name.
     """
     if name not in KNOWN_SETS:
-        raise ValueError(f"there is no data set {name!r}; there is {', '.join(KNOWN_SETS)}")
+        raise ValueError(
+            f"there is no data set {name!r}; there is {', '.join(KNOWN_SETS)}{near_miss(name, KNOWN_SETS)}"
+        )
     return KNOWN_SETS[name]

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from alexnet.checks import near_miss
 from alexnet.data import store
 from alexnet.data.catalogue import KNOWN_SETS
 from alexnet.data.generated import synthetic
@@ -91,6 +92,7 @@ def pictures_of(name_or_path: str | Path) -> PreparedSet:
         raise FileNotFoundError(
             f"there is no data set {str(name_or_path)!r}: it is none of default, {', '.join(KNOWN_SETS)}, "
             "and no folder of a prepared set, as `alexnet data prepare` makes them"
+            f"{near_miss(str(name_or_path), ('default', *KNOWN_SETS))}"
         )
     return open_set(name_or_path)
 

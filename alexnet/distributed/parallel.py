@@ -24,7 +24,7 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.nn.parallel import DistributedDataParallel
 
 from alexnet.checks import one_of
-from alexnet.config import NetConfig
+from alexnet.config import PARALLEL, NetConfig
 from alexnet.distributed.collectives import all_gather, all_reduce
 from alexnet.distributed.towers import (
     COPIED,
@@ -43,7 +43,6 @@ from alexnet.models.alexnet import AlexNet, Masks
 from alexnet.models.stages import stages_of
 
 AXES = ("data", "tower")
-SPLITS = ("auto", "towers", "data")
 
 
 class Layout(NamedTuple):
@@ -53,23 +52,24 @@ class Layout(NamedTuple):
     towers: int
 
 
-def layout(world_size: int, config: NetConfig, split: str = "auto") -> Layout:
+def layout(world_size: int, config: NetConfig, parallel: str = "auto") -> Layout:
     """Share the processes out.
 
     Args:
         world_size: how many there are, one a device.
         config: the net.
-        split: "towers": every tower on a device of its own; "data": whole nets on every device, towers as
+        parallel: "towers": every tower on a device of its own; "data": whole nets on every device, towers as
             groups; "auto": "towers" if there is more than one process.
     Raises:
-        ValueError: the split is unknown, or the towers do not go into the processes.
+        ValueError: there is no such way to share, or the towers do not go into the processes.
     """
-    one_of("split", split, SPLITS)
-    towers = 1 if split == "data" or (split == "auto" and world_size == 1) else config.towers
+    one_of("parallel", parallel, PARALLEL)
+    towers = 1 if parallel == "data" or (parallel == "auto" and world_size == 1) else config.towers
     if world_size % towers:
         raise ValueError(
             f"the {towers} towers of the net {config.name!r} cannot be shared out to {world_size} processes; "
-            f"start a multiple of {towers} by torchrun --nproc_per_node, or keep nets whole by split='data'"
+            f"start a multiple of {towers} by torchrun --nproc_per_node, or keep nets whole by "
+            "`--parallel data`"
         )
     return Layout(world_size // towers, towers)
 

@@ -33,7 +33,6 @@ from alexnet.evaluation.errors import Counts, evaluate
 from alexnet.experiments.runs import (
     SEARCH_SEED,
     Trials,
-    add_common_arguments,
     best_of_held_out,
     open_pictures,
     record_of,
@@ -308,18 +307,13 @@ def rounded(outcome: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this experiment's options to the command line."""
-    parser.add_argument(
-        "--variants", nargs="+", choices=PARTS, default=list(PARTS), metavar="VARIANT",
-        help=f"of {', '.join(PARTS)}; default: all",
-    )  # fmt: skip
-    parser.add_argument("--epochs", type=int, default=30, help="of the base (%(default)s)")
-    parser.add_argument("--train-size", type=int, default=5000, help="training pictures (%(default)s)")
-    parser.add_argument(
-        "--rates", nargs="+", type=float, default=list(RATES), help="to choose from; one alone is taken"
-    )
-    add_common_arguments(parser, NAME, precision=False)
+def add_options(add: Callable[..., None]) -> None:
+    """Declare this experiment's own options by calls of ``alexnet.cli.options.add_option``."""
+    names = list(PARTS)
+    add("--variants", "networks to train", nargs="+", choices=PARTS, metavar="VARIANT", default=names)
+    add("--epochs", type=int, default=30)
+    add("--train-size", default=5000)
+    add("--rates", default=list(RATES))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -345,9 +339,9 @@ def run(arguments: argparse.Namespace) -> int:
     results = measure(laboratory, make, arguments.variants, arguments.rates, arguments.seeds)
     base = make("base", rate=results["rate"], seed=arguments.seeds[0])
     record = make_record(pictures, base, arguments, results, laboratory.seconds)
-    record.save(arguments.out)
+    record.save(arguments.record)
     print_summary(record)
-    print(f"record written to {arguments.out}")
+    print(f"record written to {arguments.record}")
     return 0
 
 

@@ -27,7 +27,6 @@ from alexnet import data
 from alexnet.experiments.runs import (
     SEARCH_SEED,
     Trials,
-    add_common_arguments,
     best_of_held_out,
     open_pictures,
     record_of,
@@ -125,15 +124,13 @@ def comparisons(results: dict) -> list[tuple[str, str, str]]:
     ]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this experiment's options to the command line."""
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="default: all")
-    parser.add_argument("--epochs", type=int, default=20, help="of every run (%(default)s)")
-    parser.add_argument("--train-size", type=int, help="training pictures; default: all")
-    parser.add_argument(
-        "--rates", nargs="+", type=float, default=list(RATES), help="to choose from; one alone is taken"
-    )
-    add_common_arguments(parser, NAME)
+def add_options(add: Callable[..., None]) -> None:
+    """Declare this experiment's own options by calls of ``alexnet.cli.options.add_option``."""
+    add("--kinds", "of normalisation", nargs="+", choices=KINDS, metavar="KIND", default=list(KINDS))
+    add("--epochs", type=int, default=20)
+    add("--train-size", shown="all")
+    add("--rates", default=list(RATES))
+    add("--precision")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -164,9 +161,9 @@ def run(arguments: argparse.Namespace) -> int:
         for kind in arguments.kinds
     }
     record = make_record(pictures, base, arguments, results, laboratory.seconds)
-    record.save(arguments.out)
+    record.save(arguments.record)
     print_summary(record)
-    print(f"record written to {arguments.out}")
+    print(f"record written to {arguments.record}")
     return 0
 
 

@@ -11,13 +11,14 @@ The paper does not say which network, initialisation or input scale it used, so 
 import argparse
 import math
 import statistics
+from collections.abc import Callable
 from dataclasses import asdict
 
 import torch
 
 from alexnet import data, paper
 from alexnet.experiments.learning_curves import WINDOWS_PER_EPOCH, Run, RunConfig, Setup, epochs_to
-from alexnet.experiments.runs import SEARCH_SEED, Laboratory, add_common_arguments, open_pictures, record_of
+from alexnet.experiments.runs import SEARCH_SEED, Laboratory, open_pictures, record_of
 from alexnet.storage import records
 
 NAME = "relu-vs-tanh"
@@ -126,13 +127,13 @@ def ratios_by_target(results: dict, setup: str, targets: list[float]) -> list[tu
     return found
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this experiment's options to the command line."""
+def add_options(add: Callable[..., None]) -> None:
+    """Declare this experiment's own options by calls of ``alexnet.cli.options.add_option``."""
     units = list(PLAN["scaled"])
-    parser.add_argument("--setups", nargs="+", choices=PLAN, default=list(PLAN), help="default: all")
-    parser.add_argument("--units", nargs="+", choices=units, default=units, help="default: all")
-    parser.add_argument("--max-epochs", type=int, default=40, help="give a run up after this many")
-    add_common_arguments(parser, NAME)
+    add("--setups", "of the inputs and initial weights", nargs="+", choices=PLAN, default=list(PLAN))
+    add("--units", "activation functions", nargs="+", choices=units, default=units)
+    add("--max-epochs", "give a run up after this many epochs", type=int, metavar="N", default=40)
+    add("--precision")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -160,9 +161,9 @@ def run(arguments: argparse.Namespace) -> int:
         for name in arguments.setups
     }
     record = make_record(pictures, base, arguments, results, laboratory.seconds)
-    record.save(arguments.out)
+    record.save(arguments.record)
     print_summary(record)
-    print(f"record written to {arguments.out}")
+    print(f"record written to {arguments.record}")
     return 0
 
 

@@ -9,7 +9,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
 from torch import Tensor
 
 from alexnet import data
@@ -189,29 +188,3 @@ def run_file_name(config: RunConfig) -> str:
 def digest(config: Any) -> str:
     """Return 12 hexadecimal digits that name a configuration, a dataclass."""
     return hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode()).hexdigest()[:12]
-
-
-def add_common_arguments(parser: argparse.ArgumentParser, name: str, *, precision: bool = True) -> None:
-    """Add the options that experiments share: seeds, how runs are computed, where they are kept.
-
-    Args:
-        parser: of the experiment. name: the experiment's.
-        precision: whether there is a choice of it.
-    """
-    parser.add_argument(
-        "--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the runs at the best rate"
-    )
-    if precision:
-        parser.add_argument(
-            "--precision",
-            choices=["float32", "bfloat16"],
-            default="float32",
-            help="of the layers in training",
-        )
-    parser.add_argument(
-        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda"
-    )
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs", name), help="folder that keeps finished runs"
-    )
-    parser.add_argument("--out", type=Path, default=Path("runs", f"{name}.json"), help="the record's file")

@@ -214,7 +214,7 @@ def command_for_devices(plan: Plan, ranks: Ranks) -> str:
 
 def num_ranks_for(plan: Plan, num_gpus: int) -> int:
     """Return how many of so many GPUs a training can use: towers and batch must be shared out evenly."""
-    towers = 1 if plan.settings.split == "data" else plan.recipe.net.towers
+    towers = 1 if plan.settings.parallel == "data" else plan.recipe.net.towers
     for num_ranks in range(num_gpus, 1, -1):
         if num_ranks % towers == 0 and plan.recipe.learning.batch_size % (num_ranks // towers) == 0:
             return num_ranks

@@ -71,7 +71,7 @@ def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
     pictures = pictures_of(settings.data)
     recipe = fitted_recipe(settings, pictures)
     batch_size, num_images = recipe.learning.batch_size, len(pictures.train)
-    places = layout(num_ranks, recipe.net, settings.split)
+    places = layout(num_ranks, recipe.net, settings.parallel)
     if batch_size % places.data_parallel:
         raise ValueError(
             f"a batch of {batch_size} pictures cannot be shared evenly by {places.data_parallel} nets; "

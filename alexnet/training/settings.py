@@ -10,18 +10,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from alexnet import config
-from alexnet.checks import made_of, one_of, whole
-from alexnet.config import MOST_EPOCHS, Recipe
+from alexnet.checks import made_of, near_miss, one_of, whole
+from alexnet.config import MOST_EPOCHS, PARALLEL, PRECISIONS, Recipe
 from alexnet.data.catalogue import KNOWN_SETS
-from alexnet.distributed.parallel import SPLITS
 from alexnet.recipes import NETS, RECIPES
 from alexnet.storage.files import NewerFormat, check_format
 
-PRECISIONS = ("float32", "bfloat16")
 FORMAT = 1  # in a run's folder; of its files that have no number of their own
 # What a run may go on with in another way; the checkpoint holds it to the rest, but for out and max_steps.
 CHANGEABLE = (
-    "device", "precision", "compile", "channels_last", "split", "deterministic", "workers",
+    "device", "precision", "compile", "channels_last", "parallel", "deterministic", "workers",
     "checkpoint_every", "validate_every", "log_every",
 )  # fmt: skip
 UNITS = {"min": "minutes", "epoch": "epochs", "step": "steps"}
@@ -76,7 +74,7 @@ class TrainSettings:
         precision: of convolutions and dense layers: "float32", or "bfloat16" by autocast.
         compile: let ``torch.compile`` fuse what it can.
         channels_last: lay out pictures and maps with the channels last.
-        split: what several devices share: "towers", each its part of the net; "data", each its part of the
+        parallel: what several devices share: "towers", each its part of the net; "data", each its part of the
             batch; "auto": the towers, and the batch where there are more devices than towers.
         deterministic: the same numbers again on the same GPU, at some cost; a CPU gives them anyway.
         workers: processes that read pictures; None: what the loader finds right.
@@ -99,7 +97,7 @@ class TrainSettings:
     precision: str = "float32"
     compile: bool = False
     channels_last: bool = False
-    split: str = "auto"
+    parallel: str = "auto"
     deterministic: bool = False
     workers: int | None = None
     checkpoint_every: str = "10min"
@@ -109,7 +107,10 @@ class TrainSettings:
 
     def __post_init__(self):
         if self.recipe not in RECIPES and not self.recipe.endswith(".json"):
-            raise ValueError(f"recipe must be {' or '.join(RECIPES)} or a .json file, got {self.recipe!r}")
+            meant = near_miss(self.recipe, RECIPES)
+            raise ValueError(
+                f"recipe must be {' or '.join(RECIPES)} or a .json file, got {self.recipe!r}{meant}"
+            )
         if self.net is not None:
             one_of("net", self.net, NETS)
         if self.net is not None and self.recipe not in RECIPES:
@@ -117,7 +118,7 @@ class TrainSettings:
         if self.out == "":
             raise ValueError("out must name a folder, got ''")
         one_of("precision", self.precision, PRECISIONS)
-        one_of("split", self.split, SPLITS)
+        one_of("parallel", self.parallel, PARALLEL)
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
             raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {self.device!r}")
         if self.epochs is not None and not 0 < self.epochs <= MOST_EPOCHS:
@@ -225,14 +226,17 @@ def read_kept(path: Path) -> tuple[TrainSettings, int]:
     try:
         content = json.loads(path.read_bytes())
         check_format(path, content.get("format", FORMAT), FORMAT)
-        unknown = content["settings"].keys() - {f.name for f in fields(TrainSettings)}
+        values = content["settings"]
+        if "split" in values:  # as it was called at first
+            values["parallel"] = values.pop("split")
+        unknown = values.keys() - {f.name for f in fields(TrainSettings)}
         if unknown:
             raise NewerFormat(
                 f"{path} was written by a newer version of alexnet: it has {', '.join(sorted(unknown))}; "
                 "upgrade alexnet to use it"
             )
         whole("num_ranks", content["num_ranks"])
-        return made_of(TrainSettings, content["settings"], complete=False), content["num_ranks"]
+        return made_of(TrainSettings, values, complete=False), content["num_ranks"]
     except NewerFormat:
         raise
     except (ValueError, TypeError, KeyError, AttributeError) as error:

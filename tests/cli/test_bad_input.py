@@ -301,7 +301,7 @@ NAMES = cases(
 summary alexnet
     net must be one of paper, code2012, merged, half, .*; got 'alexnet'
 data get cifar9
-    there is no data set 'cifar9'; there is cifar10
+    there is no data set 'cifar9'; there is cifar10; did you mean 'cifar10'\?
 """
 )
 
@@ -348,10 +348,10 @@ PROCESSES = cases(
     r"""
 train --data @set --recipe @recipe.json --batch-size 6
     the 2 towers of the net '.*' cannot be shared out to 3 processes; start a multiple of 2 .*
-train --data @set --recipe @recipe.json --batch-size 8 --split data
+train --data @set --recipe @recipe.json --batch-size 8 --parallel data
     a batch of 8 pictures cannot be shared evenly by 3 nets; choose `--batch-size 9`
 evaluate @net.pt --data @set --batch-size 8
-    a batch of 8 pictures cannot be shared evenly by 3 processes; choose `--batch-size` 9
+    a batch of 8 images cannot be shared evenly by 3 processes; choose `--batch-size` 9
 evaluate @net.pt --data @set --features @a.npz
     --features takes one checkpoint and one process; leave out the others
 """

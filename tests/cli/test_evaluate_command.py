@@ -54,6 +54,14 @@ def evaluate(folder, *options, nets=NETS):
     return json.loads((folder / "out.json").read_text())
 
 
+def test_json_without_a_file_is_all_that_is_printed(folder, capsys):
+    written = evaluate(folder)
+    assert "top-1" in capsys.readouterr().out
+    words = [*(str(folder / name) for name in NETS), "--data", str(folder / "set"), "--device", "cpu"]
+    assert main(["evaluate", *words, "--workers", "0", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == written
+
+
 @pytest.mark.parametrize(
     ("views", "split", "batch_size"), [(1, "val", 128), (1, "val", 1), (10, "val", 4), (1, "train", 5)]
 )

@@ -185,7 +185,7 @@ def test_four_towers(found):
 
 
 @pytest.mark.parametrize(
-    "world_size, net, split, expected",
+    "world_size, net, parallel, expected",
     [
         (1, "paper", "auto", (1, 1)),
         (2, "paper", "auto", (1, 2)),
@@ -196,15 +196,15 @@ def test_four_towers(found):
         (3, "merged", "auto", (3, 1)),
     ],
 )
-def test_layout(world_size, net, split, expected):
-    assert layout(world_size, net_config(net), split) == expected
+def test_layout(world_size, net, parallel, expected):
+    assert layout(world_size, net_config(net), parallel) == expected
 
 
-@pytest.mark.parametrize("world_size, split", [(3, "auto"), (1, "towers")])
-def test_towers_that_do_not_go_into_the_processes_are_refused(world_size, split):
+@pytest.mark.parametrize("world_size, parallel", [(3, "auto"), (1, "towers")])
+def test_towers_that_do_not_go_into_the_processes_are_refused(world_size, parallel):
     with pytest.raises(ValueError, match=f"2 towers of the net 'paper' .* to {world_size} processes; start"):
-        layout(world_size, net_config("paper"), split)
-    with pytest.raises(ValueError, match="split must be one of auto, towers, data; got 'both'"):
+        layout(world_size, net_config("paper"), parallel)
+    with pytest.raises(ValueError, match="parallel must be one of auto, towers, data; got 'both'"):
         layout(2, net_config("paper"), "both")
 
 

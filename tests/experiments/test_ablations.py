@@ -6,6 +6,7 @@ import json
 import pytest
 import torch
 
+from alexnet.cli.experiment import add_options
 from alexnet.data import synthetic
 from alexnet.data.statistics import compute_statistics
 from alexnet.experiments import ablations as experiment
@@ -177,11 +178,11 @@ def test_held_out_pictures_choose_the_rate_and_every_variant_gets_it():
 @pytest.fixture
 def arguments(tmp_path):
     parser = argparse.ArgumentParser()
-    experiment.add_arguments(parser)
+    add_options(parser, experiment)
     words = ["--variants", "base", "no-dropout", "--seeds", "0", "1", "--epochs", "1", "--train-size", "100"]
     words += ["--rates", "0.001", "0.003", "--device", "cpu"]
     return parser.parse_args(
-        [*words, "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "record.json")]
+        [*words, "--runs", str(tmp_path / "runs"), "--record", str(tmp_path / "record.json")]
     )
 
 

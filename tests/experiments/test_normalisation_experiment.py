@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from alexnet.cli.experiment import add_options
 from alexnet.data import synthetic
 from alexnet.experiments import lrn as experiment
 from alexnet.experiments import trials
@@ -157,11 +158,11 @@ def test_only_what_the_results_hold_is_compared():
 @pytest.fixture
 def arguments(tmp_path):
     parser = argparse.ArgumentParser()
-    experiment.add_arguments(parser)
+    add_options(parser, experiment)
     words = ["--kinds", "none", "lrn", "--seeds", "0", "1", "--epochs", "1", "--train-size", "100"]
     words += ["--rates", "0.001", "0.003", "--device", "cpu"]
     return parser.parse_args(
-        [*words, "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "record.json")]
+        [*words, "--runs", str(tmp_path / "runs"), "--record", str(tmp_path / "record.json")]
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from alexnet.cli.experiment import add_options
 from alexnet.data import synthetic
 from alexnet.experiments import learning_curves, runs
 from alexnet.experiments import relu_vs_tanh as experiment
@@ -201,7 +202,7 @@ def test_a_unit_that_did_not_arrive_has_no_ratio():
 @pytest.fixture
 def arguments(tmp_path):
     parser = argparse.ArgumentParser()
-    experiment.add_arguments(parser)
+    add_options(parser, experiment)
     words = [
         "--setups",
         "scaled",
@@ -217,7 +218,7 @@ def arguments(tmp_path):
         "cpu",
     ]
     return parser.parse_args(
-        [*words, "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "record.json")]
+        [*words, "--runs", str(tmp_path / "runs"), "--record", str(tmp_path / "record.json")]
     )
 
 

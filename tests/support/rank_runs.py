@@ -49,7 +49,7 @@ def main(folder):
     connect(use_gpus=False)  # once for all trainings, which leave it as it is
     if first_time:
         run(settings_for(folder / "whole", **OPTIONS))
-        run(settings_for(folder / "data", split="data", **OPTIONS))
+        run(settings_for(folder / "data", parallel="data", **OPTIONS))
         record = train(settings_for(folder / "stopped", **OPTIONS), at_step(4, signal.SIGTERM))
         # It is agreed on during the next step.
         assert (record.results["step"], record.results["ended"]) == (5, "SIGTERM"), record.results

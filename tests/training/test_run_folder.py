@@ -1,6 +1,7 @@
 """The files of a run under faults: damaged, deleted, of another version, on a full disk; stops from afar."""
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -328,6 +329,15 @@ def test_a_set_by_name_stays_a_name():
         assert kept(TrainSettings(data=name), 1)["settings"]["data"] == name
 
 
+def test_settings_of_runs_from_before_parallel_had_its_name_are_read(tmp_path):
+    path = tmp_path / "settings.json"
+    content = kept(TrainSettings(parallel="data", epochs=3), 2)
+    content["settings"]["split"] = content["settings"].pop("parallel")
+    path.write_text(json.dumps(content))
+    settings, num_ranks = read_kept(path)
+    assert (settings.parallel, settings.epochs, num_ranks) == ("data", 3, 2)
+
+
 HARM = {
     "empty": b"",
     "cut": b'{"format": 1, "settings": {"da',
@@ -336,6 +346,8 @@ HARM = {
     "a list": b"[1, 2]",
     "a wrong type": b'{"settings": {"epochs": "many"}, "num_ranks": 1}',
     "a wrong value": b'{"settings": {"seed": -1}, "num_ranks": 1}',
+    "a text for a flag": b'{"settings": {"compile": "no"}, "num_ranks": 1}',
+    "half a process": b'{"settings": {}, "num_ranks": 0.5}',
 }
 NEWER = {
     "a newer format": b'{"format": 2, "settings": {}, "num_ranks": 1}',

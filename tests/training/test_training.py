@@ -248,7 +248,7 @@ CHANGES = {  # of each setting that a run may go on with in another way: the val
     "precision": ("bfloat16", "--precision bfloat16, was float32"),
     "compile": (True, "--compile on, was off"),
     "channels_last": (True, "--channels-last on, was off"),
-    "split": ("data", "--split data, was auto"),
+    "parallel": ("data", "--parallel data, was auto"),
     "deterministic": (True, "--deterministic on, was off"),
     "workers": (0, "--workers 0, was not set"),
     "checkpoint_every": ("3steps", "--checkpoint-every 3steps, was 10min"),
@@ -329,7 +329,7 @@ def plan_of(num_ranks=1, **settings):
 def test_the_batch_is_shared_out(folder):
     plan = plan_of(4)
     assert plan.layout == Layout(2, 2) and plan.steps_per_epoch == 5 and plan.num_steps == 91 * 5
-    assert plan_of(4, split="data").layout == Layout(4, 1)
+    assert plan_of(4, parallel="data").layout == Layout(4, 1)
     assert plan_of(epochs=0.5).num_steps == 3  # a step that has begun is done
     assert plan_of(validate_every="0.5epochs").validate_every == 2
     assert plan_of(checkpoint_every="3steps").checkpoint_every == 3 and plan_of().checkpoint_every is None
@@ -348,7 +348,7 @@ MISTAKES = {
     "a recipe from a file has its own net": (1, {"recipe": "own.json", "net": "half"}),
     "device must be auto, cpu, cuda or cuda:N, got 'tpu'": (1, {"device": "tpu"}),
     "precision must be one of float32, bfloat16; got 'half'": (1, {"precision": "half"}),
-    "split must be one of": (1, {"split": "layers"}),
+    "parallel must be one of": (1, {"parallel": "layers"}),
     "epochs must be positive, and at most 1,000,000; got -1": (1, {"epochs": -1}),
     "epochs must be positive, and at most 1,000,000; got inf": (1, {"epochs": float("inf")}),
     "epochs must be positive, and at most 1,000,000; got 1e.300": (1, {"epochs": 1e300}),
@@ -408,9 +408,9 @@ def test_how_often():
 def parsed(words):
     parser = argparse.ArgumentParser()
     command.add(parser.add_subparsers())
-    given = vars(parser.parse_args(["train", *words]))
-    assert given.pop("run") is command.run
-    return TrainSettings(**given)
+    arguments = parser.parse_args(["train", *words])
+    assert arguments.run is command.run
+    return command.settings_of(arguments)
 
 
 @pytest.mark.parametrize(
@@ -433,7 +433,7 @@ def parsed(words):
             "log_every": 1,
             "max_steps": 9,
         },
-        {"split": "data", "deterministic": True},
+        {"parallel": "data", "deterministic": True},
     ],
 )
 def test_the_command_of_settings_asks_for_them(settings):

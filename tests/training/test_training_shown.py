@@ -94,7 +94,7 @@ def test_the_command_uses_the_gpus_that_can_be_used(folder, monkeypatch, gpus, r
     plan = make_plan(TrainSettings(recipe="code2012", batch_size=8))
     said = dry_runs.command_for_devices(plan, Ranks(torch.device("cpu")))
     assert ("--nproc-per-node" in said) == (ranks > 1) and dry_runs.num_ranks_for(plan, gpus) == ranks
-    whole = replace(plan, settings=replace(plan.settings, split="data"))
+    whole = replace(plan, settings=replace(plan.settings, parallel="data"))
     assert dry_runs.num_ranks_for(whole, gpus) == {3: 2, 6: 4}.get(gpus, max(1, gpus))
 
 
@@ -105,6 +105,9 @@ def test_the_command_prints_a_dry_run(folder, capsys):
     assert main([*words, "--dry-run", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found.keys() == asdict(dry_run(settings_for(folder))).keys() and found["num_steps"] == 10
+    assert main([*words, "--dry-run", "--json", str(folder / "found.json")]) == 0
+    assert "this runs it:\n  alexnet train" in capsys.readouterr().out
+    assert json.loads((folder / "found.json").read_text()).keys() == found.keys()
     assert main([*words, "--json"]) == 2
     assert capsys.readouterr().err == (
         "alexnet: --json goes with --dry-run; a training writes run.json into its folder\n"
