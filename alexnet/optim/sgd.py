@@ -1,5 +1,6 @@
 """The update rule as the paper prints it (section 5), and groups of parameters with rates of their own."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch.optim.sgd import sgd
 from alexnet.config import LearningConfig
 
 GROUPS = ("conv1.weight", "weight", "bias")  # conv1's weights, every other layer's, every layer's biases
+FUSED_DEVICES = ("cpu", "cuda", "mps", "xpu")  # on which torch has a fused kernel of the update
 
 
 class PaperSGD(torch.optim.Optimizer):
@@ -25,9 +27,12 @@ class PaperSGD(torch.optim.Optimizer):
     a step. A group whose rate is 0 is frozen: its weights and its velocity stay as they are, as in the 2012
     code. Parameters without a gradient are passed over.
 
-    One call of torch's fused kernel does the update, so a step reads weights, velocities and gradients once.
     The state of a parameter is its "velocity", of its shape, dtype and device, 0 before the first step.
+    Without momentum the rule is plain gradient descent, and the velocity the last step.
     """
+
+    # As torch has it, without the wrapper that imports torch's compiler first: two seconds in every process.
+    zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
 
     def __init__(
         self, params: Any, *, lr: float = 0.01, momentum: float = 0.9, weight_decay: float = 0.0005
@@ -36,7 +41,9 @@ class PaperSGD(torch.optim.Optimizer):
 
         Args:
             params: parameters, or dictionaries as ``param_groups`` makes them.
-            lr: the rate, not negative. momentum: above 0 and below 1. weight_decay: not negative.
+            lr: the learning rate, not negative.
+            momentum: at least 0 and below 1.
+            weight_decay: not negative.
         Raises:
             ValueError: one of the three is out of range.
         """
@@ -51,11 +58,11 @@ class PaperSGD(torch.optim.Optimizer):
         values = {**self.defaults, **param_group}
         if not values["lr"] >= 0:
             raise ValueError(f"lr must not be negative, got {values['lr']}")
-        if not 0 < values["momentum"] < 1:
-            raise ValueError(f"momentum must be above 0 and below 1, got {values['momentum']}")
+        if not 0 <= values["momentum"] < 1:
+            raise ValueError(f"momentum must be at least 0 and below 1, got {values['momentum']}")
         if not values["weight_decay"] >= 0:
             raise ValueError(f"weight_decay must not be negative, got {values['weight_decay']}")
-        super().add_param_group(param_group)
+        inspect.unwrap(torch.optim.Optimizer.add_param_group)(self, param_group)  # as for zero_grad
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
@@ -71,11 +78,10 @@ class PaperSGD(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            parameters = [p for p in group["params"] if p.grad is not None]
-            if parameters and group["lr"] != 0:
-                moving = [self.velocity(p) for p in parameters]
+            if group["lr"] != 0:
+                moving = [p for p in group["params"] if p.grad is not None]
                 rates = {key: group[key] for key in ("lr", "momentum", "weight_decay")}
-                update(parameters, moving, **rates)
+                update([(p, self.velocity(p), p.grad) for p in moving], **rates)
         return loss
 
     def velocity(self, parameter: Tensor) -> Tensor:
@@ -86,33 +92,87 @@ class PaperSGD(torch.optim.Optimizer):
         return state["velocity"]
 
 
-def update(
-    parameters: list[Tensor], velocities: list[Tensor], *, lr: float, momentum: float, weight_decay: float
+def printed_update(
+    weight: Tensor, velocity: Tensor, gradient: Tensor, *, lr: float, momentum: float, weight_decay: float
 ) -> None:
-    """Change velocities and parameters in place by the printed rule, from the ``grad`` of the parameters.
+    """Change a velocity and a weight in place by the rule, line by line as the paper prints it (paper 5).
 
-    torch's kernel computes b <- momentum * b + (1 - dampening) * d and w <- w - rate * b, where its option
-    ``maximize`` makes d = decay * w - gradient. With a negative decay, 1 - dampening as the learning rate and
-    a rate of -1, its b is the velocity. The learning rate is thereby rounded to a multiple of 2**-53.
+    ::
+
+        v := 0.9 * v - 0.0005 * epsilon * w - epsilon * gradient
+        w := w + v
+
+    Args:
+        weight: w, any shape.
+        velocity: v, of the weight's shape.
+        gradient: the derivative of the loss by the weight, averaged over the batch.
+        lr: the learning rate, epsilon.
+        momentum: 0.9 in the paper.
+        weight_decay: 0.0005 in the paper.
     """
-    alike, unlike = [], []
-    for p, v in zip(parameters, velocities, strict=True):
-        # The fused kernel goes through memory and takes no notice of strides.
-        same_layout = p.stride() == v.stride() == p.grad.stride()
-        (alike if same_layout else unlike).append((p, p.grad, v))
-    for triples, fused in ((alike, True), (unlike, False)):
-        if triples:
-            sgd(
-                *map(list, zip(*triples, strict=True)),
-                fused=fused,
-                foreach=False,
-                maximize=True,
-                lr=-1.0,
-                momentum=momentum,
-                dampening=1 - lr,
-                weight_decay=-weight_decay,
-                nesterov=False,
-            )
+    velocity.mul_(momentum).sub_(weight, alpha=weight_decay * lr).sub_(gradient, alpha=lr)
+    weight.add_(velocity)
+
+
+def fused_update(
+    triples: list[tuple[Tensor, Tensor, Tensor]], *, lr: float, momentum: float, weight_decay: float
+) -> None:
+    """Do ``printed_update`` to every (weight, velocity, gradient) in one pass over memory, by torch's kernel.
+
+    The kernel computes b <- momentum * b + (1 - dampening) * d and w <- w - rate * b, where its option
+    ``maximize`` makes d = decay * w - gradient. With a negative decay, 1 - dampening as the learning rate and
+    a rate of -1, its b is the velocity. The learning rate is thereby rounded to a multiple of 2**-53. Without
+    momentum the kernel has no b, and leaves the learning rate out.
+    """
+    weights, velocities, gradients = map(list, zip(*triples, strict=True))
+    sgd(
+        weights,
+        gradients,
+        velocities,
+        fused=True,
+        foreach=False,
+        maximize=True,
+        lr=-1.0,
+        momentum=momentum,
+        dampening=1 - lr,
+        weight_decay=-weight_decay,
+        nesterov=False,
+    )
+
+
+def fits_kernel(*tensors: Tensor) -> bool:
+    """Whether torch's fused kernel reads these right: it goes through memory, whatever the strides."""
+    first = tensors[0]
+    return (
+        first.device.type in FUSED_DEVICES
+        and first.is_floating_point()
+        and all(t.layout == torch.strided and t.stride() == first.stride() for t in tensors)
+        and all(t.dtype == first.dtype for t in tensors)
+    )
+
+
+def update(
+    triples: list[tuple[Tensor, Tensor, Tensor]], *, lr: float, momentum: float, weight_decay: float
+) -> None:
+    """Change velocities and weights in place by the printed rule, fused where that is possible.
+
+    The fused form takes less than half the time, on the paper's net and on small ones.
+
+    Args:
+        triples: (weight, velocity, gradient) of each parameter.
+        lr: the learning rate.
+        momentum: at least 0 and below 1.
+        weight_decay: not negative.
+    """
+    rates = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+    fitting = []
+    for triple in triples:
+        if momentum > 0 and fits_kernel(*triple):
+            fitting.append(triple)
+        else:
+            printed_update(*triple, **rates)
+    if fitting:
+        fused_update(fitting, **rates)
 
 
 def param_groups(net: nn.Module, learning: LearningConfig) -> list[dict[str, Any]]:
