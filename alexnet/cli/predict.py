@@ -30,13 +30,13 @@ def add(commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``alexnet predict``; an image that cannot be read is told of, and makes the status 2."""
+    from alexnet.data.loading import stored_with_notes
     from alexnet.devices import device_named
     from alexnet.evaluation.prediction import (
         class_of_folder,
         in_words,
         load_classifier,
         probabilities_of,
-        stored_with_notes,
     )
 
     if arguments.top < 1:

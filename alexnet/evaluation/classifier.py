@@ -16,9 +16,11 @@ from torch import Tensor
 import alexnet
 from alexnet import config
 from alexnet.config import NetConfig, Recipe
+from alexnet.data.loading import Picture, load_image
 from alexnet.data.statistics import Statistics
 from alexnet.evaluation.errors import log_average_views
 from alexnet.models.alexnet import AlexNet
+from alexnet.models.create import check_shapes
 from alexnet.paper import NUM_TEST_CROPS
 from alexnet.storage.checkpoints import Weights
 from alexnet.transforms.ten_crop import prepare_centre, ten_crops
@@ -75,6 +77,22 @@ class Classifier:
         if num_views == 1:
             return (prepare_centre(images, **options),)
         return ten_crops(images, mean=self.mean, **options)
+
+    def transforms(self, image: Picture) -> Tensor:
+        """Make what ``net`` reads of an image of any kind: decoded, scaled, its centre, less the mean.
+
+        Args:
+            image: a file's path, a Pillow image, or a tensor (3, height, width) uint8; of any size.
+        Returns:
+            (3, S, S) float32, on the classifier's device; ``net(classifier.transforms(image)[None])`` are the
+            logits.
+        Raises:
+            FileNotFoundError: the file is not there.
+            ValueError: it is no image.
+        """
+        stored = load_image(image, self.picture_size).to(self.device)
+        (view,) = self.views(stored[None])
+        return view[0]
 
     def log_probabilities(self, images: Tensor, num_views: int = 1) -> Tensor:
         """Return ln of the class probabilities, averaged over the views: (N, classes) float64.
@@ -146,22 +164,6 @@ def net_with(net_config: NetConfig, weights: dict[str, Tensor], *, name: str) ->
     check_shapes(net, weights, name=name)
     net.load_state_dict(weights, assign=True)
     return net.eval().requires_grad_(False)
-
-
-def check_shapes(net: AlexNet, tensors: dict[str, Tensor], *, name: str) -> None:
-    """Raise ValueError unless there is a tensor for each parameter of a network, of its shape, and no other.
-
-    Args:
-        net: the network. tensors: under the names of its parameters. name: of what holds them, for people.
-    """
-    shapes = {key: tuple(tensor.shape) for key, tensor in net.state_dict().items()}
-    given = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
-    for key in sorted({*shapes, *given}):
-        if shapes.get(key) != given.get(key):
-            raise ValueError(
-                f"{name} does not fit the net {net.config.name!r} of its recipe: {key} is "
-                f"{given.get(key, 'missing')}, and should be {shapes.get(key, 'missing')}"
-            )
 
 
 def check_alike(classifiers: Sequence[Classifier]) -> None:

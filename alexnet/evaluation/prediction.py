@@ -4,23 +4,20 @@ from alexnet import load_classifier, predict
 predict(load_classifier("runs/cifar10-paper-seed0"), ["cat.jpg"])
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 
-from alexnet.data.images import Unreadable, decode, read_bytes, standardise, to_array, to_rgb
+from alexnet.data.loading import Picture, load_image
 from alexnet.evaluation import pretrained
 from alexnet.evaluation.classifier import Classifier, classifier_of
+from alexnet.models.pretrained import NAME, cached_file, read
 from alexnet.shown import printable
 from alexnet.storage import checkpoints
-from alexnet.storage.run_files import CHECKPOINTS, WEIGHTS
 
 BATCH = 32  # pictures at a time
-Picture = str | Path | Image.Image | Tensor
 Guesses = list[tuple[str, float]]
 
 
@@ -38,27 +35,16 @@ def load_classifier(source: str | Path, device: torch.device | str = "cpu") -> C
         ValueError: the file is damaged, is none of these, or would run code.
     """
     name = str(source)
-    asked_by_name = name == pretrained.NAME
-    path = pretrained.cached_file() if asked_by_name else file_of(Path(source).expanduser())
+    asked_by_name = name == NAME
+    path = cached_file() if asked_by_name else checkpoints.weights_file(Path(source).expanduser())
     try:
         weights = checkpoints.load_weights(path, device)
     except ValueError:
-        found = pretrained.read(path, device)
+        found = read(path, device)
         if found is None:
             raise
         return pretrained.classifier_of(found, name=name)
     return classifier_of(weights, name=name)
-
-
-def file_of(path: Path) -> Path:
-    """Return the file that a path means: in a run's folder the weights, else the last checkpoint."""
-    if not path.is_dir():
-        return path
-    latest = checkpoints.latest(path / CHECKPOINTS) or checkpoints.latest(path)
-    files = [file for file in (path / WEIGHTS, latest) if file is not None and file.is_file()]
-    if not files:
-        raise FileNotFoundError(f"there is no checkpoint in the folder {path}; `alexnet train` writes them")
-    return files[0]
 
 
 def predict(
@@ -82,7 +68,7 @@ def predict(
         raise ValueError(f"top must be at least 1, got {top}")
     found: list[Guesses] = []
     for start in range(0, len(pictures), BATCH):
-        images = [as_stored(picture, classifier.picture_size) for picture in pictures[start : start + BATCH]]
+        images = [load_image(picture, classifier.picture_size) for picture in pictures[start : start + BATCH]]
         for row in probabilities_of(classifier, images, views=views):
             best = row.topk(min(top, len(row)))
             names = [classifier.names[place] for place in best.indices.tolist()]
@@ -95,7 +81,7 @@ def probabilities_of(classifier: Classifier, images: Sequence[Tensor], *, views:
 
     Args:
         classifier: of ``load_classifier``.
-        images: N of ``as_stored``.
+        images: N of ``alexnet.data.loading.load_image``.
         views: as for ``predict``.
     Raises:
         ValueError: they are not numbers, because the weights are none.
@@ -107,81 +93,6 @@ def probabilities_of(classifier: Classifier, images: Sequence[Tensor], *, views:
             "take an earlier checkpoint"
         )
     return found
-
-
-def as_stored(picture: Picture, size: int) -> Tensor:
-    """Prepare an image as ``alexnet data prepare`` does, by the same functions (paper 2).
-
-    It is decoded and turned upright, its shorter side scaled, its centre cut out.
-
-    Args:
-        picture: as for ``predict``.
-        size: H in pixels.
-    Returns:
-        (3, H, H) uint8.
-    Raises:
-        FileNotFoundError, ValueError: as for ``predict``.
-    """
-    return stored_with_notes(picture, size)[0]
-
-
-def stored_with_notes(picture: Picture, size: int) -> tuple[Tensor, list[str]]:
-    """Prepare an image, and say what that took: "greyscale", "turned upright", "transparent, on white", ...
-
-    Args, Raises and the first of what is returned as for ``as_stored``.
-    """
-    try:
-        if isinstance(picture, Tensor):
-            image, notes = image_of(picture), []
-        elif isinstance(picture, Image.Image):
-            image, notes = to_rgb(picture)
-        else:
-            image, notes = read_picture(picture)
-        return torch.from_numpy(to_array(standardise(image, size)).copy()), notes
-    except Unreadable as error:
-        raise ValueError(f"{described(picture)} cannot be used: {error}") from error
-
-
-def described(picture: Picture) -> str:
-    """Return what to call an image in a message."""
-    if isinstance(picture, Tensor):
-        return f"the tensor {tuple(picture.shape)}"
-    if isinstance(picture, Image.Image):
-        return "the image of {} x {} pixels".format(*picture.size)
-    return str(picture)
-
-
-def image_of(pixels: Tensor) -> Image.Image:
-    """Return a tensor (3, height, width) uint8 as an image; ValueError if it is none."""
-    if pixels.dtype != torch.uint8 or pixels.ndim != 3 or pixels.shape[0] != 3:
-        raise ValueError(
-            "a picture as a tensor must be (3, height, width) uint8, got "
-            f"{tuple(pixels.shape)} {str(pixels.dtype).removeprefix('torch.')}"
-        )
-    return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
-
-
-def read_picture(path: str | Path) -> tuple[Image.Image, list[str]]:
-    """Read a file of any format and mode that data sets have, as RGB, upright; also return what that took.
-
-    Raises:
-        FileNotFoundError: it is not there.
-        ValueError: it is no image that is read (see ``alexnet.data.images``); or the path is a folder
-            or an address on the web.
-    """
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
-        raise ValueError(f"{path} is an address, and pictures are read from files alone; download it first")
-    path = Path(path).expanduser()
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; name the pictures in it, such as {path / '*.jpg'}")
-    if not path.exists():
-        raise FileNotFoundError(f"there is no image {path}")
-    try:
-        return decode(path.name, read_bytes(path))
-    except OSError as error:
-        raise OSError(f"{path} cannot be read: {error.strerror}") from error
-    except Unreadable as error:
-        raise ValueError(f"{path} cannot be read as an image: {error}") from error
 
 
 def class_of_folder(classifier: Classifier, path: str | Path) -> int | None:

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 import torch
 from torch import Tensor
 
-from alexnet.storage import tensorfile
+from alexnet.storage import safe, tensorfile
 from alexnet.storage.files import PART, NewerFormat, check_format
 from alexnet.storage.run_files import CHECKPOINTS
+from alexnet.storage.run_files import WEIGHTS as WEIGHTS_FILE
 from alexnet.storage.tensorfile import Damaged
 
 CHECKPOINT = "alexnet checkpoint"
@@ -98,9 +99,16 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 def save_weights(path: Path, weights: Weights) -> None:
     """Write what prediction needs, for example of a checkpoint: half its size.
 
+    Args:
+        path: of the file; a name that ends on ".safetensors" makes one of these.
+        weights: what to write.
     Raises:
         OSError, ValueError: as for ``save``.
     """
+    if path.suffix == safe.SUFFIX:
+        rest = as_dict(WEIGHTS, weights, Weights)
+        safe.write(path, rest.pop("weights"), rest.pop("statistics"), rest)
+        return
     tensorfile.write(path, as_dict(WEIGHTS, weights, Weights))
 
 
@@ -205,6 +213,17 @@ def retain_last_and_best(folder: Path, step: int, validations: Sequence[Validati
                 path.unlink()
 
 
+def weights_file(path: Path) -> Path:
+    """Return the file that a path means: in a run's folder the weights, else the last checkpoint."""
+    if not path.is_dir():
+        return path
+    newest = latest(path / CHECKPOINTS) or latest(path)
+    files = [file for file in (path / WEIGHTS_FILE, newest) if file is not None and file.is_file()]
+    if not files:
+        raise FileNotFoundError(f"there is no checkpoint in the folder {path}; `alexnet train` writes them")
+    return files[0]
+
+
 def as_dict(form: str, content: Weights, kind: type[Weights]) -> dict[str, Any]:
     """Return the fields of one kind as a file holds them, with the format's name and version."""
     return {"format": form, "version": VERSION} | {f.name: getattr(content, f.name) for f in fields(kind)}
@@ -215,7 +234,9 @@ def read(path: Path, device: torch.device | str) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}; `alexnet train` writes them")
     try:
-        content = tensorfile.read(path, device)
+        content = (
+            from_safetensors(path, device) if path.suffix == safe.SUFFIX else tensorfile.read(path, device)
+        )
     except Damaged as error:
         raise Damaged(f"{error}; {instead_of(path)}") from error
     if content.get("format") not in (CHECKPOINT, WEIGHTS):
@@ -227,6 +248,16 @@ def read(path: Path, device: torch.device | str) -> dict[str, Any]:
     except ValueError as error:
         raise Damaged(f"{path} is damaged ({error}); {instead_of(path)}") from error
     return content
+
+
+def from_safetensors(path: Path, device: torch.device | str) -> dict[str, Any]:
+    """Return what ``save_weights`` wrote as safetensors, as the other form holds it."""
+    tensors, rest = safe.read(path, device)
+    statistics = {name for name in tensors if name.startswith(safe.STATISTICS)}
+    return (rest or {}) | {
+        "weights": {name: tensor.float() for name, tensor in tensors.items() if name not in statistics},
+        "statistics": {name.removeprefix(safe.STATISTICS): tensors[name] for name in statistics},
+    }
 
 
 def instead_of(path: Path) -> str:

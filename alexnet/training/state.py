@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from alexnet import config
-from alexnet.evaluation.classifier import check_shapes
 from alexnet.models.alexnet import AlexNet
+from alexnet.models.create import check_shapes
 from alexnet.storage import records
 from alexnet.storage.checkpoints import (
     Checkpoint,

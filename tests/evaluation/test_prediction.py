@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from alexnet.cli.main import main
+from alexnet.data.loading import load_image
 from alexnet.data.prepare.run import prepare
 from alexnet.data.prepared import pictures_of
 from alexnet.evaluation.classifier import check_alike, classifier_of, outputs_of
 from alexnet.evaluation.prediction import (
-    as_stored,
     class_of_folder,
     in_words,
     load_classifier,
@@ -88,23 +88,23 @@ def test_many_pictures_are_done_in_parts(folder, classifier, monkeypatch):
 def test_pictures_are_prepared_as_the_set_was(folder):
     split = pictures_of(folder / "set").val
     for path, stored in zip(files_of(folder), split.read(range(len(split))), strict=True):
-        assert torch.equal(as_stored(path, trained.STORED), stored)
+        assert torch.equal(load_image(path, trained.STORED), stored)
 
 
 def test_a_picture_may_be_a_path_an_image_or_a_tensor(folder):
     path = files_of(folder)[0]
-    wanted = as_stored(path, 20)
-    assert torch.equal(as_stored(str(path), 20), wanted)
+    wanted = load_image(path, 20)
+    assert torch.equal(load_image(str(path), 20), wanted)
     with Image.open(path) as image:
-        assert torch.equal(as_stored(image, 20), wanted)
+        assert torch.equal(load_image(image, 20), wanted)
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
-    assert torch.equal(as_stored(pixels, 20), wanted)
-    assert torch.equal(as_stored(wanted, 20), wanted)
+    assert torch.equal(load_image(pixels, 20), wanted)
+    assert torch.equal(load_image(wanted, 20), wanted)
     for wrong in (pixels.float(), pixels[:1], pixels[None]):
         with pytest.raises(
             ValueError, match=r"a picture as a tensor must be \(3, height, width\) uint8, got"
         ):
-            as_stored(wrong, 20)
+            load_image(wrong, 20)
 
 
 @pytest.mark.parametrize(("mode", "kind"), [("L", "PNG"), ("CMYK", "JPEG"), ("P", "GIF"), ("RGBA", "PNG")])
@@ -113,15 +113,15 @@ def test_every_mode_becomes_rgb(mode, kind, tmp_path):
     image.save(tmp_path / "picture", kind)
     with Image.open(tmp_path / "picture") as opened:
         expected = np.asarray(opened.convert("RGB")).transpose(2, 0, 1)
-    np.testing.assert_array_equal(as_stored(tmp_path / "picture", 40).numpy(), expected)
+    np.testing.assert_array_equal(load_image(tmp_path / "picture", 40).numpy(), expected)
     with Image.open(tmp_path / "picture") as opened:
-        np.testing.assert_array_equal(as_stored(opened, 40).numpy(), expected)
+        np.testing.assert_array_equal(load_image(opened, 40).numpy(), expected)
 
 
 def test_sixteen_bits_are_scaled_and_not_cut_off(tmp_path):
     grey = np.arange(400, dtype=np.uint16).reshape(20, 20) * 164
     Image.fromarray(grey).save(tmp_path / "deep.png")
-    got = as_stored(tmp_path / "deep.png", 20).numpy()
+    got = load_image(tmp_path / "deep.png", 20).numpy()
     np.testing.assert_array_equal(got, np.broadcast_to(np.rint(grey / 257), (3, 20, 20)))
 
 
@@ -143,7 +143,7 @@ def test_a_photograph_is_turned_upright(turn, tmp_path):
     wanted = pixels[:, 2:22].transpose(2, 0, 1).astype(float)
     for kind, tolerance in (("PNG", 0), ("TIFF", 0), ("JPEG", 12)):  # turned the wrong way it would be 60
         Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / kind, kind, exif=tags, subsampling=0)
-        assert abs(as_stored(tmp_path / kind, 20).numpy() - wanted).mean() <= tolerance
+        assert abs(load_image(tmp_path / kind, 20).numpy() - wanted).mean() <= tolerance
 
 
 def odd_images(folder):
@@ -168,7 +168,7 @@ def test_prediction_reads_every_odd_file_as_preparation_stores_it(tmp_path):
     prepare("folder", [tmp_path / "photos"], tmp_path / "set", size=20, raw=True, workers=0, progress=False)
     stored = pictures_of(tmp_path / "set").train.read(range(len(paths)))
     for path, pixels in zip(paths, stored, strict=True):
-        assert torch.equal(as_stored(path, 20), pixels), path.name
+        assert torch.equal(load_image(path, 20), pixels), path.name
 
 
 def test_an_image_that_is_refused_is_named_however_it_is_given(tmp_path):
@@ -176,18 +176,18 @@ def test_an_image_that_is_refused_is_named_however_it_is_given(tmp_path):
     dark.save(tmp_path / "a.tif")
     reason = "floating-point numbers from -1 to -1, and only 0 to 1 is read"
     with pytest.raises(ValueError, match=f"a.tif cannot be read as an image: {reason}"):
-        as_stored(tmp_path / "a.tif", 20)
+        load_image(tmp_path / "a.tif", 20)
     with pytest.raises(ValueError, match=f"the image of 7 x 9 pixels cannot be used: {reason}"):
-        as_stored(dark, 20)
+        load_image(dark, 20)
     with pytest.raises(ValueError, match=r"the tensor \(3, 1, 9000\) cannot be used: too thin"):
-        as_stored(torch.zeros(3, 1, 9000, dtype=torch.uint8), 20)
+        load_image(torch.zeros(3, 1, 9000, dtype=torch.uint8), 20)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.jpg")
     with pytest.raises(ValueError, match="a.jpg cannot be read as an image: neither a file nor a folder"):
-        as_stored(tmp_path / "a.jpg", 20)
+        load_image(tmp_path / "a.jpg", 20)
 
 
 def test_damaged_tags_do_no_harm(tmp_path):
@@ -195,7 +195,7 @@ def test_damaged_tags_do_no_harm(tmp_path):
     image.save(tmp_path / "plain.jpg")
     for number, tags in enumerate((b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"")):
         image.save(tmp_path / f"{number}.jpg", exif=tags)
-        got, wanted = (as_stored(tmp_path / name, 20) for name in (f"{number}.jpg", "plain.jpg"))
+        got, wanted = (load_image(tmp_path / name, 20) for name in (f"{number}.jpg", "plain.jpg"))
         assert torch.equal(got, wanted)
 
 
@@ -244,15 +244,15 @@ def test_a_classifier_has_all_that_belongs_to_it(folder, classifier):
         ),
         (
             {"weights": {}},
-            r"x does not fit the net '.*' of its recipe: conv1.bias is missing, and should be \(8,\)",
+            r"x does not fit the network '.*': conv1.bias is missing, and should be \(8,\)",
         ),
         (
             {"weights": trained.weights(classes="ab", names="ab").weights},
-            r"x does not fit the net .*: fc8.bias is \(2,\), and should be \(7,\)",
+            r"x does not fit the network .*: fc8.bias is \(2,\), and should be \(7,\)",
         ),
         (
             {"weights": trained.weights().weights | {"fc9.bias": torch.zeros(3)}},
-            r"x does not fit the net .*: fc9.bias is \(3,\), and should be missing",
+            r"x does not fit the network .*: fc9.bias is \(3,\), and should be missing",
         ),
     ],
 )

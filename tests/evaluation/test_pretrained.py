@@ -8,8 +8,9 @@ import torch
 import torchvision
 from torch import nn
 
-from alexnet.evaluation import pretrained
 from alexnet.evaluation.prediction import load_classifier, probabilities_of
+from alexnet.evaluation.pretrained import classifier_of
+from alexnet.models import pretrained
 from alexnet.models.torchvision import from_torchvision
 from support import trained
 
@@ -143,7 +144,7 @@ def test_classes_are_those_that_the_file_names(extra, classes):
 
 def test_classes_with_names_are_not_numbered(ten):
     names = tuple("abcdefghij")
-    got = pretrained.classifier_of(pretrained.Found(from_torchvision(ten), names), name="x")
+    got = classifier_of(pretrained.Found(from_torchvision(ten), names), name="x")
     assert got.classes == got.names == names and "numbered" not in got.remark
 
 

@@ -1,0 +1,32 @@
+"""``alexnet export``: trained weights as safetensors, for other programs."""
+
+import argparse
+from pathlib import Path
+
+from alexnet.cli.options import CHECKPOINT
+from alexnet.shown import say
+
+
+def add(commands) -> None:
+    """Add the command to those of ``alexnet``."""
+    about = (
+        "Write the weights of a training as FILE.safetensors: the parameters under their names (conv1.weight "
+        "to fc8.bias), the mean image, the recipe and the classes. `alexnet predict` and `evaluate` read it, "
+        "and so does every program that knows safetensors; no code can hide in it."
+    )
+    parser = commands.add_parser("export", help="write trained weights as safetensors", description=about)
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT)
+    parser.add_argument("file", metavar="FILE", type=Path, help="where to write, FILE.safetensors")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run ``alexnet export``."""
+    from alexnet.storage import checkpoints, safe
+
+    if arguments.file.suffix != safe.SUFFIX:
+        raise ValueError(f"{arguments.file} must end on {safe.SUFFIX}")
+    source = checkpoints.weights_file(Path(arguments.checkpoint).expanduser())
+    checkpoints.save_weights(arguments.file.expanduser(), checkpoints.load_weights(source))
+    say(f"{arguments.file} has the weights of {source}")
+    return 0

@@ -1,0 +1,123 @@
+"""Networks by name, with weights of any origin, as users of torchvision and timm expect them."""
+
+import fnmatch
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alexnet import config
+from alexnet.config import NetConfig
+from alexnet.models import pretrained
+from alexnet.models.alexnet import AlexNet
+from alexnet.recipes import NETS, net_config
+from alexnet.storage import checkpoints
+
+Weights = str | Path | Mapping[str, Tensor]
+HEAD = ("fc8.weight", "fc8.bias")
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Return the names that ``create_model`` knows.
+
+    Args:
+        pattern: as of file names: "without-*".
+    """
+    return [name for name in NETS if fnmatch.fnmatch(name, pattern)]
+
+
+def create_model(
+    name: str | None = None,
+    *,
+    num_classes: int | None = None,
+    weights: Weights | None = None,
+    generator: torch.Generator | None = None,
+    **changes: Any,
+) -> AlexNet:
+    """Build a network by its name, with initial or given weights.
+
+    Args:
+        name: one of ``list_models``; None for that of the weights, "paper" without any.
+        num_classes: outputs; None for as many as the weights have, 1000 without any. Where the weights have
+            another number, fc8 keeps its initial weights, to be trained on other classes.
+        weights: None for the initial weights of the paper (section 5); a run's folder, or a file that
+            ``alexnet train`` or ``alexnet export`` wrote; a file of the weights of
+            ``torchvision.models.alexnet``, by themselves or in a checkpoint such as pytorch/examples writes;
+            "torchvision", which takes these from torch's cache and downloads nothing; or a state dict.
+        generator: draws the initial weights (CPU); torch's global one if None.
+        changes: fields of ``NetConfig`` to set, for example ``input_size=128``; ``base="code2012"`` departs
+            from the authors' code in place of the text.
+    Returns:
+        the network, in training mode. The paper's and ``alexnet train``'s read images of 0 to 255 less the
+        mean image, torchvision's weights what ``AlexNet_Weights.IMAGENET1K_V1.transforms()`` makes;
+        ``load_classifier`` brings what its images need along.
+    Raises:
+        FileNotFoundError: the weights are not there.
+        ValueError: there is no network or field of that name, the file is damaged or of another kind, or the
+            weights are those of another network.
+    """
+    if weights is None:
+        options = changes if num_classes is None else changes | {"num_classes": num_classes}
+        return AlexNet(net_config(name or "paper", **options), generator=generator)
+    state, found = parameters_of(weights)
+    if name is not None:
+        found = net_config(name, **changes)
+    elif found is None:
+        raise ValueError("a state dict does not tell its network; give its name, one of list_models()")
+    found = replace(found, **({} if name else changes))
+    outputs = len(state["fc8.bias"]) if "fc8.bias" in state else found.num_classes
+    net = AlexNet(replace(found, num_classes=num_classes or outputs), generator=generator)
+    if net.config.num_classes != outputs:
+        own = net.state_dict()
+        state = dict(state) | {key: own[key] for key in HEAD}
+    check_shapes(net, state, name="the state dict" if isinstance(weights, Mapping) else str(weights))
+    net.load_state_dict(state)
+    return net
+
+
+def parameters_of(weights: Weights) -> tuple[Mapping[str, Tensor], NetConfig | None]:
+    """Return parameters under our names, and the network that they are of, if that is told.
+
+    Errors as of ``create_model``.
+    """
+    if isinstance(weights, Mapping):
+        state = pretrained.state_in(dict(weights))
+        if state is None:
+            raise ValueError("a state dict holds tensors under the names of parameters, and nothing else")
+        if state.keys() == pretrained.theirs():
+            return pretrained.from_torchvision(state), net_config(pretrained.NAME)
+        return state, None
+    if str(weights) == pretrained.NAME:
+        path = pretrained.cached_file()
+    else:
+        path = checkpoints.weights_file(Path(weights).expanduser())
+    try:
+        content = checkpoints.load_weights(path)
+    except ValueError:
+        found = pretrained.read(path, "cpu")
+        if found is None:
+            raise
+        return found.parameters, net_config(pretrained.NAME)
+    return content.weights, config.from_dict(json.loads(content.recipe)).net
+
+
+def check_shapes(net: AlexNet, tensors: Mapping[str, Tensor], *, name: str) -> None:
+    """Raise ValueError unless there is a tensor for each parameter of a network, of its shape, and no other.
+
+    Args:
+        net: the network.
+        tensors: under the names of its parameters.
+        name: of what holds them, for people.
+    """
+    shapes = {key: tuple(tensor.shape) for key, tensor in net.state_dict().items()}
+    given = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+    for key in sorted({*shapes, *given}):
+        if shapes.get(key) != given.get(key):
+            raise ValueError(
+                f"{name} does not fit the network {net.config.name!r}: {key} is "
+                f"{given.get(key, 'missing')}, and should be {shapes.get(key, 'missing')}"
+            )

@@ -1,0 +1,75 @@
+"""Trained weights as safetensors, and back."""
+
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+
+from alexnet import create_model, load_classifier
+from alexnet.cli.main import main
+from alexnet.data.loading import load_image
+from alexnet.evaluation.prediction import probabilities_of
+from alexnet.storage import checkpoints
+from support import trained
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export") / "run"
+    trained.saved(folder / "weights.pt")
+    return folder
+
+
+def test_a_run_is_exported_and_predicts_the_same(run, tmp_path, capsys):
+    file = tmp_path / "mine.safetensors"
+    assert main(["export", str(run), str(file)]) == 0
+    assert str(file) in capsys.readouterr().out
+    ours, theirs = load_classifier(run), load_classifier(file)
+    assert theirs.classes == ours.classes and theirs.names == ours.names and theirs.mean == ours.mean
+    images = [
+        torch.from_numpy(trained.picture(n, trained.STORED, trained.STORED)).permute(2, 0, 1)
+        for n in range(3)
+    ]
+    for views in (1, 10):
+        assert torch.equal(
+            probabilities_of(ours, images, views=views), probabilities_of(theirs, images, views=views)
+        )
+    with safe_open(file, "pt") as content:
+        names = set(content.keys())
+    assert {"conv1.weight", "fc8.bias", "statistics.mean_image"} <= names
+    whole, again = (checkpoints.load_weights(checkpoints.weights_file(path)) for path in (run, file))
+    assert whole.recipe == again.recipe and whole.environment == again.environment
+
+
+def test_a_network_is_created_from_a_run(run):
+    classifier = load_classifier(run)
+    net = create_model(weights=run).eval()
+    assert net.config == classifier.net.config
+    pixels = trained.picture(5, 40, 30)
+    for image in (torch.from_numpy(pixels).permute(2, 0, 1), Image.fromarray(pixels)):
+        x = classifier.transforms(image)
+        assert x.shape == (3, trained.CROP, trained.CROP) and x.dtype == torch.float32
+        assert torch.equal(net(x[None]), classifier.net(x[None]))
+        expected = classifier.log_probabilities(load_image(image, trained.STORED)[None])
+        torch.testing.assert_close(net(x[None]).double().log_softmax(1), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["export", "RUN", "a.pt"], "a.pt must end on .safetensors"),
+        (["export", "nowhere", "a.safetensors"], "there is no checkpoint nowhere"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_sentence(run, tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    assert main([word.replace("RUN", str(run)) for word in words]) == 2
+    assert message in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_file_is_named(run, tmp_path):
+    file = tmp_path / "cut.safetensors"
+    main(["export", str(run), str(file)])
+    file.write_bytes(file.read_bytes()[:-10])
+    with pytest.raises(ValueError, match="cut.safetensors is damaged, or is no safetensors file"):
+        load_classifier(file)

@@ -1,0 +1,84 @@
+"""Networks by name, with weights of any origin."""
+
+import pytest
+import torch
+import torchvision
+
+import alexnet
+from alexnet.models.alexnet import AlexNet
+from alexnet.models.create import create_model, list_models
+from alexnet.recipes import NETS, net_config
+from support.narrow import seeded
+
+TINY = {"conv_channels": (8, 8, 8, 8, 8), "dense_units": (16, 16), "num_classes": 7}
+
+
+def test_the_names_are_those_of_the_networks():
+    assert alexnet.list_models() == list(NETS) and alexnet.list_models is list_models
+    assert list_models("without-*") == [name for name in NETS if name.startswith("without-")]
+    assert list_models("resnet*") == []
+
+
+def test_a_network_by_name_is_that_of_its_configuration():
+    net = create_model("small", base="code2012", num_classes=10, generator=seeded(3))
+    config = net_config("small", base="code2012", num_classes=10)
+    assert net.config == config and net.training
+    state = AlexNet(config, generator=seeded(3)).state_dict()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in net.state_dict().items())
+    assert create_model(**TINY).config.name == "paper"
+    with torch.device("meta"):
+        assert create_model("torchvision").fc8.out_features == 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "resnet50"}, "net must be one of paper, code2012, merged"),
+        ({"name": "paper", "depth": 3}, "a net has no field 'depth'"),
+        ({"name": "paper", "weights": "nowhere.pt"}, "there is no checkpoint nowhere.pt"),
+        ({"weights": {}}, "a state dict holds tensors under the names of parameters"),
+        ({"weights": {"conv1.weight": torch.zeros(1)}}, "does not tell its network; give its name"),
+        (
+            {"name": "small", "weights": {"conv1.weight": torch.zeros(1)}},
+            "the state dict does not fit the network",
+        ),
+    ],
+)
+def test_what_cannot_be_built_is_one_sentence(arguments, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
+        create_model(**arguments)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def theirs():
+    torch.manual_seed(0)
+    return torchvision.models.alexnet(num_classes=3).eval()
+
+
+@pytest.mark.parametrize("form", ["mapping", "file", "pytorch/examples", "safetensors"])
+def test_torchvisions_weights_give_torchvisions_logits(theirs, tmp_path, form):
+    state = weights = theirs.state_dict()
+    if form != "mapping":
+        weights = tmp_path / ("theirs.safetensors" if form == "safetensors" else "theirs.pth")
+    if form == "file":
+        torch.save(state, weights)
+    elif form == "pytorch/examples":
+        named = {name.replace("features.", "features.module."): tensor for name, tensor in state.items()}
+        torch.save({"epoch": 3, "arch": "alexnet", "state_dict": named}, weights)
+    elif form == "safetensors":
+        from safetensors.torch import save_file
+
+        save_file(state, weights)
+    net = create_model(weights=weights).eval()
+    images = torch.randn(2, 3, 224, 224, generator=seeded(1))
+    with torch.no_grad():
+        torch.testing.assert_close(net(images), theirs(images), rtol=1e-4, atol=1e-5)
+    if form == "mapping":
+        others = create_model("torchvision", num_classes=5, weights=weights, generator=seeded(2))
+        assert others.fc8.weight.shape == (5, 4096) and torch.equal(others.fc7.weight, net.fc7.weight)
+        assert abs(others.fc8.weight.std() - 0.01) < 0.001  # initial weights
+
+
+def test_the_subpackages_are_there_after_an_import():
+    assert callable(alexnet.data.load_or_default) and alexnet.models.create.create_model is create_model
