@@ -274,7 +274,7 @@ def to_bytes(samples: np.ndarray) -> tuple[np.ndarray, str]:
     return np.rint(samples.astype(np.float32) / 257).astype(np.uint8), "16-bit"
 
 
-def standardise(image: Image.Image, size: int) -> Image.Image:
+def resize_and_crop(image: Image.Image, size: int) -> Image.Image:
     """Scale the shorter side to ``size`` pixels and cut out the central square (paper 2).
 
     Raises:

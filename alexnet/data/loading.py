@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from alexnet.data.images import Unreadable, decode, read_bytes, standardise, to_array, to_rgb
+from alexnet.data.images import Unreadable, decode, read_bytes, resize_and_crop, to_array, to_rgb
 
 Picture = str | Path | Image.Image | Tensor
 
@@ -40,7 +40,7 @@ def stored_with_notes(picture: Picture, size: int) -> tuple[Tensor, list[str]]:
             image, notes = to_rgb(picture)
         else:
             image, notes = read_picture(picture)
-        return torch.from_numpy(to_array(standardise(image, size)).copy()), notes
+        return torch.from_numpy(to_array(resize_and_crop(image, size)).copy()), notes
     except Unreadable as error:
         raise ValueError(f"{described(picture)} cannot be used: {error}") from error
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alexnet.functional.activations import slope
-from alexnet.models.cifar import Unit
+from alexnet.models.cifar import Activation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,15 +37,15 @@ def unit_signals(net: nn.Sequential, images: Tensor, labels: Tensor) -> list[Uni
     """Send one batch forward and its gradient back, and report on every layer of units in turn.
 
     Args:
-        net: layers in a row, its units as ``alexnet.models.cifar.Unit``; its parameters and their gradients
-            are left as they are.
+        net: layers in a row, its units as ``alexnet.models.cifar.Activation``; its parameters and their
+            gradients are left as they are.
         images: (N, C, H, W) as the network wants them. labels: (N,) class indices.
     """
     x = images
     inputs, outputs = {}, {}
     for name, layer in net.named_children():
         y = layer(x)
-        if isinstance(layer, Unit):
+        if isinstance(layer, Activation):
             inputs[name], outputs[name] = x, y
         x = y
     loss = F.cross_entropy(x, labels, reduction="sum")

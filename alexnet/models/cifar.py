@@ -25,7 +25,7 @@ STDS_2012_DENSE = {**STDS_2012, "dense": 0.1, "output": 0.1}
 INITIALISATIONS = ("2012", "scaled")
 
 
-class Unit(nn.Module):
+class Activation(nn.Module):
     """A named activation function as a layer; has no parameters."""
 
     def __init__(self, name: str):
@@ -76,13 +76,13 @@ def four_layer_net(
     pools = (nn.MaxPool2d, nn.AvgPool2d, nn.AvgPool2d)
     for i, (c_in, c_out, pool) in enumerate(zip((3, *channels), channels, pools, strict=False), start=1):
         layers[f"conv{i}"] = nn.Conv2d(c_in, c_out, 5, padding=2)
-        layers[f"unit{i}"] = Unit(unit)
+        layers[f"unit{i}"] = Activation(unit)
         layers[f"pool{i}"] = pool(3, stride=2, ceil_mode=True)
     layers["flatten"] = nn.Flatten()
     features = channels[-1] * 4 * 4
     if dense:
         layers["dense"] = nn.Linear(features, dense)
-        layers["unit4"] = Unit(unit)
+        layers["unit4"] = Activation(unit)
     layers["output"] = nn.Linear(dense or features, num_classes)
     net = nn.Sequential(layers)
     if initialisation == "2012":
@@ -114,7 +114,7 @@ def dense_stack(
     layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
     for i in range(1, depth + 1):
         layers[f"dense{i}"] = nn.Linear(num_inputs if i == 1 else width, width)
-        layers[f"unit{i}"] = Unit(unit)
+        layers[f"unit{i}"] = Activation(unit)
     layers["output"] = nn.Linear(width, num_classes)
     for layer in layers.values():
         if isinstance(layer, nn.Linear):

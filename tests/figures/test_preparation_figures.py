@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from alexnet.data.images import standardise
+from alexnet.data.images import resize_and_crop
 from alexnet.figures.chapters import preparation
 from alexnet.figures.sliders import first_disagreement
 from alexnet.transforms.resampling import zone_plate
@@ -26,7 +26,7 @@ def test_the_square_is_the_one_that_the_package_cuts_out(width, height):
     image = Image.fromarray(ramp)
     scaled = image.resize((w, h), Image.Resampling.BILINEAR)
     cut = scaled.crop((left, top, left + 256, top + 256))
-    assert np.array_equal(np.asarray(cut), np.asarray(standardise(image, 256)))
+    assert np.array_equal(np.asarray(cut), np.asarray(resize_and_crop(image, 256)))
     assert f"keeps <b>{100 * 256**2 / (w * h):.1f}%</b>" in html
 
 

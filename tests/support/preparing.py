@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 from PIL import Image
 
-from alexnet.data.images import standardise
+from alexnet.data.images import resize_and_crop
 from alexnet.data.prepare.run import prepare
 from alexnet.data.prepared import open_set
 from support.archives import jpeg, pixels, write
@@ -22,7 +22,7 @@ def made(kind, sources, target, **options):
 
 def close_to(image, seed):
     """Tell whether a stored picture is the one of a seed, as far as two JPEGs let it be."""
-    wanted = np.asarray(standardise(Image.fromarray(pixels(seed)), SIZE), int)
+    wanted = np.asarray(resize_and_crop(Image.fromarray(pixels(seed)), SIZE), int)
     return abs(image.numpy().transpose(1, 2, 0).astype(int) - wanted).mean() < 10
 
 

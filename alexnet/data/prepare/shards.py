@@ -26,7 +26,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image
 
-from alexnet.data.images import Unreadable, decode, in_brief, standardise, to_array, to_jpeg
+from alexnet.data.images import Unreadable, decode, in_brief, resize_and_crop, to_array, to_jpeg
 from alexnet.data.prepare.sources import File, Reader
 from alexnet.storage.files import read_arrays, write_arrays, written_whole
 
@@ -115,7 +115,7 @@ def standard_pictures(items: Sequence[Item], size: int) -> Iterator[Result]:
         for item in items:
             try:
                 image, notes = decode(item.file.name, reader.read(item.file))
-                yield Result(item, standardise(image, size), notes, min(image.size) < size)
+                yield Result(item, resize_and_crop(image, size), notes, min(image.size) < size)
             except Unreadable as error:
                 yield Result(item, None, [str(error)], False)
             except OSError as error:

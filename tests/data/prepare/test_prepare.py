@@ -16,7 +16,7 @@ from PIL import Image
 
 import alexnet
 from alexnet.cli.main import main
-from alexnet.data.images import standardise
+from alexnet.data.images import resize_and_crop
 from alexnet.data.prepare import run as prepare_module
 from alexnet.data.prepare import shards
 from alexnet.data.prepare.check import damage_in
@@ -74,7 +74,7 @@ def test_raw_pictures_are_the_scaled_ones_exactly(tmp_path):
     got, _ = made("folder", [folder], tmp_path / "set", raw=True, max_damaged=0.5)
     images = got.train.read([3, 0, 2])
     for image, seed in zip(images, [3, 0, 2], strict=True):
-        wanted = np.asarray(standardise(Image.fromarray(pixels(seed)), SIZE)).transpose(2, 0, 1)
+        wanted = np.asarray(resize_and_crop(Image.fromarray(pixels(seed)), SIZE)).transpose(2, 0, 1)
         np.testing.assert_array_equal(image.numpy(), wanted)
     assert [np.load(path).shape[0] for path in sorted((tmp_path / "set").glob("*.npy"))] == [2, 2, 0]
 
@@ -291,10 +291,10 @@ def test_a_stop_at_any_picture_is_made_good_by_the_next_run(tmp_path, monkeypatc
     def scale(image, size):
         if next(left, None) is None:
             raise Halt
-        return standardise(image, size)
+        return resize_and_crop(image, size)
 
     with monkeypatch.context() as patch, pytest.raises(Halt):
-        patch.setattr(shards, "standardise", scale)
+        patch.setattr(shards, "resize_and_crop", scale)
         made("folder", [folder], tmp_path / "set")
     assert not list((tmp_path / "set").glob("*.part"))
     made("folder", [folder], tmp_path / "set")

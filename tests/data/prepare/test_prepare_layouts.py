@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from alexnet.data import ilsvrc
-from alexnet.data.images import standardise, to_array
+from alexnet.data.images import resize_and_crop, to_array
 from alexnet.data.prepare.paths import place_of
 from alexnet.data.prepare.plan import IMAGENETTE
 from support.archives import (
@@ -43,7 +43,7 @@ def check_2012(got):
 
 
 def test_pictures_of_different_seeds_are_told_apart():
-    image = standardise(Image.fromarray(pixels(7)), SIZE)
+    image = resize_and_crop(Image.fromarray(pixels(7)), SIZE)
     assert not close_to(torch.from_numpy(to_array(image).copy()), 10)
 
 

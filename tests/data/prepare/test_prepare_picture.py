@@ -14,7 +14,7 @@ from torchvision import transforms
 
 from alexnet.data import images
 from alexnet.data.formats import added, format_of, readable
-from alexnet.data.images import Unreadable, decode, open_image, read_bytes, standardise, to_rgb
+from alexnet.data.images import Unreadable, decode, open_image, read_bytes, resize_and_crop, to_rgb
 from references.images import central_square
 from support.archives import encoded, jpeg, pixels
 
@@ -24,7 +24,7 @@ WHOLE = jpeg(3)
 @pytest.mark.parametrize(("width", "height"), [(23, 16), (16, 23), (9, 16), (7, 5), (8, 8), (31, 8)])
 def test_scaling_is_the_triangle_filter_and_the_cut_is_central(width, height):
     array = np.random.default_rng(5).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    got = np.asarray(standardise(Image.fromarray(array), 8), np.float64)
+    got = np.asarray(resize_and_crop(Image.fromarray(array), 8), np.float64)
     assert got.shape == (8, 8, 3)
     assert abs(got - central_square(array, 8)).max() <= 1  # Pillow rounds to whole numbers twice
 
@@ -34,7 +34,7 @@ def test_the_result_is_that_of_torchvision(size):
     noise = np.random.default_rng(6).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
     image = Image.fromarray(noise)
     theirs = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(256)])(image)
-    np.testing.assert_array_equal(np.asarray(standardise(image, 256)), np.asarray(theirs))
+    np.testing.assert_array_equal(np.asarray(resize_and_crop(image, 256)), np.asarray(theirs))
 
 
 def rgb(content, name="a.JPEG"):
@@ -269,7 +269,7 @@ def test_what_is_no_whole_picture_is_refused_with_its_reason(content, reason):
 
 def test_a_picture_of_absurd_shape_is_refused_before_it_fills_the_memory():
     with pytest.raises(Unreadable, match="too thin"):
-        standardise(Image.new("RGB", (1, 300)), 256)
+        resize_and_crop(Image.new("RGB", (1, 300)), 256)
 
 
 def test_the_limit_of_pixels_is_ours_and_is_named(monkeypatch):
