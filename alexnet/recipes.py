@@ -134,8 +134,8 @@ def recipe_named(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def fit(recipe: Recipe, net: NetConfig, *, picture_size: int) -> Recipe:
-    """Return the recipe with another net, its crops fitted to that net and to the stored pictures.
+def adapt_to_images(recipe: Recipe, net: NetConfig, *, image_size: int) -> Recipe:
+    """Return the recipe with another net, its crops fitted to that net and to the stored images.
 
     The number of crop positions keeps its relation to the room that there is: all but the last one in the
     paper (32 of the 33 that 256 - 224 leaves), all of them in the 2012 code.
@@ -143,16 +143,16 @@ def fit(recipe: Recipe, net: NetConfig, *, picture_size: int) -> Recipe:
     Args:
         recipe: whose augmentation and learning are kept.
         net: the net to train.
-        picture_size: height = width of the stored pictures, in pixels.
+        image_size: height = width of the stored images, in pixels.
     Raises:
-        ValueError: the pictures are smaller than the net's input.
+        ValueError: the images are smaller than the net's input.
     """
-    room = picture_size - net.input_size
+    room = image_size - net.input_size
     if room < 0:
         smaller = "" if net.name.startswith("small") else "choose `--net small` or "
         raise ValueError(
-            f"pictures of {picture_size} pixels are smaller than the {net.input_size} that the net "
-            f"{net.name!r} reads; {smaller}prepare larger pictures"
+            f"images of {image_size} pixels are smaller than the {net.input_size} that the net "
+            f"{net.name!r} reads; {smaller}prepare larger images"
         )
     all_positions = recipe.augment.num_offsets > paper.IMAGE_SIZE - paper.INPUT_SIZE
     num_offsets = room + 1 if all_positions else max(room, 1)

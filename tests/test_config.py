@@ -26,7 +26,7 @@ from alexnet.recipes import (
     PAPER,
     RECIPES,
     VARIANTS,
-    fit,
+    adapt_to_images,
     net_config,
     recipe_named,
 )
@@ -116,22 +116,22 @@ def test_changes_come_on_top_of_the_variant():
     assert (net.num_classes, net.towers, net.conv_channels) == (10, 2, (48, 128, 192, 192, 256))
 
 
-def test_fit_keeps_the_relation_of_positions_to_room():
+def test_adapting_keeps_the_relation_of_positions_to_room():
     small = net_config("small")
     for recipe, spare in ((PAPER, 0), (CODE2012, 1)):
-        assert fit(recipe, recipe.net, picture_size=256) == recipe
-        fitted = fit(recipe, small, picture_size=40)
+        assert adapt_to_images(recipe, recipe.net, image_size=256) == recipe
+        fitted = adapt_to_images(recipe, small, image_size=40)
         assert (fitted.net, fitted.learning) == (small, recipe.learning)
         assert (fitted.augment.size, fitted.augment.num_offsets) == (28, 12 + spare)
         assert fitted.augment.crop_group == recipe.augment.crop_group
-        assert fit(recipe, small, picture_size=28).augment.num_offsets == 1
+        assert adapt_to_images(recipe, small, image_size=28).augment.num_offsets == 1
 
 
 def test_a_recipe_survives_json():
     for recipe in RECIPES.values():
         for name in NETS:
             net = net_config(name, base=recipe.name, num_classes=7)
-            before = fit(replace(recipe, name="mine"), net, picture_size=256)
+            before = adapt_to_images(replace(recipe, name="mine"), net, image_size=256)
             after = from_dict(json.loads(json.dumps(to_dict(before))))
             assert after == before and hash(after) == hash(before)
 
@@ -196,8 +196,8 @@ MISTAKES = {
     "rate must be a finite number of at least 0, got -0.1": lambda: LearningConfig(rate=-0.1),
     "net must be one of .*; got 'smal'; did you mean 'small'?": lambda: net_config("smal"),
     "crops of 224 pixels do not fit the 28": lambda: Recipe(net=net_config("small")),
-    "pictures of 27 pixels are smaller than the 28 that the net 'small' reads; prepare larger": lambda: fit(
-        PAPER, net_config("small"), picture_size=27
+    "images of 27 pixels are smaller than the 28 that the net 'small' reads; prepare larger": (
+        lambda: adapt_to_images(PAPER, net_config("small"), image_size=27)
     ),
     "^learning is missing": lambda: from_dict(without("", "learning")),
     "^name, net, augment, learning are missing": lambda: from_dict({}),

@@ -42,7 +42,7 @@ from alexnet.experiments.verdicts import gains, verdict
 from alexnet.models.alexnet import AlexNet, draw_masks
 from alexnet.optim.sgd import PaperSGD, param_groups
 from alexnet.optim.step import shuffled_batches, train_step
-from alexnet.recipes import CODE2012, VARIANTS, fit, net_config
+from alexnet.recipes import CODE2012, VARIANTS, adapt_to_images, net_config
 from alexnet.storage import records
 from alexnet.transforms.ten_crop import prepare_centre
 from alexnet.transforms.training import prepare_training
@@ -174,7 +174,7 @@ def trial_of(variant: str, *, rate: float, epochs: int, num_classes: int, **othe
     """
     part = PARTS[variant]
     net = net_config("small", base="code2012", num_classes=num_classes, **(THIN | part.net))
-    recipe = fit(CODE2012, net, picture_size=PICTURE_SIZE)
+    recipe = adapt_to_images(CODE2012, net, image_size=PICTURE_SIZE)
     learning = {"batch_size": 32, "rate": rate, "epochs": epochs * part.times, "schedule": "constant"}
     recipe = replace(
         recipe,

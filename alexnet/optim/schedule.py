@@ -17,8 +17,8 @@ PLATEAU_THRESHOLD = 0.001  # gains up to this do not count: 50 of the 50,000 val
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
-    """What a schedule decides.
+class Rates:
+    """The learning rates that a schedule decides on, and what else changes with them.
 
     Attributes:
         conv1_rate, weight_rate, bias_rate: learning rates of conv1's weights, of the other layers' weights
@@ -59,7 +59,7 @@ class StagedSchedule:
     rate: float = paper.LEARNING_RATE
     bias_rate: float = paper.LEARNING_RATE
 
-    def setting(self, epoch: float, errors: Sequence[float] = ()) -> Setting:
+    def rates(self, epoch: float, errors: Sequence[float] = ()) -> Rates:
         """Return what holds at an epoch.
 
         Args:
@@ -67,7 +67,7 @@ class StagedSchedule:
             errors: not used; the errors decide in ``PlateauSchedule``.
         """
         stage = [stage for stage in self.stages if stage.epoch <= epoch][-1]
-        return Setting(
+        return Rates(
             conv1_rate=after_cuts(self.rate, stage.conv1_cuts),
             weight_rate=after_cuts(self.rate, stage.weight_cuts),
             bias_rate=after_cuts(self.bias_rate, stage.bias_cuts),
@@ -103,12 +103,12 @@ class PlateauSchedule:
         if self.threshold < 0:
             raise ValueError(f"threshold must not be negative, got {self.threshold}")
 
-    def setting(self, epoch: float, errors: Sequence[float] = ()) -> Setting:
+    def rates(self, epoch: float, errors: Sequence[float] = ()) -> Rates:
         """Return what holds at an epoch after these validation errors, the first one first."""
         stalls = num_stalls(errors, patience=self.patience, threshold=self.threshold)
         cuts = min(stalls, paper.LEARNING_RATE_DROPS)
         rate = after_cuts(self.rate, cuts)
-        return Setting(
+        return Rates(
             conv1_rate=rate,
             weight_rate=rate,
             bias_rate=after_cuts(self.bias_rate, cuts),
@@ -205,21 +205,17 @@ def schedule_for(learning: LearningConfig) -> Schedule:
     raise ValueError(f"there is no schedule {learning.schedule!r}")
 
 
-def apply_setting(optimizer: torch.optim.Optimizer, setting: Setting) -> None:
+def apply_rates(optimizer: torch.optim.Optimizer, rates: Rates) -> None:
     """Set the rates of an optimizer whose groups have the names of ``alexnet.optim.sgd.param_groups``.
 
     Raises:
         ValueError: a group has another name or none.
     """
-    rates = {
-        "conv1.weight": setting.conv1_rate,
-        "weight": setting.weight_rate,
-        "bias": setting.bias_rate,
-    }
+    of_group = {"conv1.weight": rates.conv1_rate, "weight": rates.weight_rate, "bias": rates.bias_rate}
     for group in optimizer.param_groups:
-        if group.get("name") not in rates:
-            raise ValueError(f"a group must be one of {', '.join(rates)}; got {group.get('name')!r}")
-        group["lr"] = rates[group["name"]]
+        if group.get("name") not in of_group:
+            raise ValueError(f"a group must be one of {', '.join(of_group)}; got {group.get('name')!r}")
+        group["lr"] = of_group[group["name"]]
 
 
 def after_cuts(rate: float, cuts: int | None) -> float:

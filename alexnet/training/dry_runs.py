@@ -138,13 +138,13 @@ def check(plan: Plan, ranks: Ranks) -> dict[str, Any]:
 def measure(plan: Plan, learner: Learner) -> dict[str, Any]:
     """Do steps and a part of a validation, and return how long they take; all processes must call this."""
     ranks, loader = learner.ranks, training_loader(plan, learner.ranks)
-    setting, batches = plan.schedule.setting(0.0), batches_from(loader, 0, ranks.device)
+    rates, batches = plan.schedule.rates(0.0), batches_from(loader, 0, ranks.device)
     for step in range(WARM_UP_STEPS):
-        learner.step(next(batches), step, setting)
+        learner.step(next(batches), step, rates)
     settle(ranks.device)
     start, waited, steps = time.perf_counter(), loader.wait_seconds, 0
     while steps < MEASURED_STEPS or ranks.max([time.perf_counter() - start])[0] < MEASURED_SECONDS:
-        learner.step(next(batches), WARM_UP_STEPS + steps, setting)
+        learner.step(next(batches), WARM_UP_STEPS + steps, rates)
         settle(ranks.device)
         steps += 1
     seconds = time.perf_counter() - start

@@ -14,7 +14,7 @@ from alexnet.data.statistics import Statistics
 from alexnet.distributed.parallel import ParallelAlexNet, data_parallel, gather_state, scatter_state
 from alexnet.distributed.ranks import Ranks
 from alexnet.models.alexnet import AlexNet, Masks, draw_masks
-from alexnet.optim.schedule import Setting, apply_setting
+from alexnet.optim.schedule import Rates, apply_rates
 from alexnet.optim.sgd import PaperSGD, load_velocities, param_groups, velocities
 from alexnet.optim.step import StepResult, train_step
 from alexnet.seeds import AUGMENTATION, WEIGHTS, generator_of, mask_generator
@@ -74,13 +74,13 @@ class Learner:
         self.parameters = dict(self.share.named_parameters())
         self.optimizer = PaperSGD(param_groups(self.share, recipe.learning))
 
-    def step(self, batch: Batch, step: int, setting: Setting) -> StepResult:
+    def step(self, batch: Batch, step: int, rates: Rates) -> StepResult:
         """Do one update.
 
         Args:
             batch: this process's pictures, on its device.
             step: updates done before; it and the seed decide all that is random.
-            setting: rates, and whether there is colour noise.
+            rates: of the schedule, and whether there is colour noise.
         """
         position = (self.seed, step, self.ranks.data_rank)
         images = prepare_training(
@@ -88,12 +88,12 @@ class Learner:
             config=self.recipe.augment,
             statistics=self.statistics,
             generator=generator_of(*position, AUGMENTATION),
-            colour_noise=setting.colour_noise,
+            colour_noise=rates.colour_noise,
         )
         device = self.ranks.device
         generator = mask_generator(*position, device=device)
         masks = draw_masks(self.recipe.net, len(images), generator=generator, device=device)
-        apply_setting(self.optimizer, setting)
+        apply_rates(self.optimizer, rates)
         self.copy.train()
         model = functools.partial(self.logits, masks=masks)
         return train_step(model, self.optimizer, images, batch.labels)

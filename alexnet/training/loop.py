@@ -15,7 +15,7 @@ from typing import Any
 from alexnet.data.loader import Batch, BatchFailed
 from alexnet.devices import out_of_memory_explained, prepare_device, settle
 from alexnet.distributed.ranks import OtherFailed, joined, lost_processes_explained, placed
-from alexnet.optim.schedule import Setting
+from alexnet.optim.schedule import Rates
 from alexnet.storage.checkpoints import Validation
 from alexnet.storage.records import Record, load
 from alexnet.storage.run_files import RECORD
@@ -123,7 +123,7 @@ class Run:
         self.loader = training_loader(plan, self.ranks)
         self.validation_loader = validation_loader(plan, self.ranks)
         self.schedule = plan.schedule
-        self.used = self.setting()
+        self.used = self.rates()
         self.log_every = plan.settings.log_every or (50 if self.ranks.device.type == "cuda" else 10)
         self.window, self.stepped = Window(self.step, 0.0), False
 
@@ -190,14 +190,14 @@ class Run:
                 kept = f"nor can a checkpoint be written ({trouble}): {self.saves.in_words}"
             raise type(error)(f"{error}; {kept}") from error
 
-    def setting(self) -> Setting:
+    def rates(self) -> Rates:
         """Return the rates for the next step."""
         errors = [validation.error for validation in self.validations]
-        return self.schedule.setting(self.plan.epoch(self.step), errors)
+        return self.schedule.rates(self.plan.epoch(self.step), errors)
 
     def ended(self) -> str:
         """Return in which way the training is over; nothing if it goes on."""
-        if self.setting().finished:
+        if self.rates().finished:
             return "finished"
         max_steps = self.plan.settings.max_steps
         return "max-steps" if max_steps is not None and self.step >= max_steps else ""
@@ -207,7 +207,7 @@ class Run:
         starting = not self.stepped
         if starting:  # the workers had to start
             self.window.measure_from_here(self.loader.wait_seconds)
-        self.used = self.setting()
+        self.used = self.rates()
         result = self.learner.step(batch, self.step, self.used)
         self.window.add(result, self.learner.gradient_norms())
         self.step += 1
@@ -257,7 +257,7 @@ class Run:
         if self.validation_loader is None or self.step == 0:
             return False
         done = bool(self.validations) and self.validations[-1].step == self.step
-        return not done and (self.step % self.plan.validate_every == 0 or self.setting().finished)
+        return not done and (self.step % self.plan.validate_every == 0 or self.rates().finished)
 
     def save_if_possible(self) -> None:
         """Write a checkpoint; where that fails the training goes on, and the last good one stays."""
@@ -270,7 +270,7 @@ class Run:
 
     def save(self) -> None:
         """Write a checkpoint if there is none of this state (see ``Saves.save``)."""
-        finished = self.setting().finished
+        finished = self.rates().finished
         self.saves.save(self.step, self.validations, self.window, finished=finished)
 
     def write(self, line: Line) -> None:

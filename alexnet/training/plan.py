@@ -8,7 +8,7 @@ from alexnet.data.prepared import PreparedSet, pictures_of
 from alexnet.data.splits import Split
 from alexnet.distributed.parallel import Layout, layout
 from alexnet.optim.schedule import Schedule, schedule_for
-from alexnet.recipes import RECIPES, fit, net_config
+from alexnet.recipes import RECIPES, adapt_to_images, net_config
 from alexnet.training.settings import TrainSettings, every
 
 
@@ -114,7 +114,7 @@ def fitted_recipe(settings: TrainSettings, pictures: PreparedSet) -> Recipe:
     changes = {key: value for key, value in changes.items() if value is not None}
     recipe = replace(recipe, learning=replace(recipe.learning, **changes))
     if settings.recipe in RECIPES:
-        return fit(recipe, chosen_net(settings, recipe, pictures), picture_size=size)
+        return adapt_to_images(recipe, chosen_net(settings, recipe, pictures), image_size=size)
     if size < recipe.augment.size + recipe.augment.num_offsets - 1:
         raise ValueError(
             f"the recipe {recipe.name!r} cuts {recipe.augment.size} pixels at {recipe.augment.num_offsets} "

@@ -117,7 +117,7 @@ def resume(plan: Plan, learner: Learner, say: Callable[[str], None]) -> tuple[in
 def is_finished(plan: Plan, checkpoint: Checkpoint) -> bool:
     """Whether the training was over at a checkpoint."""
     errors = [validation.error for validation in checkpoint.validations]
-    return plan.schedule.setting(plan.epoch(checkpoint.step), errors).finished
+    return plan.schedule.rates(plan.epoch(checkpoint.step), errors).finished
 
 
 def newest_whole(plan: Plan) -> tuple[Checkpoint | None, list[Path]]:

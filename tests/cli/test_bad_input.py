@@ -236,9 +236,9 @@ TRAIN = cases(
 --data @only-train --recipe @plateau.json --batch-size 4
     only-train-pictures has no validation pictures, .*; give them to .*, or choose `--recipe code2012`
 --data @set --net paper
-    pictures of 20 pixels are smaller than the 224 that the net 'paper' reads; choose `--net small` or .*
+    images of 20 pixels are smaller than the 224 that the net 'paper' reads; choose `--net small` or .*
 --data @set --batch-size 4
-    pictures of 20 pixels are smaller than the 28 that the net 'small' reads; prepare larger pictures
+    images of 20 pixels are smaller than the 28 that the net 'small' reads; prepare larger images
 --data @smaller --recipe @recipe.json
     .*pictures of 12 pixels are too small
 --data @set --recipe alexnet

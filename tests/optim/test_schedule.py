@@ -12,8 +12,8 @@ from alexnet.config import SCHEDULES, LearningConfig
 from alexnet.optim.schedule import (
     LOGGED,
     PlateauSchedule,
-    Setting,
-    apply_setting,
+    Rates,
+    apply_rates,
     constant,
     logged,
     num_stalls,
@@ -49,17 +49,17 @@ def noted(name, epoch):
     }
 
 
-def check(setting, want):
-    rates = ("conv1_rate", "weight_rate", "bias_rate")
-    assert [getattr(setting, r) for r in rates] == pytest.approx([want[r] for r in rates], rel=1e-12, abs=0)
-    assert (setting.colour_noise, setting.finished) == (want["colour_noise"], want["finished"])
+def check(rates, want):
+    names = ("conv1_rate", "weight_rate", "bias_rate")
+    assert [getattr(rates, n) for n in names] == pytest.approx([want[n] for n in names], rel=1e-12, abs=0)
+    assert (rates.colour_noise, rates.finished) == (want["colour_noise"], want["finished"])
 
 
 @pytest.mark.parametrize("name", NOTES)
 def test_the_logged_schedules_are_those_of_the_notes(name):
     schedule = logged(name, rate=0.01, bias_rate=0.02)
     for epoch in (*range(100), *(n - 1e-6 for n in range(1, 100)), *(n + 0.5 for n in range(100))):
-        check(schedule.setting(epoch), noted(name, epoch))
+        check(schedule.rates(epoch), noted(name, epoch))
 
 
 @pytest.mark.parametrize("name", NOTES)
@@ -74,8 +74,8 @@ def test_a_stretched_schedule_does_the_same_at_the_same_share_of_its_length(num_
     whole = logged("logged-2012", rate=0.3, bias_rate=0.7)
     other = stretched(whole, num_epochs)
     for epoch in np.arange(0, 100, 0.37):
-        assert other.setting(epoch * num_epochs / 91) == whole.setting(epoch)
-    assert other.setting(num_epochs).finished and not other.setting(num_epochs * 0.999).finished
+        assert other.rates(epoch * num_epochs / 91) == whole.rates(epoch)
+    assert other.rates(num_epochs).finished and not other.rates(num_epochs * 0.999).finished
 
 
 def test_a_schedule_stretched_to_its_own_length_is_the_same():
@@ -85,9 +85,9 @@ def test_a_schedule_stretched_to_its_own_length_is_the_same():
 
 def test_a_constant_schedule_changes_nothing_until_the_end():
     schedule = constant(rate=0.3, bias_rate=0.6, num_epochs=2.5)
-    always = Setting(conv1_rate=0.3, weight_rate=0.3, bias_rate=0.6)
-    assert schedule.setting(0) == schedule.setting(2.49, [0.5] * 99) == always
-    assert schedule.setting(2.5).finished
+    always = Rates(conv1_rate=0.3, weight_rate=0.3, bias_rate=0.6)
+    assert schedule.rates(0) == schedule.rates(2.49, [0.5] * 99) == always
+    assert schedule.rates(2.5).finished
 
 
 def test_the_plateau_by_hand():
@@ -108,13 +108,13 @@ def test_the_plateau_by_hand():
         (0.72, None),  # the fourth stall ends it
     ]
     for count, (_, divisor) in enumerate(steps, start=1):
-        setting = schedule.setting(count, [error for error, _ in steps[:count]])
-        assert setting.finished == (divisor is None)
+        rates = schedule.rates(count, [error for error, _ in steps[:count]])
+        assert rates.finished == (divisor is None)
         divisor = divisor or 1000
-        assert setting.weight_rate == setting.conv1_rate == pytest.approx(0.01 / divisor, rel=1e-12)
-        assert setting.bias_rate == pytest.approx(0.02 / divisor, rel=1e-12)
-        assert setting.colour_noise
-    assert schedule.setting(0, []) == Setting(conv1_rate=0.01, weight_rate=0.01, bias_rate=0.02)
+        assert rates.weight_rate == rates.conv1_rate == pytest.approx(0.01 / divisor, rel=1e-12)
+        assert rates.bias_rate == pytest.approx(0.02 / divisor, rel=1e-12)
+        assert rates.colour_noise
+    assert schedule.rates(0, []) == Rates(conv1_rate=0.01, weight_rate=0.01, bias_rate=0.02)
 
 
 @pytest.mark.parametrize("threshold", [0.0, 2 / 64])
@@ -134,7 +134,7 @@ def test_stalls_are_those_of_the_rule(patience, threshold):
 def test_the_plateau_ends_at_its_limit():
     schedule = PlateauSchedule(patience=2, num_epochs=3)
     falling = [0.9, 0.8, 0.7]
-    assert not schedule.setting(2.99, falling).finished and schedule.setting(3, falling).finished
+    assert not schedule.rates(2.99, falling).finished and schedule.rates(3, falling).finished
 
 
 def test_an_error_that_is_no_number_is_no_gain():
@@ -147,8 +147,8 @@ def test_the_plateau_needs_nothing_but_the_errors_to_go_on():
     errors = np.random.default_rng(0).random(40).tolist()
     schedule = PlateauSchedule(patience=3, num_epochs=90)
     back = json.loads(json.dumps(errors))
-    assert [schedule.setting(n, errors[:n]) for n in range(41)] == [
-        schedule.setting(n, back[:n]) for n in range(41)
+    assert [schedule.rates(n, errors[:n]) for n in range(41)] == [
+        schedule.rates(n, back[:n]) for n in range(41)
     ]
 
 
@@ -158,8 +158,8 @@ def test_every_name_of_a_recipe_has_its_schedule():
             schedule=name, rate=0.3, bias_rate_factor=2.0, epochs=4.0, plateau_patience=3
         )
         schedule = schedule_for(learning)
-        assert schedule.setting(0) == Setting(conv1_rate=0.3, weight_rate=0.3, bias_rate=0.6)
-        assert schedule.num_epochs == 4.0 and schedule.setting(4).finished
+        assert schedule.rates(0) == Rates(conv1_rate=0.3, weight_rate=0.3, bias_rate=0.6)
+        assert schedule.num_epochs == 4.0 and schedule.rates(4).finished
     assert schedule_for(LearningConfig(schedule="plateau", plateau_patience=3)).patience == 3
 
 
@@ -167,21 +167,21 @@ def test_the_recipes_schedules():
     assert isinstance(schedule_for(PAPER.learning), PlateauSchedule)
     schedule = schedule_for(CODE2012.learning)
     assert schedule == stretched(logged("logged-2012", rate=0.01, bias_rate=0.02), CODE2012.learning.epochs)
-    assert schedule.setting(89).weight_rate == pytest.approx(1e-5) and schedule.setting(89).bias_rate == 0.02
+    assert schedule.rates(89).weight_rate == pytest.approx(1e-5) and schedule.rates(89).bias_rate == 0.02
 
 
-def test_a_setting_reaches_the_groups_of_an_optimizer():
+def test_rates_reach_the_groups_of_an_optimizer():
     net = nn.Sequential()
     net.add_module("conv1", nn.Conv2d(1, 1, 1))
     net.add_module("fc8", nn.Linear(1, 1))
     optimizer = PaperSGD(param_groups(net, PAPER.learning))
-    apply_setting(optimizer, Setting(conv1_rate=0.1, weight_rate=0.2, bias_rate=0.3))
+    apply_rates(optimizer, Rates(conv1_rate=0.1, weight_rate=0.2, bias_rate=0.3))
     assert {g["name"]: g["lr"] for g in optimizer.param_groups} == dict(
         zip(GROUPS, (0.1, 0.2, 0.3), strict=True)
     )
     unnamed = torch.optim.SGD(net.parameters(), lr=0.1)
     with pytest.raises(ValueError, match="a group must be one of conv1.weight, weight, bias; got None"):
-        apply_setting(unnamed, schedule_for(PAPER.learning).setting(0))
+        apply_rates(unnamed, schedule_for(PAPER.learning).rates(0))
 
 
 MISTAKES = {

@@ -93,7 +93,7 @@ def test_the_epochs_of_d13():
 
 
 def test_the_rates_of_d11():
-    last = schedule_for(CODE2012.learning).setting(90)
+    last = schedule_for(CODE2012.learning).rates(90)
     assert f"{last.bias_rate / last.weight_rate:.0f} times" in explained()["D11"][-1]
 
 

@@ -22,7 +22,7 @@ NARROW = {"conv_channels": (8, 12, 8, 12, 8), "dense_units": (12, 16), "input_si
 def recipe(base="code2012", *, num_classes=7, **changes):
     """A recipe whose net reads CROP pixels of STORED."""
     net = recipes.net_config("small", base=base, num_classes=num_classes, **(NARROW | changes))
-    return recipes.fit(recipes.recipe_named(base), net, picture_size=STORED)
+    return recipes.adapt_to_images(recipes.recipe_named(base), net, image_size=STORED)
 
 
 def weights(base="code2012", *, seed=0, classes=CLASSES, names=NAMES, size=STORED, **changes):

@@ -15,7 +15,7 @@ from alexnet.data.loader import epoch_order
 from alexnet.data.prepare.run import prepare
 from alexnet.data.prepared import in_memory
 from alexnet.models.alexnet import AlexNet, draw_masks
-from alexnet.optim.schedule import apply_setting, schedule_for
+from alexnet.optim.schedule import apply_rates, schedule_for
 from alexnet.optim.sgd import PaperSGD, param_groups
 from alexnet.seeds import generator_of, mask_generator
 from alexnet.storage import files
@@ -34,7 +34,7 @@ def tiny_recipe(base="code2012", **learning):
     net = recipes.net_config(
         "small", base=base, conv_channels=(4, 4, 4, 4, 4), dense_units=(8, 8), num_classes=10
     )
-    recipe = recipes.fit(recipe, net, picture_size=32)
+    recipe = recipes.adapt_to_images(recipe, net, image_size=32)
     learning = {"batch_size": 8, "epochs": 2.0, "order": "shuffled"} | learning
     return replace(recipe, name="tiny", learning=replace(recipe.learning, **learning))
 
@@ -101,8 +101,8 @@ def by_hand(recipe, pictures, num_steps, *, seed, num_data=1):
     for step in range(num_steps):
         epoch, number = divmod(step, STEPS_PER_EPOCH)
         order = epoch_order(len(pictures.train), seed, epoch, recipe.learning.order)
-        setting = schedule.setting(step / STEPS_PER_EPOCH)
-        apply_setting(optimizer, setting)
+        rates = schedule.rates(step / STEPS_PER_EPOCH)
+        apply_rates(optimizer, rates)
         net.zero_grad()
         loss, wrong = 0.0, 0
         for part in range(num_data):
@@ -112,7 +112,7 @@ def by_hand(recipe, pictures, num_steps, *, seed, num_data=1):
                 config=recipe.augment,
                 statistics=statistics,
                 generator=generator_of(seed, step, part, 2),
-                colour_noise=setting.colour_noise,
+                colour_noise=rates.colour_noise,
             )
             masks = draw_masks(recipe.net, len(indices), generator=mask_generator(seed, step, part))
             logits, labels = net(images, masks), pictures.train.labels[indices]

@@ -74,9 +74,9 @@ def test_the_rates_that_the_log_shows_are_those_of_the_schedule(folder):
     lines = [event.values for event in events if event.kind == "window"]
     schedule = schedule_for(tiny_recipe().learning)
     for line in lines:
-        setting = schedule.setting((line["step"] - 1) / STEPS_PER_EPOCH)
-        assert line["conv1_rate"] == setting.conv1_rate and line["bias_rate"] == setting.bias_rate
-        assert line["weight_rate"] == setting.weight_rate and line["colour_noise"] == setting.colour_noise
+        rates = schedule.rates((line["step"] - 1) / STEPS_PER_EPOCH)
+        assert line["conv1_rate"] == rates.conv1_rate and line["bias_rate"] == rates.bias_rate
+        assert line["weight_rate"] == rates.weight_rate and line["colour_noise"] == rates.colour_noise
     assert len({line["weight_rate"] for line in lines}) == 4 and lines[-1]["conv1_rate"] == 0
     assert record.results["ended"] == "finished"
 
@@ -316,7 +316,7 @@ def test_the_net_fits_the_pictures(folder, monkeypatch):
     assert chosen() == ("small", 10, 4)
     assert chosen(recipe="code2012") == ("small-code2012", 10, 5)
     assert chosen(256) == ("paper", 10, 32) and chosen(256, net="half") == ("half", 10, 32)
-    with pytest.raises(ValueError, match="pictures of 32 pixels are smaller than the 224"):
+    with pytest.raises(ValueError, match="images of 32 pixels are smaller than the 224"):
         chosen(net="merged")
 
 
