@@ -187,6 +187,7 @@ MISTAKES = {
     "schedule must be one of .*; got 'cosine'": lambda: LearningConfig(schedule="cosine"),
     "order must be one of shuffled, fixed; got 'sorted'": lambda: LearningConfig(order="sorted"),
     "batch_size must be a whole number from 1 to .*, got 0": lambda: LearningConfig(batch_size=0),
+    "batch_size must be a whole number from 1 to .*, got True": lambda: LearningConfig(batch_size=True),
     "epochs must be a finite number above 0 and at most 1,000,000, got 0": lambda: LearningConfig(epochs=0),
     r"epochs must be .* at most 1,000,000, got 1e\+300": lambda: LearningConfig(epochs=1e300),
     "epochs must be a finite number above 0 .*, got inf": lambda: LearningConfig(epochs=float("inf")),
@@ -268,6 +269,10 @@ SAID = (
     (("augment", "flip", "no"), "augment: flip must be true or false, got 'no'"),
     (("net", "pool_size", 0), "net: pool_size must be a whole number from 1 to 1,000,000, got 0"),
     (("net", "paddings", [0, 2, "x", 1, 1]), "net: paddings[2] must be a whole number, got 'x'"),
+    (
+        ("net", "kernel_sizes", [5] * 4 + [0]),
+        "net: kernel_sizes must be a whole number from 1 to 1,000,000, got 0",
+    ),
     (("net", "dense_units", [4096]), "net: dense_units must be a list of length 2, got [4096]"),
     (("net", "dropout", None), "net: dropout must be a number, got None"),
     (("learning", "rate", float("nan")), "learning: rate must be a finite number of at least 0, got nan"),
