@@ -1,7 +1,8 @@
 """Set up, build and test the project with nothing but Python 3.11 or later.
 
     python3 dev.py book     build the book, warnings are errors, and print where its first page lies
-    python3 dev.py test     lint, unit tests, the built pages, the notebooks against their stored outputs
+    python3 dev.py test     lint, unit tests, the built pages, the notebooks against their stored outputs;
+                            `test lint` or `test unit notebooks`: these alone
     python3 dev.py run      execute the notebooks again, in place
     python3 dev.py bench    measure the speed against what people would use instead (half an hour)
     python3 dev.py lock     write requirements.lock anew from pyproject.toml (needs uv)
@@ -47,7 +48,7 @@ STAGES = {
     "lint": ["ruff", "check", *CODE],
     "format": ["ruff", "format", "--check", *CODE],
     # Files are shared out whole: their tests have trainings in common, the cells of a notebook everything.
-    "unit tests and built pages": ["pytest", "tests", *BESIDE],
+    "unit": ["pytest", "tests", *BESIDE],
     "notebooks": ["pytest", "--nbval", *BESIDE],
 }
 
@@ -164,14 +165,14 @@ def book(arguments: argparse.Namespace) -> None:
 
 
 def test(arguments: argparse.Namespace) -> None:
-    """Run every stage, also after one that failed, and end with what each did."""
+    """Run the stages asked for, also after one that failed, and end with what each did."""
     if arguments.machines:
         return test_machines()
     lines, failed = [], []
-    for name, command in STAGES.items():
+    for name in arguments.stages or STAGES:
         start = time.monotonic()
         print(f"\n== {name}", flush=True)
-        status = run(PYTHON, "-m", *command)
+        status = run(PYTHON, "-m", *STAGES[name])
         if status:
             failed.append(name)
         lines.append(f"{name:12} {'FAILED' if status else 'passed'} {time.monotonic() - start:7.1f} s")
@@ -241,6 +242,13 @@ def adopt(arguments: argparse.Namespace) -> None:
         sys.exit(f"dev.py: {error}.")
 
 
+def stage(name: str) -> str:
+    """Return the name of a stage of the tests as it is."""
+    if name not in STAGES:
+        raise argparse.ArgumentTypeError(f"there is no stage {name!r}; the stages are {', '.join(STAGES)}")
+    return name
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose complaint is one sentence."""
 
@@ -256,7 +264,9 @@ def parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("book", help="build the book")
     verb.add_argument("--open", action="store_true", help="open the first page in a browser")
     verb.set_defaults(act=book)
-    verb = verbs.add_parser("test", help="check everything")
+    verb = verbs.add_parser("test", help="check everything, or the stages named")
+    stages = f"{', '.join(STAGES)}; unit: the unit tests and the built pages (default: all)"
+    verb.add_argument("stages", nargs="*", type=stage, metavar="STAGE", help=stages)
     other = "instead run unit tests and notebooks as other processors would, many times (takes hours)"
     verb.add_argument("--machines", action="store_true", help=other)
     verb.set_defaults(act=test)

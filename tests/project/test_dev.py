@@ -247,6 +247,26 @@ def test_stages_cover_the_tests(project):
     assert all((ROOT / name).exists() for name in dev.CODE)
 
 
+def test_stages_are_run_alone_by_name(project, capsys):
+    dev.test(dev.parser().parse_args(["test", "format", "lint"]))
+    assert [words.split("-m ")[1] for words in project.ran] == [
+        f"ruff format --check {' '.join(dev.CODE)}",
+        f"ruff check {' '.join(dev.CODE)}",
+    ]
+    assert capsys.readouterr().out.count("passed") == 2
+
+
+def test_hooks_before_a_commit_are_the_quick_stages():
+    """What they check is what `dev.py test` checks, since they run it."""
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    assert [repository["repo"] for repository in hooks] == ["local"]
+    ran = {hook["id"]: hook["entry"] for hook in hooks[0]["hooks"]}
+    assert ran == {name: f"python3 dev.py test {name}" for name in ("lint", "format")}
+    assert all(hook["language"] == "system" and not hook["pass_filenames"] for hook in hooks[0]["hooks"])
+    for entry in ran.values():
+        assert dev.parser().parse_args(entry.split()[2:]).act is dev.test
+
+
 def test_other_machines_have_a_table_and_margins(project):
     project.statuses = {"tools.machines": 1}
     with pytest.raises(SystemExit, match="^dev.py: failed: machines.$"):
@@ -265,6 +285,10 @@ def say(*words):
     [
         (["boook"], "dev.py: argument VERB: invalid choice: 'boook'"),
         ([], "dev.py: the following arguments are required: VERB;"),
+        (
+            ["test", "units"],
+            "dev.py: argument STAGE: there is no stage 'units'; the stages are lint, format, ",
+        ),
         (
             ["adopt", "gitlab.com/a/b"],
             "dev.py: the address must be https://github.com/OWNER/NAME with your own owner and name, got",
