@@ -4,6 +4,8 @@ import re
 from collections import namedtuple
 from pathlib import Path
 
+from test_flow import FLOORS
+
 import alexnet.figures
 import alexnet.functional.lrn
 from tools.api_names import drop, entries, meant, plain, skip
@@ -80,6 +82,13 @@ def test_the_contents_name_the_modules_of_each_page():
     offered = {name for name in alexnet.__all__ if not name.isupper()}
     offered -= {"__version__", *alexnet.SUBPACKAGES}
     assert not offered - set(listed), "book/package.md lists what `import alexnet` offers"
+
+
+def test_the_map_shows_the_floors_that_imports_keep_to():
+    text = (ROOT / "book" / "package-map.md").read_text(encoding="utf-8")
+    rows = re.findall(r"<li>(.*?)</li>", text, re.DOTALL)
+    drawn = [set(re.findall(r"<(?:a|b)\b[^>]*>(\w+)<", row)) for row in rows]
+    assert drawn == [set(floor.split()) for floor in reversed(FLOORS)], "book/package-map.md draws FLOORS"
 
 
 def test_names_mean_objects_of_the_package_alone():

@@ -61,6 +61,13 @@ def test_names_of_the_package_lead_to_their_entries(built):
     assert "alexnet.models.alexnet.AlexNet" in (built / "genindex.html").read_text(encoding="utf-8")
 
 
+def test_every_name_on_the_map_leads_to_its_entry(built):
+    text = (built / "package-map.html").read_text(encoding="utf-8")
+    names = re.findall(r'(<a [^>]*>)?<(?:code|span) class="xref py[^>]*>(.*?)</(?:code|span)>', text)
+    assert len(names) > 15
+    assert [name for link, name in names if not link] == []
+
+
 def test_docstrings_are_read_as_they_are_meant(built):
     """An indented block of a docstring is a quotation unless the paragraph above it ends in two colons."""
     pages = {path.name: path.read_text(encoding="utf-8") for path in built.glob("package-*.html")}
