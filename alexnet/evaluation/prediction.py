@@ -1,7 +1,9 @@
 """What is on a picture? From files of any kind and size to the most probable classes (paper 6, figure 4).
 
-from alexnet import load_classifier, predict
-predict(load_classifier("runs/cifar10-paper-seed0"), ["cat.jpg"])
+::
+
+    from alexnet import load_classifier, predict
+    predict(load_classifier("runs/cifar10-paper-seed0"), ["cat.jpg"])
 """
 
 from collections.abc import Sequence

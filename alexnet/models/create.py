@@ -25,7 +25,7 @@ def list_models(pattern: str = "*") -> list[str]:
     """Return the names that ``create_model`` knows.
 
     Args:
-        pattern: as of file names: "without-*".
+        pattern: as of file names: ``"without-*"``.
     """
     return [name for name in NETS if fnmatch.fnmatch(name, pattern)]
 

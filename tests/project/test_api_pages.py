@@ -1,9 +1,17 @@
 """Every module of the package is on a page or left out for a reason; names lead to their entries."""
 
+import ast
+import copy
+import io
 import re
 from collections import namedtuple
 from pathlib import Path
 
+from docutils import nodes
+from docutils.frontend import get_default_settings
+from docutils.parsers.rst import Parser
+from docutils.utils import new_document
+from sphinx.ext.napoleon import Config, GoogleDocstring
 from test_flow import FLOORS
 
 import alexnet.figures
@@ -12,6 +20,8 @@ from tools.api_names import drop, entries, meant, plain, skip
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "alexnet"
+NAPOLEON = Config(napoleon_use_ivar=True, napoleon_use_rtype=False)
+SETTINGS = get_default_settings(Parser)
 SERVING = "serves other modules, whose entries say what it does"
 LEFT_OUT = {  # a module, or a folder for all in it: why it is on no page
     "__main__": "starts the command",
@@ -82,6 +92,41 @@ def test_the_contents_name_the_modules_of_each_page():
     offered = {name for name in alexnet.__all__ if not name.isupper()}
     offered -= {"__version__", *alexnet.SUBPACKAGES}
     assert not offered - set(listed), "book/package.md lists what `import alexnet` offers"
+
+
+def docstrings():
+    """Yield the place of every docstring of the package with its text."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+                place = f"{path.relative_to(ROOT).as_posix()}:{getattr(node, 'name', '')}"
+                yield place, ast.get_docstring(node)
+
+
+def trouble(text: str) -> str:
+    """Return what is not reStructuredText in a docstring; nothing if it is."""
+    settings = copy.copy(SETTINGS)
+    settings.warning_stream, settings.report_level = io.StringIO(), 2
+    tree = new_document("docstring", settings)
+    Parser().parse(str(GoogleDocstring(text, NAPOLEON)), tree)
+    if list(tree.findall(nodes.block_quote)):
+        return "an indented block is a quotation unless the paragraph above it ends in two colons"
+    nowhere = [*tree.refnames, *(node.astext() for node in tree.findall(nodes.substitution_reference))]
+    return f"{nowhere} would be links" if nowhere else settings.warning_stream.getvalue()
+
+
+def test_docstrings_are_restructured_text():
+    """The book is built of them with warnings as errors; this names what is wrong in a moment."""
+    found = {place: trouble(text) for place, text in docstrings()}
+    assert len(found) > 500
+    assert {place: said for place, said in found.items() if said} == {}
+
+
+def test_what_is_not_restructured_text_is_named():
+    assert trouble("Good, ``*`` too.\n\n::\n\n    code *\n\nArgs:\n    a: one.\nReturns:\n    two.") == ""
+    assert "Inline emphasis" in trouble('Such as "without-*".')
+    assert "tanh" in trouble("Return |tanh(x)|.")
+    assert "two colons" in trouble("A formula.\n\n    y = x")
 
 
 def test_the_map_shows_the_floors_that_imports_keep_to():

@@ -165,7 +165,7 @@ def open_binary(path: str) -> BinaryIO:
 
 
 class Reader(contextlib.AbstractContextManager):
-    """Reads ``File``s, keeping the archives open that they lie in.
+    """Reads files (``File``), keeping the archives open that they lie in.
 
     At its end it sees that the archives are still those in which the files were found.
     """
