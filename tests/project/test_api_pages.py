@@ -136,6 +136,13 @@ def test_the_map_shows_the_floors_that_imports_keep_to():
     assert drawn == [set(floor.split()) for floor in reversed(FLOORS)], "book/package-map.md draws FLOORS"
 
 
+def test_the_map_names_what_is_there():
+    text = (ROOT / "book" / "package-map.md").read_text(encoding="utf-8")
+    names = re.findall(r"\{py:obj\}`(?:[^<`]*<)?([\w.]+)>?`", text)
+    assert len(names) > 15
+    assert [name for name in names if meant(name) is None] == []
+
+
 def test_names_mean_objects_of_the_package_alone():
     assert meant("alexnet.functional.local_response_norm") is alexnet.functional.lrn.local_response_norm
     assert meant("alexnet.functional.lrn") is alexnet.functional.lrn
