@@ -256,6 +256,11 @@ def test_stages_are_run_alone_by_name(project, capsys):
     assert capsys.readouterr().out.count("passed") == 2
 
 
+def test_stages_are_told_to_contributors():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == list(dev.STAGES)
+
+
 def test_hooks_before_a_commit_are_the_quick_stages():
     """What they check is what `dev.py test` checks, since they run it."""
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
