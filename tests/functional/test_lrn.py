@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from alexnet import functional, paper
-from alexnet.functional import local_response_norm, lrn, spatial_response_norm
+from alexnet.functional import local_response_norm, lrn_fused, spatial_response_norm
 from alexnet.models import layers
 from references import layers as references
 
@@ -42,7 +42,7 @@ def tensor(shape=(2, 12, 2, 3), seed=7, memory=torch.contiguous_format):
 
 @pytest.fixture(params=[1, 10**9], ids=["an image a block", "one block"])
 def block(request, monkeypatch):
-    monkeypatch.setattr(lrn, "BLOCK_BYTES", request.param)
+    monkeypatch.setattr(lrn_fused, "BLOCK_BYTES", request.param)
 
 
 @FORMATS
@@ -138,7 +138,7 @@ def test_the_extreme_case_divides_by_the_l2_norm():
     torch.testing.assert_close(y.norm(dim=1), torch.ones(2, 3, 3, dtype=x.dtype))
 
 
-@pytest.mark.parametrize("beta", [0.5, 0.6, 0.75])
+@pytest.mark.parametrize("beta", [0.5, 0.6, 0.75, 1.3])
 def test_a_window_of_zeros_gives_zero_and_no_derivative(beta):
     x = tensor((2, 6, 2, 2)).detach()
     x[0, :, 1, 1] = 0
