@@ -1,9 +1,9 @@
-"""The training step and the loop. Neither owns data, files, devices or printing.
+"""The training step, and batches for it. Neither owns data, files, devices or printing.
 
 Letters in shapes: N images, C channels, H height, W width.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -62,28 +62,3 @@ def train_step(
     optimizer.step()
     num_wrong = (logits.detach().argmax(1) != labels).sum()
     return StepResult(loss.detach(), num_wrong, len(labels))
-
-
-def train(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    batches: Iterable[tuple[Tensor, Tensor]],
-    *,
-    on_step: Callable[[int, StepResult], bool | None],
-) -> int:
-    """Train on the batches in turn until they end or ``on_step`` returns True.
-
-    Args:
-        model, optimizer: as for ``train_step``; the model is put into training mode.
-        batches: (images, labels) pairs, ready for the model.
-        on_step: called after each step with its number from 1 and its result; returning True stops.
-    Returns:
-        the number of steps done.
-    """
-    model.train()
-    step = 0
-    for images, labels in batches:
-        step += 1
-        if on_step(step, train_step(model, optimizer, images, labels)):
-            break
-    return step

@@ -9,7 +9,7 @@ from torch import nn
 from alexnet.data import generated, synthetic
 from alexnet.evaluation.errors import error_rates
 from alexnet.models.cifar import four_layer_net
-from alexnet.optim.step import shuffled_batches, train
+from alexnet.optim.step import shuffled_batches, train_step
 
 NUM_TRAIN, NUM_TEST = 5000, 1000
 
@@ -35,8 +35,8 @@ def trained(images: torch.Tensor, labels: torch.Tensor, *, epochs: int) -> nn.Mo
     net = four_layer_net("relu", initialisation="scaled", generator=generator, channels=(16, 16, 32))
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
     for _ in range(epochs):
-        batches = shuffled_batches(images, labels, batch_size=25, generator=generator)
-        train(net, optimizer, ((prepared(x), y) for x, y in batches), on_step=lambda step, result: None)
+        for x, y in shuffled_batches(images, labels, batch_size=25, generator=generator):
+            train_step(net, optimizer, prepared(x), y)
     return net
 
 

@@ -1,11 +1,11 @@
-"""The training step against an update worked out by hand, and the loop's bookkeeping."""
+"""The training step against an update worked out by hand, and the batches of an epoch."""
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from alexnet.optim.step import shuffled_batches, train, train_step
+from alexnet.optim.step import shuffled_batches, train_step
 
 
 def linear_net(weight):
@@ -62,15 +62,3 @@ def test_bad_batches_are_refused(batch_size, num_labels, message):
                 torch.zeros(3), torch.zeros(num_labels), batch_size=batch_size, generator=torch.Generator()
             )
         )
-
-
-def test_the_loop_stops_when_told_and_counts_steps():
-    net = linear_net(np.zeros((3, 2))).eval()
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    batch = (torch.ones(1, 2, 1, 1, dtype=torch.float64), torch.tensor([0]))
-    seen = []
-    assert (
-        train(net, optimizer, [batch] * 5, on_step=lambda step, result: seen.append(step) or step == 3) == 3
-    )
-    assert seen == [1, 2, 3] and net.training
-    assert train(net, optimizer, [batch] * 5, on_step=lambda step, result: None) == 5
