@@ -141,6 +141,7 @@ def tar_members(
     """
     file.seek(start)
     headers, last = Headers(file), start
+    # pyrefly: ignore[no-matching-overload]  # the stubs ask for write and close, which reading never calls
     with tarfile.open(fileobj=headers, mode="r:") as archive:
         while (member := archive.next()) is not None:
             archive.members.clear()  # or a million of them would fill the memory

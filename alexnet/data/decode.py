@@ -24,6 +24,7 @@ def decode_picture(name: str, content: bytes, *, height: int, width: int) -> tup
     try:
         with open_image(name, content) as picture:
             size, kind = picture.size, picture.format
+            assert kind is not None  # only an image that comes from no file has no format
             pixels = np.asarray(to_rgb(picture)[0]) if size == (width, height) else None
     except Unreadable as error:
         raise ValueError(f"is not a picture that can be read: {error}") from error

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -140,7 +141,7 @@ def sums_of(split: Split, first: int, end: int) -> Sums:
 
 def keep_so_far(sums: Sums, folders: list[Path], fingerprint: str) -> None:
     """Write the sums into the first folder that takes them; where none does the pass goes on without."""
-    arrays = {"numbers": sums.numbers.numpy(), "fingerprint": fingerprint}
+    arrays = {"numbers": sums.numbers.numpy(), "fingerprint": np.array(fingerprint)}
     for folder in folders:
         with contextlib.suppress(OSError):
             write_arrays(folder / PART_NAME, arrays)

@@ -39,7 +39,7 @@ COUNTS = {
 
 def wnids_of_2012() -> tuple[str, ...]:
     """Return the 1000 wnids of ILSVRC-2012 in sorted order."""
-    return tuple(resources.files(__package__).joinpath("ilsvrc2012_wnids.txt").read_text().split())
+    return tuple(resources.files("alexnet.data").joinpath("ilsvrc2012_wnids.txt").read_text().split())
 
 
 def names_of_2012() -> dict[str, str]:
@@ -113,7 +113,9 @@ class Kit:
         solved = self._solution.get(base.rsplit(".", 1)[0])
         if solved:
             return solved
-        year, split, number = NUMBERED.fullmatch(base).groups()
+        found = NUMBERED.fullmatch(base)
+        assert found is not None  # it is known, and not by its own name
+        year, split, number = found.groups()
         truth, synsets = self._truths[year, split.lower()], self._synsets[year]
         if not 1 <= int(number) <= len(truth) or truth[int(number) - 1] not in synsets:
             raise ValueError(f"the ground truth has no class for {base}; get the development kit again")

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from alexnet.data.formats import (
     PACKAGES,
@@ -191,12 +192,12 @@ def has_others(image: Image.Image) -> bool:
         return False
 
 
-def orientation(image: Image.Image) -> int | None:
-    """Return the orientation tag of an image; None where there is none, or the tags are damaged."""
+def orientation(image: Image.Image) -> int:
+    """Return the orientation tag of an image; 1, which is upright, without one or if the tags are damaged."""
     try:
-        return image.getexif().get(ORIENTATION)
+        return image.getexif().get(ORIENTATION, 1)
     except DAMAGE:
-        return None
+        return 1
 
 
 def transparent_value(image: Image.Image) -> Transparent:
@@ -209,7 +210,7 @@ def transparent_value(image: Image.Image) -> Transparent:
         image: not loaded yet: only then it is known how the file stores its pixels.
     """
     value = image.info.get("transparency")
-    stored = image.tile[0][3] if image.format == "PNG" and image.tile else None
+    stored = image.tile[0][3] if isinstance(image, PngImageFile) and image.tile else None
     if stored in SPREAD and isinstance(value, int):
         return value * SPREAD[stored]
     if stored == "RGB;16B" and isinstance(value, tuple):
@@ -287,7 +288,7 @@ def resize_and_crop(image: Image.Image, size: int) -> Image.Image:
         raise Unreadable(f"too thin ({width} x {height} pixels)")
     if scaled != image.size:
         image = image.resize(scaled, FILTER)
-    left, top = (int(round((side - size) / 2)) for side in scaled)
+    left, top = (round((side - size) / 2) for side in scaled)
     return image.crop((left, top, left + size, top + size))
 
 

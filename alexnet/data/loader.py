@@ -166,7 +166,7 @@ class Loader:
             epoch: which, from 0 on.
             first_step: the step to begin with; 0 is the first, steps_per_epoch yields nothing.
         Raises:
-            ValueError: the epoch has no such step.
+            ValueError: the epoch has no such step, or the loader was closed.
             BatchFailed: a batch cannot be read, a worker was killed, or nothing came for ten minutes.
         """
         if not 0 <= first_step <= self.steps_per_epoch:
@@ -201,6 +201,8 @@ class Loader:
 
     def _begin(self) -> Iterator[Batch | Unread]:
         """Start the workers where they do not run yet, and let them read what is planned."""
+        if self._data is None:
+            raise ValueError("the loader was closed and reads no more; make another one")
         try:
             with deaf_to_signals() if self.room.workers else contextlib.nullcontext():
                 return iter(self._data)

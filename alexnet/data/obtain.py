@@ -171,20 +171,20 @@ def import_set(
         OSError: it cannot be written.
     """
     known = known_set(name)
-    paths = [Path(path).expanduser() for path in paths]
-    for path in paths:
+    sources = [Path(path).expanduser() for path in paths]
+    for path in sources:
         if not path.exists():
             raise FileNotFoundError(f"there is no file or folder {path}")
     collection, left_out = Collection(known), LeftOut()
     total = sum(known.num_images(split) for split in SPLITS)
     with Bar(total=total, desc=f"reading {known.title}", unit=" pictures", disable=not progress) as bar:
-        for path in paths:
+        for path in sources:
             for found in members(path, collection.wants):
                 if isinstance(found, Skipped):
                     left_out.add(found.reason, found.name)
                 else:
                     bar.update(collection.add(*found))
-    inputs = [describe_input(path) for path in paths]
+    inputs = [describe_input(path) for path in sources]
     if not is_official(known, inputs):
         for sentence in left_out.sentences():
             tell(sentence)

@@ -165,9 +165,15 @@ def open_set(path: Path | str) -> PreparedSet:
         )
         for name, shards in stored.shards.items()
     }
-    about = stored._asdict()
-    del about["shards"]
-    return PreparedSet(**about, splits=splits, path=path)
+    return PreparedSet(
+        name=stored.name,
+        source=stored.source,
+        classes=stored.classes,
+        names=stored.names,
+        fingerprint=stored.fingerprint,
+        splits=splits,
+        path=path,
+    )
 
 
 def describe_stored(path: Path) -> StoredSet:
@@ -180,7 +186,7 @@ def describe_stored(path: Path) -> StoredSet:
     try:
         classes, names = tuple(about["classes"]), tuple(about["names"])
         shape, suffix = (3, int(about["size"]), int(about["size"])), SUFFIXES[about["form"]]
-        shards = {}
+        shards: dict[str, list[StoredShard]] = {}
         for split, counts in about["splits"].items():
             digests = about["indices"][split] if "indices" in about else [None] * len(counts)
             shards[split] = [
@@ -189,10 +195,16 @@ def describe_stored(path: Path) -> StoredSet:
             ]
         if not shards or not all(shards.values()):
             raise ValueError("a split has no shards")
-        texts = [str(about[key]) for key in ("name", "source", "fingerprint")]
+        return StoredSet(
+            name=str(about["name"]),
+            source=str(about["source"]),
+            fingerprint=str(about["fingerprint"]),
+            classes=classes,
+            names=names,
+            shards=shards,
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise damaged_description(path / DESCRIPTION, error) from error
-    return StoredSet(*texts, classes, names, shards)
 
 
 def unfinished(path: Path) -> str:

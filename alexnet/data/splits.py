@@ -42,7 +42,7 @@ import torch
 from simplejpeg import decode_jpeg
 from torch import Tensor
 
-Indices = Sequence[int] | Tensor
+Indices = Sequence[int] | np.ndarray | Tensor
 
 
 class Split(Protocol):
@@ -54,9 +54,14 @@ class Split(Protocol):
         in_memory: whether ``read`` only copies, so that reading in other processes would gain nothing.
     """
 
-    labels: Tensor
-    shape: tuple[int, int, int]
-    in_memory: bool
+    @property
+    def labels(self) -> Tensor: ...
+
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
+
+    @property
+    def in_memory(self) -> bool: ...
 
     def __len__(self) -> int: ...
 
@@ -78,7 +83,8 @@ class MemorySplit:
     @property
     def shape(self) -> tuple[int, int, int]:
         """The shape of one picture."""
-        return tuple(self.images.shape[1:])
+        _, channels, height, width = self.images.shape
+        return channels, height, width
 
     def read(self, indices: Indices) -> Tensor:
         """Copy pictures out, as ``Split`` says.
@@ -125,15 +131,15 @@ class StoredSplit:
             ValueError: a file is gone, shorter than it was, or damaged.
             OSError: a file cannot be read, for another reason.
         """
-        indices = checked(indices, len(self)).numpy()
-        shards = np.searchsorted(self._starts, indices, side="right") - 1
-        images = np.empty((len(indices), *self.shape), np.uint8)
+        wanted = checked(indices, len(self)).numpy()
+        shards = np.searchsorted(self._starts, wanted, side="right") - 1
+        images = np.empty((len(wanted), *self.shape), np.uint8)
         by_shard = np.argsort(shards, kind="stable")
         for shard, places in groupby(by_shard.tolist(), key=shards.tolist().__getitem__):
             path = self._shards[shard]
             with reading(path) as file:
                 for place in places:
-                    index = int(indices[place])
+                    index = int(wanted[place])
                     try:
                         images[place] = self._picture(path, file, index)
                     except ValueError as error:
@@ -165,7 +171,7 @@ def reading(shard: Path) -> Iterator[BinaryIO]:
             yield file
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.EIO, errno.EINVAL):
-            raise damaged(shard, error.strerror) from error
+            raise damaged(shard, error.strerror or str(error)) from error
         error.filename = str(shard)  # a read that fails does not name its file
         raise
 

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
@@ -62,9 +63,9 @@ class BatchesOf(Dataset):
     def __init__(self, split: Split):
         self.split = split
 
-    def __getitem__(self, indices) -> Batch | Unread:
+    def __getitem__(self, index: np.ndarray) -> Batch | Unread:
         try:
-            batch = Batch(self.split.read(indices), self.split.labels[indices], torch.as_tensor(indices))
+            batch = Batch(self.split.read(index), self.split.labels[index], torch.as_tensor(index))
         except Exception as error:
             return Unread(in_words(error))
         try:

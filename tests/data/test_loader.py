@@ -388,3 +388,10 @@ def test_a_batch_can_be_page_locked():
         pytest.skip("needs a GPU")
     (batch,) = Loader(split_of(4), 4, drop_last=True, pin_memory=True).epoch()
     assert batch.images.is_pinned() and torch.equal(batch.images[:, 0, 0, 0].long(), batch.indices)
+
+
+def test_a_closed_loader_says_so():
+    loader = Loader(split_of(6), 2, drop_last=True, workers=0)
+    loader.close()
+    with pytest.raises(ValueError, match="the loader was closed and reads no more; make another one"):
+        next(loader.epoch())

@@ -40,7 +40,7 @@ def check_splits(classes: Mapping[str, set[str]], *, missing_classes: bool = Fal
     Raises:
         ValueError: they have not.
     """
-    train, said = classes.get("train"), []
+    train, said = classes.get("train", set()), []
     for split in ("val", "test") if train else ():
         of = classes.get(split) or train
         more, fewer = of - train, train - of

@@ -9,14 +9,16 @@ where more than one level is left, the paths can be read in two ways, and the us
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final, Literal
 
 from alexnet.data.prepare.paths import is_archive, split_of, split_of_archive, stem
 from alexnet.data.prepare.sources import File
 
-PATH = "path"  # as a level: all folders together are the class, as in "a/abbey"
+PATH: Final = "path"  # as a level: all folders together are the class, as in "a/abbey"
 CONTAINERS = ("images", "image", "imgs", "img", "jpegimages")
 ANNOTATIONS = ("annotations", "masks", "mask", "labels", "segmentationclass", "gt")
 Folders = tuple[str, ...]
+Level = int | Literal["path"]
 
 
 @dataclass
@@ -168,7 +170,7 @@ def names_at(groups: Iterable[Group], level: int) -> set[str]:
     return {stem(name) for group in groups if (name := group.level(level)) is not None}
 
 
-def level_of_classes(groups: list[Group], asked: int | str | None) -> int | str | None:
+def level_of_classes(groups: list[Group], asked: Level | None) -> Level | None:
     """Return the level that tells the class, None if none does.
 
     Args:
@@ -215,7 +217,7 @@ def check_no_annotations(groups: list[Group], level: int) -> None:
         )
 
 
-def folder_within(group: Group, level: int | str, levels: list[int]) -> str:
+def folder_within(group: Group, level: Level, levels: list[int]) -> str:
     """Return what the names of a group's images in their class begin with: the folders that tell them apart.
 
     Args:

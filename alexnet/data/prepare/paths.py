@@ -41,10 +41,10 @@ BESIDE = frozenset(
 
 
 class Place(NamedTuple):
-    """Where an image belongs: its split, its class (None if the path does not tell), its name within."""
+    """Where an image belongs: its split, its class, its name within."""
 
     split: str
-    class_id: str | None
+    class_id: str
     name: str
 
 
@@ -57,23 +57,23 @@ def split_of(name: str) -> str | None:
     return splits[0] if len(splits) == 1 and not others else None
 
 
-def place_of(path: str) -> Place:
-    """Return the place that an image of ImageNet has by its path.
+def place_of(path: str) -> tuple[str, str | None, str]:
+    """Return the split of an image of ImageNet by its path, its class (None if it tells none), its name.
 
     Args:
         path: as in ``File.name``.
     """
     *folders, base = path.split("/")
     for i, folder in enumerate(folders):
-        if split_of(folder) and not is_archive(folder):
+        split = split_of(folder)
+        if split and not is_archive(folder):
             below = folders[i + 1 :]
-            return Place(split_of(folder), stem(below[0]) if below else None, "/".join([*below[1:], base]))
-    last = folders[-1] if folders else None
+            return split, stem(below[0]) if below else None, "/".join([*below[1:], base])
     for i, folder in enumerate(folders):
         split = split_of_archive(folder)
         if split:
-            return Place(split, stem(last) if i < len(folders) - 1 else None, base)
-    return Place("train", stem(last) if last else None, base)
+            return split, stem(folders[-1]) if i < len(folders) - 1 else None, base
+    return "train", stem(folders[-1]) if folders else None, base
 
 
 @functools.cache

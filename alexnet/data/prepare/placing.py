@@ -8,6 +8,7 @@ from alexnet.data.prepare.labels import Labels
 from alexnet.data.prepare.levels import (
     PATH,
     Group,
+    Level,
     beside_splits,
     class_levels,
     folder_within,
@@ -31,18 +32,18 @@ def places_of_imagenet(files: Sequence[File], labels: Labels, left_out: LeftOut)
     """
     placed = []
     for file in files:
-        place = place_of(file.name)
-        if place.class_id is None:
-            if place.split == "test" and not labels.kit.knows(place.name):
+        split, class_id, name = place_of(file.name)
+        if class_id is None:
+            if split == "test" and not labels.kit.knows(name):
                 left_out.add(UNLABELLED_TEST, file.name)
                 continue
-            place = place._replace(class_id=labels.kit.class_of(place.name))
-        placed.append((place, file))
+            class_id = labels.kit.class_of(name)
+        placed.append((Place(split, class_id, name), file))
     return placed
 
 
 def places_in_folders(
-    files: Sequence[File], labels: Labels, class_level: int | str | None, left_out: LeftOut
+    files: Sequence[File], labels: Labels, class_level: Level | None, left_out: LeftOut
 ) -> tuple[Pictures, list[str]]:
     """Place the images of any set by their folders, and where these tell no class by files with labels.
 
@@ -65,7 +66,7 @@ def places_in_folders(
     placed, told, unlabelled = [], Counter(), defaultdict(list)
     for group in groups:
         split, folder = group.split or "train", class_in(group, level)
-        within = folder_within(group, level, levels) if folder else ""
+        within = folder_within(group, level, levels) if folder and level is not None else ""
         for file in group.files:
             base = file.name.rpartition("/")[2]
             class_id = folder or labels.class_of(base)
@@ -83,7 +84,7 @@ def places_in_folders(
     return placed, said
 
 
-def class_in(group: Group, level: int | str | None) -> str | None:
+def class_in(group: Group, level: Level | None) -> str | None:
     """Return the class that the path of a group tells, None if it tells none."""
     if level == PATH:
         return "/".join(map(stem, group.below)) or None
@@ -109,7 +110,7 @@ def leave_out_unlabelled(
             left_out.add(UNLABELLED_TEST if split == "test" else "in no class's folder", file.name)
 
 
-def how_read(groups: Sequence[Group], level: int | str | None) -> list[str]:
+def how_read(groups: Sequence[Group], level: Level | None) -> list[str]:
     """Say what the folders were taken for."""
     told_by = defaultdict(set)
     for group in groups:

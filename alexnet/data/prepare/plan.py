@@ -13,6 +13,7 @@ from alexnet.data import ilsvrc
 from alexnet.data.prepare.classes import check_names, check_splits
 from alexnet.data.prepare.finding import LeftOut, find
 from alexnet.data.prepare.labels import Labels
+from alexnet.data.prepare.levels import Level
 from alexnet.data.prepare.paths import pictures_to_keep, stem
 from alexnet.data.prepare.placing import Pictures, places_in_folders, places_of_imagenet
 from alexnet.data.prepare.shards import Item
@@ -64,7 +65,7 @@ def make_plan(
     scratch: Path,
     *,
     val_share: float = 0.0,
-    class_level: int | str | None = None,
+    class_level: Level | None = None,
     missing_classes: bool = False,
     progress: bool = True,
 ) -> Plan:
@@ -112,7 +113,7 @@ def make_plan(
 
 
 def placed(
-    kind: str, files: list[File], labels: Labels, class_level: int | str | None, left_out: LeftOut
+    kind: str, files: list[File], labels: Labels, class_level: Level | None, left_out: LeftOut
 ) -> tuple[Pictures, list[str]]:
     """Return the images with their places, and sentences on how these were found."""
     if kind == "folder":

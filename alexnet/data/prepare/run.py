@@ -10,7 +10,7 @@ from pathlib import Path
 from alexnet.bars import Bar
 from alexnet.data.prepare.classes import counts_in_words
 from alexnet.data.prepare.description import DESCRIPTION, describe, write_manifest
-from alexnet.data.prepare.levels import PATH, shortened
+from alexnet.data.prepare.levels import PATH, Level, shortened
 from alexnet.data.prepare.plan import KINDS, Plan, make_plan
 from alexnet.data.prepare.shards import is_whole, load_index
 from alexnet.data.prepare.target import (
@@ -39,7 +39,7 @@ def prepare(
     size: int = 256,
     raw: bool = False,
     val_share: float = 0.0,
-    class_level: int | str | None = None,
+    class_level: Level | None = None,
     missing_classes: bool = False,
     max_damaged: float = 0.001,
     progress: bool = True,
@@ -110,7 +110,7 @@ def prepare(
 
 
 def check_arguments(
-    kind: str, *, size: int, val_share: float, class_level: int | str | None, max_damaged: float
+    kind: str, *, size: int, val_share: float, class_level: Level | None, max_damaged: float
 ) -> None:
     """Raise ValueError unless the arguments are in range."""
     if kind not in KINDS:

@@ -9,7 +9,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeVar
 
 from alexnet.data.archives import (
     UNPACK,
@@ -32,6 +32,8 @@ MAX_NESTED = 8  # archives within each other; ImageNet has two
 # What a compressed archive may become: this many times its size, and a small one this many bytes.
 MAX_GROWTH, SMALL_BYTES = 200, 1 << 30
 COPY_BYTES = 1 << 20
+Stamp = tuple[int, int]  # of a file: its size, and when it was changed
+Opened = TypeVar("Opened")
 
 
 class File(NamedTuple):
@@ -51,7 +53,7 @@ class File(NamedTuple):
     offset: int | None = None
     size: int = 0
     member: str | None = None
-    stamp: tuple[int, int] | None = None
+    stamp: Stamp | None = None
 
 
 def files_of(source: Path, scratch: Path) -> Iterator[File | Skipped]:
@@ -153,7 +155,7 @@ def decompressed(path: Path, scratch: Path) -> Path:
     return plain
 
 
-def stamp_of(path: Path | str) -> tuple[int, int]:
+def stamp_of(path: Path | str) -> Stamp:
     """Return the size of a file and when it was changed, by which a change is noticed."""
     about = os.stat(path)
     return about.st_size, about.st_mtime_ns
@@ -171,11 +173,12 @@ class Reader(contextlib.AbstractContextManager):
     """
 
     def __init__(self):
-        self._open: dict[str, BinaryIO | zipfile.ZipFile] = {}
-        self._stamps: dict[str, tuple[int, int]] = {}
+        self._zips: dict[str, zipfile.ZipFile] = {}
+        self._tars: dict[str, BinaryIO] = {}
+        self._stamps: dict[str, Stamp | None] = {}
 
     def __exit__(self, kind, *_exception) -> None:
-        for archive in self._open.values():
+        for archive in (*self._zips.values(), *self._tars.values()):
             archive.close()
         if kind is None:
             for path, stamp in self._stamps.items():
@@ -193,7 +196,7 @@ class Reader(contextlib.AbstractContextManager):
             raise Unreadable(f"a file of {file.size:,} bytes, more than the limit of {MAX_BYTES:,}")
         if file.member is not None:
             try:
-                return self._opened(file, zipfile.ZipFile).read(file.member)
+                return self._opened(file, self._zips, zipfile.ZipFile).read(file.member)
             except Exception as error:
                 if not is_damage(error):
                     raise
@@ -201,7 +204,7 @@ class Reader(contextlib.AbstractContextManager):
                 raise Unreadable(f"damaged in its archive ({error})") from error
         if file.offset is None:
             return read_bytes(Path(file.path))
-        archive = self._opened(file, open_binary)
+        archive = self._opened(file, self._tars, open_binary)
         archive.seek(file.offset)
         return archive.read(file.size)
 
@@ -209,7 +212,7 @@ class Reader(contextlib.AbstractContextManager):
         """Return the first bytes of a file, fewer where it is shorter or damaged; errors as for ``read``."""
         if file.member is not None:
             try:
-                with self._opened(file, zipfile.ZipFile).open(file.member) as member:
+                with self._opened(file, self._zips, zipfile.ZipFile).open(file.member) as member:
                     return member.read(count)
             except Exception as error:
                 if not is_damage(error):
@@ -218,20 +221,20 @@ class Reader(contextlib.AbstractContextManager):
         if file.offset is None:
             with open_binary(file.path) as plain:
                 return plain.read(count)
-        archive = self._opened(file, open_binary)
+        archive = self._opened(file, self._tars, open_binary)
         archive.seek(file.offset)
         return archive.read(min(count, file.size))
 
-    def _opened(self, file: File, opener: Callable):
+    def _opened(self, file: File, kept: dict[str, Opened], opener: Callable[[str], Opened]) -> Opened:
         """Return the opened archive of a file, the same one as last time."""
-        if file.path not in self._open:
+        if file.path not in kept:
             check_unchanged(file.path, file.stamp)
-            self._open[file.path] = opener(file.path)
+            kept[file.path] = opener(file.path)
             self._stamps[file.path] = file.stamp
-        return self._open[file.path]
+        return kept[file.path]
 
 
-def check_unchanged(path: str, stamp: tuple[int, int]) -> None:
+def check_unchanged(path: str, stamp: Stamp | None) -> None:
     """Raise ValueError if an archive is not what it was when its files were found."""
     if stamp_of(path) != stamp:
         raise ValueError(

@@ -1,5 +1,6 @@
 """Make shards in many processes, so that a stop of any kind leaves whole shards and nothing else."""
 
+import ctypes
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -8,6 +9,8 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.sharedctypes import SynchronizedArray, SynchronizedString
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,12 +44,12 @@ class Stopped(Exception):
 class Worker:
     """What a process knows: the counters that it shares with the others, and whether to stop."""
 
-    counts = None  # pictures looked at, pictures that could not be stored
-    why = None  # the first of these, as bytes
-    stop = None
+    counts: "SynchronizedArray[int]"  # images looked at, images that could not be stored
+    why: SynchronizedString  # the first of these
+    stop: Event
 
     @classmethod
-    def start(cls, counts, why, stop) -> None:
+    def start(cls, counts: "SynchronizedArray[int]", why: SynchronizedString, stop: Event) -> None:
         """Prepare this process: Ctrl-C is the parent's affair, and without the parent there is no work."""
         cls.counts, cls.why, cls.stop = counts, why, stop
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -71,7 +74,9 @@ class Worker:
 
 def exit_with_parent() -> None:
     """Wait until the parent process is gone, then end this one."""
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # only processes of the pool call this
+    multiprocessing.connection.wait([parent.sentinel])
     os._exit(1)
 
 
@@ -90,7 +95,7 @@ def make_shards(jobs: Sequence[Job], workers: int, progress: Callable[[Progress]
         make_shards_here(jobs, progress)
         return
     context = multiprocessing.get_context("spawn")
-    counts, why, stop = context.Array("q", 2), context.Array("c", WHY_BYTES), context.Event()
+    counts, why, stop = context.Array("q", 2), context.Array(ctypes.c_char, WHY_BYTES), context.Event()
     pool = ProcessPoolExecutor(min(workers, len(jobs)) or 1, context, Worker.start, (counts, why, stop))
     try:
         waiting = {pool.submit(Worker.make, job) for job in jobs}
@@ -98,7 +103,7 @@ def make_shards(jobs: Sequence[Job], workers: int, progress: Callable[[Progress]
             done, waiting = wait(waiting, POLL_SECONDS, FIRST_COMPLETED)
             for future in done:
                 future.result()
-            progress(Progress(*counts, why.value.decode(errors="ignore")))
+            progress(Progress(counts[0], counts[1], why.value.decode(errors="ignore")))
     except BrokenProcessPool as error:
         raise ChildProcessError(
             "a process that decodes pictures was killed, perhaps because the memory is full; "
