@@ -81,6 +81,7 @@ def write_json(path: Path, value: Any) -> None:
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write an .npz file, uncompressed, whole or not at all; OSError as for ``written_whole``."""
     with written_whole(path) as file:
+        # pyrefly: ignore[bad-argument-type]  # it fears an array called allow_pickle, which is an option
         np.savez(file, **arrays)
 
 

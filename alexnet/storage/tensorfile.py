@@ -96,7 +96,7 @@ def check_whole(path: Path) -> None:
         except Exception as error:  # zipfile stumbles over damage in many ways, and has no one class for them
             if isinstance(error, OSError) and error.errno != errno.EINVAL:  # which is a seek before the start
                 raise
-            damaged = True
+            raise Damaged(f"{path} is damaged") from error
     if damaged:
         raise Damaged(f"{path} is damaged")
     if not any(name.endswith("/data.pkl") for name in names):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from alexnet import paper
 from alexnet.config import NetConfig
 from alexnet.figures.sliders import explore
+from alexnet.functional.geometry import four_sides
 from alexnet.models.architecture import layers_of
 from alexnet.models.summary import COPIES_OF_PARAMETERS, Row, summary, total
 from alexnet.recipes import PAPER
@@ -154,8 +155,8 @@ def ratio(number: int, of: int) -> str:
 def costs_script() -> str:
     """Return the script of ``change_a_layer``, with the numbers of the paper's net filled in."""
     convolutions = [
-        [part.name, part.out_channels, part.kernel_size, part.stride, part.padding[0], part.groups]
-        + [int(f"norm{part.name[-1]}" in LAYERS), int(f"pool{part.name[-1]}" in LAYERS)]
+        [part.name, part.out_channels, part.kernel_size, part.stride, four_sides(part.padding)[0]]
+        + [part.groups, int(f"norm{part.name[-1]}" in LAYERS), int(f"pool{part.name[-1]}" in LAYERS)]
         for part in PARTS
         if part.kind == "conv"
     ]

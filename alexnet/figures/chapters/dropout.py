@@ -42,7 +42,7 @@ def thinned(presentation: str, p: float) -> str:
     shown = "".join(connections(level, alive[level], alive[level + 1]) for level in range(len(WIDTHS) - 1))
     for level, units in enumerate(alive):
         for index, unit in enumerate(units):
-            shown += circle(level, index, unit > 0)
+            shown += circle(level, index, bool(unit > 0))
     for index, probability in enumerate(answer):
         x, y = place(len(WIDTHS) - 1, index)
         shown += f'<text x="{x}" y="{y - RADIUS - 6}">{probability:.2f}</text>'

@@ -4,19 +4,20 @@ import importlib.util
 import json
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from alexnet.figures.sliders.explorer import Explorer, make_sliders
 
 CHECKED = 200  # combinations compared
 
 
-def first_disagreement(draw: Callable, script: str, **ranges: Sequence) -> tuple[dict, str, str] | None:
+def first_disagreement(draw: Callable, script: str, **ranges: Sequence) -> tuple[dict, str, Any] | None:
     """Look for values for which a script and its drawing function return different HTML.
 
     Up to 200 combinations are tried: all of them, or a fixed sample with the first and the last.
 
     Returns:
-        None when they agree, else (values, HTML of draw, HTML of script).
+        None when they agree, else (values, HTML of draw, what the script returned).
     Raises:
         ModuleNotFoundError: mini-racer, the JavaScript engine, is not installed.
     """
@@ -36,7 +37,7 @@ def require_agreement(explorer: Explorer) -> None:
         raise ValueError(f"draw and script disagree at {values}: {drawn!r} and {scripted!r}")
 
 
-def _compare(explorer: Explorer) -> tuple[dict, str, str] | None:
+def _compare(explorer: Explorer) -> tuple[dict, str, Any] | None:
     from py_mini_racer import MiniRacer
 
     states = range(explorer.num_states)

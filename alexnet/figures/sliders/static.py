@@ -5,6 +5,7 @@ import hashlib
 import html
 import json
 from importlib import resources
+from typing import Any
 
 from alexnet.figures import style
 from alexnet.figures.encoding import Encoded
@@ -32,15 +33,15 @@ def frames(explorer: Explorer) -> style.Shown:
     drawn = [explorer.frame(state) for state in range(count)]
     if len({type(frame) for frame in drawn}) > 1:
         raise TypeError("draw returns a picture for some values and HTML for others; it must keep to one")
-    pictures = isinstance(drawn[0], Encoded)
-    stored = [frame.uri if pictures else frame for frame in drawn]
+    pictures = [frame for frame in drawn if isinstance(frame, Encoded)]
+    stored: list[str | None] = [frame.uri if isinstance(frame, Encoded) else frame for frame in drawn]
     stored[explorer.start] = None  # it is in the page already
-    spec = {"start": explorer.start, "frames": stored}
+    spec: dict[str, Any] = {"start": explorer.start, "frames": stored}
     spec["alt"] = [explorer.text("alt", state) for state in range(count)]
     if explorer.caption is not None:
         spec["caption"] = [explorer.text("caption", state) for state in range(count)]
     if pictures:
-        spec["widths"] = [frame.width for frame in drawn]
+        spec["widths"] = [frame.width for frame in pictures]
     shown = _page(explorer, spec)
     if shown.num_bytes > MAX_BYTES:
         raise ValueError(
@@ -56,6 +57,7 @@ def computed(explorer: Explorer) -> style.Shown:
     Raises:
         TypeError: draw does not return HTML. ValueError: script cannot stand in a page, or draw disagrees.
     """
+    assert explorer.script is not None  # or its frames would be stored
     for mark in ("</script", "<!--"):
         if mark in explorer.script.lower():
             raise ValueError(f"script contains {mark!r}, which would end it early")
