@@ -92,7 +92,7 @@ def check_names(kind: type, values: Any, complete: bool, part: str = "") -> None
         more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
         raise ValueError(f"{part}{', '.join(missing[:4])}{more} {'are' if missing[1:] else 'is'} missing")
     for name, below in known.items():
-        if is_dataclass(below) and name in values:
+        if isinstance(below, type) and is_dataclass(below) and name in values:
             check_names(below, values[name], complete, f"{part}{name}: ")
 
 

@@ -122,8 +122,11 @@ class NetConfig:
         for name in ("conv_channels", "kernel_sizes", "paddings", "dense_units"):
             for value in getattr(self, name):
                 whole(name, value, least=0 if name == "paddings" else 1, most=MOST)
-        allowed = {"removed": REMOVABLE_LAYERS, "bias_one": LEARNING_LAYERS}
-        allowed["crossing"] = CROSSING_LAYERS  # not conv1: it reads the image, which every tower has
+        allowed: dict[str, tuple[str, ...]] = {
+            "removed": REMOVABLE_LAYERS,
+            "bias_one": LEARNING_LAYERS,
+            "crossing": CROSSING_LAYERS,  # not conv1: it reads the image, which every tower has
+        }
         for name, layers in allowed.items():
             for value in getattr(self, name):
                 one_of(name, value, layers)

@@ -113,10 +113,11 @@ def net_config(name: str, *, base: str = "paper", **changes: Any) -> NetConfig:
     """
     one_of("net", name, NETS)
     one_of("base", base, tuple(RECIPES))
+    variant: dict[str, Any] = {}
     if name in RECIPES:
-        base, variant = name, {}
+        base = name
     else:
-        variant = {"name": name if base == "paper" else f"{name}-{base}"} | VARIANTS[name]
+        variant = dict(VARIANTS[name], name=name if base == "paper" else f"{name}-{base}")
     known = [f.name for f in fields(NetConfig)]
     for field in changes:
         if field not in known:

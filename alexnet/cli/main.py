@@ -98,9 +98,10 @@ def nobody_reads(stream: IO[str]) -> bool:
 
 def let_go(stream: IO[str] | None) -> None:
     """Give up what cannot be written; else Python tries again as it ends, and fails with its own status."""
+    if stream is None:
+        return
     try:
-        if stream is not None:
-            stream.flush()
+        stream.flush()
     except (OSError, ValueError):
         with contextlib.suppress(OSError, ValueError):  # it has no file, or was closed
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

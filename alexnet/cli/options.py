@@ -5,7 +5,7 @@ A name means the same wherever it stands. What is not known is answered with wha
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ SHARED: dict[str, dict[str, Any]] = {
 class Parser(argparse.ArgumentParser):
     """A parser that says what was probably meant, on every Python, as argparse of 3.14 can."""
 
-    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+    def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
         """Parse the words of a command; what is unknown is refused here, where its options are known."""
         namespace, unknown = super().parse_known_args(args, namespace)
         if unknown:
