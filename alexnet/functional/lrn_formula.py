@@ -3,6 +3,8 @@
 Letters in shapes: N images, C channels, H height, W width.
 """
 
+import functools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -60,7 +62,7 @@ def window_sums(squares: Tensor, axis: int, n: int) -> Tensor:
     size = squares.shape[axis]
     low, high = neighbours(n, size)
     padded = F.pad(squares, (0, 0) * (squares.ndim - 1 - axis) + (low, high))
-    return sum(padded.narrow(axis, start, size) for start in range(low + high + 1))
+    return functools.reduce(torch.add, (padded.narrow(axis, k, size) for k in range(low + high + 1)))
 
 
 def neighbours(n: int, size: int) -> tuple[int, int]:

@@ -61,6 +61,7 @@ class ResponseNorm(torch.autograd.Function):
         return y
 
     @staticmethod
+    # pyrefly: ignore[bad-override]  # torch declares it for any number of outputs
     def backward(ctx, g: Tensor) -> tuple[Tensor, None]:
         (x,), spec = ctx.saved_tensors, ctx.spec
         if torch.is_grad_enabled():  # the derivative will itself be differentiated
