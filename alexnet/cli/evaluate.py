@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from alexnet.checks import whole
 from alexnet.cli.options import CHECKPOINT, STDOUT, add_option
 from alexnet.shown import say
 
@@ -98,6 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
 def check(arguments: argparse.Namespace, num_ranks: int) -> None:
     """Raise ValueError or OSError for what can be known to go wrong before the work begins."""
     batch_size(arguments, num_ranks)
+    if arguments.workers is not None:
+        whole("--workers", arguments.workers, least=0)
     if arguments.features is not None and (num_ranks > 1 or len(arguments.checkpoints) > 1):
         raise ValueError("--features takes one checkpoint and one process; leave out the others")
     for path in (arguments.features, arguments.json):

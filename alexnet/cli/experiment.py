@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from alexnet.checks import positive, whole
 from alexnet.cli.options import add_option
 
 
@@ -41,8 +42,21 @@ def run_experiment(module: ModuleType, arguments: argparse.Namespace) -> Any:
     """Run an experiment on the device that was chosen."""
     from alexnet.devices import device_named
 
+    check(arguments)
     arguments.device = str(device_named(arguments.device))
     return module.run(arguments)
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Raise ValueError for a number that no run can have."""
+    for name in ("epochs", "max_epochs", "train_size"):
+        value = getattr(arguments, name, None)  # not every experiment has them all
+        if value is not None:
+            whole(f"--{name.replace('_', '-')}", value)
+    for seed in arguments.seeds:
+        whole("--seeds", seed, least=0)
+    for rate in getattr(arguments, "rates", ()):
+        positive("--rates", rate)
 
 
 def run_experiment_list(_arguments: argparse.Namespace) -> int:

@@ -319,8 +319,6 @@ def add_options(add: Callable[..., None]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the experiment as the command line asks for it and write its record."""
     torch.set_flush_denormal(True)  # processors are slow with the smallest of numbers
-    if arguments.epochs < 1:
-        raise ValueError(f"--epochs must be at least 1, got {arguments.epochs}")
     pictures = open_pictures(arguments)
     train = pictures.train_images, pictures.train_labels
     test = pictures.test_images, pictures.test_labels

@@ -137,8 +137,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the experiment as the command line asks for it and write its record."""
     # The first weights are so small that many gradients are of a size that processors are slow with.
     torch.set_flush_denormal(True)
-    if arguments.epochs < 1:
-        raise ValueError(f"--epochs must be at least 1, got {arguments.epochs}")
     pictures = open_pictures(arguments)
     base = Trial(
         variant="none",

@@ -130,6 +130,8 @@ torchvision --data @set
     torchvision's weights are not in torch's cache; put https://.*\.pth to .*\.pth, or give the file's path
 @net.pt --data @set --batch-size 0
     --batch-size must be at least 1, got 0
+@net.pt --data @set --workers -1
+    --workers must be a whole number of at least 0, got -1
 @net.pt --data @set --device gpu
     device must be auto, cpu, cuda or cuda:N, got 'gpu'
 @net.pt --data @set --device cuda:99
@@ -151,7 +153,7 @@ def test_evaluate_refuses(words, folder, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     before = everything_in(folder)
     device = "" if "--device" in words else "--device cpu"
-    assert re.fullmatch(EVALUATE[words], refused(folder, f"evaluate {words} --workers 0 {device}", capsys))
+    assert re.fullmatch(EVALUATE[words], refused(folder, f"evaluate --workers 0 {words} {device}", capsys))
     assert everything_in(folder) == before
 
 

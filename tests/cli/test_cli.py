@@ -345,6 +345,24 @@ def test_an_experiment_gets_the_device_that_auto_stands_for(monkeypatch):
     assert main(["experiment", name, "--device", "gpu"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("lrn --epochs 0", "--epochs must be a whole number of at least 1, got 0"),
+        ("lrn --train-size -5", "--train-size must be a whole number of at least 1, got -5"),
+        ("lrn --rates 0.1 nan", "--rates must be a finite number above 0, got nan"),
+        ("ablations --train-size 0", "--train-size must be a whole number of at least 1, got 0"),
+        ("ablations --seeds 1 -2", "--seeds must be a whole number of at least 0, got -2"),
+        ("relu-vs-tanh --max-epochs 0", "--max-epochs must be a whole number of at least 1, got 0"),
+    ],
+)
+def test_an_experiment_refuses_numbers_that_no_run_can_have(words, sentence, monkeypatch, capsys):
+    for module in EXPERIMENTS.values():
+        monkeypatch.setattr(module, "run", lambda arguments: pytest.fail("it was run"))
+    assert main(["experiment", *words.split()]) == 2
+    assert capsys.readouterr().err == f"alexnet: {sentence}\n"
+
+
 OLD_WORDS = re.compile(
     r"pictures?\b|(?<!--)\bnets?\b(?!\.pt)|(?<!learning )(?<!error )\brate\b|"
     r"\b(?:shall|goes on|leave off|wrong)\b"

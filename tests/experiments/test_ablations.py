@@ -203,12 +203,6 @@ def test_the_command_writes_a_record_and_goes_on_where_it_stopped(arguments, mon
     assert records.load(tmp_path / "record.json") == record
 
 
-def test_no_epochs_are_refused(arguments):
-    arguments.epochs = 0
-    with pytest.raises(ValueError, match="--epochs must be at least 1, got 0"):
-        experiment.run(arguments)
-
-
 def test_the_table_shows_spreads_and_what_the_seeds_say():
     def runs(*errors):
         return {

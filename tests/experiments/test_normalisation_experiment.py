@@ -183,9 +183,3 @@ def test_the_command_writes_a_record_and_goes_on_where_it_stopped(arguments, mon
     monkeypatch.setattr(experiment, "run_trial", lambda *_: pytest.fail("a finished run was repeated"))
     assert experiment.run(arguments) == 0
     assert json.loads((tmp_path / "record.json").read_text()) == record
-
-
-def test_no_epochs_are_refused(arguments):
-    arguments.epochs = 0
-    with pytest.raises(ValueError, match="--epochs must be at least 1, got 0"):
-        experiment.run(arguments)
