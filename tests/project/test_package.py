@@ -1,6 +1,8 @@
 """``import alexnet`` alone: quick, and enough for those who want the net."""
 
+import ast
 import importlib
+import inspect
 import subprocess
 import sys
 
@@ -37,6 +39,15 @@ def test_every_name_is_what_its_module_defines(name):
     if hasattr(value, "__name__"):  # a class or function knows where it stands, a recipe does not
         assert value is getattr(importlib.import_module(value.__module__), name)
     assert name in dir(alexnet)
+
+
+@pytest.mark.parametrize("package", [alexnet, alexnet.data])
+def test_type_checkers_read_the_names_that_are_there(package):
+    blocks = [node for node in ast.parse(inspect.getsource(package)).body if isinstance(node, ast.If)]
+    read = {alias.asname: node.module for node in blocks[0].body for alias in node.names}
+    assert read.keys() == set(package.__all__) - {"__version__"}
+    for name, module in read.items():
+        assert getattr(importlib.import_module(module), name) is getattr(package, name)
 
 
 def test_other_names_are_missed_as_usual():
