@@ -9,7 +9,7 @@ from PIL import Image
 
 from alexnet.data import ilsvrc
 from alexnet.data.images import resize_and_crop, to_array
-from alexnet.data.prepare.paths import place_of
+from alexnet.data.prepare.paths import Place, pictures_to_keep, place_of
 from alexnet.data.prepare.plan import IMAGENETTE
 from support.archives import (
     SYNSETS_2010,
@@ -171,6 +171,12 @@ def test_a_set_without_split_is_for_training_and_says_so(tmp_path):
     assert any("--val-share" in sentence for sentence in said)
     with pytest.raises(ValueError, match="has no 'val' pictures, only train"):
         _ = got.val
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.1, 1), (0.2, 1), (0.25, 2), (0.4, 3), (0.9, 6)])
+def test_a_share_is_rounded_to_the_nearest_number_of_images(share, kept):
+    images = [(Place("train", "a", f"{i}.jpg"), object()) for i in range(7)]
+    assert len(pictures_to_keep(images, share)) == kept
 
 
 def test_a_share_of_each_class_is_kept_for_validation(tmp_path):
