@@ -27,7 +27,7 @@ def near_miss(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {found[0]!r}?" if found else ""
 
 
-def one_of(field_name: str, value: str, allowed: tuple[str, ...]) -> None:
+def one_of(field_name: str, value: object, allowed: tuple[str, ...]) -> None:
     """Raise ValueError unless the value is among those allowed."""
     if value not in allowed:
         meant = near_miss(str(value), allowed)

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import torch
 
@@ -69,7 +69,7 @@ def settle(device: torch.device) -> None:
 
 
 @contextlib.contextmanager
-def out_of_memory_explained(batch_size: int) -> Iterator[None]:
+def out_of_memory_explained(batch_size: int) -> Generator[None]:
     """Say in one sentence that a GPU's memory is too small for batches of so many pictures."""
     try:
         yield

@@ -10,7 +10,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path, PureWindowsPath
 from typing import BinaryIO, NamedTuple
 
@@ -50,7 +50,7 @@ def is_damage(error: Exception) -> bool:
 
 
 @contextlib.contextmanager
-def damage_explained(path: Path) -> Iterator[None]:
+def damage_explained(path: Path) -> Generator[None]:
     """Raise a ValueError of one sentence for whatever an archive's damage raises."""
     try:
         yield

@@ -7,7 +7,7 @@ import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 from urllib.parse import urlsplit
@@ -212,7 +212,7 @@ def blocks(response: http.client.HTTPResponse, url: str) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def explained(url: str):
+def explained(url: str) -> Generator[None]:
     """Turn urllib's errors into one sentence each."""
     try:
         yield
@@ -222,7 +222,7 @@ def explained(url: str):
             raise ValueError(
                 f"{url} is shorter than the official archive; name another copy with --mirror URL"
             ) from error
-        reason = " ".join(str(error.reason).split())  # of a redirection without end it has several lines
+        reason = " ".join(error.reason.split())  # of a redirection without end it has several lines
         raise ConnectionError(
             f"{url} cannot be had: the server answered {error.code} {reason}; {ADVICE}"
         ) from error

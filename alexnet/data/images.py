@@ -19,7 +19,7 @@ import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -154,7 +154,7 @@ def open_image(name: str, content: bytes) -> Image.Image:
 
 
 @contextlib.contextmanager
-def pillows_limit_lifted() -> Iterator[None]:
+def pillows_limit_lifted() -> Generator[None]:
     """Let Pillow open images of any size: its own limit is a global variable, and lower than ours."""
     with PILLOW_LIMIT:
         before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None

@@ -11,7 +11,7 @@ import functools
 import math
 import multiprocessing.util
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 import torch
@@ -191,7 +191,7 @@ class Loader:
             self._leave()
 
     @contextlib.contextmanager
-    def _waiting(self) -> Iterator[None]:
+    def _waiting(self) -> Generator[None]:
         """Count the time as waiting."""
         start = time.perf_counter()
         try:

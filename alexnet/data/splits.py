@@ -31,7 +31,7 @@ file that shrinks, or a disk that fails, is then an error that says so, not a si
 
 import contextlib
 import errno
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -159,7 +159,7 @@ class StoredSplit:
 
 
 @contextlib.contextmanager
-def reading(shard: Path) -> Iterator[BinaryIO]:
+def reading(shard: Path) -> Generator[BinaryIO]:
     """Open a shard; what hinders the reading is said with its name.
 
     Raises:

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -136,7 +137,7 @@ def in_splits(arrays: dict[str, np.ndarray]) -> list[tuple[np.ndarray, np.ndarra
 
 
 @contextlib.contextmanager
-def write_errors_explained(num_bytes: int):
+def write_errors_explained(num_bytes: int) -> Generator[None]:
     """Say in one sentence why the folder of the data sets cannot be written to, and what to do."""
     try:
         yield

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
@@ -110,7 +110,7 @@ def processes():
 
 
 @contextlib.contextmanager
-def deaf_to_signals() -> Iterator[None]:
+def deaf_to_signals() -> Generator[None]:
     """Let processes that start meanwhile be deaf to signals that ask to end, from their first moment on.
 
     They inherit what this thread blocks, and so do those that the fork server starts later, for whomever: all

@@ -135,7 +135,7 @@ def conv_num_parameters(
     """
     kernel_height, kernel_width = pair("kernel_size", kernel_size)
     check_groups(in_channels, out_channels, groups)
-    return out_channels * (in_channels // groups * kernel_height * kernel_width + bool(bias))
+    return out_channels * (in_channels // groups * kernel_height * kernel_width + bias)
 
 
 def conv_num_multiply_adds(
@@ -165,7 +165,7 @@ def dense_num_parameters(in_features: int, out_features: int, *, bias: bool = Tr
     """
     whole("in_features", in_features)
     whole("out_features", out_features)
-    return out_features * (in_features + bool(bias))
+    return out_features * (in_features + bias)
 
 
 def dense_num_multiply_adds(in_features: int, out_features: int) -> int:

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,7 +18,7 @@ NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.
 
 
 @contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
+def written_whole(path: Path) -> Generator[BinaryIO]:
     """Open a file for writing that appears at its path when the disk has all of it, and never in part.
 
     A file that was there stays until then. The new one has the permissions that the user's umask leaves.
@@ -104,7 +104,7 @@ def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, np.
 
 
 @contextlib.contextmanager
-def only_one(path: Path, busy: str) -> Iterator[None]:
+def only_one(path: Path, busy: str) -> Generator[None]:
     """Do what only one process may do at a time; a process that ends in any way lets go of it.
 
     Args:

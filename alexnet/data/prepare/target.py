@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from alexnet.data.archives import Skipped
@@ -46,7 +46,7 @@ def check_apart(target: Path, sources: Sequence[Path]) -> None:
 
 
 @contextlib.contextmanager
-def owned(target: Path) -> Iterator[bool]:
+def owned(target: Path) -> Generator[bool]:
     """Make the target and keep others from preparing there; if nothing comes of it, take it away again.
 
     Yields:
@@ -122,7 +122,7 @@ def check_room(target: Path, jobs: Sequence[Job]) -> None:
 
 
 @contextlib.contextmanager
-def errors_explained(target: Path) -> Iterator[None]:
+def errors_explained(target: Path) -> Generator[None]:
     """Say what to do when the disk is full, or the target cannot be written to."""
     try:
         yield
