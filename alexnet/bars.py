@@ -12,7 +12,8 @@ class Bar(tqdm):
     """A bar of tqdm, which is redrawn ten times a second in a terminal or notebook, elsewhere twice a minute.
 
     Args:
-        args, options: as for ``tqdm``.
+        args: as for ``tqdm``.
+        options: as for ``tqdm``.
     """
 
     def __init__(self, *args: Any, **options: Any):

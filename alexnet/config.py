@@ -1,6 +1,6 @@
 """What is trained and how: a recipe with its three parts, the network, the augmentation and the learning.
 
-Each is a frozen dataclass whose defaults are the paper's text; ``alexnet.recipes`` has those with a name.
+Each is a frozen dataclass whose defaults are the paper's text; `alexnet.recipes` has those with a name.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -32,15 +32,20 @@ class NetConfig:
         name: under which it is known.
         towers: into how many equal parts the layers are split, one a GPU; 1 for a net that is not split.
         conv_channels: kernels of conv1 to conv5, and of conv6 where there is a sixth.
-        kernel_sizes, paddings: of conv1 to conv5, in pixels.
+        kernel_sizes: of conv1 to conv5, in pixels.
+        paddings: of conv1 to conv5, in pixels.
         conv1_stride: in pixels; the other convolutions have stride 1.
         rounding: "ceil" puts zeros on the right and at the bottom of the input of conv1 until every pixel is
             read, which makes 55 of 224; "floor" leaves pixels out, which makes 54 of it. Pools do likewise,
             but ignore what lies beyond the edge.
         crossing: the convolutions that read the maps of all towers (3.2, 3.5); dense layers always read all.
-        pool_size, pool_stride: z and s of 3.4.
+        pool_size: z of 3.4, in pixels.
+        pool_stride: s of 3.4, in pixels.
         lrn: whether conv1 and conv2 are followed by local response normalisation (3.3).
-        lrn_n, lrn_k, lrn_alpha, lrn_beta: its constants.
+        lrn_n: n of 3.3, channels in the window.
+        lrn_k: k of 3.3.
+        lrn_alpha: alpha of 3.3.
+        lrn_beta: beta of 3.3.
         lrn_divide_alpha: alpha is divided by n.
         lrn_per_tower: the sum stays within a tower's maps.
         norm1_before_relu: in layer 1 the order is convolution, normalisation, pooling, ReLU.
@@ -49,13 +54,15 @@ class NetConfig:
         dropout: probability with which a unit's output is set to zero (4.2).
         dropout_before: it acts on what fc6 and fc7 read, not on what fc7 and fc8 read.
         dropout_inverted: outputs are doubled in training, and not halved at test.
-        weight_std, conv3_5_weight_std: of the initial weights (5); the second for conv3 and the later ones.
+        weight_std: standard deviation of the initial weights (5).
+        conv3_5_weight_std: the same for conv3 and the later convolutions.
         std_by_fan_in: multiply that by sqrt(inputs of the paper's unit / inputs of this net's unit), so that
             a smaller net starts with signals of the same size.
         bias_one: the layers whose biases start at 1; at 0 in the others.
         removed: layers that are left out.
         num_classes: outputs of fc8.
-        input_size, input_channels: of the pictures, height = width.
+        input_size: height and width of the images, in pixels.
+        input_channels: of the images.
     """
 
     name: str = "paper"
@@ -141,7 +148,7 @@ class AugmentConfig:
         num_offsets: positions of the crop along each axis.
         crop_group: how many consecutive pictures share one position and one reflection.
         flip: whether half of the pictures are reflected left to right.
-        colour_noise: a reading of the PCA noise, one of ``COLOUR_NOISE_READINGS``; see ``transforms.colour``.
+        colour_noise: a reading of the PCA noise, one of ``COLOUR_NOISE_READINGS``; see `transforms.colour`.
         colour_noise_std: standard deviation of the random factor alpha.
         colour_divisor: what pictures are divided by after the noise.
         mean: which part of the mean image is subtracted, the one "under-crop" or always the "centre".
@@ -171,10 +178,12 @@ class LearningConfig:
 
     Attributes:
         batch_size: pictures in an update, all devices together.
-        momentum, weight_decay, rate: of the update rule; rate is the initial learning rate.
+        momentum: of the update rule.
+        weight_decay: of the update rule.
+        rate: the initial learning rate.
         bias_rate_factor: the rate of biases as a multiple of that of weights.
         decay_biases: whether weight decay acts on biases too.
-        schedule: one of ``SCHEDULES`` (see ``alexnet.optim.schedule``).
+        schedule: one of ``SCHEDULES`` (see `alexnet.optim.schedule`).
         epochs: length of the training; a logged schedule is stretched to it, "plateau" ends by itself and
             takes it as the limit.
         plateau_patience: epochs without a new lowest validation error after which "plateau" divides by 10.
@@ -225,7 +234,7 @@ def to_dict(recipe: Recipe) -> dict[str, Any]:
 
 
 def from_dict(values: dict[str, Any]) -> Recipe:
-    """Return the recipe that ``to_dict`` made the dictionary of, also after a round trip through JSON.
+    """Return the recipe that `to_dict` made the dictionary of, also after a round trip through JSON.
 
     Raises:
         ValueError: a field is missing or unknown, its value is of another type, or it is not allowed; the

@@ -20,7 +20,8 @@ class LoggedRun:
         about: what distinguishes it from #145, the net of the paper.
         data: what it was scored on.
         views: crops averaged for each picture, 10 or 1.
-        top1, top5: error rates.
+        top1: error rate, a fraction.
+        top5: error rate, a fraction.
         lines: of the file.
     """
 

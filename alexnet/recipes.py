@@ -18,7 +18,8 @@ class Difference:
 
     Attributes:
         id: as in DEVIATIONS.md.
-        part, field: of a ``Recipe``.
+        part: of a `Recipe`.
+        field: of that part.
         section: of the paper, whose value is the field's default.
         code: the value in the 2012 code.
     """
@@ -107,7 +108,7 @@ def net_config(name: str, *, base: str = "paper", **changes: Any) -> NetConfig:
         name: one of ``NETS``.
         base: the recipe, "paper" or "code2012", whose net a variant departs from; the nets of these names
             are what they are with either.
-        changes: fields to set on top, for example num_classes=10.
+        **changes: fields to set on top, for example num_classes=10.
     Raises:
         ValueError: there is no net, base or field of that name.
     """

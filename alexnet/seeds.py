@@ -26,13 +26,15 @@ DROPOUT = 1  # tells the generator of the masks from others of the same seed and
 def mask_generator(
     seed: int, step: int, data_rank: int = 0, device: torch.device | str = "cpu"
 ) -> torch.Generator:
-    """Return the generator that draws a step's dropout masks for ``alexnet.models.alexnet.draw_masks``.
+    """Return the generator that draws a step's dropout masks for `alexnet.models.alexnet.draw_masks`.
 
     It is the same on all towers of a net, so that dropout is what it is on one device, and another for nets
     that read other images; and it depends on the step alone, so that a resumed training draws the same.
 
     Args:
-        seed: of the training. step: updates done. data_rank: along the mesh's "data".
+        seed: of the training.
+        step: updates done.
+        data_rank: along the mesh's "data".
         device: where the masks are drawn; each kind of device draws its own numbers.
     """
     key = generator_of(seed, step, data_rank, DROPOUT).initial_seed()

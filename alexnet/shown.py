@@ -22,7 +22,8 @@ def printable(text: str, keep: str = "") -> str:
     Bytes of a file's name that are not UTF-8 become ``\xe9`` and the like, so every file can hold the text.
 
     Args:
-        text: such as a file's name. keep: characters that stay as they are.
+        text: such as a file's name.
+        keep: characters that stay as they are.
     """
     if text.isprintable():
         return text
@@ -39,7 +40,7 @@ def escaped(character: str) -> str:
 
 
 def visible(name: str) -> str:
-    """Return what is seen of a name, as it is or after ``printable``."""
+    """Return what is seen of a name, as it is or after `printable`."""
     return UNSEEN.sub("", printable(name))
 
 
@@ -47,7 +48,8 @@ def fit(text: str, stream: IO[str] | None) -> str:
     """Return text, of one or more lines, as a stream can show it.
 
     Args:
-        text: whatever names are in it. stream: where to, which may know few characters.
+        text: whatever names are in it.
+        stream: where to, which may know few characters.
     """
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return printable(text, keep="\n").encode(encoding, "backslashreplace").decode(encoding)
@@ -57,7 +59,8 @@ def say(*lines: object, to: IO[str] | None = None) -> None:
     """Print lines at once.
 
     Args:
-        lines: one or more. to: the stream; None: standard output.
+        *lines: one or more.
+        to: the stream; None: standard output.
     """
     stream = to or sys.stdout
     print(fit("\n".join(map(str, lines)), stream), file=stream, flush=True)

@@ -39,7 +39,7 @@ def add_prepare(actions) -> None:
     parser.add_argument(
         "--raw",
         action="store_true",
-        help="store pixels, not JPEGs: six times as large, and nothing to decode in training",
+        help="store pixels, not JPEGs: eight times as large, and nothing to decode in training",
     )
     add_option(
         parser,

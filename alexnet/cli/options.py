@@ -89,7 +89,7 @@ def add_option(parser: Any, name: str, text: str = "", *, shown: str = "", **set
         name: such as "--seed".
         text: what it is for; the default follows in brackets.
         shown: what the default means, in words; the default itself if empty.
-        settings: of ``add_argument``, on top of the shared ones.
+        **settings: of ``add_argument``, on top of the shared ones.
     """
     settings = {"text": text, "shown": shown} | SHARED.get(name, {}) | settings
     if shown:

@@ -144,7 +144,7 @@ def run_dry(arguments: argparse.Namespace) -> int:
 
 
 def settings_of(arguments: argparse.Namespace):
-    """Return the settings that were asked for, as ``alexnet.training.TrainSettings``."""
+    """Return the settings that were asked for, as `alexnet.training.TrainSettings`."""
     from alexnet.training import TrainSettings
 
     others = ("run", "dry_run", "json")

@@ -1,6 +1,6 @@
 """Data sets: find them, get them, or make the generated default set.
 
-Every chapter and command comes in through ``load`` or ``load_or_default``. What stands in ``__all__`` is
+Every chapter and command comes in through `load` or `load_or_default`. What stands in ``__all__`` is
 imported when it is first asked for: the processes that prepare images start without torch.
 """
 

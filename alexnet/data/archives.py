@@ -91,7 +91,9 @@ def refuse_outside(path: Path, name: str, cure: str = UNPACK) -> None:
     """Raise Refused for the name of a file that would lie outside the folder into which it is unpacked.
 
     Args:
-        path: of the archive or file. name: in the archive. cure: what to do.
+        path: of the archive or file.
+        name: in the archive.
+        cure: what to do.
     """
     if not name.startswith("/") and not any(mark in name for mark in ("..", "\\", ":")):
         return  # as nearly every name, and of a million names it is the quick part
@@ -133,8 +135,10 @@ def tar_members(
     """Yield the files of a tar archive in its own order, without folders; what is hidden is left out.
 
     Args:
-        file: the opened archive, or what it decompresses to. path: of the archive, for messages.
-        start, end: where the archive lies in the file, in bytes; None: it ends where it says.
+        file: the opened archive, or what it decompresses to.
+        path: of the archive, for messages.
+        start: where the archive begins in the file, in bytes.
+        end: where it ends; None: where it says itself.
     Raises:
         Refused: a file is a link, a device or stored with gaps, or its name points outside the archive.
         tarfile.TarError: the archive is damaged, or ends early.
@@ -175,7 +179,10 @@ def check_end(file: BinaryIO, path: Path, last: int, end: int) -> None:
     """See that a tar archive ends within its bounds, and that no other follows it.
 
     Args:
-        file, path: as for ``tar_members``. last: the end of its last file. end: of the archive.
+        file: as for `tar_members`.
+        path: as for `tar_members`.
+        last: the end of its last file.
+        end: of the archive.
     """
     if last + BLOCK > end:
         raise tarfile.ReadError("it ends early")
@@ -193,7 +200,8 @@ def zip_members(archive: zipfile.ZipFile, path: Path) -> Iterator[tuple[str, zip
     What is hidden is left out.
 
     Args:
-        archive: the opened archive. path: its path, for messages.
+        archive: the opened archive.
+        path: its path, for messages.
     Raises:
         Refused: a file is encrypted, compressed in an unknown way or a link, or its name points outside.
     """

@@ -7,7 +7,13 @@ from alexnet.checks import near_miss
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """A file to download. sha256: hexadecimal digest of the whole file; num_bytes: its size."""
+    """A file to download.
+
+    Attributes:
+        url: its address.
+        sha256: hexadecimal digest of the whole file.
+        num_bytes: its size.
+    """
 
     url: str
     sha256: str
@@ -24,10 +30,13 @@ class KnownSet:
     """What a data set must hold: the same number of pictures of every class, all of one size.
 
     Attributes:
-        name: as commands take it. title: as text prints it.
+        name: as commands take it.
+        title: as text prints it.
         classes: in the order of the labels.
-        height, width: of every picture, in pixels.
-        train_per_class, test_per_class: pictures of each class.
+        height: of every image, in pixels.
+        width: of every image, in pixels.
+        train_per_class: training images of each class.
+        test_per_class: test images of each class.
         archive: the official archive.
     """
 

@@ -15,7 +15,10 @@ def decode_picture(name: str, content: bytes, *, height: int, width: int) -> tup
     """Decode an image to RGB, as ``alexnet data prepare`` does.
 
     Args:
-        name, content: of the file. height, width: that it must have.
+        name: of the file.
+        content: of the file.
+        height: that it must have, in pixels.
+        width: that it must have, in pixels.
     Returns:
         (3, height, width) uint8, and the name of the format, such as "JPEG".
     Raises:

@@ -155,7 +155,9 @@ def announced(response: http.client.HTTPResponse, url: str, have: int) -> Answer
     """Read from the headers what an answer brings.
 
     Args:
-        response: to the request for what follows the first ``have`` bytes.
+        response: to the request for what follows the first bytes.
+        url: of the archive, for messages.
+        have: how many bytes those are.
     Raises:
         ConnectionError: it is a web page, or nothing.
         ValueError: it is a part of the file that was not asked for.

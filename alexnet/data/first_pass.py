@@ -21,7 +21,7 @@ SECONDS_BETWEEN_PARTS = 30.0
 
 
 class Alone:
-    """A process that shares the pass with nobody; ``alexnet.distributed.ranks.Ranks`` are several."""
+    """A process that shares the pass with nobody; `alexnet.distributed.ranks.Ranks` are several."""
 
     rank, size = 0, 1
 
@@ -50,7 +50,7 @@ def statistics_of(
     A pass that is stopped goes on where it was; of one that is killed half a minute is lost.
 
     Args:
-        pictures: as ``alexnet.data.prepared`` opens them. One in memory has no folder, and keeps nothing.
+        pictures: as `alexnet.data.prepared` opens them. One in memory has no folder, and keeps nothing.
         progress: show a progress bar while computing.
         ranks: the processes that share the pass, all of which must call this; only the first one need see the
             files. None: this one alone.

@@ -83,7 +83,8 @@ def synthetic(*, num_train: int = 10_000, num_test: int = 2_000, seed: int = 0) 
     """Make the generated default set.
 
     Args:
-        num_train, num_test: pictures to train and to test on; the classes are as equal in number as can be.
+        num_train: training images; the classes are as equal in number as can be.
+        num_test: test images, likewise.
         seed: every picture follows from it; another seed gives other pictures of the same kinds.
     Returns:
         the set; its train and test pictures are drawn independently and in random order of classes.
@@ -99,7 +100,7 @@ def synthetic(*, num_train: int = 10_000, num_test: int = 2_000, seed: int = 0) 
 
 @lru_cache(maxsize=1)
 def drawn_once(num_train: int, num_test: int, seed: int) -> ImageSet:
-    """The last set of ``synthetic``, which many parts of one process ask for."""
+    """The last set of `synthetic`, which many parts of one process ask for."""
     splits = []
     for split, count in enumerate((num_train, num_test)):
         generator = np.random.Generator(np.random.PCG64([seed, split]))
@@ -123,6 +124,7 @@ def draw(labels: np.ndarray, generator: Generator) -> np.ndarray:
 
     Args:
         labels: (N,) indices into SHAPES.
+        generator: draws all that is random.
     Returns:
         (N, 3, 32, 32) uint8.
     """
@@ -134,7 +136,7 @@ def draw(labels: np.ndarray, generator: Generator) -> np.ndarray:
 
 
 def draw_chunk(labels: np.ndarray, generator: Generator) -> np.ndarray:
-    """Draw pictures: a shaded ground, clutter, the shape, noise. Same shapes as ``draw``."""
+    """Draw pictures: a shaded ground, clutter, the shape, noise. Same shapes as `draw`."""
     count = len(labels)
     ground, figure = contrasting_colours(count, generator)
     picture = shade(ground, generator)  # (N, 3, 32, 32)
@@ -182,10 +184,17 @@ def frames(
     """Draw places, sizes and rotations of shapes, all within the picture.
 
     Args:
-        smallest, largest: bounds of the half-width of a shape, in pixels.
+        count: N.
+        generator: draws them.
+        count: N.
+        generator: draws them.
+        count: N.
+        generator: draws them.
+        smallest: lower bound of the half-width of a shape, in pixels.
+        largest: upper bound, likewise.
     Returns:
-        u, v: (N, 32, 32) coordinates of every pixel in the frame of its picture's shape;
-        radius: (N, 1, 1), in pixels.
+        (u, v, radius): (N, 32, 32) coordinates of every pixel in the frame of its picture's shape, twice, and
+        (N, 1, 1) in pixels.
     """
     radius = uniform(generator, (count, 1, 1), smallest, largest)
     free = (SIZE - 1) / 2 - radius

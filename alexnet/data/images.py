@@ -222,7 +222,8 @@ def coloured(image: Image.Image, see_through: Transparent) -> tuple[Image.Image,
     """Convert a loaded image to RGB; also return what that took.
 
     Args:
-        image: the image. see_through: of ``transparent_value``.
+        image: the image.
+        see_through: of `transparent_value`.
     """
     mode = image.mode
     if mode.startswith("I") or mode == "F":  # Pillow would clip them at 255

@@ -17,7 +17,8 @@ class ImageSet:
         source: one phrase that says what the pictures are and where they came from, fit for a caption.
         train_images: (N, 3, H, W) uint8, channels red, green, blue.
         train_labels: (N,) int64, indices into classes.
-        test_images, test_labels: the same for the test pictures.
+        test_images: the same for the test images.
+        test_labels: the same for the test images.
         classes: the names of the classes.
         fingerprint: 16 hexadecimal digits that name the pictures with their labels, whatever their order.
     """

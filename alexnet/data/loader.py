@@ -44,7 +44,8 @@ def epoch_order(num_images: int, seed: int, epoch: int, order: str = "shuffled")
 
     Args:
         num_images: N.
-        seed, epoch: from 0 to 2**64 - 1.
+        seed: from 0 to 2**64 - 1.
+        epoch: from 0 to 2**64 - 1.
         order: "shuffled": another random order in each epoch; "fixed": one random order for all epochs, as in
             the 2012 code, which shuffled once when it wrote its files; "stored": as they lie, for evaluation.
     Returns:
@@ -65,9 +66,10 @@ def batches_of(
     """Cut an order into batches, and take one rank's part of each: every num_ranks-th picture from rank on.
 
     Args:
-        order: (N,), as from ``epoch_order``.
+        order: (N,), as from `epoch_order`.
         batch_size: pictures of a step, over all ranks together.
-        rank, num_ranks: whose part; 0 of 1 is everything.
+        rank: whose part, from 0.
+        num_ranks: into how many parts; 1 is everything.
         drop_last: leave out the last batch if it is not full. If it is kept, the ranks' parts of it may
             differ by one picture, and some may be empty.
     Returns:
@@ -113,8 +115,12 @@ class Loader:
 
         Args:
             split: the pictures.
-            batch_size, rank, num_ranks, drop_last: as for ``batches_of``.
-            order, seed: as for ``epoch_order``.
+            batch_size: as for `batches_of`.
+            rank: as for `batches_of`.
+            num_ranks: as for `batches_of`.
+            drop_last: as for `batches_of`.
+            order: as for `epoch_order`.
+            seed: as for `epoch_order`.
             workers: processes that read; None: one for each core, of which the processes that torchrun has
                 started on this machine have an equal part each, and none for a set in memory. A script that
                 uses any needs the line ``if __name__ == "__main__":``, as they begin by importing it. They
@@ -222,6 +228,8 @@ def evaluation_loader(split: Split, batch_size: int, **options) -> Loader:
     """Return a loader whose every epoch has every picture once, over all ranks together, as they lie.
 
     Args:
-        split, batch_size, options: as for ``Loader``; the last batch may be smaller, or empty on some ranks.
+        split: as for `Loader`.
+        batch_size: as for `Loader`; the last batch may be smaller, or empty on some ranks.
+        **options: as for `Loader`.
     """
     return Loader(split, batch_size, order="stored", drop_last=False, **options)

@@ -23,7 +23,8 @@ def load_image(picture: Picture, size: int) -> Tensor:
     Returns:
         (3, H, H) uint8.
     Raises:
-        FileNotFoundError, ValueError: as ``read_picture`` raises.
+        FileNotFoundError: as `read_picture` raises.
+        ValueError: as `read_picture` raises.
     """
     return stored_with_notes(picture, size)[0]
 
@@ -31,7 +32,7 @@ def load_image(picture: Picture, size: int) -> Tensor:
 def stored_with_notes(picture: Picture, size: int) -> tuple[Tensor, list[str]]:
     """Prepare an image, and say what that took: "greyscale", "turned upright", "transparent, on white", ...
 
-    Args, Raises and the first of what is returned as for ``load_image``.
+    Args, Raises and the first of what is returned as for `load_image`.
     """
     try:
         if isinstance(picture, Tensor):
@@ -69,7 +70,7 @@ def read_picture(path: str | Path) -> tuple[Image.Image, list[str]]:
 
     Raises:
         FileNotFoundError: it is not there.
-        ValueError: it is no image that is read (see ``alexnet.data.images``); or the path is a folder
+        ValueError: it is no image that is read (see `alexnet.data.images`); or the path is a folder
             or an address on the web.
     """
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):

@@ -97,9 +97,11 @@ def looked_at(name: str, path: Path, num_bytes: int, read: Callable[[int], bytes
     """Return the name and the content of a file if it is wanted.
 
     Args:
-        name: of the file. path: of what holds it, for messages. num_bytes: its size.
+        name: of the file.
+        path: of what holds it, for messages.
+        num_bytes: its size.
         read: reads on in it, at most so many bytes.
-        wanted: as for ``members``.
+        wanted: as for `members`.
     Raises:
         Refused: it is wanted and far too large.
     """

@@ -119,8 +119,9 @@ class StoredShard(NamedTuple):
     Attributes:
         path: the .tar or .npy; its index lies beside it.
         count: how many images it holds.
-        index_digest: see ``digest_of_index``; None in sets of earlier versions, which did not keep it.
-        image_shape: (3, H, W). num_classes: of the set.
+        index_digest: see `digest_of_index`; None in sets of earlier versions, which did not keep it.
+        image_shape: (3, H, W).
+        num_classes: of the set.
     """
 
     path: Path
@@ -131,7 +132,7 @@ class StoredShard(NamedTuple):
 
 
 class StoredSet(NamedTuple):
-    """What set.json says of a finished set: attributes as of ``PreparedSet``, and each split's shards."""
+    """What set.json says of a finished set: attributes as of `PreparedSet`, and each split's shards."""
 
     name: str
     source: str
@@ -177,7 +178,7 @@ def open_set(path: Path | str) -> PreparedSet:
 
 
 def describe_stored(path: Path) -> StoredSet:
-    """Read what a finished set says of itself; its other files are not looked at. Raises as ``open_set``."""
+    """Read what a finished set says of itself; its other files are not looked at. Raises as `open_set`."""
     if not (path / DESCRIPTION).is_file():
         raise FileNotFoundError(unfinished(path))
     about = read_description(path)

@@ -71,7 +71,12 @@ class Split(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class MemorySplit:
-    """A ``Split`` of pictures in memory. images: (N, 3, H, W) uint8; labels: (N,) int64."""
+    """A `Split` of pictures in memory.
+
+    Attributes:
+        images: (N, 3, H, W) uint8.
+        labels: (N,) int64.
+    """
 
     images: Tensor = field(repr=False)
     labels: Tensor = field(repr=False)
@@ -87,7 +92,7 @@ class MemorySplit:
         return channels, height, width
 
     def read(self, indices: Indices) -> Tensor:
-        """Copy pictures out, as ``Split`` says.
+        """Copy pictures out, as `Split` says.
 
         Raises:
             IndexError: there is no picture of such an index.
@@ -96,10 +101,11 @@ class MemorySplit:
 
 
 class StoredSplit:
-    """A ``Split`` of a prepared set.
+    """A `Split` of a prepared set.
 
     Attributes:
-        labels, shape: as of ``Split``.
+        labels: as of `Split`.
+        shape: as of `Split`.
     """
 
     in_memory = False
@@ -124,7 +130,7 @@ class StoredSplit:
         return len(self.labels)
 
     def read(self, indices: Indices) -> Tensor:
-        """Read pictures, as ``Split`` says.
+        """Read pictures, as `Split` says.
 
         Raises:
             IndexError: there is no picture of such an index.

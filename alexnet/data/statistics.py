@@ -140,7 +140,8 @@ def covariance(sums: list[int], products: np.ndarray, num_pixels: int) -> np.nda
     """Return mean(x y) - mean(x) mean(y) of each pair of channels, (3, 3), rounded once at the end.
 
     Args:
-        sums: of each channel. products: of each pair, (3, 3). All are Python integers, which do not overflow.
+        sums: of each channel.
+        products: of each pair, (3, 3). All are Python integers, which do not overflow.
         num_pixels: how many pixels were summed.
     """
     exact = products * num_pixels - np.outer(np.array(sums, dtype=object), sums)

@@ -24,7 +24,7 @@ def files_below(base: Path) -> Iterator[Path | Skipped]:
     link to one that is read anyway, such as a loop, is left out.
 
     Args:
-        base: the folder, as ``as_named`` returns it.
+        base: the folder, as `as_named` returns it.
     Raises:
         OSError: a folder cannot be read.
     """

@@ -164,7 +164,8 @@ def room_for(batch_bytes: int, workers: int, prefetch: int, *, sharing: int = 1,
 
     Args:
         batch_bytes: of one batch.
-        workers, prefetch: processes, and batches that each reads ahead, as wanted.
+        workers: processes, as wanted.
+        prefetch: batches that each reads ahead, as wanted.
         sharing: loaders that read at the same time on this machine.
         besides: bytes of what else a loader sends its workers, and leaves in that memory.
     """

@@ -26,7 +26,8 @@ def all_reduce(part: Tensor, group: dist.ProcessGroup) -> Tensor:
     """Return the sum of the parts of all towers, the same bits in each.
 
     Args:
-        part: (N, K), of the logits for example. group: the towers.
+        part: (N, K), of the logits for example.
+        group: the towers.
     """
     return AllReduce.apply(part, group)
 

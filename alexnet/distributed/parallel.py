@@ -2,7 +2,7 @@
 
 The processes, one a device, form a mesh (data, tower). Along "tower" a net is split as on the paper's two
 GPUs (3.2): every process holds one tower, all towers of a net read the same images, and maps and logits cross
-(``alexnet.distributed.collectives``). Along "data" nets are copies of each other and read different images;
+(`alexnet.distributed.collectives`). Along "data" nets are copies of each other and read different images;
 their gradients are averaged. Towers are innermost, so that those of a net have neighbouring ranks and share a
 machine. torchrun starts the processes::
 
@@ -123,13 +123,13 @@ def mesh_of(places: Layout, device: torch.device) -> DeviceMesh:
 class ParallelAlexNet(nn.Module):
     """A net of which this process has one tower, or the whole.
 
-    Called like ``AlexNet`` in all processes of a net at a time and with the same images and masks, it returns
+    Called like `AlexNet` in all processes of a net at a time and with the same images and masks, it returns
     the logits in each.
 
     Attributes:
-        tower: this process's share, a ``Tower``, or the whole ``AlexNet`` where nothing is split; its
+        tower: this process's share, a `Tower`, or the whole `AlexNet` where nothing is split; its
             parameters have the names of the whole net's.
-        mesh: of ``mesh_of``.
+        mesh: of `mesh_of`.
     """
 
     def __init__(self, config: NetConfig, mesh: DeviceMesh, *, generator: torch.Generator | None = None):
@@ -194,7 +194,7 @@ def data_parallel(net: ParallelAlexNet) -> nn.Module:
     """Return the net, already on its device, made to average its gradients with those of its copies.
 
     Each copy's loss is the mean over its own images. The average of the copies' gradients is the gradient of
-    the mean over all images if, and only if, each copy has equally many of them; ``alexnet.data.loader``
+    the mean over all images if, and only if, each copy has equally many of them; `alexnet.data.loader`
     refuses a batch that cannot be shared evenly. Where there are no copies, the net itself is returned.
     """
     group = net.mesh.get_group("data")
@@ -233,7 +233,7 @@ def scatter_state(state: Mapping[str, Tensor] | None, net: ParallelAlexNet) -> S
         net: the net.
     Returns:
         this tower's, on its device and of its dtype, for ``net.tower.load_state_dict`` or
-        ``alexnet.optim.sgd.load_velocities``.
+        `alexnet.optim.sgd.load_velocities`.
     Raises:
         ValueError: in the first process, before anything is sent: they are not those of this net.
     """

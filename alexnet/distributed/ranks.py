@@ -26,8 +26,10 @@ class Ranks:
 
     Attributes:
         device: that it computes on.
-        rank, size: of all processes.
-        data_rank, num_data: which part of a batch it reads; the towers of a net read the same.
+        rank: which of all processes this is, from 0.
+        size: how many processes there are.
+        data_rank: which part of a batch it reads; the towers of a net read the same.
+        num_data: into how many parts a batch is cut.
         mesh: of all processes; None for a process alone.
         group: for numbers on the CPU, of all processes; None for a process alone.
     """

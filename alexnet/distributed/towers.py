@@ -28,7 +28,7 @@ class Tower(nn.Module):
     """
 
     def __init__(self, config: NetConfig):
-        """Build the share of one tower; its parameters hold no values before ``split`` ones are loaded."""
+        """Build the share of one tower; its parameters hold no values before `split` ones are loaded."""
         super().__init__()
         self.config, self.stages = config, stages_of(config)
         add_children(self, children_of(config, config.towers))
@@ -43,7 +43,7 @@ class Tower(nn.Module):
         Args:
             stage: one of ``stages``.
             x: what its first layer reads; before the stage "sum", the sum of what the towers make of fc8.
-            masks: of ``tower_masks``.
+            masks: of `tower_masks`.
         """
         children = [(name, self.get_submodule(name)) for name in stage.children]
         if stage.crossing == "edges":  # the maps that came across are read and not computed
@@ -79,7 +79,7 @@ def split(state: Mapping[str, Tensor], config: NetConfig) -> list[State]:
 
 
 def split_tensor(name: str, tensor: Tensor, towers: int) -> Sequence[Tensor]:
-    """Deal out one parameter; Args and Raises as for ``split``."""
+    """Deal out one parameter; Args and Raises as for `split`."""
     if name in COPIED:
         return (tensor,) * towers
     dim = split_dim(name)
@@ -109,7 +109,7 @@ def join(states: Sequence[Mapping[str, Tensor]], config: NetConfig) -> State:
 
 
 def join_tensors(name: str, parts: Sequence[Tensor]) -> Tensor:
-    """Put the towers' parts of one parameter together; Args and Raises as for ``join``."""
+    """Put the towers' parts of one parameter together; Args and Raises as for `join`."""
     parts = [part.to(parts[0].device) for part in parts]
     if name not in COPIED:
         return torch.cat(parts, split_dim(name))
@@ -138,7 +138,7 @@ def tower_masks(tower: Tower, masks: Masks | None, index: int) -> Masks | None:
 
     Args:
         tower: whose they are to be.
-        masks: of ``alexnet.models.draw_masks``; None outside training.
+        masks: of `alexnet.models.draw_masks`; None outside training.
         index: 0 for tower a.
     Raises:
         ValueError: there are none in training; towers that drew their own would drop different activations.
@@ -156,7 +156,11 @@ def halo(x: Tensor, tower: int, config: NetConfig) -> Tensor:
     """Return the maps at the seam of two towers, which the other tower's normalisation reads.
 
     Args:
-        x: (N, C / 2, H, W), the maps of one tower. tower: 0 or 1, whose last or first maps are wanted.
+        x: (N, C / 2, H, W), the maps of one tower.
+        tower: 0 or 1, whose last or first maps are wanted.
+        config: the network, whose normalisations say how many maps those are.
+        config: the network, whose normalisations say how many maps those are.
+        config: the network, whose normalisations say how many maps those are.
     """
     width = halo_width(config, x.shape[1])
     return x.narrow(1, x.shape[1] - width if tower == 0 else 0, width)
@@ -166,7 +170,9 @@ def with_halo(x: Tensor, received: Tensor, tower: int) -> Tensor:
     """Put the other tower's maps at the seam beside one's own, and as many zeros where the maps end.
 
     Args:
-        x: (N, C / 2, H, W), the maps of one tower. received: the other one's ``halo``. tower: 0 or 1.
+        x: (N, C / 2, H, W), the maps of one tower.
+        received: the other one's `halo`.
+        tower: 0 or 1.
     """
     end = torch.zeros_like(received)
     return torch.cat((end, x, received) if tower == 0 else (received, x, end), dim=1)

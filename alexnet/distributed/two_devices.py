@@ -20,10 +20,18 @@ class Exchange(NamedTuple):
 
 
 class TwoDeviceAlexNet(nn.Module):
-    """A net of two towers on two devices; called like ``AlexNet``, it returns logits on the first device.
+    """A net of two towers on two devices; called like `AlexNet`, it returns logits on the first device.
 
-    Args: config, devices and the generator of the initial weights. ValueError: the net has not two towers.
-    Attributes: towers, a and b; exchanges, those of the last call, in order.
+    Attributes:
+        towers: a and b.
+        exchanges: those of the last call, in order.
+
+    Args:
+        config: a network of two towers.
+        devices: of tower a and of tower b.
+        generator: draws the initial weights.
+    Raises:
+        ValueError: the network has not two towers.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """A trained net with all that classifying pictures takes.
 
-Pictures are uint8 in the size of the mean image, as ``alexnet.data.images.resize_and_crop`` makes them.
+Pictures are uint8 in the size of the mean image, as `alexnet.data.images.resize_and_crop` makes them.
 
 Letters in shapes: N pictures, H height and width of the stored pictures.
 """

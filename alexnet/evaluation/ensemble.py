@@ -52,7 +52,7 @@ def nothing_counted() -> Counts:
 
 
 def log_average_nets(log_probabilities: Sequence[Tensor]) -> Tensor:
-    """Return ln of ``alexnet.evaluation.errors.average_nets``, exact also for very small probabilities.
+    """Return ln of `alexnet.evaluation.errors.average_nets`, exact also for very small probabilities.
 
     Args:
         log_probabilities: of each net (N, classes), natural logarithms.
@@ -65,7 +65,7 @@ def rows_of(classifiers: Sequence[Classifier], counts: Sequence[Counts], group: 
 
     Args:
         classifiers: the nets.
-        counts: of ``evaluate_nets``.
+        counts: of `evaluate_nets`.
         group: the processes; None: all there are.
     Raises:
         ValueError: there were no pictures.

@@ -66,7 +66,8 @@ def num_errors(logits: Tensor, labels: Tensor, *, k: int = 1) -> int:
     equal: evaluate in float32.
 
     Args:
-        logits: (N, num_classes). labels: (N,) class indices.
+        logits: (N, num_classes).
+        labels: (N,) class indices.
         k: how many guesses count; 1 for top-1, 5 for top-5.
     Raises:
         ValueError: k is not between 1 and the number of classes.
@@ -77,7 +78,7 @@ def num_errors(logits: Tensor, labels: Tensor, *, k: int = 1) -> int:
 
 
 def num_wrong(scores: Tensor, labels: Tensor, k: int) -> Tensor:
-    """Count what ``num_errors`` counts, but leave the count on the device, a 0-d tensor.
+    """Count what `num_errors` counts, but leave the count on the device, a 0-d tensor.
 
     Where there are no more than k classes, every label is among the guesses, and nothing is wrong. A label
     whose score is not a number is wrong at any k: a network that has diverged gets nothing right.
@@ -89,9 +90,9 @@ def num_wrong(scores: Tensor, labels: Tensor, k: int) -> Tensor:
 
 @torch.no_grad()
 def log_average_views(model: nn.Module, views: Iterable[Tensor]) -> Tensor:
-    """Return ln of what ``average_views`` returns, exact also for probabilities that are too small for it.
+    """Return ln of what `average_views` returns, exact also for probabilities that are too small for it.
 
-    Args and Raises as for ``average_views``.
+    Args and Raises as for `average_views`.
     """
     check_evaluation_mode(model)
     total, num_views = None, 0
@@ -112,7 +113,7 @@ def average_views(model: nn.Module, views: Iterable[Tensor]) -> Tensor:
 
     Args:
         model: from images (N, C, H, W) to logits (N, num_classes); must be in evaluation mode.
-        views: each (N, C, H, W), ready for the model; ``alexnet.transforms.ten_crops`` makes the paper's ten.
+        views: each (N, C, H, W), ready for the model; `alexnet.transforms.ten_crops` makes the paper's ten.
     Returns:
         (N, num_classes) probabilities, float64.
     Raises:
@@ -158,7 +159,7 @@ def evaluate(model: nn.Module, batches: Batches, *, views: Views, ks: tuple[int,
             for example ``functools.partial(ten_crops, size=224, statistics=statistics)``.
         ks: numbers of guesses; where one is at least the number of classes, nothing is wrong.
     Returns:
-        counts, all zero where there are no batches: a process may have none of its own.
+        counts, all zero where there are no batches, as a process may have none of its own.
     Raises:
         ValueError: the model is in training mode, there are no views, or a k is not positive.
     """
@@ -203,9 +204,11 @@ def error_rates(model: nn.Module, batches: Batches, *, ks: tuple[int, ...] = (1,
     """Return the share of images that the model gets wrong, for each number of guesses.
 
     Args:
-        model, batches, ks: as for ``evaluate``; the images are what the model reads, one view of each.
+        model: as for `evaluate`.
+        batches: as for `evaluate`; the images are what the model reads, one view of each.
+        ks: as for `evaluate`.
     Returns:
-        {"top1": rate, "top5": rate} (for the given ks), rates as fractions between 0 and 1.
+        ``{"top1": rate, "top5": rate}`` for the given ks, rates as fractions between 0 and 1.
     Raises:
         ValueError: the model is in training mode, there are no images, or a k is not positive.
     """

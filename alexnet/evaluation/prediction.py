@@ -55,7 +55,7 @@ def predict(
     """Return the most probable classes of each picture.
 
     Args:
-        classifier: of ``load_classifier``.
+        classifier: of `load_classifier`.
         pictures: each a file's path, a Pillow image, or a tensor (3, height, width) uint8; of any size.
         views: 1, the centre, or 10, the average over the paper's ten crops (4.1).
         top: how many classes; all of them where there are fewer.
@@ -82,9 +82,9 @@ def probabilities_of(classifier: Classifier, images: Sequence[Tensor], *, views:
     """Return the probability of every class: (N, classes) float64, on the CPU.
 
     Args:
-        classifier: of ``load_classifier``.
-        images: N of ``alexnet.data.loading.load_image``.
-        views: as for ``predict``.
+        classifier: of `load_classifier`.
+        images: N of `alexnet.data.loading.load_image`.
+        views: as for `predict`.
     Raises:
         ValueError: they are not numbers, because the weights are none.
     """

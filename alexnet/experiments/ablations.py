@@ -1,4 +1,4 @@
-"""What does a small AlexNet lose when one of its parts is taken away? (paper 3.2 to 5 and 7)
+"""What does a small AlexNet lose when one of its parts is taken away (paper 3.2 to 5 and 7)?
 
 The paper judges its parts on ImageNet, one run each. Here a small net of the same build learns few pictures
 of CIFAR-10 many times, and the parts are taken away one at a time, several seeds each: two towers,
@@ -63,8 +63,10 @@ class Part:
     Attributes:
         section: of the paper, where the claim stands that it belongs to.
         about: what it is, in a few words.
-        net, learning: fields of the recipe that differ.
-        augmented: crops and reflections are drawn; False: every picture is its centre, as in the test.
+        net: fields of the recipe's net that differ.
+        learning: fields of the recipe's learning that differ.
+        augmented: crops and reflections are drawn.
+        False: every picture is its centre, as in the test.
         colour_noise: where there is augmentation.
         times: the epochs, as a multiple of the base's.
     """
@@ -120,7 +122,8 @@ class Trial:
     Attributes:
         variant: a name in ``PARTS``.
         recipe: net, augmentation and learning, with the rate and the epochs.
-        augmented, colour_noise: as in ``Part``.
+        augmented: as in `Part`.
+        colour_noise: as in `Part`.
         num_train: training pictures, the first ones of the set.
         held_out: train on nine tenths of them and test on the last tenth.
     """
@@ -150,8 +153,12 @@ class Outcome:
     """What a trial gave. Errors are fractions, losses nats.
 
     Attributes:
-        errors, losses: for each epoch those of the training batches, each before it was trained on.
-        train_error, train_loss, test_error, test_loss: after the last epoch, of centres without dropout.
+        errors: for each epoch that of the training batches, each before it was trained on.
+        losses: likewise.
+        train_error: after the last epoch, of centres without dropout.
+        train_loss: after the last epoch, of centres without dropout.
+        test_error: after the last epoch, of centres without dropout.
+        test_loss: after the last epoch, of centres without dropout.
         seconds: wall time.
     """
 
@@ -169,8 +176,10 @@ def trial_of(variant: str, *, rate: float, epochs: int, num_classes: int, **othe
 
     Args:
         variant: a name in ``PARTS``.
-        rate: learning rate of the base. epochs: of the base. num_classes: of the data set.
-        others: further fields of ``Trial``.
+        rate: learning rate of the base.
+        epochs: of the base.
+        num_classes: of the data set.
+        **others: further fields of `Trial`.
     """
     part = PARTS[variant]
     net = net_config("small", base="code2012", num_classes=num_classes, **(THIN | part.net))
@@ -201,7 +210,8 @@ def run_trial(
 
     Args:
         trial: what to run.
-        train, test: (N, 3, 32, 32) uint8 pictures with (N,) int64 labels; of train the first num_train count.
+        train: (N, 3, 32, 32) uint8 images with (N,) int64 labels; the first num_train count.
+        test: the same for the test.
         on_epoch: called with (epoch, training error) after each epoch.
     Returns:
         the outcome, and the net in evaluation mode. A run whose loss stops being a number ends there.
@@ -282,8 +292,8 @@ def measure(
         rates: to be compared on held-out pictures; a single one is taken without a comparison.
         seeds: of the runs.
     Returns:
-        "search": [[rate, held-out error], ...]; "rate": the best; "variants": for each its "runs", each with
-        its "seed" and the fields of ``Outcome``, rounded.
+        a dictionary: "search": [[rate, held-out error], ...]; "rate": the best; "variants": for each its
+        "runs", each with its "seed" and the fields of `Outcome`, rounded.
     """
     tried = [make("base", rate=rate, seed=SEARCH_SEED, held_out=True) for rate in rates]
     search, rate = best_of_held_out(laboratory, tried)
@@ -308,7 +318,7 @@ def rounded(outcome: dict[str, Any]) -> dict[str, Any]:
 
 
 def add_options(add: Callable[..., None]) -> None:
-    """Declare this experiment's own options by calls of ``alexnet.cli.options.add_option``."""
+    """Declare this experiment's own options by calls of `alexnet.cli.options.add_option`."""
     names = list(PARTS)
     add("--variants", "networks to train", nargs="+", choices=PARTS, metavar="VARIANT", default=names)
     add("--epochs", type=int, default=30)

@@ -22,7 +22,7 @@ class Setup:
     """What the paper leaves open: the network, its first weights, and the scale of its input.
 
     Attributes:
-        initialisation: "2012" or "scaled", see ``alexnet.models.cifar.four_layer_net``.
+        initialisation: "2012" or "scaled", see `alexnet.models.cifar.four_layer_net`.
         input_scale: "raw" for grey levels of 0..255 minus the mean image, "unit" for the same divided by
             their standard deviation.
         dense: units of a dense hidden layer before the output layer, 0 for none.
@@ -102,7 +102,8 @@ def run_once(
 
     Args:
         config: what to run.
-        images: (N, 3, 32, 32) uint8 training pictures. labels: (N,) int64.
+        images: (N, 3, 32, 32) uint8 training pictures.
+        labels: (N,) int64.
         on_window: called with (epoch, error) after each measuring window, a quarter of an epoch.
     Returns:
         the run, and the network as it was at the end.
@@ -168,7 +169,8 @@ def epochs_to(run: Run, target: float, *, windows: int = 1) -> float:
     """Return after how many epochs the error reached the target, between two points by a straight line.
 
     Args:
-        run: a finished run. target: the error as a fraction.
+        run: a finished run.
+        target: the error as a fraction.
         windows: measuring windows over which epochs and errors are averaged first. The error falls in steps
             from one epoch to the next, because a picture met again is known already; the mean over an epoch,
             ``WINDOWS_PER_EPOCH``, evens the steps out.

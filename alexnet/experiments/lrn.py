@@ -1,9 +1,9 @@
-"""Does response normalisation lower the test error of a small network? (paper 3.3)
+"""Does response normalisation lower the test error of a small network (paper 3.3)?
 
 The paper says that a four-layer network went from 13% to 11% test error on CIFAR-10. The authors'
 files define both, ``layers-conv-local-13pct`` and ``layers-conv-local-11pct``; the second has two layers of
 response normalisation behind its first two convolutions and is the same in all else. Those networks train for
-some 450 epochs with crops and reflections. Here the same two layers go into the smaller ``four_layer_net``,
+some 450 epochs with crops and reflections. Here the same two layers go into the smaller `four_layer_net`,
 and batch normalisation into the same two places. A constant factor in their stead is the control: the
 paper's LRN divides small activations by 2**0.75, which alone makes a network learn at another pace.
 
@@ -64,7 +64,7 @@ COMPARED = (
 
 
 def normalised(net: nn.Sequential, kind: str) -> nn.Sequential:
-    """Put a kind of normalisation into the first two layers of a ``four_layer_net``.
+    """Put a kind of normalisation into the first two layers of a `four_layer_net`.
 
     Args:
         net: its layers and weights are taken over.
@@ -97,12 +97,13 @@ def measure(
     """Find the rate of one kind of normalisation, then run every seed at that rate.
 
     Args:
-        laboratory: makes a trial. base: the trial from which all depart.
+        laboratory: makes a trial.
+        base: the trial from which all depart.
         rates: to be compared on held-out pictures; a single one is taken without a comparison.
         seeds: of the runs.
     Returns:
-        "search": [[rate, held-out error], ...]; "rate": the best; "runs": for every seed its "seed",
-        "train_errors", "test_error" and "seconds".
+        a dictionary: "search": [[rate, held-out error], ...]; "rate": the best; "runs": for every seed its
+        "seed", "train_errors", "test_error" and "seconds".
     """
     tried = [replace(base, rate=rate, seed=SEARCH_SEED, held_out=True) for rate in rates]
     search, rate = best_of_held_out(laboratory, tried)
@@ -125,7 +126,7 @@ def comparisons(results: dict) -> list[tuple[str, str, str]]:
 
 
 def add_options(add: Callable[..., None]) -> None:
-    """Declare this experiment's own options by calls of ``alexnet.cli.options.add_option``."""
+    """Declare this experiment's own options by calls of `alexnet.cli.options.add_option`."""
     add("--kinds", "of normalisation", nargs="+", choices=KINDS, metavar="KIND", default=list(KINDS))
     add("--epochs", type=int, default=20)
     add("--train-size", shown="all")

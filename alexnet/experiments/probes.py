@@ -37,9 +37,10 @@ def unit_signals(net: nn.Sequential, images: Tensor, labels: Tensor) -> list[Uni
     """Send one batch forward and its gradient back, and report on every layer of units in turn.
 
     Args:
-        net: layers in a row, its units as ``alexnet.models.cifar.Activation``; its parameters and their
+        net: layers in a row, its units as `alexnet.models.cifar.Activation`; its parameters and their
             gradients are left as they are.
-        images: (N, C, H, W) as the network wants them. labels: (N,) class indices.
+        images: (N, C, H, W) as the network wants them.
+        labels: (N,) class indices.
     """
     x = images
     inputs, outputs = {}, {}

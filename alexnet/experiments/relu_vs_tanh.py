@@ -1,4 +1,4 @@
-"""How much faster does a four-layer network learn with ReLU than with tanh? (paper 3.1, figure 1)
+"""How much faster does a four-layer network learn with ReLU than with tanh (paper 3.1, figure 1)?
 
 The protocol: CIFAR-10, no regularisation of any kind, stochastic gradient descent with momentum 0.9 and
 batches of 128, and for every unit the learning rate that suits it best, found by a search of its own. What is
@@ -47,11 +47,14 @@ def measure(laboratory: Laboratory, setup: str, unit: str, seeds: list[int]) -> 
     """Search the rate of one unit in one setup, then run every seed at the best rate.
 
     Args:
-        laboratory: makes the runs. setup, unit: names in ``PLAN``. seeds: of the runs at the best rate.
+        laboratory: makes the runs.
+        setup: a name in ``PLAN``.
+        unit: a name in ``PLAN``.
+        seeds: of the runs at the best rate.
     Returns:
-        "search": [[rate, epochs to the target or None, error at the end or None], ...]; "rate": the best;
-        "runs": for every seed its "epochs_to_target" (None if not reached) and its curve, "epochs" and
-        "errors".
+        a dictionary: "search": [[rate, epochs to the target or None, error at the end or None], ...];
+        "rate": the best; "runs": for every seed its "epochs_to_target" (None if not reached) and its curve,
+        "epochs" and "errors".
     """
     search = laboratory.search_rate(unit, SETUPS[setup], PLAN[setup][unit], TARGET)
     best = min(search, key=search.__getitem__)
@@ -84,11 +87,14 @@ def ratio(
     """Compare two units of a record: how many times more epochs the slow one takes to the target.
 
     Args:
-        results: a record's results. setup: a name in them. slow, fast: units.
+        results: a record's results.
+        setup: a name in them.
+        slow: the unit whose epochs are divided.
+        fast: the unit by whose epochs they are divided.
         target: the training error to be reached.
     Returns:
-        "mean": the ratio of the means over the seeds; "low", "high": the smallest and the largest ratio of
-        any run of the one to any run of the other.
+        a dictionary: "mean": the ratio of the means over the seeds; "low", "high": the smallest and the
+        largest ratio of any run of the one to any run of the other.
     Raises:
         ValueError: one of the units did not reach the target in that setup.
     """
@@ -128,7 +134,7 @@ def ratios_by_target(results: dict, setup: str, targets: list[float]) -> list[tu
 
 
 def add_options(add: Callable[..., None]) -> None:
-    """Declare this experiment's own options by calls of ``alexnet.cli.options.add_option``."""
+    """Declare this experiment's own options by calls of `alexnet.cli.options.add_option`."""
     units = list(PLAN["scaled"])
     add("--setups", "of the inputs and initial weights", nargs="+", choices=PLAN, default=list(PLAN))
     add("--units", "activation functions", nargs="+", choices=units, default=units)

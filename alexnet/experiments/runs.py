@@ -29,7 +29,8 @@ class Laboratory:
     """Makes runs of one base configuration with changes; a run whose file is there is read, not repeated.
 
     Args:
-        images: (N, 3, 32, 32) uint8 training pictures. labels: (N,) int64.
+        images: (N, 3, 32, 32) uint8 training pictures.
+        labels: (N,) int64.
         folder: where finished runs are kept, one JSON file each.
         base: the configuration from which ``run`` departs.
     """
@@ -56,7 +57,10 @@ class Laboratory:
         not reach the target, the one that ends with the lowest error is the best.
 
         Args:
-            unit, setup: what to train. first_rate: a guess. target: training error as a fraction.
+            unit: of the network to train, by name.
+            setup: of inputs and initial weights, by name.
+            first_rate: a guess.
+            target: training error as a fraction.
         Returns:
             {rate: (epochs to the target, error at the end)} by rising rates; the epochs are infinite where
             the target was not reached, the error where it stayed about that of guessing. The smallest pair
@@ -78,8 +82,10 @@ def kept(path: Path, config: Any, kind: type[Kept], make: Callable[[], Kept]) ->
     """Return a run's outcome from its file or, where there is none, make the run and write the file.
 
     Args:
-        path: of the JSON file. config: a dataclass, stored beside the outcome.
-        kind: the dataclass of the outcome. make: makes the run.
+        path: of the JSON file.
+        config: a dataclass, stored beside the outcome.
+        kind: the dataclass of the outcome.
+        make: makes the run.
     """
     if path.is_file():
         return kind(**json.loads(path.read_text(encoding="utf-8"))["run"])
@@ -143,9 +149,10 @@ def record_of(
     """Put results and their provenance together.
 
     Args:
-        pictures: of ``open_pictures``. arguments: of the command, with seeds and device.
+        pictures: of `open_pictures`.
+        arguments: of the command, with seeds and device.
         seconds: of all runs together.
-        parts: the other fields of the record: experiment, scale, config, results.
+        **parts: the other fields of the record: experiment, scale, config, results.
     """
     return records.Record(
         data={"name": pictures.name, "source": pictures.source, "fingerprint": pictures.fingerprint},

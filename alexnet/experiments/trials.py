@@ -74,7 +74,8 @@ def run_trial(
     Args:
         trial: what to run.
         build: makes the trial's network; the generator draws its weights, and then the order of pictures.
-        train, test: (N, 3, H, W) uint8 pictures with (N,) int64 labels; of train the first num_train count.
+        train: (N, 3, H, W) uint8 images with (N,) int64 labels; the first num_train count.
+        test: the same for the test.
         on_epoch: called with (epoch, training error) after each epoch.
     Returns:
         the outcome, and the network, in evaluation mode. A run whose loss stops being a number ends there.

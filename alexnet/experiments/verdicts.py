@@ -8,7 +8,8 @@ def gains(results: dict[str, Any], variant: str, over: str, measure: str = "test
 
     Args:
         results: for each variant its "runs", each with its "seed" and the measure.
-        variant, over: the two that are compared, by the seeds that both have.
+        variant: what is compared, by the seeds that both have.
+        over: what it is compared with.
         measure: an error rate as a fraction, or a loss in nats.
     """
     found = {name: {run["seed"]: run[measure] for run in results[name]["runs"]} for name in (variant, over)}

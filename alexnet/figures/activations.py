@@ -1,4 +1,4 @@
-"""Charts of units, signals and records, drawn into axes from ``alexnet.figures.style.new``."""
+"""Charts of units, signals and records, drawn into axes from `alexnet.figures.style.new`."""
 
 from collections.abc import Sequence
 
@@ -48,7 +48,9 @@ def learning_curves(axis: Axes, entries: dict[str, dict], target: float) -> None
     """Draw training error against epochs for the units of one setup: every seed thin, their mean thick.
 
     Args:
-        axis: to draw into. entries: {unit: entry} as ``relu_vs_tanh`` records them. target: drawn as a line.
+        axis: to draw into.
+        entries: {unit: entry} as ``relu_vs_tanh`` records them.
+        target: drawn as a line.
     """
     for unit, entry in entries.items():
         curves = [smooth_curve(run) for run in entry["runs"]]
@@ -72,7 +74,8 @@ def ratios_by_target(axis: Axes, curves: dict[str, list[tuple[float, dict[str, f
     """Draw a ratio against the training error to be reached, its extremes as a band; errors fall rightwards.
 
     Args:
-        axis: to draw into. curves: {name: [(target, ratio)]} as ``relu_vs_tanh.ratios_by_target`` gives them.
+        axis: to draw into.
+        curves: {name: [(target, ratio)]} as ``relu_vs_tanh.ratios_by_target`` gives them.
     """
     for name, points in curves.items():
         targets = [target for target, _ in points]

@@ -38,7 +38,7 @@ def guesses(axis: Axes, found: Sequence[tuple[str, float]], right: str | None = 
 
     Args:
         axis: to draw on.
-        found: (class, probability), the most probable one first, as ``alexnet.predict`` has them.
+        found: (class, probability), the most probable one first, as `alexnet.predict` has them.
         right: the right class, whose bar has a colour of its own; None where it is none of them.
     """
     colours = [figures.COLOURS["test" if name == right else "train"] for name, _ in found]

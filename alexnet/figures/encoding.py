@@ -40,7 +40,8 @@ def pixels(image) -> Image.Image:
     Returns:
         A PIL image in mode RGB.
     Raises:
-        TypeError: neither array nor picture. ValueError: another shape, or values out of range.
+        TypeError: neither array nor picture.
+        ValueError: another shape, or values out of range.
     """
     if isinstance(image, Image.Image):
         return image.convert("RGB")
@@ -64,7 +65,8 @@ def signed(values, *, limit: float | None = None) -> np.ndarray:
     """Colour numbers of both signs: blue below zero, white at zero, red above.
 
     Args:
-        values: (H, W). limit: the magnitude that gets the full colour; the largest in values when None.
+        values: (H, W).
+        limit: the magnitude that gets the full colour; the largest in values when None.
     Returns:
         (H, W, 3), uint8.
     Raises:
@@ -85,7 +87,7 @@ def stretched(values) -> np.ndarray:
     """Stretch numbers to 0..255, smallest to largest; equal numbers become middle grey.
 
     Args:
-        values: any shape that ``pixels`` takes.
+        values: any shape that `pixels` takes.
     Returns:
         The same shape, uint8.
     """
@@ -133,7 +135,7 @@ def encode_picture(image, *, scale: float = 1) -> Encoded:
     """Encode an image as WebP.
 
     Args:
-        image: see ``pixels``.
+        image: see `pixels`.
         scale: CSS pixels for each pixel; from 2 on the pixels stay sharp squares, stored without loss.
     """
     if not scale > 0:

@@ -58,7 +58,7 @@ CREDITS = {
 
 
 def names() -> list[str]:
-    """Names of the photographs that ``load`` knows."""
+    """Names of the photographs that `load` knows."""
     return list(CREDITS)
 
 
@@ -77,7 +77,8 @@ def load(name: str) -> torch.Tensor:
         (3, H, W) uint8 tensor, RGB; grey photographs repeat their one channel.
     Raises:
         ValueError: there is no such photograph.
-        ModuleNotFoundError, FileNotFoundError: scikit-image, or its file, is missing.
+        ModuleNotFoundError: scikit-image is missing.
+        FileNotFoundError: its file is missing.
     """
     path = _folder() / _entry(name).file
     if not path.is_file():

@@ -55,10 +55,13 @@ def new(*, width: float = 5.0, height: float = 3.0, rows: int = 1, columns: int 
     """Make a figure in the house style, outside pyplot.
 
     Args:
-        width, height: inches; 5 wide fills the text column, and its type suits wide screen and phone.
-        rows, columns: of the axes. options: for ``Figure.subplots``, such as ``sharex=True``.
+        width: inches; 5 fills the text column, and its type suits wide screen and phone.
+        height: inches.
+        rows: of the axes.
+        columns: of the axes.
+        **options: for ``Figure.subplots``, such as ``sharex=True``.
     Returns:
-        (figure, axes), axes as ``Figure.subplots`` gives them: one, or an array.
+        (figure, axes), the axes as ``Figure.subplots`` gives them, one or an array.
     """
     with matplotlib.style.context("default"):
         figure = Figure(figsize=(width, height), facecolor="white", layout="constrained")
@@ -77,7 +80,8 @@ def line(name: str, **changes) -> dict:
     """Keywords that draw the curve of a name of ``COLOURS`` the same way in every figure.
 
     Args:
-        name: such as "relu". changes: keywords that replace or join the usual ones, such as ``label="ReLU"``.
+        name: such as "relu".
+        **changes: keywords that replace or join the usual ones, such as ``label="ReLU"``.
     Returns:
         A dict with color, linestyle, linewidth and label, for ``Axes.plot``.
     Raises:
@@ -93,7 +97,9 @@ class Shown:
     """A piece of HTML that displays itself in a notebook, with its alt text as the plain form.
 
     Attributes:
-        html: what is displayed. alt: the text in its place. num_bytes: size of html.
+        html: what is displayed.
+        alt: the text in its place.
+        num_bytes: size of html.
     """
 
     def __init__(self, content: str, alt: str):
@@ -110,7 +116,7 @@ def show(figure: Figure, *, alt: str, caption: str | None = None, number: str | 
     """Turn a matplotlib figure into HTML that carries its alt text.
 
     Args:
-        figure: from ``new``, or from pyplot, which then forgets it.
+        figure: from `new`, or from pyplot, which then forgets it.
         alt: what a reader who cannot see the figure should know, in a sentence or two.
         caption: text below the figure.
         number: of chapter and figure, such as "6.2". It stands before the caption, so that every reader sees
@@ -132,11 +138,13 @@ def picture(
 
     Args:
         image: PIL image; or tensor or array of shape (H, W), (3, H, W) or (H, W, 3), uint8 or float in 0..1.
-        alt, caption, number: as in ``show``.
+        alt: as in `show`.
+        caption: as in `show`.
+        number: as in `show`.
         scale: CSS pixels for each pixel; from 2 on the pixels stay sharp squares, stored without loss.
     Raises:
-        TypeError: image is neither array nor picture. ValueError: its shape or values are out of range, or
-            alt is empty.
+        TypeError: image is neither array nor picture.
+        ValueError: its shape or values are out of range, or alt is empty.
     """
     return _shown(encode_picture(image, scale=scale), alt, caption, number)
 
@@ -153,11 +161,14 @@ def grid(
     """Show small pictures side by side, each with its label; they wrap where the page is narrow.
 
     Args:
-        images: each as in ``picture``; ``signed`` and ``stretched`` make them of kernels and feature maps.
-        alt: what the row shows as a whole. labels: one for each picture, also its alt text.
-        caption, number, scale: as in ``picture``.
+        images: each as in `picture`; `signed` and `stretched` make them of kernels and feature maps.
+        alt: what the row shows as a whole.
+        labels: one for each picture, also its alt text.
+        caption: as in `picture`.
+        number: as in `picture`.
+        scale: as in `picture`.
     Raises:
-        ValueError: no picture, or labels are not as many as the pictures; and as in ``picture``.
+        ValueError: no picture, or labels are not as many as the pictures; and as in `picture`.
     """
     require_text(alt)
     names = [f"picture {k + 1} of {len(images)}" for k in range(len(images))] if labels is None else labels

@@ -26,7 +26,7 @@ def sigmoid(x: Tensor) -> Tensor:
 
 
 def tanh(x: Tensor) -> Tensor:
-    """Return tanh(x), the standard unit before the paper (paper 3.1); between -1 and 1, slope at most 1."""
+    """Return the tanh of x, the unit before the paper (paper 3.1); between -1 and 1, slope at most 1."""
     return torch.tanh(x)
 
 

@@ -84,14 +84,14 @@ def convolve(
     padding: Padding = 0,
     groups: int = 1,
 ) -> Tensor:
-    """Convolve as mathematics defines it: every kernel turned by 180 degrees, then ``cross_correlate``.
+    """Convolve as mathematics defines it: every kernel turned by 180 degrees, then `cross_correlate`.
 
     ::
 
         y[n, k, p, q] = bias[k] + sum over c, r, s of
                         weight[k, c, R - 1 - r, S - 1 - s] x[n, c, p * stride + r, q * stride + s]
 
-    Args, Returns and Raises as for ``cross_correlate``.
+    Args, Returns and Raises as for `cross_correlate`.
     """
     _check_kernels(x, weight, bias, groups)
     return cross_correlate(x, weight.flip(2, 3), bias, stride=stride, padding=padding, groups=groups)
@@ -104,12 +104,15 @@ def as_matrix(
 
     Args:
         weight: (K, C / G, R, S) kernels.
-        height, width: H and W of the images.
-        stride, padding, groups: as for ``cross_correlate``.
+        height: H of the images.
+        width: W of the images.
+        stride: as for `cross_correlate`.
+        padding: as for `cross_correlate`.
+        groups: as for `cross_correlate`.
     Returns:
-        (K * P * Q, C * H * W): this matrix times a flattened image is the flattened ``cross_correlate``.
+        (K * P * Q, C * H * W): this matrix times a flattened image is the flattened `cross_correlate`.
     Raises:
-        ValueError: as for ``cross_correlate``.
+        ValueError: as for `cross_correlate`.
     """
     whole("height", height)
     whole("width", width)

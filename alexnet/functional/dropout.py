@@ -19,10 +19,12 @@ def dropout_mask(
     """Draw for every image anew which units take part (paper 4.2).
 
     Args:
-        num_images, num_units: N, U.
+        num_images: N.
+        num_units: U.
         p: probability with which a unit is dropped, at least 0 and below 1.
         generator: draws on its own device, so that a CPU generator gives the same mask for every device.
-        device, dtype: of the mask.
+        device: of the mask.
+        dtype: of the mask.
     Returns:
         (N, U): 1 where a unit is kept, 0 where it is dropped.
     Raises:
@@ -37,7 +39,8 @@ def dropout(x: Tensor, mask: Tensor) -> Tensor:
     """Set the outputs of dropped units to zero and leave the others as they are, in training (paper 4.2).
 
     Args:
-        x: (N, U) outputs. mask: (N, U) of ``dropout_mask``, any dtype.
+        x: (N, U) outputs.
+        mask: (N, U) of `dropout_mask`, any dtype.
     Raises:
         ValueError: the shapes differ.
     """
@@ -47,7 +50,7 @@ def dropout(x: Tensor, mask: Tensor) -> Tensor:
 
 
 def dropout_at_test(x: Tensor, p: float = 0.5) -> Tensor:
-    """Multiply the outputs of all units by 1 - p: at test, after training with ``dropout`` (paper 4.2).
+    """Multiply the outputs of all units by 1 - p: at test, after training with `dropout` (paper 4.2).
 
     Raises:
         ValueError: p is out of range.
@@ -69,7 +72,7 @@ def inverted_dropout(x: Tensor, mask: Tensor, p: float = 0.5) -> Tensor:
 def to_inverted(
     weight: Tensor, rate: float, weight_decay: float, *, p: float = 0.5
 ) -> tuple[Tensor, float, float]:
-    """Convert a layer that reads the outputs of ``dropout`` to one that reads those of ``inverted_dropout``.
+    """Convert a layer that reads the outputs of `dropout` to one that reads those of `inverted_dropout`.
 
     With q = 1 - p, weights q * w on inputs 1 / q as large give the same outputs and pass the same derivative
     down. The derivative by them is 1 / q as large, and must move them q times as far as it moved w: so the
@@ -80,7 +83,8 @@ def to_inverted(
 
     Args:
         weight: of the layer that reads the units under dropout, any shape.
-        rate, weight_decay: with which that weight is trained.
+        rate: learning rate with which that weight is trained.
+        weight_decay: with which that weight is trained.
         p: probability with which a unit is dropped.
     Returns:
         weight, rate and weight decay of the same layer after inverted dropout.

@@ -69,7 +69,7 @@ def output_size(
 def leftover(n: int, kernel_size: int, stride: int = 1, padding: int = 0, *, rounding: str = "floor") -> int:
     """Return the pixels at the far end that no window reads; negative: the last window overhangs by as many.
 
-    Args and Raises as for ``output_size``.
+    Args and Raises as for `output_size`.
     """
     last_window = (output_size(n, kernel_size, stride, padding, rounding=rounding) - 1) * stride
     return n + 2 * padding - (last_window + kernel_size)
@@ -79,14 +79,15 @@ def ceil_padding(height: int, width: int, kernel_size: Size, stride: int = 1, pa
     """Return the padding with which the floor rule does what the ceil rule does: the 2012 way from 224 to 55.
 
     Args:
-        height, width: H and W of the input.
+        height: H of the input.
+        width: W of the input.
         kernel_size: the window, R = S or (R, S).
         stride: pixels from one window to the next.
         padding: pixels on each of the four sides, before the ceil rule adds its own.
     Returns:
         (left, right, top, bottom): `padding`, and on the right and at the bottom the overhang on top of it.
     Raises:
-        ValueError: as for ``output_size``.
+        ValueError: as for `output_size`.
     """
     kernel_height, kernel_width = pair("kernel_size", kernel_size)
     right = padding - leftover(width, kernel_width, stride, padding, rounding="ceil")
@@ -101,7 +102,7 @@ def receptive_field(layers: Sequence[tuple[int, int, int]]) -> list[ReceptiveFie
         layers: (kernel_size, stride, padding) of each convolution or pooling, the first one first; the
             padding is that of the near side (left or top).
     Returns:
-        one ``ReceptiveField`` a layer.
+        one `ReceptiveField` a layer.
     Raises:
         ValueError: a layer is not three whole numbers in range.
     """
@@ -127,7 +128,9 @@ def conv_num_parameters(
     """Return the weights of a convolutional layer, plus one bias a kernel; the image's size plays no part.
 
     Args:
-        in_channels, out_channels, groups: C, K, G.
+        in_channels: C.
+        out_channels: K.
+        groups: G.
         kernel_size: R = S, or (R, S).
         bias: whether each kernel has one.
     Raises:
@@ -146,7 +149,9 @@ def conv_num_multiply_adds(
     Every window counts in full, also where it reads padding. A bias starts a sum, so it costs nothing more.
 
     Args:
-        in_channels, out_channels, groups: C, K, G.
+        in_channels: C.
+        out_channels: K.
+        groups: G.
         kernel_size: R = S, or (R, S).
         output: P = Q, or (P, Q).
     Raises:

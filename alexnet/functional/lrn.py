@@ -36,7 +36,9 @@ def local_response_norm(
     Args:
         x: (N, C, H, W) activations of a floating dtype, on any device.
         n: channels in the window; an even one has one more on the low side, as in the 2012 code.
-        k, alpha, beta: not negative.
+        k: k of the formula, not negative.
+        alpha: alpha of the formula, not negative.
+        beta: beta of the formula, not negative.
         divide_alpha: put alpha / n for alpha, as do the 2012 code and ``torch.nn.functional``, also at the
             edges, where the window has fewer channels.
         groups: equal blocks of channels that are normalised separately, such as the towers.
@@ -71,16 +73,18 @@ def spatial_response_norm(
     """Divide each activation by a power of the energy of the pixels round it in the same channel.
 
     The 2012 code has this after the second local response normalisation; the paper does not mention it. The
-    formula is that of ``local_response_norm``, with the sum over size x size pixels, as far as they lie
+    formula is that of `local_response_norm`, with the sum over size x size pixels, as far as they lie
     within the image. The defaults are those of the 2012 code.
 
     Args:
         x: (N, C, H, W) activations of a floating dtype, on any device.
         size: pixels along each side of the window; an even one has one more above and on the left.
-        k, alpha, beta: not negative.
+        k: k of the formula, not negative.
+        alpha: alpha of the formula, not negative.
+        beta: beta of the formula, not negative.
         divide_alpha: put alpha / size**2 for alpha, also at the edges.
     Returns:
-        (N, C, H, W), as from ``local_response_norm``.
+        (N, C, H, W), as from `local_response_norm`.
     Raises:
         ValueError: x is not (N, C, H, W) of a floating dtype, the size is not a positive whole number, or a
             constant is negative.

@@ -40,7 +40,7 @@ def pixel_formula(x: Tensor, *, size: int, k: float, alpha: float, beta: float) 
 
         b_yx = a_yx / (k + alpha * sum_uv a_uv**2) ** beta
 
-    where u and v stay within the image, as close to y and x as j is to i in ``channel_formula``.
+    where u and v stay within the image, as close to y and x as j is to i in `channel_formula`.
 
     Args:
         x: (N, C, H, W), the activations a.

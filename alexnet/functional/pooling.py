@@ -14,7 +14,8 @@ def max_pool(x: Tensor, z: int = 3, s: int = 2, *, rounding: str = "floor") -> T
 
     Args:
         x: (N, C, H, W) of a floating dtype.
-        z, s: pixels of a window along each side, and from one window to the next.
+        z: pixels of a window along each side.
+        s: pixels from one window to the next.
         rounding: "floor" leaves out what does not fill a window at the far edges; "ceil", the 2012 code's,
             adds a window there, cut off at the edge.
     Returns:
@@ -30,7 +31,7 @@ def max_pool(x: Tensor, z: int = 3, s: int = 2, *, rounding: str = "floor") -> T
 def average_pool(x: Tensor, z: int = 3, s: int = 2, *, rounding: str = "floor") -> Tensor:
     """Take the mean of z x z pixels, with windows s pixels apart, as in the 2012 code's nets for CIFAR-10.
 
-    Args, Returns and Raises as for ``max_pool``; a window that is cut off has the mean of its own pixels.
+    Args, Returns and Raises as for `max_pool`; a window that is cut off has the mean of its own pixels.
     """
     check(x, z, s, rounding)
     return F.avg_pool2d(x, z, s, ceil_mode=rounding == "ceil")

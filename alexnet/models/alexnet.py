@@ -2,7 +2,7 @@
 
 A network's children have the names of figure 2 and stand in the order of computation: conv1, relu1, norm1,
 pool1, ..., fc8. What it computes is their chain. On one device the two towers are groups of channels;
-``alexnet.distributed`` puts each on a device of its own.
+`alexnet.distributed` puts each on a device of its own.
 
 Letters in shapes: N images, C channels, H height, W width.
 """
@@ -31,7 +31,7 @@ class AlexNet(nn.Module):
 
     Attributes:
         config: which network.
-        layers: the table of its layers, ``alexnet.models.architecture.layers_of``.
+        layers: the table of its layers, `alexnet.models.architecture.layers_of`.
     """
 
     def __init__(self, config: NetConfig = PAPER.net, *, generator: torch.Generator | None = None):
@@ -52,7 +52,7 @@ class AlexNet(nn.Module):
 
         Args:
             images: (N, 3, H, W).
-            masks: of ``draw_masks``; in training mode, if None, dropout draws from torch's global generator.
+            masks: of `draw_masks`; in training mode, if None, dropout draws from torch's global generator.
         Returns:
             (N, num_classes).
         Raises:
@@ -86,7 +86,7 @@ class AlexNet(nn.Module):
 
 
 def run(children: Iterable[tuple[str, nn.Module]], x: Tensor, masks: Masks | None = None) -> Tensor:
-    """Send x through layers in their order; masks as in ``AlexNet.forward``."""
+    """Send x through layers in their order; masks as in `AlexNet.forward`."""
     for name, child in children:
         given = [mask_of(masks, name.removeprefix(DROPOUT))] if isinstance(child, Dropout) else []
         x = child(x, *given)

@@ -34,14 +34,18 @@ class Layer:
     Attributes:
         name: conv1 to conv6, norm1, norm2, spatial_norm2, pool1, pool2, pool5, fc6 to fc8.
         kind: "conv", "norm", "pool" or "dense".
-        in_channels, out_channels: channels, or units of a dense layer. A dense layer after a convolution
-            reads every pixel of every channel as a unit.
-        in_size, out_size: 1 for a dense layer.
-        kernel_size, stride: of a window; 1 for a dense layer and for a norm.
+        in_channels: channels, or units of a dense layer, which after a convolution reads every pixel of every
+            channel as a unit.
+        out_channels: channels, or units of a dense layer.
+        in_size: height and width of what it reads, in pixels; 1 for a dense layer.
+        out_size: height and width of what it puts out, in pixels; 1 for a dense layer.
+        kernel_size: pixels of a window; 1 for a dense layer and for a norm.
+        stride: pixels from one window to the next; 1 for a dense layer and for a norm.
         padding: zeros on the (left, right, top, bottom); of conv layers alone.
         groups: towers that a convolution keeps apart; 1 where it reads all maps.
         crosses: it reads the maps or units of all towers.
-        weight_std, bias: of the initial parameters; 0 where there are none.
+        weight_std: standard deviation of the initial weights; 0 where there are none.
+        bias: value of the initial biases; 0 where there are none.
     """
 
     name: str

@@ -22,7 +22,7 @@ HEAD = ("fc8.weight", "fc8.bias")
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Return the names that ``create_model`` knows.
+    """Return the names that `create_model` knows.
 
     Args:
         pattern: as of file names: ``"without-*"``.
@@ -41,7 +41,7 @@ def create_model(
     """Build a network by its name, with initial or given weights.
 
     Args:
-        name: one of ``list_models``; None for that of the weights, "paper" without any.
+        name: one of `list_models`; None for that of the weights, "paper" without any.
         num_classes: outputs; None for as many as the weights have, 1000 without any. Where the weights have
             another number, fc8 keeps its initial weights, to be trained on other classes.
         weights: None for the initial weights of the paper (section 5); a run's folder, or a file that
@@ -49,7 +49,7 @@ def create_model(
             ``torchvision.models.alexnet``, by themselves or in a checkpoint such as pytorch/examples writes;
             "torchvision", which takes these from torch's cache and downloads nothing; or a state dict.
         generator: draws the initial weights (CPU); torch's global one if None.
-        changes: fields of ``NetConfig`` to set, for example ``input_size=128``; ``base="code2012"`` departs
+        **changes: fields of `NetConfig` to set, for example ``input_size=128``; ``base="code2012"`` departs
             from the authors' code in place of the text.
     Returns:
         the network, in training mode. The paper's and ``alexnet train``'s read images of 0 to 255 less the
@@ -82,7 +82,7 @@ def create_model(
 def parameters_of(weights: Weights) -> tuple[Mapping[str, Tensor], NetConfig | None]:
     """Return parameters under our names, and the network that they are of, if that is told.
 
-    Errors as of ``create_model``.
+    Errors as of `create_model`.
     """
     if isinstance(weights, Mapping):
         state = pretrained.state_in(dict(weights))

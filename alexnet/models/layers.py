@@ -1,4 +1,4 @@
-"""The layers of AlexNet that torch does not have, as modules over ``alexnet.functional`` (paper 3.3, 4.2).
+"""The layers of AlexNet that torch does not have, as modules over `alexnet.functional` (paper 3.3, 4.2).
 
 Letters in shapes: N images, C channels, H height, W width.
 """
@@ -62,7 +62,7 @@ class PartOfLinear(nn.Linear):
 
 
 class LocalResponseNorm(nn.Module):
-    """Normalisation across neighbouring channels; see ``functional.local_response_norm`` (paper 3.3)."""
+    """Normalisation across neighbouring channels; see `functional.local_response_norm` (paper 3.3)."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class LocalResponseNorm(nn.Module):
 
 
 class SpatialResponseNorm(nn.Module):
-    """Normalisation over a window of pixels of the same channel; see ``functional.spatial_response_norm``.
+    """Normalisation over a window of pixels of the same channel; see `functional.spatial_response_norm`.
 
     The defaults are the 2012 code's for its ImageNet net; its nets for CIFAR-10 have others.
     """
@@ -130,7 +130,7 @@ class Dropout(nn.Module):
 
         Args:
             x: outputs of a layer.
-            mask: in training, which of them are kept, as from ``functional.dropout_mask``; if None, it is
+            mask: in training, which of them are kept, as from `functional.dropout_mask`; if None, it is
                 drawn from torch's global generator. At test it is not looked at.
         Raises:
             ValueError: the mask has another shape than x.
@@ -142,7 +142,7 @@ class Dropout(nn.Module):
 
 
 def drop(x: Tensor, mask: Tensor | None, p: float, inverted: bool, training: bool) -> Tensor:
-    """Do what ``Dropout`` does, whose arguments these are."""
+    """Do what `Dropout` does, whose arguments these are."""
     if not training:
         return x if inverted else dropout_at_test(x, p)
     if mask is None:

@@ -57,7 +57,8 @@ def read(path: Path, device: torch.device | str) -> Found | None:
 
     Args:
         path: a ``state_dict``, or a checkpoint with one in it, as pytorch/examples, DataParallel, Lightning
-            and others write them. device: where the tensors are put.
+            and others write them.
+        device: where the tensors are put.
     Raises:
         ValueError: the parameters are those of another network, or reading the file could run code.
     """

@@ -26,11 +26,13 @@ class Row:
     """One layer, in the whole net or in one tower; the pictures are the first row.
 
     Attributes:
-        layer, kind: as in ``alexnet.models.architecture.Layer``; "input" for the pictures.
+        layer: as in `alexnet.models.architecture.Layer`; "input" for the images.
+        kind: as in `alexnet.models.architecture.Layer`; "input" for the images.
         shape: (channels, height, width) of its output, or (units,).
         kernel: (height, width, depth) of a convolution's kernel; None elsewhere.
         stride: in pixels; 1 for a dense layer and for a norm.
-        num_parameters, num_multiply_adds: on one picture.
+        num_parameters: weights and biases.
+        num_multiply_adds: on one image.
         num_neurons: outputs of a layer that learns, on one picture; 0 for the others.
         parameter_bytes: parameters, gradients and velocities.
         activation_bytes: what it leaves for the backward pass of a batch.
@@ -57,7 +59,8 @@ class Summary:
     Attributes:
         config: the net.
         batch_size: pictures in an update, on which memory is counted.
-        rows: the net on one GPU. tower_rows: one of its towers on a GPU; the same rows where there is one.
+        rows: the net on one GPU.
+        tower_rows: one of its towers on a GPU; the same rows where there is one.
     """
 
     config: NetConfig

@@ -12,8 +12,9 @@ class Traffic(NamedTuple):
 
     Attributes:
         layer: what computes with it.
-        crossing: "edges", "gather" or "sum", as in ``alexnet.models.stages``.
-        forward, backward: bytes.
+        crossing: "edges", "gather" or "sum", as in `alexnet.models.stages`.
+        forward: bytes in the forward pass.
+        backward: bytes in the backward pass.
     """
 
     layer: str

@@ -21,8 +21,9 @@ class Rates:
     """The learning rates that a schedule decides on, and what else changes with them.
 
     Attributes:
-        conv1_rate, weight_rate, bias_rate: learning rates of conv1's weights, of the other layers' weights
-            and of all biases; 0 freezes.
+        conv1_rate: learning rate of conv1's weights; 0 freezes.
+        weight_rate: learning rate of the other layers' weights; 0 freezes.
+        bias_rate: learning rate of all biases; 0 freezes.
         colour_noise: whether the training pictures get it.
         finished: the training is over.
     """
@@ -51,7 +52,8 @@ class StagedSchedule:
     Attributes:
         stages: in the order of their epochs, the first at 0.
         num_epochs: where the training ends.
-        rate, bias_rate: before the first cut.
+        rate: learning rate of weights before the first cut.
+        bias_rate: learning rate of biases before the first cut.
     """
 
     stages: tuple[Stage, ...]
@@ -64,7 +66,7 @@ class StagedSchedule:
 
         Args:
             epoch: how often the training set has been passed through, with the fraction of the pass begun.
-            errors: not used; the errors decide in ``PlateauSchedule``.
+            errors: not used; the errors decide in `PlateauSchedule`.
         """
         stage = [stage for stage in self.stages if stage.epoch <= epoch][-1]
         return Rates(
@@ -88,7 +90,8 @@ class PlateauSchedule:
         patience: validations, at least 1.
         threshold: a fraction of the validation pictures, as the errors are; how little is no gain.
         num_epochs: where the training ends at the latest.
-        rate, bias_rate: before the first cut.
+        rate: learning rate of weights before the first cut.
+        bias_rate: learning rate of biases before the first cut.
     """
 
     patience: int
@@ -159,7 +162,8 @@ def logged(name: str, *, rate: float, bias_rate: float) -> StagedSchedule:
 
     Args:
         name: "logged-2012" or "logged-2010".
-        rate, bias_rate: before the first cut; 0.01 and 0.02 in both runs.
+        rate: learning rate of weights before the first cut; 0.01 in both runs.
+        bias_rate: learning rate of biases before the first cut; 0.02 in both runs.
     """
     return replace(LOGGED[name], rate=rate, bias_rate=bias_rate)
 
@@ -206,7 +210,7 @@ def schedule_for(learning: LearningConfig) -> Schedule:
 
 
 def apply_rates(optimizer: torch.optim.Optimizer, rates: Rates) -> None:
-    """Set the rates of an optimizer whose groups have the names of ``alexnet.optim.sgd.param_groups``.
+    """Set the rates of an optimizer whose groups have the names of `alexnet.optim.sgd.param_groups`.
 
     Raises:
         ValueError: a group has another name or none.

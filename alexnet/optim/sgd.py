@@ -40,7 +40,7 @@ class PaperSGD(torch.optim.Optimizer):
         """Take the parameters, or groups of them with rates, momenta and decays of their own.
 
         Args:
-            params: parameters, or dictionaries as ``param_groups`` makes them.
+            params: parameters, or dictionaries as `param_groups` makes them.
             lr: the learning rate, not negative.
             momentum: at least 0 and below 1.
             weight_decay: not negative.
@@ -117,7 +117,7 @@ def printed_update(
 def fused_update(
     triples: list[tuple[Tensor, Tensor, Tensor]], *, lr: float, momentum: float, weight_decay: float
 ) -> None:
-    """Do ``printed_update`` to every (weight, velocity, gradient) in one pass over memory, by torch's kernel.
+    """Do `printed_update` to every (weight, velocity, gradient) in one pass over memory, by torch's kernel.
 
     The kernel computes b <- momentum * b + (1 - dampening) * d and w <- w - rate * b, where its option
     ``maximize`` makes d = decay * w - gradient. With a negative decay, 1 - dampening as the learning rate and
@@ -185,7 +185,7 @@ def param_groups(net: nn.Module, learning: LearningConfig) -> list[dict[str, Any
         net: whose parameters end on "weight" or "bias", the first layer being called conv1.
         learning: rate, bias_rate_factor, momentum, weight_decay, decay_biases.
     Returns:
-        groups for ``PaperSGD``, each with its "name".
+        groups for `PaperSGD`, each with its "name".
     Raises:
         ValueError: a parameter is neither a weight nor a bias.
     """
@@ -228,7 +228,8 @@ def load_velocities(net: nn.Module, optimizer: PaperSGD, values: Mapping[str, Te
     """Copy velocities into the optimizer; they may come from another device.
 
     Args:
-        net, optimizer: the optimizer's parameters are the net's.
+        net: the network.
+        optimizer: its parameters are the net's.
         values: one tensor a parameter, under its name and of its shape.
     Raises:
         ValueError: a parameter has no velocity, a velocity no parameter, or a shape differs.

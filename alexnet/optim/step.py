@@ -29,7 +29,8 @@ def shuffled_batches(
     """Yield one epoch of batches in a random order; the last may be smaller.
 
     Args:
-        images: (N, C, H, W), any dtype. labels: (N,) class indices.
+        images: (N, C, H, W), any dtype.
+        labels: (N,) class indices.
         batch_size: images in a batch.
         generator: draws the order (on the CPU).
     Raises:
@@ -52,7 +53,8 @@ def train_step(
     Args:
         model: from images to logits (N, num_classes).
         optimizer: over the model's parameters.
-        images: (N, C, H, W) as the model wants them. labels: (N,) int64 class indices.
+        images: (N, C, H, W) as the model wants them.
+        labels: (N,) int64 class indices.
     """
     logits = model(images)
     # Half precision is too coarse for the loss; float64 is kept.

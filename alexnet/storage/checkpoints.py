@@ -46,7 +46,7 @@ class Weights:
         classes: the data set's identifiers of them, in the order of the net's outputs.
         names: the same for people; empty where the identifiers are that already.
         fingerprint: of the data set that it was trained on.
-        environment: versions and device of the training (see ``alexnet.storage.records.environment``).
+        environment: versions and device of the training (see `alexnet.storage.records.environment`).
     """
 
     weights: dict[str, Tensor]
@@ -103,7 +103,8 @@ def save_weights(path: Path, weights: Weights) -> None:
         path: of the file; a name that ends on ".safetensors" makes one of these.
         weights: what to write.
     Raises:
-        OSError, ValueError: as for ``save``.
+        OSError: as for `save`.
+        ValueError: as for `save`.
     """
     if path.suffix == safe.SUFFIX:
         rest = as_dict(WEIGHTS, weights, Weights)
@@ -135,7 +136,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
 def load_weights(path: Path, device: torch.device | str = "cpu") -> Weights:
     """Read what prediction needs, of a file of weights or of a checkpoint.
 
-    Args and Raises as for ``load``.
+    Args and Raises as for `load`.
     """
     return Weights(**members(path, read(path, device), Weights))
 
@@ -230,7 +231,7 @@ def as_dict(form: str, content: Weights, kind: type[Weights]) -> dict[str, Any]:
 
 
 def read(path: Path, device: torch.device | str) -> dict[str, Any]:
-    """Read a file of one of the two formats; errors as for ``load``."""
+    """Read a file of one of the two formats; errors as for `load`."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}; `alexnet train` writes them")
     try:
@@ -251,7 +252,7 @@ def read(path: Path, device: torch.device | str) -> dict[str, Any]:
 
 
 def from_safetensors(path: Path, device: torch.device | str) -> dict[str, Any]:
-    """Return what ``save_weights`` wrote as safetensors, as the other form holds it."""
+    """Return what `save_weights` wrote as safetensors, as the other form holds it."""
     tensors, rest = safe.read(path, device)
     statistics = {name for name in tensors if name.startswith(safe.STATISTICS)}
     return (rest or {}) | {

@@ -70,7 +70,7 @@ def write_json(path: Path, value: Any) -> None:
 
     Raises:
         ValueError: JSON cannot say it, such as NaN.
-        OSError: as for ``written_whole``.
+        OSError: as for `written_whole`.
     """
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
     with written_whole(path) as file:
@@ -79,7 +79,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write an .npz file, uncompressed, whole or not at all; OSError as for ``written_whole``."""
+    """Write an .npz file, uncompressed, whole or not at all; OSError as for `written_whole`."""
     with written_whole(path) as file:
         # pyrefly: ignore[bad-argument-type]  # it fears an array called allow_pickle, which is an option
         np.savez(file, **arrays)
@@ -138,7 +138,9 @@ def check_format(path: Path, found: Any, known: int) -> None:
     """See that a file is of the format that this version of the package reads.
 
     Args:
-        path: of the file. found: the number in it. known: that of this version.
+        path: of the file.
+        found: the number in it.
+        known: that of this version.
     Raises:
         NewerFormat: the file's is higher.
         ValueError: it is no such number; the message is the reason alone.

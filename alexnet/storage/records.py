@@ -29,7 +29,7 @@ class Record:
         data: name, source, sizes and fingerprint of the data set.
         config: everything that was chosen.
         seeds: of the runs that the results are taken over.
-        environment: versions, device, threads (see ``environment``).
+        environment: versions, device, threads (see `environment`).
         seconds: wall time of all runs together.
         results: the numbers; their layout is the experiment's own.
         notes: what else a reader must know to judge them, written by hand; empty for a run like any other.

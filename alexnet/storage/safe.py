@@ -47,7 +47,7 @@ def read(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Tens
         path: of the file, which this package or another program wrote.
         device: where the tensors are put.
     Returns:
-        tensors by name; and what ``write`` was given as ``rest``, None where another program wrote the file.
+        tensors by name; and what `write` was given as ``rest``, None where another program wrote the file.
     Raises:
         FileNotFoundError: there is no such file.
         Damaged: it is not whole, or none of this kind.

@@ -43,7 +43,7 @@ def write(path: Path, content: dict[str, Any]) -> None:
 
 
 def read(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Read a dictionary that ``write`` wrote; checksums are verified, and no code from the file is run.
+    """Read a dictionary that `write` wrote; checksums are verified, and no code from the file is run.
 
     Args:
         path: of the file.

@@ -105,7 +105,8 @@ def kernel_sheet(kernels: Tensor, columns: int = 16) -> Tensor:
     """Lay out kernels in rows, each scaled to 0..1 by itself, with black lines of a pixel between them.
 
     Args:
-        kernels: (K, 3, R, S). columns: kernels in a row.
+        kernels: (K, 3, R, S).
+        columns: kernels in a row.
     Returns:
         (3, height, width).
     """

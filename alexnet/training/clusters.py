@@ -18,9 +18,10 @@ class Share:
 
     Attributes:
         num_gpus: of all nodes together.
-        num_nets: whole nets side by side. num_towers: GPUs that such a net is on.
+        num_nets: whole nets side by side.
+        num_towers: GPUs that such a net is on.
         batch_per_net: pictures of an update that each of the nets sees.
-        num_bytes: memory that a GPU needs, by the count of ``alexnet.models.summary``.
+        num_bytes: memory that a GPU needs, by the count of `alexnet.models.summary`.
     """
 
     num_gpus: int
@@ -34,7 +35,9 @@ def share(net: NetConfig, batch_size: int, num_gpus: int) -> Share:
     """Divide a net and its batches among GPUs as ``alexnet train`` does: towers first, then the batch.
 
     Args:
-        net: to train. batch_size: pictures in an update, all GPUs together. num_gpus: of all nodes together.
+        net: to train.
+        batch_size: pictures in an update, all GPUs together.
+        num_gpus: of all nodes together.
     Raises:
         ValueError: they cannot be divided evenly.
     """

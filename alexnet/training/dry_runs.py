@@ -30,22 +30,37 @@ class DryRun:
     """A training that would be possible.
 
     Attributes:
-        data, net, recipe: their names; classes, train_pictures, validation_pictures: their numbers.
-        batch_size, batch_per_net: pictures in an update, and of them each whole net's share.
-        nets, devices_per_net: side by side, and with a tower each on devices of their own.
-        steps_per_epoch, pictures_left_out: full batches of an epoch, and what is too little for another one.
-        num_steps, first_step, last_step: of the whole training, and where this run would go on and leave off.
+        data: name of the data set.
+        net: name of the network.
+        recipe: name of the recipe.
+        classes: their number.
+        train_pictures: their number.
+        validation_pictures: their number.
+        batch_size: images in an update.
+        batch_per_net: of them each whole net's share.
+        nets: whole nets side by side.
+        devices_per_net: devices of each net, with a tower on each.
+        steps_per_epoch: full batches of an epoch.
+        pictures_left_out: images of an epoch that are too few for another batch.
+        num_steps: of the whole training.
+        first_step: where this run would go on.
+        last_step: where it would leave off.
         num_parameters: of the net.
-        memory_needed, memory_free: bytes on each device; needed by the count of ``alexnet summary``,
-            free None where the system does not say.
+        memory_needed: bytes on each device, by the count of ``alexnet summary``.
+        memory_free: bytes on each device; None where the system does not say.
         memory_peak: bytes that a GPU held at most in the steps that were done; None on the CPU.
-        disk_needed, disk_free: bytes.
+        disk_needed: bytes.
+        disk_free: bytes.
         reading: a sentence if fewer processes can read than were asked for, else "".
-        seconds_per_step, images_per_second, wait_share: measured, all devices together.
+        seconds_per_step: measured.
+        images_per_second: measured, all devices together.
+        wait_share: measured: the share of the time spent on waiting for images.
         validation_seconds: of one validation, from a part of it; 0 without.
-        epoch_seconds, total_seconds: of an epoch and of this run, with validations.
+        epoch_seconds: of an epoch, with validations.
+        total_seconds: of this run, with validations.
         device: on what this was measured, in words.
-        gpus: names of those that there are. cores: that may be used.
+        gpus: names of those that there are.
+        cores: that may be used.
         command: that starts this training on the devices that there are.
     """
 
@@ -92,7 +107,8 @@ def dry_run(settings: TrainSettings) -> DryRun | None:
     Returns:
         what would run; None in processes other than the first.
     Raises:
-        ValueError, FileNotFoundError: the training is not possible; the sentence says why.
+        ValueError: the training is not possible; the sentence says why.
+        FileNotFoundError: a file that it needs is missing; the sentence says which.
     """
     with joined(settings.device) as ranks:
         prepare_device(ranks.device, deterministic=settings.deterministic)

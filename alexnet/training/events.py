@@ -10,7 +10,7 @@ class Event(NamedTuple):
         kind: what, with these values:
             "plan"     before the first step: text, step (where it goes on), num_steps
             "step"     an update was done: step
-            "window"   a line of the log (see ``alexnet.training.log``), with seconds_left
+            "window"   a line of the log (see `alexnet.training.log`), with seconds_left
             "message"  text, one sentence
             "end"      text
         values: as listed.

@@ -1,14 +1,14 @@
 """The folder of a run: who may write there, and all that the first process writes but the checkpoints.
 
 checkpoints/     the last two and the best, by step
-log.jsonl        see ``alexnet.training.log``
+log.jsonl        see `alexnet.training.log`
 tensorboard/     the same for TensorBoard, if it is installed
-run.json         the record (see ``alexnet.storage.records``)
+run.json         the record (see `alexnet.storage.records`)
 weights.pt       of a finished training: what prediction needs
 settings.json    what was asked for
 lock             locked while a training runs
 stop             there while somebody wants the training to stop
-output.txt       what a run printed that was started by ``alexnet.training.launch``
+output.txt       what a run printed that was started by `alexnet.training.launch`
 """
 
 import contextlib
@@ -42,7 +42,7 @@ def locked(path: Path, *, patience: float = 0.0) -> IO[str] | None:
 
     Args:
         path: of the file, which is made where it is missing.
-        patience: seconds to wait for it, since ``is_locked`` takes it for a moment.
+        patience: seconds to wait for it, since `is_locked` takes it for a moment.
     Returns:
         the open file; None where somebody else has the lock. Windows has no such locks, and gets the file.
     Raises:
@@ -101,7 +101,8 @@ def explained(path: Path, cure: str = "") -> Iterator[None]:
     """Say in one sentence that something in a folder cannot be written, where the system says it.
 
     Args:
-        path: of the folder or file. cure: what can be done.
+        path: of the folder or file.
+        cure: what can be done.
     """
     try:
         yield
@@ -177,7 +178,9 @@ class RunFolder:
         on.
 
         Args:
-            plan, device: the training, and on what. ended: "ended" and "signal" of its results.
+            plan: the training.
+            device: on what.
+            ended: "ended" and "signal" of its results.
         Raises:
             OSError: they cannot be written.
         """
@@ -196,7 +199,8 @@ class RunFolder:
         """Write a line to the log and to TensorBoard; return what hinders it, in one sentence each.
 
         Args:
-            line: of the log. kernels: those of conv1 (K, 3, R, S), to be shown beside it.
+            line: of the log.
+            kernels: those of conv1 (K, 3, R, S), to be shown beside it.
         """
         deleted = "" if self.is_ours() else "the run's folder was deleted"
         troubles = self.log.write(line, deleted), self.board.write(line, kernels)
@@ -275,6 +279,7 @@ def results_of(log: Log, **more: Any) -> dict[str, Any]:
 
     Args:
         log: of the run.
+        **more: what else the record says.
     """
     validations = [
         {"step": line["step"], "epoch": line["epoch"]}

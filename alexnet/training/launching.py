@@ -108,7 +108,7 @@ class Launched:
         return is_locked(self.folder / LOCK) or is_locked(self.folder / STARTED)
 
     def log(self) -> list[Line]:
-        """Return the lines of ``log.jsonl`` (see ``alexnet.training.log``)."""
+        """Return the lines of ``log.jsonl`` (see `alexnet.training.log`)."""
         return read_log(self.folder)
 
     def output(self) -> str:
@@ -159,7 +159,7 @@ class Launched:
         """Go on with it in a new process.
 
         Args:
-            changes: of its settings, for example max_steps=None.
+            **changes: of its settings, for example max_steps=None.
         Raises:
             ValueError: it is running, or was stopped before it had begun; or what was asked for is damaged.
             OSError: the folder cannot be read or written to.

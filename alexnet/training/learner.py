@@ -138,7 +138,7 @@ def in_blocks(net: AlexNet, images: Tensor, masks: Masks | None) -> Tensor:
     Args:
         net: the network.
         images: (N, 3, H, W).
-        masks: of ``draw_masks``.
+        masks: of `draw_masks`.
     Returns:
         (N, num_classes).
     """
@@ -156,7 +156,8 @@ def make_learner(
     """Return the net of a plan with its first weights; all processes must call this.
 
     Args:
-        plan, ranks: the training.
+        plan: the training.
+        ranks: the processes of the training.
         tell: called with a sentence if the statistics of the pictures cannot be kept.
         stop_signal: asked while these are computed; the number of a signal breaks that off.
     Raises:

@@ -93,7 +93,8 @@ class Log:
         What is measured later at the step of the last line joins it: a validation that a signal broke off.
 
         Args:
-            line: to be written. hindrance: why it must wait, in some words, if the caller knows.
+            line: to be written.
+            hindrance: why it must wait, in some words, if the caller knows.
         """
         if self.lines and self.lines[-1]["step"] == line["step"]:
             line = self.take_last() | line

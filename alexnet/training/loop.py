@@ -47,7 +47,7 @@ def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
 
     Args:
         settings: what to train and how.
-        on_event: called in the first process with what happens (see ``alexnet.training.events``).
+        on_event: called in the first process with what happens (see `alexnet.training.events`).
     Returns:
         the record of the run, which also lies in the folder as ``run.json``; ``results["ended"]`` says how it
         ended, ``results["signal"]`` is the number of the signal that stopped it, or 0.
@@ -101,9 +101,10 @@ class Run:
     """A training in progress, seen from one process.
 
     Args:
-        plan, learner: what is trained.
+        plan: the training.
+        learner: what is trained.
         folder: where the first process writes; None in the others.
-        on_event: as for ``train``.
+        on_event: as for `train`.
         stop_signal: returns the number of the signal that is to stop the training, or 0.
     """
 
@@ -244,7 +245,7 @@ class Run:
         return signal
 
     def validated(self, *, ten_views: bool = False) -> tuple[dict[str, float], int]:
-        """Return what ``validate`` measures and 0; nothing, and the signal, where one breaks it off."""
+        """Return what `validate` measures and 0; nothing, and the signal, where one breaks it off."""
         try:
             with self.saved_if_unread():
                 loader = self.validation_loader
@@ -269,7 +270,7 @@ class Run:
         self.window.leave_out(time.perf_counter() - start)
 
     def save(self) -> None:
-        """Write a checkpoint if there is none of this state (see ``Saves.save``)."""
+        """Write a checkpoint if there is none of this state (see `Saves.save`)."""
         finished = self.rates().finished
         self.saves.save(self.step, self.validations, self.window, finished=finished)
 

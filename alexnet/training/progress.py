@@ -45,7 +45,7 @@ class Unfailing:
 
 
 class Progress:
-    """Shows the events of ``alexnet.training.train``; call it with each of them.
+    """Shows the events of `alexnet.training.train`; call it with each of them.
 
     No training ends because it cannot be shown: what cannot be written is lost.
 

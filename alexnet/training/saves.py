@@ -20,9 +20,11 @@ class Saves:
         step: of the last one; 0 where there is none.
 
     Args:
-        plan, learner: what is trained.
+        plan: the training.
+        learner: what is trained.
         folder: where the first process writes; None in the others.
-        step, validations: of the checkpoint from which the training goes on.
+        step: updates done in the checkpoint from which the training goes on.
+        validations: all validations in it.
     """
 
     def __init__(
@@ -66,7 +68,8 @@ class Saves:
         """Write a checkpoint if there is none of this state; all processes must call this.
 
         Args:
-            step, validations: updates done, and all validations so far.
+            step: updates done.
+            validations: all validations so far.
             window: with the results of the last steps.
             finished: whether the training is at its end.
         Raises:

@@ -63,8 +63,8 @@ class TrainSettings:
     """One training run.
 
     Attributes:
-        data: a set by name, or the folder of a prepared one (see ``alexnet.data.prepared``).
-        recipe: "paper" or "code2012", or a file with a recipe as JSON (``alexnet.config.to_dict``).
+        data: a set by name, or the folder of a prepared one (see `alexnet.data.prepared`).
+        recipe: "paper" or "code2012", or a file with a recipe as JSON (`alexnet.config.to_dict`).
         net: a network by name; None: that of the recipe, or "small" where the pictures are too small for it.
         epochs: length; None: that of the recipe.
         batch_size: pictures in an update, all devices together; None: that of the recipe.
@@ -78,7 +78,7 @@ class TrainSettings:
             batch; "auto": the towers, and the batch where there are more devices than towers.
         deterministic: the same numbers again on the same GPU, at some cost; a CPU gives them anyway.
         workers: processes that read pictures; None: what the loader finds right.
-        checkpoint_every: a text that ``every`` reads; a checkpoint is written at the end as well.
+        checkpoint_every: a text that `every` reads; a checkpoint is written at the end as well.
         validate_every: the same, not in minutes, as it must not depend on the machine's speed.
         log_every: steps in a window over which loss and error are averaged; None: 10, on a GPU 50.
         max_steps: leave off after so many steps of the whole training; None: go on to its end.
@@ -187,7 +187,7 @@ def on_lines(command: str, width: int = 72) -> str:
     """Break a command into lines before its options, with the backslashes that a shell wants for it.
 
     Args:
-        command: of ``command_line``.
+        command: of `command_line`.
         width: of a line in columns, as far as options allow.
     """
     lines = []
@@ -250,7 +250,8 @@ def changes_in_words(before: tuple[TrainSettings, int], now: tuple[TrainSettings
     """Say which settings of a run are others when it goes on; nothing if none are.
 
     Args:
-        before, now: what was asked for, and the number of processes, as ``read_kept`` returns them.
+        before: what was asked for before, and the number of processes, as `read_kept` returns them.
+        now: what is asked for now, likewise.
     """
     (old, old_ranks), (new, new_ranks) = before, now
     pairs = [(option_of(name), getattr(old, name), getattr(new, name)) for name in CHANGEABLE]

@@ -58,13 +58,14 @@ def asked(ranks: Ranks, stop_signal: Callable[[], int]) -> int:
     """Return the signal that came to any of the processes, or 0; all of them must ask.
 
     Args:
-        ranks: the processes. stop_signal: returns the number of the signal that came to this one, or 0.
+        ranks: the processes.
+        stop_signal: returns the number of the signal that came to this one, or 0.
     """
     return int(ranks.max([stop_signal()])[0])
 
 
 def end_if_asked(ranks: Ranks, stop_signal: Callable[[], int]) -> None:
-    """Raise Stopped in all processes if a signal came to any; arguments as for ``asked``."""
+    """Raise Stopped in all processes if a signal came to any; arguments as for `asked`."""
     if signal_number := asked(ranks, stop_signal):
         raise Stopped(signal_number)
 

@@ -42,7 +42,10 @@ def checkpoint_of(plan: Plan, learner: Learner, step: int, validations: Sequence
     """Return the checkpoint of a training, whole in the first process; all processes must call this.
 
     Args:
-        plan, learner: the training. step: updates done. validations: all so far.
+        plan: the training.
+        learner: what is trained.
+        step: updates done.
+        validations: all so far.
     """
     weights, velocities = learner.state()
     statistics = learner.statistics
@@ -85,7 +88,8 @@ def resume(plan: Plan, learner: Learner, say: Callable[[str], None]) -> tuple[in
     taken for the newest one nor lost.
 
     Args:
-        plan, learner: the training.
+        plan: the training.
+        learner: what is trained.
         say: is given a sentence about each damaged checkpoint, in the first process.
     Returns:
         the updates done and the validations so far; 0 and none where there is no checkpoint.
@@ -180,7 +184,10 @@ def record_of(plan: Plan, device: torch.device, seconds: float, results: dict[st
     """Return the record of a run as far as it has come.
 
     Args:
-        plan, device: the training, and on what. seconds: so far. results: what was measured.
+        plan: the training.
+        device: on what.
+        seconds: so far.
+        results: what was measured.
     """
     pictures, recipe = plan.pictures, plan.recipe
     return Record(

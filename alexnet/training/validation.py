@@ -36,7 +36,8 @@ def validate(
         "top1" and "top5", error rates as fractions, and "nll", the mean loss in nats.
     Raises:
         Stopped: by a signal.
-        BatchFailed: a batch cannot be read here; OtherFailed: in another process.
+        BatchFailed: a batch cannot be read here.
+        OtherFailed: in another process.
         ValueError: the processes' copies of the parameters have drifted apart.
     """
     ranks = learner.ranks

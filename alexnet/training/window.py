@@ -63,7 +63,8 @@ class Window:
         """See that all losses are numbers, of all processes together; all must call this.
 
         Args:
-            ranks: the processes. names: of the parameters, in the order of the gradients' norms.
+            ranks: the processes.
+            names: of the parameters, in the order of the gradients' norms.
         Raises:
             Diverged: one is not; the message names the step and what was the first not to be finite.
         """
@@ -77,7 +78,8 @@ class Window:
         """Return what the log says of the window, of all processes together; all must call this.
 
         Args:
-            ranks: the processes. waited: seconds that the loader has waited so far.
+            ranks: the processes.
+            waited: seconds that the loader has waited so far.
         """
         images = self.num_images
         loss = math.fsum(torch.stack([result.loss for result in self.results]).double().tolist())

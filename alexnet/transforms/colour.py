@@ -45,7 +45,8 @@ def draw_colour_shifts(
 
     Args:
         num_images: N.
-        pca, reading: as for ``colour_shifts``.
+        pca: as for `colour_shifts`.
+        reading: as for `colour_shifts`.
         std: standard deviation of the factors alpha, which are Gaussian with mean zero.
         generator: on the CPU.
     Returns:
@@ -61,7 +62,8 @@ def add_colour(x: Tensor, shifts: Tensor, divisor: float = 1.0) -> Tensor:
     """Return (x + shifts) / divisor, in one pass.
 
     Args:
-        x: (N, C, S, S) float. shifts: (N, C).
+        x: (N, C, S, S) float.
+        shifts: (N, C).
         divisor: 1.1 in the 2012 code, with which noisy pictures vary less than those of the test.
     """
     shifts = (shifts / divisor).to(x.dtype).to(x.device, non_blocking=True)

@@ -16,7 +16,8 @@ class Crops:
     """Where each picture of a batch is cut, and whether the crop is reflected left to right; on the CPU.
 
     Attributes:
-        top, left: (N,) int64, the first row and column of the crop.
+        top: (N,) int64, the first row of the crop.
+        left: (N,) int64, the first column of the crop.
         flip: (N,) bool.
     """
 

@@ -54,7 +54,9 @@ def weights(num_in: int, num_out: int, *, name: str, antialias: bool) -> Tensor:
     by their sum, are the weights. At the ends of the row it is cut off, as in Pillow.
 
     Args:
-        num_in, num_out: pixels. name: of a filter in ``FILTERS``.
+        num_in: pixels before.
+        num_out: pixels after.
+        name: of a filter in ``FILTERS``.
         antialias: where the row gets shorter, stretch the filter by as much, so that it takes the mean of
             all old pixels instead of a few.
     Returns:
@@ -77,9 +79,12 @@ def resample(picture: Tensor, size: tuple[int, int], *, name: str, antialias: bo
     """Change the size of a picture.
 
     Args:
-        picture: (..., H, W). size: height and width of the result. name, antialias: as for ``weights``.
+        picture: (..., H, W).
+        size: height and width of the result.
+        name: as for `weights`.
+        antialias: as for `weights`.
     Returns:
-        (..., *size) float64, neither rounded nor clipped: bicubic and Lanczos overshoot at edges.
+        ``(..., *size)`` float64, neither rounded nor clipped, though bicubic and Lanczos overshoot at edges.
     """
     height, width = picture.shape[-2:]
     rows = weights(height, size[0], name=name, antialias=antialias)
@@ -91,7 +96,8 @@ def response(row: Tensor, frequencies: Tensor) -> Tensor:
     """Return what a new pixel with these weights keeps of waves of amplitude 1.
 
     Args:
-        row: (num_in,) a row of ``weights``. frequencies: (F,) float64, in periods for each old pixel.
+        row: (num_in,) a row of `weights`.
+        frequencies: (F,) float64, in periods for each old pixel.
     Returns:
         (F,) the amplitude that is left.
     """
@@ -107,7 +113,8 @@ def split_bands(picture: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]
     slowest of them; what is faster than that in either direction is too fine.
 
     Args:
-        picture: (H, W). size: height and width of the smaller picture.
+        picture: (H, W).
+        size: height and width of the smaller picture.
     Returns:
         coarse and fine, (H, W) float64 each; their sum is the picture.
     """
@@ -125,7 +132,8 @@ def zone_plate(size: int, centre: tuple[int, int]) -> Tensor:
     1/2, the finest that pixels can show, where x is half the size.
 
     Args:
-        size: pixels of each side. centre: row and column of the pixel that it surrounds.
+        size: pixels of each side.
+        centre: row and column of the pixel that it surrounds.
     Returns:
         (size, size) float64, from -1 to 1.
     """

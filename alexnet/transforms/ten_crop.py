@@ -36,12 +36,14 @@ def ten_crops(
     Their order: top left, top right, bottom left, bottom right, centre, and then the reflections of these.
 
     Args:
-        images, size, statistics: as for ``prepare_centre``.
+        images: as for `prepare_centre`.
+        size: as for `prepare_centre`.
+        statistics: as for `prepare_centre`.
         mean: which part of the mean image is subtracted, as in ``prepare_training``.
     Yields:
         ten times (N, 3, S, S) float32 in grey levels.
     Raises:
-        ValueError: as for ``prepare_centre``, at once and not at the first view; or the mean is unknown.
+        ValueError: as for `prepare_centre`, at once and not at the first view; or the mean is unknown.
     """
     check_pictures(images, size, statistics)
     one_of("mean", mean, MEANS)

@@ -30,7 +30,7 @@ class Augmentation:
 
     Attributes:
         crops: of the N pictures.
-        shifts: (N, C) of ``draw_colour_shifts``; None where there is no colour noise.
+        shifts: (N, C) of `draw_colour_shifts`; None where there is no colour noise.
     """
 
     crops: Crops
@@ -53,7 +53,10 @@ def draw_augmentation(
 
     Args:
         num_images: N.
-        config, statistics, generator, colour_noise: as for ``prepare_training``.
+        config: as for `prepare_training`.
+        statistics: as for `prepare_training`.
+        generator: as for `prepare_training`.
+        colour_noise: as for `prepare_training`.
     """
     crops = draw_crops(
         num_images,
@@ -79,12 +82,13 @@ def augment(images: Tensor, drawn: Augmentation, *, config: AugmentConfig, stati
 
     Args:
         images: (N, 3, H, W) uint8.
-        drawn: of ``draw_augmentation``, for the N pictures.
-        config, statistics: as for ``prepare_training``.
+        drawn: of `draw_augmentation`, for the N pictures.
+        config: as for `prepare_training`.
+        statistics: as for `prepare_training`.
     Returns:
         (N, 3, S, S) float32 in grey levels, on the images' device.
     Raises:
-        ValueError: as for ``prepare_training``.
+        ValueError: as for `prepare_training`.
     """
     check_pictures(images, config.size, statistics)
     one_of("mean", config.mean, MEANS)
@@ -99,7 +103,7 @@ def augment(images: Tensor, drawn: Augmentation, *, config: AugmentConfig, stati
 
 
 def augment_part(images: Tensor, drawn: Augmentation, config: AugmentConfig, mean_image: Tensor) -> Tensor:
-    """Do what ``augment`` does, in whole passes over all that it is given."""
+    """Do what `augment` does, in whole passes over all that it is given."""
     mean_image = mean_image.to(images.device)
     if config.mean == "under-crop":
         x = crop_and_flip(images - mean_image, drawn.crops, config.size)
@@ -116,7 +120,7 @@ def prepare_training(
     generator: torch.Generator,
     colour_noise: bool,
 ) -> Tensor:
-    """Make a training batch of stored pictures: ``draw_augmentation``, then ``augment`` (paper 2, 4.1).
+    """Make a training batch of stored pictures: `draw_augmentation`, then `augment` (paper 2, 4.1).
 
     The mean is subtracted in one of two ways. "under-crop" is the paper read literally: the mean image is
     subtracted from the whole picture, of which crops and reflections are taken afterwards, so that the part

@@ -14,9 +14,11 @@ def damage_in(folder: Path, *, progress: bool = True) -> list[str]:
     """Return a sentence on each shard of a prepared set whose images or labels are not those written.
 
     Args:
-        folder: the set. progress: show a progress bar.
+        folder: the set.
+        progress: show a progress bar.
     Raises:
-        FileNotFoundError, ValueError: as for ``describe_stored``.
+        FileNotFoundError: as for `describe_stored`.
+        ValueError: as for `describe_stored`.
     """
     shards = [shard for split in describe_stored(folder).shards.values() for shard in split]
     found = []
@@ -32,7 +34,8 @@ def check_frame(shard: StoredShard, index: dict[str, np.ndarray]) -> None:
     """See that other tools find the images as well: by the headers of the .tar or .npy; ValueError if not.
 
     Args:
-        shard: as set.json has it. index: as ``checked_index`` returns it.
+        shard: as set.json has it.
+        index: as `checked_index` returns it.
     """
     try:
         if shard.path.suffix == ".npy":

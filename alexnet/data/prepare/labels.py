@@ -2,7 +2,7 @@
 
 ::
 
-    ILSVRC          the ground truth in its development kit, or Kaggle's (see ``alexnet.data.ilsvrc``)
+    ILSVRC          the ground truth in its development kit, or Kaggle's (see `alexnet.data.ilsvrc`)
     tiny-imagenet   val_annotations.txt: "val_0.JPEG", the class and a box in each line
     Places365       places365_val.txt: an image and the number of its class in each line; the classes of these
                     numbers are in categories_places365.txt, as "/a/airfield 0"

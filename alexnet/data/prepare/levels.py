@@ -91,7 +91,8 @@ def positions_of_split(folders: Folders, children: dict[Folders, set[str]]) -> l
     in it does.
 
     Args:
-        folders: the path. children: the folders with images in every folder.
+        folders: the path.
+        children: the folders with images in every folder.
     Raises:
         ValueError: there are others beside it, or it lies in a folder of another split.
     """
@@ -174,7 +175,8 @@ def level_of_classes(groups: list[Group], asked: Level | None) -> Level | None:
     """Return the level that tells the class, None if none does.
 
     Args:
-        groups: all of them. asked: what the user says: a level, ``PATH``, or None for the only one possible.
+        groups: all of them.
+        asked: what the user says: a level, ``PATH``, or None for the only one possible.
     Raises:
         ValueError: there are several, or not the one that the user says.
     """

@@ -77,7 +77,7 @@ def make_plan(
         scratch: folder for decompressed archives.
         val_share: of each class, how much of the training pictures becomes the validation split.
         class_level: of a "folder" set, the level of folders that is the class (see
-            ``alexnet.data.prepare.levels``); None: the only one that can be.
+            `alexnet.data.prepare.levels`); None: the only one that can be.
         missing_classes: whether the validation images may lack classes that the training images have.
         progress: show how many files were found so far.
     Raises:

@@ -53,10 +53,10 @@ def prepare(
         target: folder of the set.
         workers: processes that decode; 0: this one alone.
         size: height and width of the pictures, in pixels.
-        raw: store pixels instead of JPEGs: six times as large, and nothing to decode.
+        raw: store pixels instead of JPEGs: eight times as large, and nothing to decode.
         val_share: of each class, how much of the training pictures becomes the validation split.
         class_level: of a "folder" set, the level of folders that is the class (see
-            ``alexnet.data.prepare.levels``); None: the only one that can be.
+            `alexnet.data.prepare.levels`); None: the only one that can be.
         missing_classes: whether the validation images may lack classes that the training images have.
         max_damaged: the share of pictures that may be damaged; with more, the set is not made.
         progress: show progress bars.

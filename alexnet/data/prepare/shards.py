@@ -1,6 +1,6 @@
 """A shard of a prepared set: some thousand pictures in one file, and beside it their index.
 
-``train-00007.tar`` (or ``.npy``, see ``alexnet.data.splits``) holds the pictures, ``train-00007.npz`` the
+``train-00007.tar`` (or ``.npy``, see `alexnet.data.splits`) holds the pictures, ``train-00007.npz`` the
 index::
 
     labels          (n,) int64
@@ -181,7 +181,7 @@ def digest_of_index(index: Mapping[str, np.ndarray]) -> str:
 
 
 def load_index(path: Path) -> dict[str, np.ndarray]:
-    """Read the index of a shard, at its path without suffix; errors as for ``read_arrays``."""
+    """Read the index of a shard, at its path without suffix; errors as for `read_arrays`."""
     return read_arrays(path.with_suffix(".npz"))
 
 

@@ -45,7 +45,7 @@ class File(NamedTuple):
         offset: in bytes, within a tar archive; None elsewhere.
         size: in bytes, within an archive; 0 elsewhere.
         member: its name within a zip archive; None elsewhere.
-        stamp: of the archive, see ``stamp_of``; None elsewhere.
+        stamp: of the archive, see `stamp_of`; None elsewhere.
     """
 
     name: str
@@ -110,9 +110,11 @@ def tar_files(
     """Yield the files of a plain tar archive, and those of tar archives in it.
 
     Args:
-        file: the opened file. path: of the archive that was given, for messages.
+        file: the opened file.
+        path: of the archive that was given, for messages.
         name: of the archive, as the names of its files begin.
-        start, end: where it lies in the file, in bytes.
+        start: where it begins in the file, in bytes.
+        end: where it ends.
         nested: how many archives this one is within, itself included.
     """
     if nested > MAX_NESTED:
@@ -167,7 +169,7 @@ def open_binary(path: str) -> BinaryIO:
 
 
 class Reader(contextlib.AbstractContextManager):
-    """Reads files (``File``), keeping the archives open that they lie in.
+    """Reads files (`File`), keeping the archives open that they lie in.
 
     At its end it sees that the archives are still those in which the files were found.
     """

@@ -59,7 +59,7 @@ def crops(picture: Tensor, *, number: str | None = None):
 
     Args:
         picture: (3, 256, 256) uint8.
-        number: of the figure, as in ``figures.show``.
+        number: of the figure, as in `figures.show`.
     Raises:
         ValueError: the picture is of another size.
     """
@@ -109,9 +109,9 @@ def colour_noise(picture: Tensor, pca: Statistics, *, number: str | None = None)
     """Let the reader add colour noise to a picture, component by component, in each reading of the formula.
 
     Args:
-        picture: as in ``figures.picture``, square.
+        picture: as in `figures.picture`, square.
         pca: has pca_stds and pca_vectors.
-        number: of the figure, as in ``figures.show``.
+        number: of the figure, as in `figures.show`.
     """
     uri = encode_picture(picture).uri
     one = paper.PCA_NOISE_STD * torch.eye(3, dtype=torch.float64)  # alpha of one deviation, by component
@@ -139,9 +139,15 @@ def shifted(
     """Draw the picture at an address as it is and with a shift of its colours, as HTML.
 
     Args:
+        uri: address of the image.
         moves: for each reading, what each component adds to red, green and blue when its alpha is one
             standard deviation.
-        first, second, third: alpha of each component, in standard deviations.
+        first: alpha of the first component, in standard deviations.
+        second: alpha of the second.
+        third: alpha of the third.
+        reading: a key of moves.
+        reading: a key of moves.
+        reading: a key of moves.
     """
     m = moves[reading]
     # Plus 0.0, because JavaScript writes no sign before a zero.

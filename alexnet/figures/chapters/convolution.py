@@ -96,7 +96,7 @@ def output_sizes(*, number: str | None = None):
     """Let the reader choose size, window, stride and padding, and see the windows and both roundings.
 
     Args:
-        number: of the figure, as in ``figures.show``.
+        number: of the figure, as in `figures.show`.
     """
     return explore(
         windows,
@@ -119,7 +119,7 @@ def sliding_kernel(picture: torch.Tensor, *, number: str | None = None):
 
     Args:
         picture: (n, n) whole numbers from 0, black, to 9, white.
-        number: of the figure, as in ``figures.show``.
+        number: of the figure, as in `figures.show`.
     Raises:
         ValueError: the picture is not square, smaller than 7 x 7, or holds other numbers.
     """
@@ -176,7 +176,14 @@ def squares(
 
     Args:
         values: (rows, columns), whole numbers.
-        left, top: of the first square, in units of the drawing, 24 to a square.
+        left: left edge of the first square, in units of the drawing, 24 to a square.
+        top: its upper edge, likewise.
+        title: text above.
+        limit: the magnitude that gets the full colour, or 0.
+        title: text above.
+        limit: the magnitude that gets the full colour, or 0.
+        title: text above.
+        limit: the magnitude that gets the full colour, or 0.
         frame: row, column and side of a frame around some of the squares.
     """
     drawn = f'<text x="{left}" y="{top - 5}">{title}</text>'

@@ -63,7 +63,7 @@ def change_a_layer(*, number: str | None = None):
     """Let the reader change the picture's size, one layer's kernels or the batch, and see what it costs.
 
     Args:
-        number: of the figure, as in ``figures.show``.
+        number: of the figure, as in `figures.show`.
     """
     return explore(
         costs,
@@ -153,7 +153,7 @@ def ratio(number: int, of: int) -> str:
 
 
 def costs_script() -> str:
-    """Return the script of ``change_a_layer``, with the numbers of the paper's net filled in."""
+    """Return the script of `change_a_layer`, with the numbers of the paper's net filled in."""
     convolutions = [
         [part.name, part.out_channels, part.kernel_size, part.stride, four_sides(part.padding)[0]]
         + [part.groups, int(f"norm{part.name[-1]}" in LAYERS), int(f"pool{part.name[-1]}" in LAYERS)]

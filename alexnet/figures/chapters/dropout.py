@@ -19,7 +19,7 @@ def thinned_networks(*, number: str | None = None):
     """Let the reader present one picture again and again, and see which network is drawn each time.
 
     Args:
-        number: of the figure, as in ``figures.show``.
+        number: of the figure, as in `figures.show`.
     """
     return explore(
         thinned,

@@ -104,7 +104,7 @@ def divisor_explorer(*, number: str | None = None):
     """Let the reader choose activations and constants, and see what they are divided by.
 
     Args:
-        number: of the figure, as in ``figures.show``.
+        number: of the figure, as in `figures.show`.
     """
     names = ("LEFT", "RIGHT", "TOP", "BOTTOM", "ONE", "AXES", "COLOURS", "DASHES")
     script = SCRIPT.replace("CONSTANTS", json.dumps({name: globals()[name] for name in names}))

@@ -38,8 +38,8 @@ def cut_pictures(picture: Tensor, *, number: str | None = None):
     """Let the reader choose the size of a picture and see what the centre cut leaves of it.
 
     Args:
-        picture: as in ``figures.picture``; of it as much is shown as fits the chosen proportions.
-        number: of the figure, as in ``figures.show``.
+        picture: as in `figures.picture`; of it as much is shown as fits the chosen proportions.
+        number: of the figure, as in `figures.show`.
     """
     uri = encode_picture(picture).uri
     return explore(
@@ -77,7 +77,7 @@ def shrink_pictures(picture: Tensor, *, number: str | None = None):
 
     Args:
         picture: (3, H, W), 0 to 255; square, its side a multiple of 4.
-        number: of the figure, as in ``figures.show``.
+        number: of the figure, as in `figures.show`.
     """
     return explore(
         lambda filter, antialiasing: shrunk(picture, filter, antialiasing),

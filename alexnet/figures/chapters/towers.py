@@ -15,7 +15,7 @@ def two_towers(*, number: str | None = None):
     """Let the reader choose a layer and see, in figure 2 redrawn, which boxes a unit of it reads.
 
     Args:
-        number: of the figure, as in ``figures.show``.
+        number: of the figure, as in `figures.show`.
     """
     return explore(
         towers,

@@ -43,7 +43,7 @@ def towers_or_copies(*, number: str | None = None):
     """Let the reader choose the batch and where towers cross, and see what each GPU sends in a step.
 
     Args:
-        number: of the figure, as in ``figures.show``.
+        number: of the figure, as in `figures.show`.
     """
     counts = {name: counts_of(net_of(name)) for name in CROSSINGS}
     script = SCRIPT.replace("COUNTS", json.dumps(counts))

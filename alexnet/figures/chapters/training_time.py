@@ -36,7 +36,7 @@ def how_long(*, number: str | None = None):
     """Let the reader choose data, epochs and speed, and see how long the training takes.
 
     Args:
-        number: of the figure, as in ``figures.show``.
+        number: of the figure, as in `figures.show`.
     """
     values = {"SETS_AS_JSON": str(SETS).replace("'", '"'), "BATCH": str(paper.BATCH_SIZE)}
     script = SCRIPT
@@ -60,7 +60,9 @@ def training_time(pictures: str, epochs: int, rate: int) -> str:
     """Say how many updates a training is and how long it takes, as HTML.
 
     Args:
-        pictures: one of ``SETS``. epochs: passes over them. rate: pictures a second.
+        pictures: one of ``SETS``.
+        epochs: passes over them.
+        rate: pictures a second.
     """
     each = SETS[pictures] // paper.BATCH_SIZE
     steps = epochs * each

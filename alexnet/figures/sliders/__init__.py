@@ -1,6 +1,6 @@
 """Figures with sliders that work three ways: live in a kernel, from stored frames, by a script of the page.
 
-``explore`` chooses: in Jupyter and Colab the sliders call the drawing function in the kernel; a built page,
+`explore` chooses: in Jupyter and Colab the sliders call the drawing function in the kernel; a built page,
 which has no kernel, switches between frames drawn beforehand or runs a few lines of JavaScript. What a
 notebook stores is the second form: HTML that needs nothing beside it and is the same at every run.
 """
@@ -33,17 +33,18 @@ def explore(
 
     Args:
         draw: takes one keyword for each slider; returns a matplotlib figure, a picture as in
-            ``figures.picture``, what a function of ``figures`` returns, or a string of HTML.
+            `figures.picture`, what a function of ``figures`` returns, or a string of HTML.
         alt: what is to be seen, with fields such as "{n}" for the values, or a function of the values.
         script: a JavaScript function of an object of the values that returns the same HTML as draw, such as
             "({n}) => `<p>${2 * n}</p>`". The page then computes, for any number of combinations.
         start: values shown at first; the first of its range for a slider that is not named.
-        caption: text below, like alt. number: as in ``figures.show``.
+        caption: text below, like alt.
+        number: as in `figures.show`.
         labels: what to write beside a slider in place of its keyword.
         live: True for sliders that compute in the kernel, False for the form that needs none. By default the
             environment variable ALEXNET_FIGURES decides (``live`` or ``static``), else whether there is a
             notebook to show them.
-        ranges: the values of each slider: numbers or strings.
+        **ranges: the values of each slider: numbers or strings.
     Returns:
         An object that displays itself.
     Raises:

@@ -19,7 +19,8 @@ class Live:
 
     Attributes:
         sliders: one SelectionSlider for each parameter, by keyword; its value is a position in the range.
-        view: the HTML widget. box: all of them.
+        view: the HTML widget.
+        box: all of them.
     """
 
     def __init__(self, explorer: Explorer):

@@ -22,7 +22,8 @@ def frames(explorer: Explorer) -> style.Shown:
     """The form that switches between stored frames.
 
     Raises:
-        TypeError: draw returns pictures and HTML. ValueError: too many combinations, or too many bytes.
+        TypeError: draw returns pictures and HTML.
+        ValueError: too many combinations, or too many bytes.
     """
     count = explorer.num_states
     if count > MAX_FRAMES:
@@ -55,7 +56,8 @@ def computed(explorer: Explorer) -> style.Shown:
     """The form that computes in the page.
 
     Raises:
-        TypeError: draw does not return HTML. ValueError: script cannot stand in a page, or draw disagrees.
+        TypeError: draw does not return HTML.
+        ValueError: script cannot stand in a page, or draw disagrees.
     """
     assert explorer.script is not None  # or its frames would be stored
     for mark in ("</script", "<!--"):
