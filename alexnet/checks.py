@@ -1,12 +1,10 @@
 """Checks of arguments and of values from files, with one sentence for what is wrong."""
 
-import difflib
 import math
 import re
 import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from numbers import Real
 from typing import Any, TypeVar
 
 Made = TypeVar("Made")
@@ -23,6 +21,8 @@ KINDS = {
 
 def near_miss(word: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'half'?" with the known word that is most like another one; empty if none is."""
+    import difflib  # for mistakes alone; every command would wait for it
+
     found = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean {found[0]!r}?" if found else ""
 
@@ -57,7 +57,7 @@ def positive(name: str, value: float, most: float = math.inf) -> None:
 
 def is_finite(value: Any) -> bool:
     """Whether a value is a number, and neither infinite nor NaN."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def made_of(kind: type[Made], values: Any, *, complete: bool = True) -> Made:

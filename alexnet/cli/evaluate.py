@@ -1,7 +1,6 @@
 """``alexnet evaluate``: the error rates of networks, each alone and the average of them (paper 6)."""
 
 import argparse
-import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -205,6 +204,8 @@ def results_of(arguments: argparse.Namespace, pictures, split, rows, device) -> 
 
 def write_results(path: Path, results: dict[str, Any]) -> None:
     """Write results as JSON to a file, or print them."""
+    import json
+
     from alexnet.storage.files import write_json
 
     if path == STDOUT:

@@ -134,7 +134,7 @@ def test_help_needs_no_torch():
         "import sys; from alexnet.cli.main import main\n"
         "try: main(['--help'])\n"
         "except SystemExit as error: assert error.code == 0\n"
-        "assert not {'torch', 'numpy', 'tqdm', 'alexnet.data'} & set(sys.modules)"
+        "assert not {'torch', 'numpy', 'tqdm', 'alexnet.data', 'msgspec', 'json'} & set(sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
