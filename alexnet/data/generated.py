@@ -186,10 +186,6 @@ def frames(
     Args:
         count: N.
         generator: draws them.
-        count: N.
-        generator: draws them.
-        count: N.
-        generator: draws them.
         smallest: lower bound of the half-width of a shape, in pixels.
         largest: upper bound, likewise.
     Returns:

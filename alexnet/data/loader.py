@@ -116,11 +116,11 @@ class Loader:
         Args:
             split: the pictures.
             batch_size: as for `batches_of`.
-            rank: as for `batches_of`.
-            num_ranks: as for `batches_of`.
             drop_last: as for `batches_of`.
             order: as for `epoch_order`.
             seed: as for `epoch_order`.
+            rank: as for `batches_of`.
+            num_ranks: as for `batches_of`.
             workers: processes that read; None: one for each core, of which the processes that torchrun has
                 started on this machine have an equal part each, and none for a set in memory. A script that
                 uses any needs the line ``if __name__ == "__main__":``, as they begin by importing it. They

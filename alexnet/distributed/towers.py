@@ -159,8 +159,6 @@ def halo(x: Tensor, tower: int, config: NetConfig) -> Tensor:
         x: (N, C / 2, H, W), the maps of one tower.
         tower: 0 or 1, whose last or first maps are wanted.
         config: the network, whose normalisations say how many maps those are.
-        config: the network, whose normalisations say how many maps those are.
-        config: the network, whose normalisations say how many maps those are.
     """
     width = halo_width(config, x.shape[1])
     return x.narrow(1, x.shape[1] - width if tower == 0 else 0, width)

@@ -65,8 +65,7 @@ class Part:
         about: what it is, in a few words.
         net: fields of the recipe's net that differ.
         learning: fields of the recipe's learning that differ.
-        augmented: crops and reflections are drawn.
-        False: every picture is its centre, as in the test.
+        augmented: crops and reflections are drawn; False: every picture is its centre, as in the test.
         colour_noise: where there is augmentation.
         times: the epochs, as a multiple of the base's.
     """

@@ -19,8 +19,8 @@ def dropout_mask(
     """Draw for every image anew which units take part (paper 4.2).
 
     Args:
-        num_images: N.
-        num_units: U.
+        num_images: N, images of a batch.
+        num_units: U, units of a layer.
         p: probability with which a unit is dropped, at least 0 and below 1.
         generator: draws on its own device, so that a CPU generator gives the same mask for every device.
         device: of the mask.

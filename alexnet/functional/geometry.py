@@ -128,10 +128,10 @@ def conv_num_parameters(
     """Return the weights of a convolutional layer, plus one bias a kernel; the image's size plays no part.
 
     Args:
-        in_channels: C.
-        out_channels: K.
-        groups: G.
+        in_channels: C, channels in.
+        out_channels: K, channels out.
         kernel_size: R = S, or (R, S).
+        groups: G, into which both are cut.
         bias: whether each kernel has one.
     Raises:
         ValueError: a number is not whole and positive, or the groups do not divide both channels.
@@ -149,11 +149,11 @@ def conv_num_multiply_adds(
     Every window counts in full, also where it reads padding. A bias starts a sum, so it costs nothing more.
 
     Args:
-        in_channels: C.
-        out_channels: K.
-        groups: G.
+        in_channels: C, channels in.
+        out_channels: K, channels out.
         kernel_size: R = S, or (R, S).
         output: P = Q, or (P, Q).
+        groups: G, into which both are cut.
     Raises:
         ValueError: a number is not whole and positive, or the groups do not divide both channels.
     """

@@ -5,8 +5,10 @@ import copy
 import io
 import re
 from collections import namedtuple
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from docutils import nodes
 from docutils.frontend import get_default_settings
 from docutils.parsers.rst import Parser
@@ -127,6 +129,41 @@ def test_what_is_not_restructured_text_is_named():
     assert "Inline emphasis" in trouble('Such as "without-*".')
     assert "tanh" in trouble("Return |tanh(x)|.")
     assert "two colons" in trouble("A formula.\n\n    y = x")
+
+
+def parameters(function: ast.FunctionDef) -> list[str]:
+    """The parameters of a function, in their order, with the stars of those that gather others."""
+    given = function.args
+    several = [f"*{given.vararg.arg}"] if given.vararg else []
+    keywords = [f"**{given.kwarg.arg}"] if given.kwarg else []
+    plain = [argument.arg for argument in given.posonlyargs + given.args]
+    return plain + several + [argument.arg for argument in given.kwonlyargs] + keywords
+
+
+def misdescribed(source: str) -> Iterator[str]:
+    """Name functions that describe parameters which they do not have, twice, or in another order."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            section = (ast.get_docstring(node) or "").partition("\nArgs:\n")[2]
+            described = re.findall(r"^    ([^ :]+):", re.split(r"^\w", section, flags=re.MULTILINE)[0], re.M)
+            if described != [name for name in parameters(node) if name in described]:
+                yield f"{node.name} describes {described}"
+
+
+def test_parameters_are_described_once_and_in_their_order():
+    """That none is forgotten, ruff sees to (D417)."""
+    texts = {path: path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
+    assert [f"{path}: {said}" for path, text in texts.items() for said in misdescribed(text)] == []
+
+
+@pytest.mark.parametrize("described", ["b: two.\n    a: one.", "a: x.\n    a: x.", "c: x.", "e: x."])
+def test_what_is_misdescribed_is_named(described):
+    source = (
+        'def f(a, *d, b, **e):\n    """Do.\n\n    Args:\n        {}\n    Returns:\n        a: b.\n    """'
+    )
+    assert list(misdescribed(source.format(described.replace("    ", "        "))))
+    right = "a: x.\n        *d: x.\n        b: x.\n        **e: x."
+    assert not list(misdescribed(source.format(right)))
 
 
 def test_the_map_shows_the_floors_that_imports_keep_to():

@@ -146,8 +146,6 @@ def shifted(
         second: alpha of the second.
         third: alpha of the third.
         reading: a key of moves.
-        reading: a key of moves.
-        reading: a key of moves.
     """
     m = moves[reading]
     # Plus 0.0, because JavaScript writes no sign before a zero.

@@ -180,10 +180,6 @@ def squares(
         top: its upper edge, likewise.
         title: text above.
         limit: the magnitude that gets the full colour, or 0.
-        title: text above.
-        limit: the magnitude that gets the full colour, or 0.
-        title: text above.
-        limit: the magnitude that gets the full colour, or 0.
         frame: row, column and side of a frame around some of the squares.
     """
     drawn = f'<text x="{left}" y="{top - 5}">{title}</text>'
