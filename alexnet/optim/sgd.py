@@ -156,7 +156,7 @@ def update(
 ) -> None:
     """Change velocities and weights in place by the printed rule, fused where that is possible.
 
-    The fused form takes less than half the time, on the paper's net and on small ones.
+    On the parameters of the paper's network the fused form takes two fifths of the time.
 
     Args:
         triples: (weight, velocity, gradient) of each parameter.
@@ -164,15 +164,14 @@ def update(
         momentum: at least 0 and below 1.
         weight_decay: not negative.
     """
-    rates = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
     fitting = []
     for triple in triples:
         if momentum > 0 and fits_kernel(*triple):
             fitting.append(triple)
         else:
-            printed_update(*triple, **rates)
+            printed_update(*triple, lr=lr, momentum=momentum, weight_decay=weight_decay)
     if fitting:
-        fused_update(fitting, **rates)
+        fused_update(fitting, lr=lr, momentum=momentum, weight_decay=weight_decay)
 
 
 def param_groups(net: nn.Module, learning: LearningConfig) -> list[dict[str, Any]]:
