@@ -172,6 +172,10 @@ def test_wheel_holds_every_file_of_the_package(wheel):
     assert files <= set(wheel), "add what is missing to packages or package-data in pyproject.toml"
 
 
+def test_wheel_says_that_the_package_has_types(wheel):
+    assert "alexnet/py.typed" in wheel
+
+
 def test_wheel_holds_every_record(wheel):
     records = {f"alexnet/_data/records/{path.name}" for path in (ROOT / "data/records").glob("*.json")}
     assert records <= set(wheel)
