@@ -47,7 +47,8 @@ class AllGather(torch.autograd.Function):
         return torch.cat(parts, dim=1)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx, *gradients: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = gradients
         parts = gradient.chunk(dist.get_world_size(ctx.group), dim=1)
         parts = [part.clone(memory_format=torch.contiguous_format) for part in parts]
         for tower, part in enumerate(parts):
@@ -69,5 +70,5 @@ class AllReduce(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
-        return gradient, None
+    def backward(ctx, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0], None

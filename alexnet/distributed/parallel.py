@@ -154,9 +154,8 @@ class ParallelAlexNet(nn.Module):
         whole = AlexNet(config, generator=generator)
         if self.num_towers > 2 and any(stage.crossing == "edges" for stage in stages_of(config)):
             raise ValueError(f"two towers at most can share a normalisation, got {self.num_towers}")
-        self.tower = whole
+        self.tower: AlexNet | Tower = whole if self.num_towers == 1 else Tower(config)
         if self.num_towers > 1:
-            self.tower = Tower(config)
             self.tower.load_state_dict(split(whole.state_dict(), config)[self.index])
 
     def forward(self, images: Tensor, masks: Masks | None = None) -> Tensor:
@@ -170,7 +169,7 @@ class ParallelAlexNet(nn.Module):
         Raises:
             ValueError: the images have another shape, or masks are missing.
         """
-        if self.num_towers == 1:
+        if isinstance(self.tower, AlexNet):
             return self.tower(images, masks)
         x = self.tower.check(images)
         masks = tower_masks(self.tower, masks, self.index)
@@ -237,10 +236,10 @@ def scatter_state(state: Mapping[str, Tensor] | None, net: ParallelAlexNet) -> S
     Raises:
         ValueError: in the first process, before anything is sent: they are not those of this net.
     """
-    parts = net.tower.state_dict()
+    state, parts = state or {}, net.tower.state_dict()
     shapes = {name: whole_shape(name, part.shape, net.num_towers) for name, part in parts.items()}
     first = dist.get_rank() == 0
-    if first and {name: tensor.shape for name, tensor in (state or {}).items()} != shapes:
+    if first and {name: tensor.shape for name, tensor in state.items()} != shapes:
         raise ValueError(f"these are not the parameters of the net {net.config.name!r} on one device")
     own = {}
     for name, part in parts.items():

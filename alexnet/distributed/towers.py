@@ -27,6 +27,8 @@ class Tower(nn.Module):
         stages: what is computed between two crossings, in order.
     """
 
+    fc8: nn.Linear  # in every tower
+
     def __init__(self, config: NetConfig):
         """Build the share of one tower; its parameters hold no values before `split` ones are loaded."""
         super().__init__()

@@ -46,8 +46,9 @@ class TwoDeviceAlexNet(nn.Module):
             raise ValueError(f"two devices need a net of two towers, got {config.name!r} of {config.towers}")
         self.config, self.devices = config, devices
         self.exchanges: list[Exchange] = []
-        self.towers = nn.ModuleList(Tower(config).to(device) for device in devices)
-        self.towers[1].fc8.bias = self.towers[0].fc8.bias  # tower a alone adds the biases
+        self.tower_a, self.tower_b = (Tower(config).to(device) for device in devices)
+        self.towers = self.tower_a, self.tower_b
+        self.tower_b.fc8.bias = self.tower_a.fc8.bias  # tower a alone adds the biases
         self.load(AlexNet(config, generator=generator).state_dict())
 
     def forward(self, images: Tensor, masks: Masks | None = None) -> Tensor:
@@ -60,7 +61,7 @@ class TwoDeviceAlexNet(nn.Module):
         for stage in stages:
             x = self.cross(stage, *x)
             each = zip(self.towers, x, own, strict=True)
-            x = [tower.run(stage, *its) for tower, *its in each]
+            x = [tower.run(stage, part, its) for tower, part, its in each]
         # Tower b has no use for a's part.
         _, part_of_b = self.exchange("fc8", x[0][:, :0], x[1])
         return self.towers[0].run(last, x[0] + part_of_b, None)

@@ -75,7 +75,9 @@ def leftover(n: int, kernel_size: int, stride: int = 1, padding: int = 0, *, rou
     return n + 2 * padding - (last_window + kernel_size)
 
 
-def ceil_padding(height: int, width: int, kernel_size: Size, stride: int = 1, padding: int = 0) -> Padding:
+def ceil_padding(
+    height: int, width: int, kernel_size: Size, stride: int = 1, padding: int = 0
+) -> tuple[int, int, int, int]:
     """Return the padding with which the floor rule does what the ceil rule does: the 2012 way from 224 to 55.
 
     Args:

@@ -34,6 +34,8 @@ class AlexNet(nn.Module):
         layers: the table of its layers, `alexnet.models.architecture.layers_of`.
     """
 
+    fc8: nn.Linear  # in every network, as any layer that is not in REMOVABLE_LAYERS
+
     def __init__(self, config: NetConfig = PAPER.net, *, generator: torch.Generator | None = None):
         """Build the network and draw its initial weights.
 
@@ -155,6 +157,6 @@ def initialise(net: AlexNet, generator: torch.Generator | None) -> None:
     """Draw the weights from N(0, std^2) and set the biases, as the network's configuration says (paper 5)."""
     for layer in net.layers:
         if layer.has_parameters:
-            module = net.get_submodule(layer.name)
-            module.weight.normal_(0.0, layer.weight_std, generator=generator)
-            module.bias.fill_(layer.bias)
+            weight, bias = (net.get_parameter(f"{layer.name}.{kind}") for kind in ("weight", "bias"))
+            weight.normal_(0.0, layer.weight_std, generator=generator)
+            bias.fill_(layer.bias)

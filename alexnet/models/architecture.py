@@ -4,12 +4,12 @@ The model is built from this table, and the summary is printed from it. Channels
 together; sizes are height = width in pixels.
 """
 
+import math
 from dataclasses import dataclass
 
 from alexnet import paper
 from alexnet.config import CONV_LAYERS, NetConfig
 from alexnet.functional.geometry import (
-    Padding,
     ceil_padding,
     conv_num_multiply_adds,
     conv_num_parameters,
@@ -19,7 +19,7 @@ from alexnet.functional.geometry import (
 )
 
 PAPER_FAN_IN = {  # inputs of one unit of the paper's net: kernel height x width x depth, or units read
-    **{layer.name: layer.kernel_shape[0] ** 2 * layer.kernel_shape[2] for layer in paper.LAYERS[:5]},
+    **{layer.name: math.prod(layer.kernel_shape) for layer in paper.LAYERS if layer.kernel_shape},
     "conv6": 3 * 3 * 256,
     "fc6": 6 * 6 * 256,
     "fc7": 4096,
@@ -56,7 +56,7 @@ class Layer:
     out_size: int = 1
     kernel_size: int = 1
     stride: int = 1
-    padding: Padding = 0
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     groups: int = 1
     crosses: bool = False
     weight_std: float = 0.0
@@ -122,9 +122,11 @@ def conv_layer(config: NetConfig, name: str, in_channels: int, in_size: int) -> 
     kernel_size, padding = (3, 1) if index == 5 else (config.kernel_sizes[index], config.paddings[index])
     stride = config.conv1_stride if name == "conv1" else 1
     crosses = name in config.crossing and config.towers > 1
-    sides: Padding = (padding,) * 4
+    sides = (padding, padding, padding, padding)
     if config.rounding == "ceil":
         sides = ceil_padding(in_size, in_size, kernel_size, stride, padding)
+    reads_all = crosses or name == "conv1"
+    weight_std, bias = initial_values(config, name, kernel_size**2 * in_channels, reads_all)
     return Layer(
         name=name,
         kind="conv",
@@ -135,9 +137,10 @@ def conv_layer(config: NetConfig, name: str, in_channels: int, in_size: int) -> 
         kernel_size=kernel_size,
         stride=stride,
         padding=sides,
-        groups=1 if crosses or name == "conv1" else config.towers,
+        groups=1 if reads_all else config.towers,
         crosses=crosses,
-        **initial_values(config, name, kernel_size**2 * in_channels, crosses or name == "conv1"),
+        weight_std=weight_std,
+        bias=bias,
     )
 
 
@@ -171,24 +174,26 @@ def dense_layers(config: NetConfig, num_inputs: int) -> list[Layer]:
     layers = []
     for name, units in zip(("fc6", "fc7", "fc8"), (*config.dense_units, config.num_classes), strict=True):
         if name not in config.removed:
+            weight_std, bias = initial_values(config, name, num_inputs, True)
             layer = Layer(
                 name=name,
                 kind="dense",
                 in_channels=num_inputs,
                 out_channels=units,
                 crosses=config.towers > 1,
-                **initial_values(config, name, num_inputs, True),
+                weight_std=weight_std,
+                bias=bias,
             )
             layers.append(layer)
             num_inputs = units
     return layers
 
 
-def initial_values(config: NetConfig, name: str, num_inputs: int, reads_all: bool) -> dict[str, float]:
+def initial_values(config: NetConfig, name: str, num_inputs: int, reads_all: bool) -> tuple[float, float]:
     """Return the standard deviation of a layer's initial weights and the value of its biases (paper 5)."""
     later_conv = name in ("conv3", "conv4", "conv5", "conv6")
     std = config.conv3_5_weight_std if later_conv else config.weight_std
     if config.std_by_fan_in:
         fan_in = num_inputs if reads_all else num_inputs // config.towers
         std *= (PAPER_FAN_IN[name] / fan_in) ** 0.5
-    return {"weight_std": std, "bias": float(name in config.bias_one)}
+    return std, float(name in config.bias_one)

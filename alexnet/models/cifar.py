@@ -127,9 +127,8 @@ def initialise_2012(net: nn.Sequential, generator: torch.Generator) -> None:
     """Draw every weight from N(0, std^2) with the std of the 2012 layer files; set biases to 0."""
     stds = STDS_2012_DENSE if "dense" in dict(net.named_children()) else STDS_2012
     for name, std in stds.items():
-        layer = net.get_submodule(name)
-        nn.init.normal_(layer.weight, std=std, generator=generator)
-        nn.init.zeros_(layer.bias)
+        nn.init.normal_(net.get_parameter(f"{name}.weight"), std=std, generator=generator)
+        nn.init.zeros_(net.get_parameter(f"{name}.bias"))
 
 
 def initialise_scaled(net: nn.Sequential, unit: str, generator: torch.Generator) -> None:
@@ -138,10 +137,10 @@ def initialise_scaled(net: nn.Sequential, unit: str, generator: torch.Generator)
     Variance 2 / fan_in for ReLU (He et al. 2015), 2 / (fan_in + fan_out) for the others
     (Glorot & Bengio 2010).
     """
-    for layer in net.children():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            if unit == "relu":
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-            else:
-                nn.init.xavier_normal_(layer.weight, generator=generator)
-            nn.init.zeros_(layer.bias)
+    for name, parameter in net.named_parameters():
+        if name.endswith("bias"):
+            nn.init.zeros_(parameter)
+        elif unit == "relu":
+            nn.init.kaiming_normal_(parameter, nonlinearity="relu", generator=generator)
+        else:
+            nn.init.xavier_normal_(parameter, generator=generator)

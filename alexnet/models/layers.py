@@ -44,9 +44,9 @@ class Conv2d(nn.Conv2d):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding=padding, groups=groups)
         self.sides = () if even else sides
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Convolve (N, C, H, W)."""
-        return super().forward(F.pad(x, self.sides) if self.sides else x)
+        return super().forward(F.pad(input, self.sides) if self.sides else input)
 
     def extra_repr(self) -> str:
         """Name the sizes, for ``print``."""
@@ -56,9 +56,9 @@ class Conv2d(nn.Conv2d):
 class PartOfLinear(nn.Linear):
     """What one tower adds to the outputs of a dense layer; the biases are added once, to the sum of all."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Multiply (N, in_features) by the weights: (N, out_features)."""
-        return F.linear(x, self.weight)
+        return F.linear(input, self.weight)
 
 
 class LocalResponseNorm(nn.Module):

@@ -168,7 +168,7 @@ def classes_in(content: dict[str, Any], count: int) -> tuple[str, ...] | None:
     numbers = content.get("class_to_idx")
     integers = isinstance(numbers, dict) and all(isinstance(number, int) for number in numbers.values())
     if integers and sorted(numbers.values()) == list(range(count)):
-        names = sorted(numbers, key=numbers.get)
+        names = sorted(numbers, key=numbers.__getitem__)
     if isinstance(names, list | tuple) and len(names) == count and len({*map(str, names)}) == count:
         return tuple(map(str, names))
     return None

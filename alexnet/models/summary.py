@@ -6,7 +6,7 @@ overwrites its input), the denominators of response normalisation, dropout's mas
 from other towers. The buffers of libraries and of the loader of pictures are not counted.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from alexnet import paper
@@ -150,7 +150,7 @@ def text(counted: Summary) -> str:
 def brief(several: Iterable[Summary]) -> str:
     """Return a line for each of several nets."""
     heads = ("net", "towers", "parameters", "neurons", "multiply-adds", "state MiB", "kept MiB")
-    lines = [heads]
+    lines: list[tuple[str, ...]] = [heads]
     for counted in several:
         counts = numbers(total(counted.rows, count) for count in COUNTS)
         sizes = map(mebibytes, memory(counted.rows)[:2])
@@ -203,7 +203,7 @@ def mebibytes(num_bytes: int) -> str:
     return f"{num_bytes / 2**20:,.1f}"
 
 
-def align(lines: list[tuple[str, ...]], *, texts: int) -> list[str]:
+def align(lines: Sequence[tuple[str, ...]], *, texts: int) -> list[str]:
     """Put cells under one another, in the first `texts` columns to the left, in the others to the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
