@@ -171,15 +171,16 @@ def count_batches(predictions: Batches, ks: tuple[int, ...]) -> Counts:
     """Count the errors of (log probabilities, labels) pairs; waits for the device only once, at the end."""
     if min(ks) < 1:
         raise ValueError(f"ks must be at least 1, got {ks}")
-    num_images, wrong, loss_sum = 0, dict.fromkeys(ks, 0), 0.0
+    num_images, loss_sum = 0, 0.0
+    wrong: dict[int, int | Tensor] = dict.fromkeys(ks, 0)
     for log_probabilities, labels in predictions:
         labels = labels.to(log_probabilities.device, non_blocking=True)
         for k in ks:
             wrong[k] = wrong[k] + num_wrong(log_probabilities, labels, k)
         loss_sum = loss_sum + F.nll_loss(log_probabilities, labels, reduction="sum")
         num_images += len(labels)
-    wrong = {k: int(sum_) for k, sum_ in wrong.items()}
-    return Counts(num_images=num_images, wrong=wrong, loss_sum=float(loss_sum))
+    counted = {k: int(sum_) for k, sum_ in wrong.items()}
+    return Counts(num_images=num_images, wrong=counted, loss_sum=float(loss_sum))
 
 
 def sum_over_ranks(counts: Counts, group: dist.ProcessGroup | None = None) -> Counts:

@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from alexnet.evaluation.errors import Batches, check_evaluation_mode
+from alexnet.models.alexnet import AlexNet
 
 
 class Exported(NamedTuple):
@@ -23,7 +24,7 @@ class Exported(NamedTuple):
 
 
 @torch.no_grad()
-def export_features(model: nn.Module, batches: Batches) -> Exported:
+def export_features(model: AlexNet, batches: Batches) -> Exported:
     """Compute logits and the activations of the last hidden layer, for retrieval and the like (paper 6.1).
 
     Args:

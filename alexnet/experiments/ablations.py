@@ -183,7 +183,12 @@ def trial_of(variant: str, *, rate: float, epochs: int, num_classes: int, **othe
     part = PARTS[variant]
     net = net_config("small", base="code2012", num_classes=num_classes, **(THIN | part.net))
     recipe = adapt_to_images(CODE2012, net, image_size=PICTURE_SIZE)
-    learning = {"batch_size": 32, "rate": rate, "epochs": epochs * part.times, "schedule": "constant"}
+    learning: dict[str, Any] = {
+        "batch_size": 32,
+        "rate": rate,
+        "epochs": epochs * part.times,
+        "schedule": "constant",
+    }
     recipe = replace(
         recipe,
         name=f"{NAME}-{variant}",
@@ -218,17 +223,18 @@ def run_trial(
         ValueError: there are fewer training pictures than the trial wants.
     """
     start = time.perf_counter()
-    (images, labels), test = parts(trial, train, test)
+    (images, labels), test = parts(train, test, num_train=trial.num_train, held_out=trial.held_out)
     learning, statistics = trial.recipe.learning, compute_statistics([images])
     first, order = (torch.Generator().manual_seed(trial.seed) for _ in range(2))
     net = AlexNet(trial.recipe.net, generator=first)
-    net = net.to(trial.device, memory_format=torch.channels_last).train()
+    net = net.to(trial.device).to(memory_format=torch.channels_last).train()
     optimizer = PaperSGD(param_groups(net, learning))
     rates = [group["lr"] for group in optimizer.param_groups]
     errors, losses = [], []
     while len(errors) < trial.epochs and all(map(math.isfinite, losses)):
+        now = rate_in(len(errors), rate=trial.rate, epochs=trial.epochs)
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * rate_in(trial, len(errors)) / trial.rate
+            group["lr"] = rate * now / trial.rate
         steps = []
         for x, y in shuffled_batches(images, labels, batch_size=learning.batch_size, generator=order):
             x = prepared(trial, x, statistics, first).to(trial.device)

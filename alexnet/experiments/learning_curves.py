@@ -85,7 +85,8 @@ def prepare(images: Tensor, input_scale: str) -> tuple[Tensor, float]:
         input_scale: "raw" (factor 1) or "unit" (one over the standard deviation).
     """
     parts = images.split(5000)
-    mean = sum(part.sum(0, dtype=torch.int64) for part in parts).float() / len(images)
+    sums = torch.stack([part.sum(0, dtype=torch.int64) for part in parts])
+    mean = sums.sum(0).float() / len(images)
     if input_scale == "raw":
         return mean, 1.0
     squares = sum(float(((part.float() - mean) ** 2).sum(dtype=torch.float64)) for part in parts)
@@ -116,7 +117,8 @@ def run_once(
         dense=config.setup.dense,
         channels=config.channels,
         generator=generator,
-    ).to(config.device, memory_format=torch.channels_last)
+    )
+    net = net.to(config.device).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(net.parameters(), lr=config.rate, momentum=config.momentum)
     mean, factor = prepare(images, config.setup.input_scale)
     images, labels, mean = (tensor.to(config.device) for tensor in (images, labels, mean))

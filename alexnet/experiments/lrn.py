@@ -75,13 +75,14 @@ def normalised(net: nn.Sequential, kind: str) -> nn.Sequential:
     if kind not in KINDS:
         raise ValueError(f"there is no normalisation {kind!r}; there are {', '.join(KINDS)}")
     layers: OrderedDict[str, nn.Module] = OrderedDict()
+    chosen = KINDS[kind]
     for name, layer in net.named_children():
         layers[name] = layer
         number = name[-1]
-        if KINDS[kind] and number in NORMALISED:
-            place, make = KINDS[kind]
+        if chosen and number in NORMALISED:
+            place, make = chosen
             if name == place + number:
-                layers[f"norm{number}"] = make(net.get_submodule(f"conv{number}").out_channels)
+                layers[f"norm{number}"] = make(len(net.get_parameter(f"conv{number}.bias")))
     return nn.Sequential(layers)
 
 

@@ -43,11 +43,11 @@ def unit_signals(net: nn.Sequential, images: Tensor, labels: Tensor) -> list[Uni
         labels: (N,) class indices.
     """
     x = images
-    inputs, outputs = {}, {}
+    inputs, outputs, units = {}, {}, {}
     for name, layer in net.named_children():
         y = layer(x)
         if isinstance(layer, Activation):
-            inputs[name], outputs[name] = x, y
+            inputs[name], outputs[name], units[name] = x, y, layer
         x = y
     loss = F.cross_entropy(x, labels, reduction="sum")
     gradients = torch.autograd.grad(loss, list(inputs.values()), allow_unused=True)
@@ -55,7 +55,7 @@ def unit_signals(net: nn.Sequential, images: Tensor, labels: Tensor) -> list[Uni
         UnitSignals(
             name=name,
             input_size=root_mean_square(inputs[name]),
-            slope=slope(net.get_submodule(name).function, inputs[name]).abs().mean().item(),
+            slope=slope(units[name].function, inputs[name]).abs().mean().item(),
             share_zero=(outputs[name] == 0).double().mean().item(),
             gradient_size=0.0 if gradient is None else root_mean_square(gradient),
         )

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from torch import Tensor
 
@@ -22,7 +22,10 @@ RATE_FACTOR = 10**0.5
 BAR = "{l_bar}{bar}{postfix} {elapsed}"
 ABOUT_GUESSING = 0.85  # among ten classes 90% are guessed wrong; differences up there are chance
 
-Kept = TypeVar("Kept")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Kept = TypeVar("Kept", bound="DataclassInstance")
 
 
 class Laboratory:
@@ -172,10 +175,11 @@ def run_with_progress(config: RunConfig, images: Tensor, labels: Tensor) -> Run:
 
 def bar_updater(bar: Bar) -> Callable[[float, float], None]:
     """Return the function that a run calls to move the bar."""
+    end = math.inf if bar.total is None else bar.total
 
     def on_window(epoch: float, error: float) -> None:
         bar.set_postfix_str(f"epoch {epoch:.2f}, training error {error:.1%}", refresh=False)
-        bar.update(min(epoch, bar.total) - bar.n)
+        bar.update(min(epoch, end) - bar.n)
 
     return on_window
 

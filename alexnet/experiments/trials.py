@@ -83,16 +83,16 @@ def run_trial(
         ValueError: there are fewer training pictures than the trial wants.
     """
     start = time.perf_counter()
-    (images, labels), test = parts(trial, train, test)
+    (images, labels), test = parts(train, test, num_train=trial.num_train, held_out=trial.held_out)
     generator = torch.Generator().manual_seed(trial.seed)
-    net = build(trial, generator).to(trial.device, memory_format=torch.channels_last)
+    net = build(trial, generator).to(trial.device).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(net.parameters(), lr=trial.rate, momentum=trial.momentum)
     mean = prepare(images, "raw")[0]
     bfloat16 = trial.precision == "bfloat16"
     autocast = torch.autocast(torch.device(trial.device).type, torch.bfloat16, enabled=bfloat16)
     train_errors = []
     for epoch in range(trial.epochs):
-        optimizer.param_groups[0]["lr"] = rate_in(trial, epoch)
+        optimizer.param_groups[0]["lr"] = rate_in(epoch, rate=trial.rate, epochs=trial.epochs)
         order = shuffled_batches(images, labels, batch_size=trial.batch_size, generator=generator)
         steps = []
         for x, y in ready(order, mean, trial.device):
@@ -116,18 +116,18 @@ def ready(batches: Iterator[Labelled], mean: Tensor, device: str) -> Iterator[La
         yield x, labels.to(device)
 
 
-def parts(trial: Trial, train: Labelled, test: Labelled) -> tuple[Labelled, Labelled]:
+def parts(train: Labelled, test: Labelled, *, num_train: int, held_out: bool) -> tuple[Labelled, Labelled]:
     """Return the pictures and labels that a trial trains on, and those that it is tested on."""
     images, labels = train
-    if trial.num_train > len(images):
-        raise ValueError(f"{trial.num_train} training pictures were asked for, there are {len(images)}")
-    images, labels = images[: trial.num_train], labels[: trial.num_train]
-    if not trial.held_out:
+    if num_train > len(images):
+        raise ValueError(f"{num_train} training pictures were asked for, there are {len(images)}")
+    images, labels = images[:num_train], labels[:num_train]
+    if not held_out:
         return (images, labels), test
-    cut = trial.num_train - trial.num_train // 10
+    cut = num_train - num_train // 10
     return (images[:cut], labels[:cut]), (images[cut:], labels[cut:])
 
 
-def rate_in(trial: Trial, epoch: int) -> float:
+def rate_in(epoch: int, *, rate: float, epochs: int) -> float:
     """Return the learning rate in an epoch, counted from 0."""
-    return trial.rate * (RATE_DROP if epoch >= (1 - LAST_PART) * trial.epochs else 1)
+    return rate * (RATE_DROP if epoch >= (1 - LAST_PART) * epochs else 1)

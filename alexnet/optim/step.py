@@ -46,7 +46,7 @@ def shuffled_batches(
 
 
 def train_step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
+    model: Callable[[Tensor], Tensor], optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
 ) -> StepResult:
     """Do one update: batch, logits, loss, backward, step (paper 5).
 

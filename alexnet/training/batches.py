@@ -1,6 +1,7 @@
 """This process's batches, on its device."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from typing import Any
 
 import torch
 
@@ -30,7 +31,7 @@ def validation_loader(plan: Plan, ranks: Ranks) -> Loader | None:
     return evaluation_loader(plan.validation_split, plan.recipe.learning.batch_size, **reading(plan, ranks))
 
 
-def reading(plan: Plan, ranks: Ranks) -> dict[str, int | bool | None]:
+def reading(plan: Plan, ranks: Ranks) -> dict[str, Any]:
     """Return how a process reads, whatever it reads."""
     return {
         "rank": ranks.data_rank,
@@ -42,7 +43,7 @@ def reading(plan: Plan, ranks: Ranks) -> dict[str, int | bool | None]:
     }
 
 
-def batches_from(loader: Loader, step: int, device: torch.device) -> Iterator[Batch]:
+def batches_from(loader: Loader, step: int, device: torch.device) -> Generator[Batch]:
     """Yield batches on the device, from a step of the whole training on, epoch after epoch."""
     epoch, first_step = divmod(step, loader.steps_per_epoch)
     while True:
@@ -56,7 +57,7 @@ def on_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]
         yield from batches
         return
     stream = torch.cuda.Stream(device)
-    ready: tuple[Batch, torch.cuda.Event] | None = None
+    ready: tuple[Batch, torch.Event | torch.cuda.Event] | None = None
     for batch in batches:
         with torch.cuda.stream(stream):
             copy = Batch(*(tensor.to(device, non_blocking=True) for tensor in batch))
@@ -68,7 +69,7 @@ def on_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]
         yield received(*ready)
 
 
-def received(batch: Batch, copied: "torch.cuda.Event") -> Batch:
+def received(batch: Batch, copied: "torch.Event | torch.cuda.Event") -> Batch:
     """Make the work that follows wait for a batch's copy, and its memory stay until that work is done."""
     stream = torch.cuda.current_stream()
     stream.wait_event(copied)

@@ -34,7 +34,8 @@ class Board:
         self.path = folder / TENSORBOARD / name
         self.missing = ""
         try:
-            from tensorboard.compat.proto.event_pb2 import Event
+            # protobuf makes the class when it is imported
+            from tensorboard.compat.proto.event_pb2 import Event  # pyrefly: ignore[missing-module-attribute]
             from torch.utils.tensorboard import RecordWriter
 
             self.event, self.record_writer = Event, RecordWriter

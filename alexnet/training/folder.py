@@ -123,6 +123,9 @@ class RunFolder:
         OSError: the folder cannot be written to.
     """
 
+    log: Log  # from ``begin`` on, like the board
+    board: Board
+
     def __init__(self, settings: TrainSettings, num_ranks: int):
         self.path = path = settings.folder
         self.settings, self.num_ranks = settings, num_ranks
@@ -139,8 +142,6 @@ class RunFolder:
             self.lock = self.taken()
             if not is_locked(path / STARTED):  # else the wish may be meant for this run, which was launched
                 (path / STOP).unlink(missing_ok=True)
-        self.log: Log | None = None
-        self.board: Board | None = None
 
     def taken(self) -> IO[str]:
         """Take the folder's lock, or raise ValueError."""
@@ -265,6 +266,12 @@ class RunFolder:
         with contextlib.suppress(OSError):
             (self.path / STOP).unlink(missing_ok=True)
         self.lock.close()
+
+
+def of_first(folder: RunFolder | None) -> RunFolder:
+    """Return the folder for what the first process alone does, which is the one that has it."""
+    assert folder is not None
+    return folder
 
 
 def open_folder(settings: TrainSettings, ranks: Ranks) -> RunFolder | None:

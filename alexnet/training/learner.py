@@ -61,16 +61,17 @@ class Learner:
         self.statistics = statistics.to(ranks.device)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         generator = generator_of(seed, WEIGHTS)
+        net: AlexNet | ParallelAlexNet
         if ranks.mesh is None:
             net = AlexNet(recipe.net, generator=generator)
         else:
             net = ParallelAlexNet(recipe.net, ranks.mesh, generator=generator)
-        self.net = net.to(ranks.device, memory_format=self.memory_format)
-        self.in_blocks = ranks.mesh is None and ranks.device.type == "cpu" and not compiled
+        self.net = net.to(ranks.device).to(memory_format=self.memory_format)
+        self.in_blocks = ranks.device.type == "cpu" and not compiled
         if compiled:
             self.net.compile()
-        self.copy = self.net if ranks.mesh is None else data_parallel(self.net)
-        self.share = self.net if ranks.mesh is None else self.net.tower
+        self.copy = data_parallel(self.net) if isinstance(self.net, ParallelAlexNet) else self.net
+        self.share = self.net.tower if isinstance(self.net, ParallelAlexNet) else self.net
         self.parameters = dict(self.share.named_parameters())
         self.optimizer = PaperSGD(param_groups(self.share, recipe.learning))
 
@@ -103,12 +104,15 @@ class Learner:
         images = images.contiguous(memory_format=self.memory_format)
         half = self.precision == "bfloat16"
         with torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=half):
-            return in_blocks(self.net, images, masks) if self.in_blocks else self.copy(images, masks)
+            if self.in_blocks and isinstance(self.net, AlexNet):
+                return in_blocks(self.net, images, masks)
+            return self.copy(images, masks)
 
     @torch.no_grad()
     def gradient_norms(self) -> Tensor:
         """Return the length of each parameter's last gradient, not finite if any of it is not."""
-        return torch.stack(torch._foreach_norm([p.grad for p in self.parameters.values()]))
+        gradients = [p.grad for p in self.parameters.values() if p.grad is not None]  # of all, after a step
+        return torch.stack(torch._foreach_norm(gradients))
 
     @torch.no_grad()
     def not_finite(self) -> list[str]:
@@ -119,14 +123,14 @@ class Learner:
     def state(self) -> tuple[State, State]:
         """Return weights and velocities as on one device, in the first process; all must call this."""
         own = self.share.state_dict(), velocities(self.share, self.optimizer)
-        if self.ranks.mesh is None:
+        if isinstance(self.net, AlexNet):
             return own
-        whole = [gather_state(values, self.net) or {} for values in own]
-        return whole[0], whole[1]
+        weights, velocity = (gather_state(values, self.net) or {} for values in own)
+        return weights, velocity
 
     def load(self, weights: State, velocity: State) -> None:
         """Take weights and velocities of the net on one device; only the first process need have them."""
-        if self.ranks.mesh is not None:
+        if isinstance(self.net, ParallelAlexNet):
             weights, velocity = (scatter_state(values, self.net) for values in (weights, velocity))
         self.share.load_state_dict(weights)
         load_velocities(self.share, self.optimizer, velocity)

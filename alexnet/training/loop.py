@@ -21,7 +21,7 @@ from alexnet.storage.records import Record, load
 from alexnet.storage.run_files import RECORD
 from alexnet.training.batches import batches_from, training_loader, validation_loader
 from alexnet.training.events import Event, message
-from alexnet.training.folder import RunFolder, open_folder, results_of
+from alexnet.training.folder import RunFolder, of_first, open_folder, results_of
 from alexnet.training.learner import Learner, make_learner
 from alexnet.training.log import Line
 from alexnet.training.messages import device_in_words, end_in_words, plan_in_words
@@ -81,7 +81,7 @@ def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
                 learner = make_learner(plan, ranks, lambda sentence: tell(message(sentence)), stop_signal)
             except Stopped as stopped:
                 ended = {"ended": name_of(stopped.signal), "signal": stopped.signal}
-                record = ranks.broadcast(lambda: folder.record_unbegun(plan, ranks.device, ended))
+                record = ranks.broadcast(lambda: of_first(folder).record_unbegun(plan, ranks.device, ended))
                 tell(Event("end", {"text": end_in_words(settings, record)}))
                 return record
             run = Run(plan, learner, folder, tell, stop_signal)
@@ -130,10 +130,11 @@ class Run:
 
     def begin(self) -> None:
         """Get ready to write."""
-        for sentence in self.folder.begin(self.step):
+        folder = of_first(self.folder)
+        for sentence in folder.begin(self.step):
             self.tell(message(sentence))
-        self.start = time.monotonic() - self.folder.log.seconds
-        if ended_before(self.folder.path) == "diverged":
+        self.start = time.monotonic() - folder.log.seconds
+        if ended_before(folder.path) == "diverged":
             if started_again():
                 raise Diverged(
                     "the training diverged, and would again in the same steps: it is not tried again"
@@ -246,9 +247,10 @@ class Run:
 
     def validated(self, *, ten_views: bool = False) -> tuple[dict[str, float], int]:
         """Return what `validate` measures and 0; nothing, and the signal, where one breaks it off."""
+        loader = self.validation_loader
+        assert loader is not None  # or no validation is due
         try:
             with self.saved_if_unread():
-                loader = self.validation_loader
                 return validate(self.learner, loader, self.stop_signal, ten_views=ten_views), 0
         except Stopped as stopped:
             return {}, stopped.signal
@@ -331,9 +333,10 @@ class Run:
 
     def write_record(self, **more: Any) -> Record:
         """Write the record of the run as far as it has come."""
-        results = results_of(self.folder.log, step=self.step, epochs=self.plan.epoch(self.step), **more)
+        folder = of_first(self.folder)
+        results = results_of(folder.log, step=self.step, epochs=self.plan.epoch(self.step), **more)
         record = record_of(self.plan, self.ranks.device, time.monotonic() - self.start, results)
-        self.folder.save_record(record)
+        folder.save_record(record)
         return record
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 from alexnet.config import NetConfig, Recipe
 from alexnet.data.prepared import PreparedSet, pictures_of
@@ -83,6 +84,8 @@ def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
             f"choose `--batch-size` {num_images} or less"
         )
     steps_per_epoch = num_images // batch_size
+    validate_every = every(settings.validate_every).steps(steps_per_epoch)
+    assert validate_every is not None  # ``TrainSettings`` takes no minutes
     plan = Plan(
         settings=settings,
         pictures=pictures,
@@ -90,7 +93,7 @@ def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
         layout=places,
         steps_per_epoch=steps_per_epoch,
         num_steps=math.ceil(recipe.learning.epochs * steps_per_epoch),
-        validate_every=every(settings.validate_every).steps(steps_per_epoch),
+        validate_every=validate_every,
         checkpoint_every=every(settings.checkpoint_every).steps(steps_per_epoch),
     )
     if recipe.learning.schedule == "plateau" and plan.validation_split is None:
@@ -110,7 +113,7 @@ def fitted_recipe(settings: TrainSettings, pictures: PreparedSet) -> Recipe:
         ValueError: the pictures are smaller than what the net reads.
     """
     recipe, size = settings.recipe_asked_for(), pictures.train.shape[-1]
-    changes = {"epochs": settings.epochs, "batch_size": settings.batch_size}
+    changes: dict[str, Any] = {"epochs": settings.epochs, "batch_size": settings.batch_size}
     changes = {key: value for key, value in changes.items() if value is not None}
     recipe = replace(recipe, learning=replace(recipe.learning, **changes))
     if settings.recipe in RECIPES:

@@ -26,18 +26,20 @@ class Unfailing:
 
     def write(self, text: str) -> None:
         """Write what can be written."""
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # ValueError: it was closed
-            self.stream.write(text)
+        if self.stream is not None:
+            with contextlib.suppress(OSError, ValueError):  # ValueError: it was closed
+                self.stream.write(text)
 
     def flush(self) -> None:
         """Write what waits, if that can be done."""
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            self.stream.flush()
+        if self.stream is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self.stream.flush()
 
     def isatty(self) -> bool:
         """Whether it is a terminal."""
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            return self.stream.isatty()
+        with contextlib.suppress(OSError, ValueError):
+            return self.stream is not None and self.stream.isatty()
         return False
 
     def __getattr__(self, name: str) -> Any:
@@ -103,7 +105,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print text above the bar."""
-        text = fit(text, self.stream)
+        text = fit(text, self.stream.stream)
         if self.bar is not None:
             self.bar.write(text, file=self.stream)
         else:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from alexnet.storage.checkpoints import Validation, path_of
 from alexnet.storage.run_files import CHECKPOINTS
-from alexnet.training.folder import RunFolder, is_gone
+from alexnet.training.folder import RunFolder, is_gone, of_first
 from alexnet.training.learner import Learner
 from alexnet.training.plan import Plan
 from alexnet.training.settings import every
@@ -86,7 +86,7 @@ class Saves:
             what = broken[0] if broken else "a parameter of another process"
             raise Diverged(f"training diverged by step {step}: {what} is not finite")
         checkpoint = checkpoint_of(self.plan, self.learner, step, validations)
-        self.ranks.broadcast(lambda: self.folder.save(checkpoint))
+        self.ranks.broadcast(lambda: of_first(self.folder).save(checkpoint))
         self.step, self.num_validations = step, len(validations)
         if finished:
-            self.ranks.broadcast(lambda: self.folder.save_weights(checkpoint))
+            self.ranks.broadcast(lambda: of_first(self.folder).save_weights(checkpoint))

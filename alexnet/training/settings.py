@@ -162,7 +162,7 @@ class TrainSettings:
 
     def words(self) -> list[str]:
         """Return the words after ``alexnet train`` that ask for this run, most of the defaults left out."""
-        words = []
+        words: list[str] = []
         for f in fields(self):
             value = getattr(self, f.name)
             if value != f.default or f.name in ("data", "recipe"):
@@ -190,7 +190,7 @@ def on_lines(command: str, width: int = 72) -> str:
         command: of `command_line`.
         width: of a line in columns, as far as options allow.
     """
-    lines = []
+    lines: list[str] = []
     for option in re.split(" (?=-)", command):  # an option stays with its value
         if lines and len(lines[-1]) + len(option) + 3 <= width:
             lines[-1] += f" {option}"
@@ -211,7 +211,7 @@ def kept(settings: TrainSettings, num_ranks: int) -> dict[str, Any]:
         paths["data"] = Path(settings.data)
     if settings.recipe not in RECIPES:
         paths["recipe"] = Path(settings.recipe)
-    anywhere = {name: str(path.expanduser().absolute()) for name, path in paths.items()}
+    anywhere: dict[str, Any] = {name: str(path.expanduser().absolute()) for name, path in paths.items()}
     return {"format": FORMAT, "settings": to_dict(replace(settings, **anywhere)), "num_ranks": num_ranks}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from alexnet.data.loader import Loader
-from alexnet.distributed.parallel import check_replicas
+from alexnet.distributed.parallel import ParallelAlexNet, check_replicas
 from alexnet.distributed.ranks import Ranks
 from alexnet.evaluation.errors import Views, evaluate, sum_over_ranks
 from alexnet.training.batches import on_device
@@ -41,7 +41,7 @@ def validate(
         ValueError: the processes' copies of the parameters have drifted apart.
     """
     ranks = learner.ranks
-    if ranks.mesh is not None:
+    if isinstance(learner.net, ParallelAlexNet):
         check_replicas(learner.net)
     learner.net.eval()
     batches = batches_of(loader, ranks, first_step, stop_signal)

@@ -93,16 +93,17 @@ def test_bfloat16_trains_on_the_weights_of_each_step(pictures):
 
 def test_held_out_pictures_are_not_trained_on(pictures):
     images, labels = pictures
-    trial = replace(TINY, num_train=305, held_out=True)
-    (got_images, got_labels), (tested, truth) = trials.parts(trial, pictures, (images[:0], labels[:0]))
+    unused = images[:0], labels[:0]
+    trained, (tested, truth) = trials.parts(pictures, unused, num_train=305, held_out=True)
+    got_images, got_labels = trained
     assert torch.equal(got_images, images[:275]) and torch.equal(got_labels, labels[:275])
     assert torch.equal(tested, images[275:305]) and torch.equal(truth, labels[275:305])
     with pytest.raises(ValueError, match="401 training pictures were asked for, there are 400"):
-        trials.parts(replace(TINY, num_train=401), pictures, pictures)
+        trials.parts(pictures, pictures, num_train=401, held_out=False)
 
 
 def test_the_rate_drops_for_the_last_quarter():
-    rates = [trials.rate_in(replace(TINY, rate=1.0, epochs=8), epoch) for epoch in range(8)]
+    rates = [trials.rate_in(epoch, rate=1.0, epochs=8) for epoch in range(8)]
     assert rates == [1.0] * 6 + [0.1] * 2
 
 
