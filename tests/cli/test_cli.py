@@ -2,22 +2,19 @@
 
 import argparse
 import os
-import re
 import shlex
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
-import torch
 
 import alexnet
 from alexnet import data
 from alexnet.cli.main import EXAMPLES, build_parser, main
 from alexnet.data import catalogue
 from alexnet.experiments import EXPERIMENTS
-from alexnet.training import TrainSettings
+from support.parsers import all_parsers
 from support.samples import TINY, picture_files, write_folder
 
 
@@ -27,19 +24,6 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.setitem(catalogue.KNOWN_SETS, "cifar10", TINY)
     monkeypatch.setenv("ALEXNET_DATA", str(tmp_path / "sets"))
     return tmp_path / "sets"
-
-
-def parsers(parser):
-    """Yield a parser and all parsers of commands below it."""
-    yield parser
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for below in action.choices.values():
-                yield from parsers(below)
-
-
-def all_parsers():
-    return {parser.prog: parser for parser in parsers(build_parser(with_experiments=True))}
 
 
 def test_every_command_is_there():
@@ -242,133 +226,3 @@ def test_an_experiment_that_does_not_exist_is_refused(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["experiment", "nothing"])
     assert "invalid choice: 'nothing'" in capsys.readouterr().err
-
-
-def options():
-    """Every option that a help shows: (command, its name, the argparse action)."""
-    return [
-        (prog, action.option_strings[-1], action)
-        for prog, parser in all_parsers().items()
-        for action in parser._actions
-        if action.option_strings and action.help is not argparse.SUPPRESS
-    ]
-
-
-DEFAULT = re.compile(r" \(default: (.+)\)$")
-
-
-def test_every_option_with_a_value_shows_its_default_in_one_way():
-    for prog, name, action in options():
-        shown = DEFAULT.search(action.help)
-        if action.nargs == 0 or action.required:
-            assert not shown, f"{prog} {name}"
-            continue
-        assert shown and action.help.count("default:") == 1, f"{prog} {name}: {action.help}"
-        if action.default is not None:
-            values = action.default if isinstance(action.default, list) else [action.default]
-            assert shown[1] == " ".join(map(str, values)), f"{prog} {name}"
-
-
-def test_a_name_means_the_same_in_every_command():
-    meanings = {}
-    for _, name, action in options():
-        meanings.setdefault(name, set()).add(DEFAULT.sub("", action.help))
-    assert {name: texts for name, texts in meanings.items() if len(texts) > 1} == {}
-    assert len({action.default for _, name, action in options() if name == "--device"}) == 1
-
-
-def test_the_options_of_training_are_the_settings_with_their_defaults():
-    given = vars(build_parser(with_experiments=False).parse_args(["train"]))
-    known = {f.name: f.default for f in fields(TrainSettings)}
-    assert {name: given[name] for name in known} == known
-    assert given.keys() - known == {"run", "dry_run", "json"}
-
-
-def test_the_older_name_of_parallel_is_understood_and_not_shown(capsys):
-    parser = build_parser(with_experiments=False)
-    assert parser.parse_args(["train", "--split", "data"]).parallel == "data"
-    assert parser.parse_args(["train"]).parallel == "auto"
-    assert "--split" not in all_parsers()["alexnet train"].format_help()
-
-
-@pytest.mark.parametrize(
-    ("words", "meant"),
-    [
-        ("trian", "did you mean 'train'?"),
-        ("data perpare", "did you mean 'prepare'?"),
-        ("data prepare imagenett a b", "did you mean 'imagenette'?"),
-        ("train --net smal", "did you mean 'small'?"),
-        ("train --bach-size 4", "unrecognized arguments: --bach-size 4; did you mean '--batch-size'?"),
-        ("train --sede=3", "unrecognized arguments: --sede=3; did you mean '--seed'?"),
-        ("evaluate a.pt --data default --precison bfloat16", "did you mean '--precision'?"),
-        ("experiment relu-vs-tan", "did you mean 'relu-vs-tanh'?"),
-        ("experiment lrn --rate-s 0.1", "did you mean '--rates'?"),
-        ("--verison data list", "did you mean '--version'?"),
-    ],
-)
-def test_a_near_miss_is_answered_with_what_was_meant(words, meant, capsys):
-    with pytest.raises(SystemExit, match="2"):
-        main(words.split())
-    assert capsys.readouterr().err.endswith(f"{meant}\n")
-
-
-def test_what_resembles_nothing_gets_no_guess(capsys):
-    for words in ("qqq", "train --qqq", "train --net qqq", "data list qqq"):
-        with pytest.raises(SystemExit, match="2"):
-            main(words.split())
-        assert "did you mean" not in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("words", "meant"),
-    [
-        ("data get cifar9", "'cifar10'"),
-        ("summary hlaf", "'half'"),
-        ("summary half --base code2021", "'code2012'"),
-        ("train --recipe code2021", "'code2012'"),
-        ("train --data cifar100", "'cifar10'"),
-        ("evaluate a.pt --data defualt", "'default'"),
-    ],
-)
-def test_a_name_that_is_nearly_known_is_answered_with_the_known_one(words, meant, monkeypatch, capsys):
-    monkeypatch.setattr("alexnet.evaluation.prediction.load_classifier", lambda *_: None)
-    monkeypatch.setattr("alexnet.evaluation.classifier.check_alike", lambda *_: None)
-    assert main(words.split()) == 2
-    assert capsys.readouterr().err.endswith(f"did you mean {meant}?\n")
-
-
-def test_an_experiment_gets_the_device_that_auto_stands_for(monkeypatch):
-    name, module = next(iter(EXPERIMENTS.items()))
-    monkeypatch.setattr(module, "run", lambda arguments: arguments.device)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert main(["experiment", name]) == "cpu"
-    assert main(["experiment", name, "--device", "gpu"]) == 2
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        ("lrn --epochs 0", "--epochs must be a whole number of at least 1, got 0"),
-        ("lrn --train-size -5", "--train-size must be a whole number of at least 1, got -5"),
-        ("lrn --rates 0.1 nan", "--rates must be a finite number above 0, got nan"),
-        ("ablations --train-size 0", "--train-size must be a whole number of at least 1, got 0"),
-        ("ablations --seeds 1 -2", "--seeds must be a whole number of at least 0, got -2"),
-        ("relu-vs-tanh --max-epochs 0", "--max-epochs must be a whole number of at least 1, got 0"),
-    ],
-)
-def test_an_experiment_refuses_numbers_that_no_run_can_have(words, sentence, monkeypatch, capsys):
-    for module in EXPERIMENTS.values():
-        monkeypatch.setattr(module, "run", lambda arguments: pytest.fail("it was run"))
-    assert main(["experiment", *words.split()]) == 2
-    assert capsys.readouterr().err == f"alexnet: {sentence}\n"
-
-
-OLD_WORDS = re.compile(
-    r"pictures?\b|(?<!--)\bnets?\b(?!\.pt)|(?<!learning )(?<!error )\brate\b|"
-    r"\b(?:shall|goes on|leave off|wrong)\b"
-)
-
-
-def test_help_speaks_in_the_words_of_the_field():
-    for prog, parser in all_parsers().items():
-        assert OLD_WORDS.findall(" ".join(parser.format_help().split())) == [], prog
