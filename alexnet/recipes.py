@@ -31,6 +31,7 @@ class Difference:
     code: Any
 
 
+#: Every place where the 2012 code departs from the paper's text, in the order of DEVIATIONS.md.
 DIFFERENCES = (
     Difference(id="D1", part="net", field="lrn_divide_alpha", section="3.3", code=True),
     Difference(id="D2", part="net", field="lrn_per_tower", section="3.3", code=True),
@@ -54,16 +55,19 @@ def of_code(part: str) -> dict[str, Any]:
     return {difference.field: difference.code for difference in DIFFERENCES if difference.part == part}
 
 
+#: The recipe that the paper prints.
 PAPER = Recipe()
+#: The recipe of the 2012 code.
 CODE2012 = Recipe(
     name="code2012",
     net=NetConfig(name="code2012", **of_code("net")),
     augment=AugmentConfig(**of_code("augment")),
     learning=LearningConfig(epochs=91, **of_code("learning")),  # as long as the logged schedule
 )
+#: Both recipes by name.
 RECIPES = {recipe.name: recipe for recipe in (PAPER, CODE2012)}
 
-# Variants of the paper's net (or of the 2012 code's, given as `base`) as their differences from it.
+#: Variants of the paper's net (or of the 2012 code's, given as `base`) as their differences from it.
 VARIANTS: dict[str, dict[str, Any]] = {
     "merged": {"towers": 1},  # one tower that reads everything
     "half": {"towers": 1, "conv_channels": (48, 128, 192, 192, 256)},  # one GPU (3.2, footnote): #145-half
@@ -98,6 +102,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     # The towers still meet once between their convolutions.
     "without-conv3": {"removed": ("conv3",), "crossing": ("conv4", "conv6")},
 }
+#: The names of all networks.
 NETS = ("paper", "code2012", *VARIANTS)
 
 

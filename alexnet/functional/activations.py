@@ -9,9 +9,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-# LeCun's constants, for which scaled_tanh(1) is 1 to four digits. The 2012 code offers the form
-# a * tanh(b * x) with both numbers free (``tanh[a,b]`` in its layer files).
+#: LeCun's constants, for which scaled_tanh(1) is 1 to four digits. The 2012 code offers the form
+#: a * tanh(b * x) with both numbers free (``tanh[a,b]`` in its layer files).
 SCALED_TANH_A = 1.7159
+#: The second of them, b.
 SCALED_TANH_B = 2 / 3
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from alexnet.checks import whole
 
-Size = int | tuple[int, int]  # one number for both axes, or (height, width)
-Padding = int | tuple[int, int, int, int]  # one number for all sides, or (left, right, top, bottom)
+Size = int | tuple[int, int]  #: one number for both axes, or (height, width)
+Padding = int | tuple[int, int, int, int]  #: one number for all sides, or (left, right, top, bottom)
 
 
 class ReceptiveField(NamedTuple):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from alexnet.functional.activations import unit_by_name
 
-# The standard deviations of the initial weights in the 2012 layer files, from the first layer to the last.
+#: The standard deviations of the initial weights in the 2012 layer files, from the first layer to the last.
 STDS_2012 = {"conv1": 1e-4, "conv2": 1e-2, "conv3": 1e-2, "output": 1e-2}
 STDS_2012_DENSE = {**STDS_2012, "dense": 0.1, "output": 0.1}
 INITIALISATIONS = ("2012", "scaled")

@@ -39,6 +39,7 @@ def lanczos(x: Tensor) -> Tensor:
     return torch.where(inside, torch.sinc(x) * torch.sinc(x / LANCZOS_RADIUS), 0)
 
 
+#: The filters by name.
 FILTERS: dict[str, Callable[[Tensor], Tensor]] = {
     "nearest": box,
     "bilinear": triangle,
