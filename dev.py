@@ -1,7 +1,7 @@
 """Set up, build and test the project with nothing but Python 3.11 or later.
 
     python3 dev.py book     build the book, warnings are errors, and print where its first page lies
-    python3 dev.py test     lint, unit tests, the built pages, the notebooks against their stored outputs;
+    python3 dev.py test     lint, types, unit tests, the built pages, the notebooks against their outputs;
                             `test lint` or `test unit notebooks`: these alone
     python3 dev.py run      execute the notebooks again, in place
     python3 dev.py bench    measure the speed against what people would use instead (half an hour)
@@ -47,6 +47,7 @@ SET_UP = ("book", "test", "run", "bench")  # the verbs that need .venv
 STAGES = {
     "lint": ["ruff", "check", *CODE],
     "format": ["ruff", "format", "--check", *CODE],
+    "types": ["pyrefly", "check", "--python-interpreter-path", str(PYTHON)],
     # Files are shared out whole: their tests have trainings in common, the cells of a notebook everything.
     "unit": ["pytest", "tests", *BESIDE],
     "notebooks": ["pytest", "--nbval", *BESIDE],

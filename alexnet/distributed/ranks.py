@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -147,7 +147,7 @@ def world_size() -> int:
 
 
 @contextlib.contextmanager
-def joined(device: str) -> Iterator[Ranks]:
+def joined(device: str) -> Generator[Ranks]:
     """Join the processes of a training, if there are several; yield what is known of this one so far.
 
     Where they are joined already they stay so: a script that torchrun started can train several nets in turn.
@@ -186,7 +186,7 @@ def placed(ranks: Ranks, layout: Layout) -> Ranks:
 
 
 @contextlib.contextmanager
-def lost_processes_explained() -> Iterator[None]:
+def lost_processes_explained() -> Generator[None]:
     """Say in one sentence that another process of the training is gone."""
     try:
         yield

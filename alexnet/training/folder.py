@@ -17,7 +17,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -97,7 +97,7 @@ def is_gone(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def explained(path: Path, cure: str = "") -> Iterator[None]:
+def explained(path: Path, cure: str = "") -> Generator[None]:
     """Say in one sentence that something in a folder cannot be written, where the system says it.
 
     Args:

@@ -8,7 +8,7 @@ each step, so that all do the same after it.
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +160,7 @@ class Run:
             return self.finish(ended, signal)
 
     @contextlib.contextmanager
-    def what_stays_said(self) -> Iterator[None]:
+    def what_stays_said(self) -> Generator[None]:
         """Put into the sentence of what cannot be written at the end what there is to go on from."""
         try:
             yield
@@ -168,7 +168,7 @@ class Run:
             raise OSError(f"{error}; {self.saves.way_on}") from error
 
     @contextlib.contextmanager
-    def divergence_recorded(self) -> Iterator[None]:
+    def divergence_recorded(self) -> Generator[None]:
         """Put into the record that the training diverged, and into the sentence what is left of it."""
         try:
             yield
@@ -179,7 +179,7 @@ class Run:
             raise Diverged(f"{error}; {self.saves.in_words}") from error
 
     @contextlib.contextmanager
-    def saved_if_unread(self) -> Iterator[None]:
+    def saved_if_unread(self) -> Generator[None]:
         """Save what was trained if pictures cannot be read, here or in another process, and say so."""
         try:
             yield

@@ -236,8 +236,8 @@ def test_every_stage_runs_after_a_failure(project, capsys):
     project.statuses = {"ruff check": 1, "--nbval": 5}
     with pytest.raises(SystemExit, match="^dev.py: failed: lint, notebooks.$"):
         dev.test(dev.parser().parse_args(["test"]))
-    assert len(project.ran) == len(dev.STAGES) == 4
-    assert capsys.readouterr().out.count("passed") == 2
+    assert len(project.ran) == len(dev.STAGES) == 5
+    assert capsys.readouterr().out.count("passed") == 3
 
 
 def test_stages_cover_the_tests(project):
@@ -245,6 +245,13 @@ def test_stages_cover_the_tests(project):
     assert f"{dev.PYTHON} -m pytest tests -n auto --dist loadfile" in project.ran
     assert f"{dev.PYTHON} -m pytest --nbval -n auto --dist loadfile" in project.ran
     assert all((ROOT / name).exists() for name in dev.CODE)
+
+
+def test_types_are_checked_against_the_packages_of_the_environment():
+    """Without a path, pyrefly would read those of whatever environment is active."""
+    *command, python = dev.STAGES["types"]
+    assert command == ["pyrefly", "check", "--python-interpreter-path"]
+    assert Path(python).is_relative_to(ROOT / ".venv")
 
 
 def test_stages_are_run_alone_by_name(project, capsys):
