@@ -40,6 +40,12 @@ def test_a_bar_is_drawn_live_in_a_terminal_and_seldom_in_a_file(monkeypatch, mov
     assert count <= 2 and "100%" in text and text.endswith("\n")
 
 
+def test_an_experiment_of_no_known_length_moves_its_bar():
+    with Bar(file=io.StringIO()) as bar:
+        bar_updater(bar)(2.5, 0.25)
+        assert bar.n == 2.5
+
+
 def test_a_notebook_is_live_and_a_process_without_streams_is_not():
     assert bars.is_live(type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})())
     assert not bars.is_live(None) and not bars.is_live(io.StringIO())

@@ -6,6 +6,7 @@ import torch
 from alexnet import paper
 from alexnet.models.alexnet import AlexNet, draw_masks
 from alexnet.models.architecture import layers_of
+from alexnet.models.layers import Conv2d, PartOfLinear
 from alexnet.models.stages import dropout_inputs
 from alexnet.recipes import PAPER, RECIPES, net_config
 from support.narrow import loud, narrow, pictures, seeded
@@ -137,3 +138,9 @@ def test_pictures_of_another_shape_are_refused(shape):
         ) as caught:
             call(torch.zeros(shape))
         assert str(shape) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_layers_take_their_input_under_torchs_name_for_it():
+    images = torch.rand(2, 3, 9, 9)
+    layers = [(Conv2d(3, 4, 3, 2, sides=(0, 1, 0, 1)), images), (PartOfLinear(9, 4), images)]
+    assert all(torch.equal(layer(input=x), layer(x)) for layer, x in layers)
