@@ -167,6 +167,8 @@ def book(arguments: argparse.Namespace) -> None:
 
 def test(arguments: argparse.Namespace) -> None:
     """Run the stages asked for, also after one that failed, and end with what each did."""
+    if arguments.machines and arguments.stages:
+        sys.exit("dev.py: --machines runs all unit tests and notebooks: leave out the option or the stages.")
     if arguments.machines:
         return test_machines()
     lines, failed = [], []

@@ -284,6 +284,8 @@ def test_other_machines_have_a_table_and_margins(project):
     with pytest.raises(SystemExit, match="^dev.py: failed: machines.$"):
         dev.test(dev.parser().parse_args(["test", "--machines"]))
     assert project.ran == [f"{dev.PYTHON} -m tools.{tool}" for tool in ("machines", "margins")]
+    with pytest.raises(SystemExit, match="^dev.py: --machines runs all .*: leave out the option or the st"):
+        dev.test(dev.parser().parse_args(["test", "lint", "--machines"]))
 
 
 def say(*words):
