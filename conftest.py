@@ -13,8 +13,10 @@ BOOK = ROOT / "book"
 SANITIZERS = ROOT / "tests" / "sanitize.cfg"
 MAX_WORKERS = 8  # each takes about a gigabyte
 # They take longest for their number of tests; begun last, they would leave all processes but one idle.
-LONGEST = ["test_book.py", "test_training_ranks.py", "test_training_resume.py", "test_synthetic.py"]
-LONGEST += ["test_run_faults.py", "test_collecting.py", "test_execnb.py"]
+LONGEST = ["test_book.py", "test_training_ranks.py", "test_training_resume.py", "03-relu-against-tanh.ipynb"]
+LONGEST += ["16-training-alexnet.ipynb", "12-results.ipynb", "09-augmentation.ipynb", "11-learning.ipynb"]
+LONGEST += ["06-local-response-normalisation.ipynb", "test_synthetic.py", "10-dropout.ipynb"]
+LONGEST += ["test_run_faults.py", "test_collecting.py", "test_execnb.py", "07-overlapping-pooling.ipynb"]
 
 
 def pytest_configure(config):
@@ -22,6 +24,7 @@ def pytest_configure(config):
 
     ``pytest`` runs the unit tests, ``pytest --nbval`` the notebooks; paths on the command line come first.
     """
+    config.option.loadscopereorder = False  # pytest-xdist would begin with files of many tests
     os.environ.update(ENVIRONMENT)
     os.environ["PYTHON_COLORS"] = "0"  # or argparse of Python 3.14 paints its help where FORCE_COLOR is set
     if config.option.nbval or config.option.nbval_lax:
@@ -33,7 +36,6 @@ def pytest_configure(config):
         if workers > 1:  # kernels beside each other share the cores
             os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // workers)))
     else:
-        config.option.loadscopereorder = False  # pytest-xdist would begin with files of many tests
         os.environ["MPLBACKEND"] = "agg"  # unit tests have no screen
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # their networks are too small to gain from more
 
@@ -46,6 +48,5 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(optionalhook=True)  # without pytest-xdist nobody asks
 def pytest_xdist_auto_num_workers(config):
-    """Answer ``-n auto``: as many as cores; for unit tests, which wait for processes and disks, one more."""
-    waiting = 0 if config.option.nbval else 1
-    return min(usable_cores() + waiting, MAX_WORKERS)
+    """Answer ``-n auto``: one more than cores, since some tests wait for processes and disks."""
+    return min(usable_cores() + 1, MAX_WORKERS)

@@ -2,7 +2,7 @@
 
     python3 dev.py book     build the book, warnings are errors, and print where its first page lies
     python3 dev.py test     lint, types, unit tests, the built pages, the notebooks against their outputs;
-                            `test lint` or `test unit notebooks`: these alone
+                            `test lint` or `test unit`: these alone
     python3 dev.py run      execute the notebooks again, in place
     python3 dev.py bench    measure the speed against what people would use instead (half an hour)
     python3 dev.py lock     write requirements.lock anew from pyproject.toml (needs uv)
@@ -49,9 +49,11 @@ STAGES = {
     "format": ["ruff", "format", "--check", *CODE],
     "types": ["pyrefly", "check", "--python-interpreter-path", str(PYTHON)],
     # Files are shared out whole: their tests have trainings in common, the cells of a notebook everything.
+    "tests": ["pytest", "--nbval", "tests", "book", *BESIDE],
     "unit": ["pytest", "tests", *BESIDE],
     "notebooks": ["pytest", "--nbval", *BESIDE],
 }
+WHOLE = ("lint", "format", "types", "tests")  # beside each other, unit tests and notebooks leave no core idle
 
 
 def run(*command: object, **settings) -> int:
@@ -172,7 +174,7 @@ def test(arguments: argparse.Namespace) -> None:
     if arguments.machines:
         return test_machines()
     lines, failed = [], []
-    for name in arguments.stages or STAGES:
+    for name in arguments.stages or WHOLE:
         start = time.monotonic()
         print(f"\n== {name}", flush=True)
         status = run(PYTHON, "-m", *STAGES[name])
@@ -201,8 +203,8 @@ def bench(arguments: argparse.Namespace) -> None:
     """Run the benchmarks and write their results and the page of tables."""
     folder = ROOT / "benchmarks"
     scripts = {name: [] for name in ("lrn", "training_step", "two_ranks")}
-    if arguments.pictures:
-        scripts["input_pipeline"] = [arguments.pictures.resolve()]
+    if arguments.images:
+        scripts["input_pipeline"] = [arguments.images.resolve()]
     for name, words in scripts.items():
         json_file = folder / "results" / f"{name}.json"
         must(f"the benchmark {name}", PYTHON, folder / f"{name}.py", *words, "--json", json_file)
@@ -268,7 +270,9 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--open", action="store_true", help="open the first page in a browser")
     verb.set_defaults(act=book)
     verb = verbs.add_parser("test", help="check everything, or the stages named")
-    stages = f"{', '.join(STAGES)}; unit: the unit tests and the built pages (default: all)"
+    stages = (
+        f"{', '.join(STAGES)}; tests: unit tests, built pages and notebooks (default: {', '.join(WHOLE)})"
+    )
     verb.add_argument("stages", nargs="*", type=stage, metavar="STAGE", help=stages)
     other = "instead run unit tests and notebooks as other processors would, many times (takes hours)"
     verb.add_argument("--machines", action="store_true", help=other)
@@ -278,10 +282,10 @@ def parser() -> argparse.ArgumentParser:
     verb.set_defaults(act=run_notebooks)
     verb = verbs.add_parser("bench", help="measure the speed and write benchmarks/README.md")
     verb.add_argument(
-        "--pictures",
+        "--images",
         type=Path,
         metavar="FOLDER",
-        help="also measure the input, with the pictures of FOLDER/<class>/",
+        help="also measure the input, with the images of FOLDER/<class>/",
     )
     verb.set_defaults(act=bench)
     verb = verbs.add_parser("lock", help="write requirements.lock anew")

@@ -4,7 +4,7 @@
 
     import alexnet
     net = alexnet.create_model("code2012", num_classes=10)
-    alexnet.predict(alexnet.load_classifier("runs/default-paper-seed0"), ["picture.jpg"])
+    alexnet.predict(alexnet.load_classifier("runs/default-paper-seed0"), ["image.jpg"])
 
 What stands in ``__all__`` is imported when it is first asked for, so that the import alone, with which every
 command begins, loads neither torch nor anything else.

@@ -141,16 +141,16 @@ class NetConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentConfig:
-    """How a training picture differs from the stored one (paper 4.1).
+    """How a training image differs from the stored one (paper 4.1).
 
     Attributes:
         size: of the crop, in pixels; the network's input_size.
         num_offsets: positions of the crop along each axis.
-        crop_group: how many consecutive pictures share one position and one reflection.
-        flip: whether half of the pictures are reflected left to right.
+        crop_group: how many consecutive images share one position and one reflection.
+        flip: whether half of the images are reflected left to right.
         colour_noise: a reading of the PCA noise, one of ``COLOUR_NOISE_READINGS``; see `transforms.colour`.
         colour_noise_std: standard deviation of the random factor alpha.
-        colour_divisor: what pictures are divided by after the noise.
+        colour_divisor: what images are divided by after the noise.
         mean: which part of the mean image is subtracted, the one "under-crop" or always the "centre".
     """
 
@@ -177,7 +177,7 @@ class LearningConfig:
     """The update rule, its rates and their schedule (paper 5).
 
     Attributes:
-        batch_size: pictures in an update, all devices together.
+        batch_size: images in an update, all devices together.
         momentum: of the update rule.
         weight_decay: of the update rule.
         rate: the initial learning rate.

@@ -70,7 +70,7 @@ def settle(device: torch.device) -> None:
 
 @contextlib.contextmanager
 def out_of_memory_explained(batch_size: int) -> Generator[None]:
-    """Say in one sentence that a GPU's memory is too small for batches of so many pictures."""
+    """Say in one sentence that a GPU's memory is too small for batches of so many images."""
     try:
         yield
     except torch.OutOfMemoryError as error:

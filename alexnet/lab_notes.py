@@ -19,7 +19,7 @@ class LoggedRun:
         net: the number under which the authors kept it; its notes are in layer-params-NET.cfg.
         about: what distinguishes it from #145, the net of the paper.
         data: what it was scored on.
-        views: crops averaged for each picture, 10 or 1.
+        views: crops averaged for each image, 10 or 1.
         top1: error rate, a fraction.
         top5: error rate, a fraction.
         lines: of the file.
@@ -138,7 +138,7 @@ RUNS = (
     ),
     LoggedRun(
         net="170-fade",
-        about="like 170, some pictures mixed with a quarter of another",
+        about="like 170, some images mixed with a quarter of another",
         data=VAL_2012,
         views=10,
         top1=0.4025,
@@ -165,7 +165,7 @@ RUNS = (
     ),
     LoggedRun(
         net="120-2012",
-        about="64 kernels in conv1, and a blurred small picture read beside it",
+        about="64 kernels in conv1, and a blurred small image read beside it",
         data=VAL_2012,
         views=10,
         top1=0.4104,

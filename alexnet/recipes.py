@@ -89,7 +89,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "dropout_before": True,
         "dropout_inverted": True,
     },
-    "small": {  # two towers for pictures of 32x32, cropped to 28x28
+    "small": {  # two towers for images of 32x32, cropped to 28x28
         "conv_channels": (32, 64, 96, 96, 64),
         "kernel_sizes": (5, 5, 3, 3, 3),
         "paddings": (2, 2, 1, 1, 1),

@@ -1,13 +1,13 @@
-"""Pictures for training, per second and core: a prepared set against torchvision's usual way.
+"""Images for training, per second and core: a prepared set against torchvision's usual way.
 
     python benchmarks/input_pipeline.py ORIGINALS [--batch N] [--repeats N] [--json PATH]
 
-ORIGINALS holds <class>/<picture>. The usual way decodes them anew in every epoch and does the rest on the
+ORIGINALS holds <class>/<image>. The usual way decodes them anew in every epoch and does the rest on the
 processor: ImageFolder, RandomResizedCrop(224), RandomHorizontalFlip, ToTensor, Normalize. A prepared set has
 them at 256x256; its batches are bytes, which the device crops and reflects. Here the processor does that too,
 and in the rows "with all augmentation" also the colour noise and the mean of the paper's recipe.
 
-All take turns on the same pictures in one process with one thread, so that the ratios hold on a busy machine;
+All take turns on the same images in one process with one thread, so that the ratios hold on a busy machine;
 the rates do not. The size of the originals decides: say it with the result.
 """
 
@@ -44,11 +44,11 @@ def usual_way(originals: Path, batch: int) -> Iterator[torch.Tensor]:
         transforms.ToTensor(),
         transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     ]
-    pictures = datasets.ImageFolder(str(originals), transforms.Compose(steps))
+    images = datasets.ImageFolder(str(originals), transforms.Compose(steps))
     for epoch in itertools.count():
-        for indices in epoch_order(len(pictures), 0, epoch).split(batch):
+        for indices in epoch_order(len(images), 0, epoch).split(batch):
             if len(indices) == batch:
-                yield torch.stack([pictures[i][0] for i in indices.tolist()])
+                yield torch.stack([images[i][0] for i in indices.tolist()])
 
 
 def prepared_way(split: Split, batch: int, statistics: Statistics | None) -> Iterator[torch.Tensor]:
@@ -83,9 +83,7 @@ def ways(originals: Path, folder: Path, batch: int) -> dict[str, Callable[[], to
         target = folder / form
         prepare("folder", [originals], target, workers=0, raw=form == "raw", progress=False)
         (split,) = open_set(target).splits.values()
-        statistics = compute_statistics(
-            [split.read(range(batch))]
-        )  # a few pictures will do: only time counts
+        statistics = compute_statistics([split.read(range(batch))])  # a few images will do: only time counts
         found[f"prepared, {form}"] = prepared_way(split, batch, None)
         found[f"prepared, {form}, with all augmentation"] = prepared_way(split, batch, statistics)
     return {name: stream.__next__ for name, stream in found.items()}
@@ -94,8 +92,8 @@ def ways(originals: Path, folder: Path, batch: int) -> dict[str, Callable[[], to
 def main() -> None:
     """Measure, print, and write what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("originals", type=Path, help="a folder of <class>/<picture>")
-    parser.add_argument("--batch", type=int, default=128, help="pictures (128)")
+    parser.add_argument("originals", type=Path, help="a folder of <class>/<image>")
+    parser.add_argument("--batch", type=int, default=128, help="images (128)")
     parser.add_argument("--repeats", type=int, default=9, help="rounds that count (9)")
     parser.add_argument("--json", type=Path, help="where to write the results")
     arguments = parser.parse_args()
@@ -109,7 +107,7 @@ def main() -> None:
     }
     size = mean_size(arguments.originals)
     print(f"originals: {size}")
-    print(f"{'':40} {'pictures/s':>10} {'ratio':>7}  quartiles")
+    print(f"{'':40} {'images/s':>10} {'ratio':>7}  quartiles")
     for name, found in results.items():
         ratio, rate = found["times_as_fast"], arguments.batch / found["seconds"]["median"]
         between = f"{ratio['quartile_1']:.1f} to {ratio['quartile_3']:.1f}"

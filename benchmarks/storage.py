@@ -1,8 +1,8 @@
 """Which format should hold a prepared set? Size, reading at random, writing, and what a cut-off file does.
 
-    python benchmarks/storage.py FOLDER [--pictures 4000]
+    python benchmarks/storage.py FOLDER [--images 4000]
 
-FOLDER is a prepared set in the JPEG form; its pictures are written in every format whose library is there
+FOLDER is a prepared set in the JPEG form; its images are written in every format whose library is there
 (`pip install pyarrow lmdb h5py webdataset`) and read back at random, one by one, from the page cache.
 Rates are per second of processor time ("per core"), so that other work on the machine distorts them little.
 """
@@ -25,53 +25,53 @@ from PIL import Image
 
 from alexnet.data.prepare.shards import load_index
 
-Pictures = list[bytes]
+Images = list[bytes]
 Read = Callable[[int], bytes | np.ndarray]
 
 
 @dataclass(frozen=True)
 class Format:
-    """A way to store pictures.
+    """A way to store images.
 
     Attributes:
         name: as printed.
-        write: from a path and the pictures to files at or below that path.
-        open: from the path to a function that reads picture i: a JPEG's bytes or an array (3, H, W).
+        write: from a path and the images to files at or below that path.
+        open: from the path to a function that reads image i: a JPEG's bytes or an array (3, H, W).
         needs: the module without which it is left out.
     """
 
     name: str
-    write: Callable[[Path, Pictures], None]
+    write: Callable[[Path, Images], None]
     open: Callable[[Path], Read]
     needs: str = ""
 
 
 def decode(content: bytes | np.ndarray) -> np.ndarray:
-    """Return a picture (3, H, W), in memory of its own, from what a format stored."""
+    """Return an image (3, H, W), in memory of its own, from what a format stored."""
     if isinstance(content, np.ndarray):
         return content.copy()
-    with Image.open(io.BytesIO(content), formats=("JPEG",)) as picture:
-        return np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1))
+    with Image.open(io.BytesIO(content), formats=("JPEG",)) as image:
+        return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
 
 
-def write_folder(path: Path, pictures: Pictures) -> None:
+def write_folder(path: Path, images: Images) -> None:
     path.mkdir()
-    for i, picture in enumerate(pictures):
-        (path / f"{i:07}.jpg").write_bytes(picture)
+    for i, image in enumerate(images):
+        (path / f"{i:07}.jpg").write_bytes(image)
 
 
 def open_folder(path: Path) -> Read:
     return lambda i: (path / f"{i:07}.jpg").read_bytes()
 
 
-def write_tar(path: Path, pictures: Pictures) -> None:
+def write_tar(path: Path, images: Images) -> None:
     places = []
     with path.open("wb") as file, tarfile.TarFile(fileobj=file, mode="w") as archive:
-        for i, picture in enumerate(pictures):
+        for i, image in enumerate(images):
             info = tarfile.TarInfo(f"{i:07}.jpg")
-            info.size = len(picture)
-            archive.addfile(info, io.BytesIO(picture))
-            places.append((file.tell() + -(-len(picture) // 512) * -512, len(picture)))
+            info.size = len(image)
+            archive.addfile(info, io.BytesIO(image))
+            places.append((file.tell() + -(-len(image) // 512) * -512, len(image)))
     np.save(path.with_suffix(".npy"), np.array(places))
 
 
@@ -80,10 +80,10 @@ def open_tar(path: Path) -> Read:
     return lambda i: content[places[i, 0] : places[i].sum()].tobytes()
 
 
-def write_zip(path: Path, pictures: Pictures) -> None:
+def write_zip(path: Path, images: Images) -> None:
     with zipfile.ZipFile(path, "w") as archive:
-        for i, picture in enumerate(pictures):
-            archive.writestr(zipfile.ZipInfo(f"{i:07}.jpg"), picture)
+        for i, image in enumerate(images):
+            archive.writestr(zipfile.ZipInfo(f"{i:07}.jpg"), image)
 
 
 def open_zip(path: Path) -> Read:
@@ -91,10 +91,10 @@ def open_zip(path: Path) -> Read:
     return lambda i: archive.read(f"{i:07}.jpg")
 
 
-def write_npy(path: Path, pictures: Pictures) -> None:
-    array = np.lib.format.open_memmap(path, "w+", np.uint8, (len(pictures), *decode(pictures[0]).shape))
-    for i, picture in enumerate(pictures):
-        array[i] = decode(picture)
+def write_npy(path: Path, images: Images) -> None:
+    array = np.lib.format.open_memmap(path, "w+", np.uint8, (len(images), *decode(images[0]).shape))
+    for i, image in enumerate(images):
+        array[i] = decode(image)
 
 
 def open_npy(path: Path) -> Read:
@@ -102,13 +102,13 @@ def open_npy(path: Path) -> Read:
     return lambda i: array[i]
 
 
-def write_lmdb(path: Path, pictures: Pictures) -> None:
+def write_lmdb(path: Path, images: Images) -> None:
     import lmdb
 
-    size = 2 * sum(map(len, pictures)) + (1 << 24)
+    size = 2 * sum(map(len, images)) + (1 << 24)
     with lmdb.open(str(path), subdir=False, map_size=size) as store, store.begin(write=True) as transaction:
-        for i, picture in enumerate(pictures):
-            transaction.put(b"%07d" % i, picture)
+        for i, image in enumerate(images):
+            transaction.put(b"%07d" % i, image)
 
 
 def open_lmdb(path: Path) -> Read:
@@ -118,13 +118,13 @@ def open_lmdb(path: Path) -> Read:
     return lambda i: transaction.get(b"%07d" % i)
 
 
-def write_hdf5(path: Path, pictures: Pictures) -> None:
+def write_hdf5(path: Path, images: Images) -> None:
     import h5py
 
     with h5py.File(path, "w") as file:
-        images = file.create_dataset("images", len(pictures), h5py.vlen_dtype(np.uint8))
-        for i, picture in enumerate(pictures):
-            images[i] = np.frombuffer(picture, np.uint8)
+        stored = file.create_dataset("images", len(images), h5py.vlen_dtype(np.uint8))
+        for i, image in enumerate(images):
+            stored[i] = np.frombuffer(image, np.uint8)
 
 
 def open_hdf5(path: Path) -> Read:
@@ -134,17 +134,17 @@ def open_hdf5(path: Path) -> Read:
     return lambda i: images[i].tobytes()
 
 
-def arrow_batches(pictures: Pictures, size: int) -> Iterator:
+def arrow_batches(images: Images, size: int) -> Iterator:
     import pyarrow
 
-    for start in range(0, len(pictures), size):
-        yield pyarrow.record_batch({"image": pyarrow.array(pictures[start : start + size], pyarrow.binary())})
+    for start in range(0, len(images), size):
+        yield pyarrow.record_batch({"image": pyarrow.array(images[start : start + size], pyarrow.binary())})
 
 
-def write_arrow(path: Path, pictures: Pictures) -> None:
+def write_arrow(path: Path, images: Images) -> None:
     import pyarrow
 
-    batches = list(arrow_batches(pictures, 1024))
+    batches = list(arrow_batches(images, 1024))
     with pyarrow.OSFile(str(path), "wb") as file, pyarrow.ipc.new_file(file, batches[0].schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
@@ -158,11 +158,11 @@ def open_arrow(path: Path) -> Read:
     return lambda i: columns[i // 1024][i % 1024].as_py()
 
 
-def write_parquet(path: Path, pictures: Pictures) -> None:
+def write_parquet(path: Path, images: Images) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    table = pyarrow.Table.from_batches(arrow_batches(pictures, 64))
+    table = pyarrow.Table.from_batches(arrow_batches(images, 64))
     pyarrow.parquet.write_table(table, path, row_group_size=64, compression="none")
 
 
@@ -205,16 +205,16 @@ def seconds(work: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def measure(formats: Sequence[Format], folder: Path, pictures: Pictures, reads: int) -> list[dict]:
+def measure(formats: Sequence[Format], folder: Path, images: Images, reads: int) -> list[dict]:
     """Write every format into an empty folder and read it, taking turns; the median of three counts."""
     rows = []
     for number, format in enumerate(formats):
         path = folder / f"{number}.data"
-        written = seconds(lambda: format.write(path, pictures))  # noqa: B023
+        written = seconds(lambda: format.write(path, images))  # noqa: B023
         extra = path.with_suffix(".npy")
         size = num_bytes(path) + (num_bytes(extra) if format.open is open_tar else 0)
-        rows.append({"name": format.name, "path": path, "size": size, "write": len(pictures) / written})
-    order = np.random.default_rng(0).choice(len(pictures), reads, replace=False).tolist()
+        rows.append({"name": format.name, "path": path, "size": size, "write": len(images) / written})
+    order = np.random.default_rng(0).choice(len(images), reads, replace=False).tolist()
     times = {format.name: [] for format in formats}
     for _ in range(3):
         for format, row in zip(formats, rows, strict=True):
@@ -226,7 +226,7 @@ def measure(formats: Sequence[Format], folder: Path, pictures: Pictures, reads: 
 
 
 def read_once(format: Format, path: Path, order: list[int]) -> tuple[float, float, float]:
-    """Return the processor time of opening, of fetching the pictures, and of fetching and decoding them."""
+    """Return the processor time of opening, of fetching the images, and of fetching and decoding them."""
     start = time.process_time()
     read = format.open(path)
     opened = time.process_time() - start
@@ -245,28 +245,28 @@ def cut_off(format: Format, path: Path, count: int) -> str:
 
 
 def try_reading(name: str, path: Path, count: int) -> None:
-    """Print how far opening a damaged file and reading its pictures in order gets; decode the last."""
+    """Print how far opening a damaged file and reading its images in order gets; decode the last."""
     (format,) = [format for format in FORMATS if format.name == name]
     step = "opening"
     try:
         read = format.open(path)
         for i in range(count):
-            step = f"picture {i + 1:,}"
-            picture = read(i)
-        decode(picture)
+            step = f"image {i + 1:,}"
+            image = read(i)
+        decode(image)
         print("nothing")
     except Exception as error:  # whatever a library raises is the answer
         print(f"{step}: {type(error).__name__}")
 
 
-def load_jpegs(folder: Path, count: int) -> Pictures:
+def load_jpegs(folder: Path, count: int) -> Images:
     """Return JPEGs of a prepared set."""
-    pictures: Pictures = []
+    images: Images = []
     for shard in sorted(folder.glob("*.tar")):
         index, content = load_index(shard), shard.read_bytes()
         places = zip(index["offsets"].tolist(), index["sizes"].tolist(), strict=True)
-        pictures += [content[offset : offset + size] for offset, size in places]
-    return pictures[:count]
+        images += [content[offset : offset + size] for offset, size in places]
+    return images[:count]
 
 
 def main() -> None:
@@ -278,19 +278,19 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="a prepared set in the JPEG form")
-    parser.add_argument("--pictures", type=int, default=4000, help="how many to store (4000)")
+    parser.add_argument("--images", type=int, default=4000, help="how many to store (4000)")
     arguments = parser.parse_args()
-    pictures = load_jpegs(arguments.folder, arguments.pictures)
+    images = load_jpegs(arguments.folder, arguments.images)
     there = [format for format in FORMATS if not format.needs or find_spec(format.needs)]
-    reads = min(1500, len(pictures) // 2)
-    print(f"{len(pictures):,} pictures, {sum(map(len, pictures)) / len(pictures) / 1e3:.1f} kB each as JPEG")
+    reads = min(1500, len(images) // 2)
+    print(f"{len(images):,} images, {sum(map(len, images)) / len(images) / 1e3:.1f} kB each as JPEG")
     print(f"{'format':22} kB each  written/s  open ms  fetched/s  decoded/s  what notices a cut-off file")
     with tempfile.TemporaryDirectory(dir=arguments.folder.parent) as folder:
-        for format, row in zip(there, measure(there, Path(folder), pictures, reads), strict=True):
+        for format, row in zip(there, measure(there, Path(folder), images, reads), strict=True):
             print(
-                f"{row['name']:22}{row['size'] / len(pictures) / 1e3:8.1f}{row['write']:11,.0f}"
+                f"{row['name']:22}{row['size'] / len(images) / 1e3:8.1f}{row['write']:11,.0f}"
                 f"{row['open']:9.1f}{row['fetch']:11,.0f}{row['decode']:11,.0f}  "
-                + cut_off(format, row["path"], len(pictures))
+                + cut_off(format, row["path"], len(images))
             )
 
 

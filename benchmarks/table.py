@@ -12,7 +12,7 @@ TITLES = {  # file: what the ratio compares with
     "lrn": ("Local response normalisation", "`F.local_response_norm`, the same work"),
     "training_step": ("A training step", "`torchvision.models.alexnet`, contiguous"),
     "two_ranks": ("A training step on two processes", "the step on one device"),
-    "input_pipeline": ("Pictures for training", "`ImageFolder` with `RandomResizedCrop`"),
+    "input_pipeline": ("Images for training", "`ImageFolder` with `RandomResizedCrop`"),
 }
 INTRODUCTION = """\
 # Benchmarks

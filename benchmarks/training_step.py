@@ -3,9 +3,9 @@
     python benchmarks/training_step.py [--batch N] [--threads N] [--repeats N] [--device cuda] [--compile]
         [--precision bfloat16] [--json PATH]
 
-A step is forward, loss, backward and update, with dropout masks; random pictures lie on the device. The nets
+A step is forward, loss, backward and update, with dropout masks; random images lie on the device. The nets
 take turns in one process, so that the ratios hold on a busy machine too; the times do not. Also measured: the
-crops, flips and colour noise of a batch of stored pictures, as a share of a step.
+crops, flips and colour noise of a batch of stored images, as a share of a step.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def torchvisions(memory: torch.memory_format, arguments: argparse.Namespace) -> 
     """The step of ``torchvision.models.alexnet`` as its training script does it."""
     net = torchvision.models.alexnet(weights=None).to(arguments.device, memory_format=memory)
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9, weight_decay=1e-4)
-    images = random_pictures(arguments).to(memory_format=memory) / 60
+    images = random_images(arguments).to(memory_format=memory) / 60
     return step_of(net, optimizer, images, dict, arguments)
 
 
@@ -77,10 +77,10 @@ def ours(name: str, memory: torch.memory_format, arguments: argparse.Namespace) 
             "masks": draw_masks(recipe.net, arguments.batch, generator=generator, device=arguments.device)
         }
 
-    return step_of(net, optimizer, random_pictures(arguments).to(memory_format=memory), draw, arguments)
+    return step_of(net, optimizer, random_images(arguments).to(memory_format=memory), draw, arguments)
 
 
-def random_pictures(arguments: argparse.Namespace) -> Tensor:
+def random_images(arguments: argparse.Namespace) -> Tensor:
     """Return (N, 3, 224, 224) of the size of grey levels less their mean."""
     size = paper.INPUT_SIZE
     return 60 * torch.randn(arguments.batch, paper.INPUT_CHANNELS, size, size, device=arguments.device)

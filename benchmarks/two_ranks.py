@@ -37,7 +37,7 @@ SPLITS = {"two towers": "towers", "two copies": "data"}
 def training_step(
     net: nn.Module, config: NetConfig, num_images: int, device: torch.device, num_threads: int
 ) -> Callable[[], None]:
-    """Return what trains a net by one step on random pictures, with its own optimizer and masks."""
+    """Return what trains a net by one step on random images, with its own optimizer and masks."""
     optimizer = PaperSGD(param_groups(net, recipe_named("code2012").learning))
     size = config.input_size
     images = 60 * torch.randn(num_images, config.input_channels, size, size, device=device)
@@ -114,13 +114,13 @@ def main() -> None:
     """Start the two processes, or be one of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--net", default="code2012", help="a net of two towers")
-    parser.add_argument("--batch", type=int, default=32, help="pictures of a step, an even number")
+    parser.add_argument("--batch", type=int, default=32, help="images of a step, an even number")
     parser.add_argument("--threads", type=int, default=2, help="threads on the CPU, both processes together")
     parser.add_argument("--repeats", type=int, default=9, help="rounds that count")
     parser.add_argument("--json", type=Path, help="where to write the results")
     arguments = parser.parse_args()
     if arguments.batch % 2:
-        parser.error(f"two copies cannot share {arguments.batch} pictures evenly; choose an even --batch")
+        parser.error(f"two copies cannot share {arguments.batch} images evenly; choose an even --batch")
     if "LOCAL_RANK" in os.environ:
         measure(arguments)
         return

@@ -179,7 +179,8 @@ def trials(paths: list[Path], num_trials: int, store: Path) -> Iterator[dict]:
             continue  # the trial was interrupted while this line was written
         known[tuple(trial["key"])] = trial
     for path in paths:
-        sources = [cell.source for cell in nbformat.read(path, as_version=4).cells]
+        cells = nbformat.read(path, as_version=4).cells
+        sources = [cell.source for cell in cells if cell.cell_type == "code"]
         digest = hashlib.sha256("\n".join(sources).encode()).hexdigest()[:16]
         for setting in SETTINGS:
             keys = [(path.name, digest, setting, number, torch.__version__) for number in range(num_trials)]

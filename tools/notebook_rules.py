@@ -9,8 +9,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from tools.execnb import HIDING, METADATA, cell_metadata
+from tools.images import wordless_in_html, wordless_in_markdown
 from tools.markup import raw
-from tools.pictures import wordless_in_html, wordless_in_markdown
 
 BOOTSTRAP = (Path(__file__).parent / "bootstrap.py").read_text(encoding="utf-8").strip()
 MAX_LINES = 20
@@ -108,9 +108,9 @@ def output_problems(output: NotebookNode, tags: list[str]) -> Iterator[str]:
         yield f"something on stderr: {output.text.strip()[:60]}"
     if any("jupyter.widget" in kind for kind in data):
         yield "a widget, whose state is not stored"
-    pictures = sorted(kind for kind in data if kind.startswith("image/"))
-    if pictures and "text/html" not in data:
-        yield f"a bare {pictures[0]}, which has no alt text; show it with alexnet.figures.style.show"
+    images = sorted(kind for kind in data if kind.startswith("image/"))
+    if images and "text/html" not in data:
+        yield f"a bare {images[0]}, which has no alt text; show it with alexnet.figures.style.show"
     yield from wordless_in_html(data.get("text/html", ""))
     found = raw(data.get("text/markdown", ""))
     yield from (f"{kind} in the output, which only the page understands: {text}" for kind, text in found)
@@ -120,7 +120,7 @@ def output_problems(output: NotebookNode, tags: list[str]) -> Iterator[str]:
 
 
 def written(output: NotebookNode) -> str:
-    """All text of an output, encoded pictures and colours left out."""
+    """All text of an output, encoded images and colours left out."""
     parts = [output.get("text", ""), output.get("evalue", ""), *output.get("traceback", [])]
     for kind, value in output.get("data", {}).items():
         if not kind.startswith("image/"):

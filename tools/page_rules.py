@@ -1,4 +1,4 @@
-"""What the built pages must keep to: nothing from another host, no broken link, words for every picture."""
+"""What the built pages must keep to: nothing from another host, no broken link, words for every image."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from tools.pictures import wordless_in_html
+from tools.images import wordless_in_html
 
 MAX_BYTES = 3_000_000
 LOADS = {  # attributes whose address the browser fetches by itself

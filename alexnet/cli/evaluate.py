@@ -55,7 +55,7 @@ def add(commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``alexnet evaluate``."""
-    from alexnet.data.prepared import pictures_of
+    from alexnet.data.prepared import open_prepared
     from alexnet.devices import prepare_device
     from alexnet.distributed.parallel import Layout
     from alexnet.distributed.ranks import joined, placed, world_size
@@ -70,13 +70,13 @@ def run(arguments: argparse.Namespace) -> int:
         ranks = placed(ranks, Layout(ranks.size, 1))
         nets = [load_classifier(source, device) for source in arguments.checkpoints]
         check_alike(nets)
-        pictures = pictures_of(arguments.data)
-        split = pictures.val if arguments.split == "val" else pictures.split(arguments.split)
-        outputs = outputs_of(nets[0], pictures.classes).to(device)
+        dataset = open_prepared(arguments.data)
+        split = dataset.val if arguments.split == "val" else dataset.split(arguments.split)
+        outputs = outputs_of(nets[0], dataset.classes).to(device)
         nets[0].views(split.read(range(len(split))[:1]).to(device))  # raises if their sizes do not fit
         loader = loader_of(split, arguments, ranks)
         if arguments.json != STDOUT:
-            tell(ranks, *introduction(nets, pictures, split, arguments.views))
+            tell(ranks, *introduction(nets, dataset, split, arguments.views))
         counts = evaluate_nets(
             nets,
             labelled(loader, outputs, ranks),
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         rows = rows_of(nets, counts, ranks.group)
         # Before anything is printed: there may be nobody any more to read it.
         if arguments.json is not None and ranks.is_first:
-            write_results(arguments.json, results_of(arguments, pictures, split, rows, device))
+            write_results(arguments.json, results_of(arguments, dataset, split, rows, device))
         if arguments.features is not None:
             write_features(arguments.features, nets[0], labelled(loader, outputs, ranks))
         if arguments.json != STDOUT:
@@ -150,11 +150,11 @@ def loader_of(split, arguments: argparse.Namespace, ranks):
 
 
 def labelled(loader, outputs, ranks) -> Iterator:
-    """Yield pictures and the outputs that are right for them, under a progress bar on a terminal."""
+    """Yield images and the outputs that are right for them, under a progress bar on a terminal."""
     from tqdm import tqdm
 
     # tqdm's None: on a terminal alone.
-    bar = tqdm(total=len(loader.split), unit=" pictures", disable=None if ranks.is_first else True)
+    bar = tqdm(total=len(loader.split), unit=" images", disable=None if ranks.is_first else True)
     with bar:
         for batch in loader.epoch():
             if len(batch.labels):  # of the last batch this process may have nothing
@@ -168,31 +168,31 @@ def tell(ranks, *lines: str) -> None:
         say(*lines)
 
 
-def introduction(nets, pictures, split, num_views: int) -> list[str]:
+def introduction(nets, dataset, split, num_views: int) -> list[str]:
     """Say in plain words what is evaluated on what."""
-    name = next(name for name, known in pictures.splits.items() if known is split)
+    name = next(name for name, known in dataset.splits.items() if known is split)
     seen = "the centre of each" if num_views == 1 else "ten crops of each"
-    lines = [f"{pictures.source}: {len(split):,} pictures ({name}), {seen}"]
-    if len(pictures.classes) < len(nets[0].classes):
+    lines = [f"{dataset.source}: {len(split):,} images ({name}), {seen}"]
+    if len(dataset.classes) < len(nets[0].classes):
         lines.append(
-            f"the pictures are of {len(pictures.classes)} of the {len(nets[0].classes):,} classes that are "
+            f"the images are of {len(dataset.classes)} of the {len(nets[0].classes):,} classes that are "
             "told apart"
         )
     return lines + [f"{net.name}: {net.remark}" for net in nets if net.remark]
 
 
-def results_of(arguments: argparse.Namespace, pictures, split, rows, device) -> dict[str, Any]:
+def results_of(arguments: argparse.Namespace, dataset, split, rows, device) -> dict[str, Any]:
     """Return the results, with what they are results of, ready for JSON."""
     from alexnet.storage.records import environment
 
     nets = rows[: len(arguments.checkpoints)]
     return {
         "data": {
-            "name": pictures.name,
-            "source": pictures.source,
-            "fingerprint": pictures.fingerprint,
-            "split": next(name for name, known in pictures.splits.items() if known is split),
-            "pictures": len(split),
+            "name": dataset.name,
+            "source": dataset.source,
+            "fingerprint": dataset.fingerprint,
+            "split": next(name for name, known in dataset.splits.items() if known is split),
+            "images": len(split),
         },
         "views": arguments.views,
         "precision": arguments.precision,
@@ -215,7 +215,7 @@ def write_results(path: Path, results: dict[str, Any]) -> None:
 
 
 def write_features(path: Path, net, batches) -> None:
-    """Write what the net makes of the centre of each picture (paper 6.1), as .npz."""
+    """Write what the net makes of the centre of each image (paper 6.1), as .npz."""
     import numpy as np
 
     from alexnet.evaluation.features import export_features

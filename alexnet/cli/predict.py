@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     width, status = shutil.get_terminal_size().columns, 0
     for path in arguments.images:
         try:
-            image, notes = stored_with_notes(path, classifier.picture_size)
+            image, notes = stored_with_notes(path, classifier.image_size)
         except (ValueError, OSError) as error:
             status = 2
             say(f"alexnet: {error}", to=sys.stderr)

@@ -27,7 +27,7 @@ class Archive:
 
 @dataclass(frozen=True, kw_only=True)
 class KnownSet:
-    """What a data set must hold: the same number of pictures of every class, all of one size.
+    """What a data set must hold: the same number of images of every class, all of one size.
 
     Attributes:
         name: as commands take it.
@@ -50,11 +50,11 @@ class KnownSet:
     archive: Archive
 
     def per_class(self, split: str) -> int:
-        """Return how many pictures of each class there are in "train" or "test"."""
+        """Return how many images of each class there are in "train" or "test"."""
         return {"train": self.train_per_class, "test": self.test_per_class}[split]
 
     def num_images(self, split: str) -> int:
-        """Return how many pictures there are in "train" or "test"."""
+        """Return how many images there are in "train" or "test"."""
         return self.per_class(split) * len(self.classes)
 
 

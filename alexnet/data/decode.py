@@ -1,4 +1,4 @@
-"""Turn the bytes of a picture, or of a batch file of the official CIFAR-10 archive, into arrays."""
+"""Turn the bytes of an image, or of a batch file of the official CIFAR-10 archive, into arrays."""
 
 import io
 import pickle
@@ -11,7 +11,7 @@ from alexnet.data.images import DAMAGE, Unreadable, open_image, to_rgb
 RECONSTRUCT = np.empty(0).__reduce__()[0]
 
 
-def decode_picture(name: str, content: bytes, *, height: int, width: int) -> tuple[np.ndarray, str]:
+def decode_image(name: str, content: bytes, *, height: int, width: int) -> tuple[np.ndarray, str]:
     """Decode an image to RGB, as ``alexnet data prepare`` does.
 
     Args:
@@ -22,17 +22,17 @@ def decode_picture(name: str, content: bytes, *, height: int, width: int) -> tup
     Returns:
         (3, height, width) uint8, and the name of the format, such as "JPEG".
     Raises:
-        ValueError: the bytes are no picture, are damaged, or the picture has another size.
+        ValueError: the bytes are no image, are damaged, or the image has another size.
     """
     try:
-        with open_image(name, content) as picture:
-            size, kind = picture.size, picture.format
+        with open_image(name, content) as image:
+            size, kind = image.size, image.format
             assert kind is not None  # only an image that comes from no file has no format
-            pixels = np.asarray(to_rgb(picture)[0]) if size == (width, height) else None
+            pixels = np.asarray(to_rgb(image)[0]) if size == (width, height) else None
     except Unreadable as error:
-        raise ValueError(f"is not a picture that can be read: {error}") from error
+        raise ValueError(f"is not an image that can be read: {error}") from error
     except DAMAGE as error:
-        raise ValueError("is not a picture that can be read: it is damaged") from error
+        raise ValueError("is not an image that can be read: it is damaged") from error
     if pixels is None:
         raise ValueError(f"has {size[0]} x {size[1]} pixels, not {width} x {height}")
     return pixels.transpose(2, 0, 1), kind
@@ -75,19 +75,19 @@ def decode_batch(
         if isinstance(labels, list) and all(isinstance(label, int) for label in labels):
             labels = np.array(labels, np.int64)
     except Exception as error:  # unpickling damaged bytes can raise nearly anything
-        raise ValueError(f"is not a batch of pictures ({error})") from error
+        raise ValueError(f"is not a batch of images ({error})") from error
     if (
         not isinstance(images, np.ndarray)
         or images.dtype != np.uint8
         or images.shape[1:] != (3 * height * width,)
     ):
-        raise ValueError("is not a batch of pictures (its data is not one row of bytes for each picture)")
+        raise ValueError("is not a batch of images (its data is not one row of bytes for each image)")
     if (
         not isinstance(labels, np.ndarray)
         or labels.shape != images.shape[:1]
         or labels.dtype.kind not in "iu"
     ):
-        raise ValueError("is not a batch of pictures (there is not one label for each picture)")
+        raise ValueError("is not a batch of images (there is not one label for each image)")
     if labels.min(initial=0) < 0 or labels.max(initial=0) >= num_classes:
         raise ValueError(f"has labels outside 0 to {num_classes - 1}")
     return images.reshape(-1, 3, height, width), labels.astype(np.int64)

@@ -1,4 +1,4 @@
-"""The pass over the training pictures that finds their statistics, shared out, kept as it goes, done once."""
+"""The pass over the training images that finds their statistics, shared out, kept as it goes, done once."""
 
 import contextlib
 import time
@@ -37,7 +37,7 @@ class Alone:
 
 
 def statistics_of(
-    pictures: PreparedSet,
+    dataset: PreparedSet,
     *,
     progress: bool = True,
     ranks: Any = None,
@@ -45,12 +45,12 @@ def statistics_of(
     tell: Callable[[str], None] = lambda sentence: None,
     between: Callable[[], None] = lambda: None,
 ) -> Statistics:
-    """Return the statistics of a set's training pictures: from the file beside it, or computed and kept.
+    """Return the statistics of a set's training images: from the file beside it, or computed and kept.
 
     A pass that is stopped goes on where it was; of one that is killed half a minute is lost.
 
     Args:
-        pictures: as `alexnet.data.prepared` opens them. One in memory has no folder, and keeps nothing.
+        dataset: as `alexnet.data.prepared` opens them. One in memory has no folder, and keeps nothing.
         progress: show a progress bar while computing.
         ranks: the processes that share the pass, all of which must call this; only the first one need see the
             files. None: this one alone.
@@ -59,28 +59,28 @@ def statistics_of(
         between: called in each process before every part of the pass, of some hundred images; what it raises,
             in all of them, ends the pass.
     Raises:
-        ValueError: the file is damaged or of another data set, or a picture cannot be read.
+        ValueError: the file is damaged or of another data set, or an image cannot be read.
     """
     ranks = ranks or Alone()
-    folders = [] if pictures.path is None else [pictures.path]
+    folders = [] if dataset.path is None else [dataset.path]
     if folders and spare is not None and spare.is_dir():
         folders.append(spare)
-    found = ranks.broadcast(lambda: kept(pictures, folders))
+    found = ranks.broadcast(lambda: kept(dataset, folders))
     if found is not None:
         return found
-    sums = passed_through(pictures, folders, ranks, between, progress=progress)
-    statistics = sums.statistics(pictures.fingerprint)
+    sums = passed_through(dataset, folders, ranks, between, progress=progress)
+    statistics = sums.statistics(dataset.fingerprint)
     trouble = ranks.broadcast(lambda: keep(statistics, folders))
     if trouble:
         tell(trouble)
     return statistics
 
 
-def kept(pictures: PreparedSet, folders: list[Path]) -> Statistics | None:
+def kept(dataset: PreparedSet, folders: list[Path]) -> Statistics | None:
     """Return the statistics that lie in the first of the folders that has any."""
     for folder in folders:
         if (folder / FILE_NAME).is_file():
-            return load(folder / FILE_NAME, fingerprint=pictures.fingerprint, num_images=len(pictures.train))
+            return load(folder / FILE_NAME, fingerprint=dataset.fingerprint, num_images=len(dataset.train))
     return None
 
 
@@ -103,16 +103,16 @@ def keep(statistics: Statistics, folders: list[Path]) -> str:
 
 
 def passed_through(
-    pictures: PreparedSet, folders: list[Path], ranks: Any, between: Callable[[], None], *, progress: bool
+    dataset: PreparedSet, folders: list[Path], ranks: Any, between: Callable[[], None], *, progress: bool
 ) -> Sums:
-    """Add up all training pictures; each process takes parts in turn, so that none waits long for another.
+    """Add up all training images; each process takes parts in turn, so that none waits long for another.
 
     Whatever ends it early, the sums so far are kept.
     """
-    split, per_part = pictures.train, IMAGES_PER_READ * READS_PER_PART
-    begun = ranks.broadcast(lambda: sums_so_far(folders, pictures.fingerprint, len(split)))
+    split, per_part = dataset.train, IMAGES_PER_READ * READS_PER_PART
+    begun = ranks.broadcast(lambda: sums_so_far(folders, dataset.fingerprint, len(split)))
     sums, written = Sums(split.shape, begun), time.monotonic()
-    with tqdm(total=len(split), desc="mean image", unit=" pictures", disable=not progress) as bar:
+    with tqdm(total=len(split), desc="mean image", unit=" images", disable=not progress) as bar:
         bar.update(sums.num_images)
         try:
             while (done := sums.num_images) < len(split):
@@ -122,17 +122,17 @@ def passed_through(
                 sums = Sums(split.shape, sums.numbers + ranks.all_reduce(part.numbers))
                 bar.update(sums.num_images - done)
                 if ranks.rank == 0 and time.monotonic() - written >= SECONDS_BETWEEN_PARTS:
-                    keep_so_far(sums, folders, pictures.fingerprint)
+                    keep_so_far(sums, folders, dataset.fingerprint)
                     written = time.monotonic()
         except BaseException:
             if ranks.rank == 0 and sums.num_images:
-                keep_so_far(sums, folders, pictures.fingerprint)
+                keep_so_far(sums, folders, dataset.fingerprint)
             raise
     return sums
 
 
 def sums_of(split: Split, first: int, end: int) -> Sums:
-    """Add up the pictures of a split from one to before another, as far as there are so many."""
+    """Add up the images of a split from one to before another, as far as there are so many."""
     sums = Sums(split.shape)
     for start in range(first, min(end, len(split)), IMAGES_PER_READ):
         sums.add(split.read(range(start, min(start + IMAGES_PER_READ, end, len(split)))))
@@ -149,7 +149,7 @@ def keep_so_far(sums: Sums, folders: list[Path], fingerprint: str) -> None:
 
 
 def sums_so_far(folders: list[Path], fingerprint: str, num_images: int) -> torch.Tensor | None:
-    """Return the sums of a pass that was stopped; None where there is none, or none of these pictures."""
+    """Return the sums of a pass that was stopped; None where there is none, or none of these images."""
     for folder in folders:
         with contextlib.suppress(OSError, ValueError):
             arrays = read_arrays(folder / PART_NAME, ("numbers", "fingerprint"))

@@ -1,10 +1,10 @@
-"""The embedded default: ten kinds of shapes and patterns in 32x32 colour pictures, made from a seed.
+"""The embedded default: ten kinds of shapes and patterns in 32x32 colour images, made from a seed.
 
 It stands in for CIFAR-10 where that is not there. The class is the kind of shape. Place, size, rotation,
 colours, which of figure and ground is the brighter, clutter and noise are drawn at random and tell nothing
 about the class, so no single pixel does either: a linear model fails, and a convolutional network does not.
 
-Letters in shapes: N pictures, 32 x 32 pixels. Coordinates u and v run from -1 to 1 across the shape's frame.
+Letters in shapes: N images, 32 x 32 pixels. Coordinates u and v run from -1 to 1 across the shape's frame.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from numpy.random import Generator
 from alexnet.data.imageset import ImageSet, fingerprint_of
 
 SIZE = 32
-CHUNK = 500  # pictures drawn together: enough to be fast, few enough to stay small in memory
+CHUNK = 500  # images drawn together: enough to be fast, few enough to stay small in memory
 NUM_CLUTTER = 2
 LARGEST_ROTATION = np.pi / 4  # radians, to either side
 
@@ -85,11 +85,11 @@ def synthetic(*, num_train: int = 10_000, num_test: int = 2_000, seed: int = 0) 
     Args:
         num_train: training images; the classes are as equal in number as can be.
         num_test: test images, likewise.
-        seed: every picture follows from it; another seed gives other pictures of the same kinds.
+        seed: every image follows from it; another seed gives other images of the same kinds.
     Returns:
-        the set; its train and test pictures are drawn independently and in random order of classes.
+        the set; its train and test images are drawn independently and in random order of classes.
     Raises:
-        ValueError: a number of pictures is below 1, or the seed is negative.
+        ValueError: a number of images is below 1, or the seed is negative.
     """
     if num_train < 1 or num_test < 1:
         raise ValueError(f"num_train and num_test must be at least 1, got {num_train} and {num_test}")
@@ -120,7 +120,7 @@ def drawn_once(num_train: int, num_test: int, seed: int) -> ImageSet:
 
 
 def draw(labels: np.ndarray, generator: Generator) -> np.ndarray:
-    """Draw one picture for each label.
+    """Draw one image for each label.
 
     Args:
         labels: (N,) indices into SHAPES.
@@ -136,23 +136,23 @@ def draw(labels: np.ndarray, generator: Generator) -> np.ndarray:
 
 
 def draw_chunk(labels: np.ndarray, generator: Generator) -> np.ndarray:
-    """Draw pictures: a shaded ground, clutter, the shape, noise. Same shapes as `draw`."""
+    """Draw images: a shaded ground, clutter, the shape, noise. Same shapes as `draw`."""
     count = len(labels)
     ground, figure = contrasting_colours(count, generator)
-    picture = shade(ground, generator)  # (N, 3, 32, 32)
+    image = shade(ground, generator)  # (N, 3, 32, 32)
     for _ in range(NUM_CLUTTER):
         u, v, radius = frames(count, generator, smallest=1.5, largest=3)
         colour = uniform(generator, (count, 3, 1, 1), 0, 255)
-        picture = paint(picture, bar_or_blob(u, v, generator) * radius, colour)
+        image = paint(image, bar_or_blob(u, v, generator) * radius, colour)
     u, v, radius = frames(count, generator, smallest=8, largest=13)
     inside = np.empty_like(u)
     for label, shape in enumerate(SHAPES.values()):
         chosen = labels == label
         inside[chosen] = shape(u[chosen], v[chosen])
-    picture = paint(picture, inside * radius, shade(figure, generator))
+    image = paint(image, inside * radius, shade(figure, generator))
     amplitude = uniform(generator, (count, 1, 1, 1), 5, 40)
-    picture += amplitude * uniform(generator, picture.shape, -1, 1)
-    return np.clip(picture + np.float32(0.5), 0, 255).astype(np.uint8)
+    image += amplitude * uniform(generator, image.shape, -1, 1)
+    return np.clip(image + np.float32(0.5), 0, 255).astype(np.uint8)
 
 
 def uniform(generator: Generator, shape: tuple[int, ...], low: float, high: float) -> np.ndarray:
@@ -172,7 +172,7 @@ def contrasting_colours(count: int, generator: Generator) -> tuple[np.ndarray, n
 
 
 def shade(colour: np.ndarray, generator: Generator) -> np.ndarray:
-    """Spread a colour (N, 3, 1, 1) over the picture, brighter towards one side: (N, 3, 32, 32)."""
+    """Spread a colour (N, 3, 1, 1) over the image, brighter towards one side: (N, 3, 32, 32)."""
     line = np.linspace(-1, 1, SIZE, dtype=np.float32)
     slope = uniform(generator, (2, len(colour), 1, 1, 1), -20, 20)
     return colour + slope[0] * line[None, None, :, None] + slope[1] * line
@@ -181,7 +181,7 @@ def shade(colour: np.ndarray, generator: Generator) -> np.ndarray:
 def frames(
     count: int, generator: Generator, *, smallest: float, largest: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw places, sizes and rotations of shapes, all within the picture.
+    """Draw places, sizes and rotations of shapes, all within the image.
 
     Args:
         count: N.
@@ -189,7 +189,7 @@ def frames(
         smallest: lower bound of the half-width of a shape, in pixels.
         largest: upper bound, likewise.
     Returns:
-        (u, v, radius): (N, 32, 32) coordinates of every pixel in the frame of its picture's shape, twice, and
+        (u, v, radius): (N, 32, 32) coordinates of every pixel in the frame of its image's shape, twice, and
         (N, 1, 1) in pixels.
     """
     radius = uniform(generator, (count, 1, 1), smallest, largest)
@@ -204,18 +204,18 @@ def frames(
 
 
 def bar_or_blob(u: np.ndarray, v: np.ndarray, generator: Generator) -> np.ndarray:
-    """Return, for each picture, a long bar or a round blob: positive inside, as for SHAPES."""
+    """Return, for each image, a long bar or a round blob: positive inside, as for SHAPES."""
     bar = np.minimum(np.float32(0.4) - abs(u), np.float32(2.5) - abs(v))
     return np.where(generator.random((len(u), 1, 1)) < 0.5, bar, disc(u, v))
 
 
-def paint(picture: np.ndarray, inside: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """Paint a shape over pictures, its edge softened over one pixel.
+def paint(image: np.ndarray, inside: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Paint a shape over images, its edge softened over one pixel.
 
     Args:
-        picture: (N, 3, 32, 32).
+        image: (N, 3, 32, 32).
         inside: (N, 32, 32), signed distance from the edge in pixels, positive inside.
         colour: (N, 3, 1, 1) or (N, 3, 32, 32).
     """
     cover = np.clip(inside + np.float32(0.5), 0, 1)[:, None]
-    return picture + cover * (colour - picture)
+    return image + cover * (colour - image)

@@ -6,9 +6,9 @@ The official files, as their development kits describe them::
           ILSVRC2012_devkit_t12.tar.gz
     2010: ILSVRC2010_images_train.tar (likewise), ILSVRC2010_images_val.tar, ILSVRC2010_images_test.tar,
           ILSVRC2010_devkit-1.0.tar.gz, ILSVRC2010_test_ground_truth.txt, and patch_images.tar with proper
-          copies of pictures that are blank in the others
+          copies of images that are blank in the others
 
-Validation and test pictures are numbered; line i of a ground truth is the number of the class of picture i,
+Validation and test images are numbered; line i of a ground truth is the number of the class of image i,
 and meta.mat in the kit has the WordNet identifiers ("wnids") of those numbers. Kaggle's copy of ILSVRC-2012
 has LOC_val_solution.csv instead. Labels here are the positions of the wnids in sorted order, as in
 torchvision.
@@ -30,7 +30,7 @@ KAGGLE = "LOC_val_solution.csv"
 META = "meta.mat"
 PATCHES = "patch_images"
 NUM_CLASSES = 1000
-# Pictures of each year, from the readme files of the kits.
+# Images of each year, from the readme files of the kits.
 COUNTS = {
     "2010": {"train": 1_261_406, "val": 50_000, "test": 150_000},
     "2012": {"train": 1_281_167, "val": 50_000},
@@ -91,14 +91,14 @@ class Kit:
         return True
 
     def knows(self, base: str) -> bool:
-        """Tell whether there is ground truth for a picture of this file name."""
+        """Tell whether there is ground truth for an image of this file name."""
         found = NUMBERED.fullmatch(base)
         return base.rsplit(".", 1)[0] in self._solution or (
             found is not None and (found[1], found[2].lower()) in self._truths and found[1] in self._synsets
         )
 
     def class_of(self, base: str) -> str:
-        """Return the wnid of a validation or test picture.
+        """Return the wnid of a validation or test image.
 
         Args:
             base: its file name, such as "ILSVRC2012_val_00000001.JPEG".
@@ -153,7 +153,7 @@ def classes_of(found: Collection[str], kit: Kit) -> tuple[str, dict[str, str]]:
     """Return the year of a set, and its classes in the order of the labels, each with its name.
 
     Args:
-        found: the wnids that its pictures have; a part of them is enough.
+        found: the wnids that its images have; a part of them is enough.
         kit: what was found of a development kit.
     Raises:
         ValueError: it is not the set of either year.
@@ -175,11 +175,11 @@ def classes_of(found: Collection[str], kit: Kit) -> tuple[str, dict[str, str]]:
     return year, names
 
 
-def patched(pictures: Iterable[tuple[Place, File]]) -> tuple[list[tuple[Place, File]], int]:
-    """Put the pictures of patch_images.tar in the place of those of the same name; also count them."""
-    pictures = list(pictures)
-    patches = {file.name.rsplit("/", 1)[-1]: file for _, file in pictures if is_patch(file)}
-    kept = [(place, file) for place, file in pictures if not is_patch(file)]
+def patched(images: Iterable[tuple[Place, File]]) -> tuple[list[tuple[Place, File]], int]:
+    """Put the images of patch_images.tar in the place of those of the same name; also count them."""
+    images = list(images)
+    patches = {file.name.rsplit("/", 1)[-1]: file for _, file in images if is_patch(file)}
+    kept = [(place, file) for place, file in images if not is_patch(file)]
     replaced = [(place, patches.get(file.name.rsplit("/", 1)[-1], file)) for place, file in kept]
     return replaced, sum(is_patch(file) for _, file in replaced)
 

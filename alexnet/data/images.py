@@ -280,7 +280,7 @@ def resize_and_crop(image: Image.Image, size: int) -> Image.Image:
     """Scale the shorter side to ``size`` pixels and cut out the central square (paper 2).
 
     Raises:
-        Unreadable: the picture is so long and thin that scaling it would fill the memory.
+        Unreadable: the image is so long and thin that scaling it would fill the memory.
     """
     width, height = image.size
     shorter = min(width, height)
@@ -294,12 +294,12 @@ def resize_and_crop(image: Image.Image, size: int) -> Image.Image:
 
 
 def to_jpeg(image: Image.Image) -> bytes:
-    """Return a picture as the bytes of a JPEG."""
+    """Return an image as the bytes of a JPEG."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=QUALITY, subsampling="4:2:0")
     return buffer.getvalue()
 
 
 def to_array(image: Image.Image) -> np.ndarray:
-    """Return the pixels of a picture, (3, height, width) uint8."""
+    """Return the pixels of an image, (3, height, width) uint8."""
     return np.asarray(image).transpose(2, 0, 1)

@@ -1,4 +1,4 @@
-"""A set of labelled pictures in memory, whatever it was made from."""
+"""A set of labelled images in memory, whatever it was made from."""
 
 import hashlib
 from collections.abc import Iterable
@@ -10,17 +10,17 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageSet:
-    """Labelled pictures for training and testing.
+    """Labelled images for training and testing.
 
     Attributes:
         name: short name, as commands take it.
-        source: one phrase that says what the pictures are and where they came from, fit for a caption.
+        source: one phrase that says what the images are and where they came from, fit for a caption.
         train_images: (N, 3, H, W) uint8, channels red, green, blue.
         train_labels: (N,) int64, indices into classes.
         test_images: the same for the test images.
         test_labels: the same for the test images.
         classes: the names of the classes.
-        fingerprint: 16 hexadecimal digits that name the pictures with their labels, whatever their order.
+        fingerprint: 16 hexadecimal digits that name the images with their labels, whatever their order.
     """
 
     name: str
@@ -34,12 +34,12 @@ class ImageSet:
 
 
 def fingerprint_of(splits: Iterable[tuple[np.ndarray, np.ndarray]]) -> str:
-    """Return 16 hexadecimal digits that name the pictures and labels of each split, whatever their order.
+    """Return 16 hexadecimal digits that name the images and labels of each split, whatever their order.
 
     Args:
         splits: (images, labels) of the training and of the test set; images uint8 (N, C, H, W).
     Returns:
-        the start of the SHA-256 of the sorted SHA-256s of every label with its picture, split by split.
+        the start of the SHA-256 of the sorted SHA-256s of every label with its image, split by split.
     """
     digest = hashlib.sha256()
     for images, labels in splits:

@@ -1,8 +1,8 @@
-"""Batches of pictures in an order that needs no state: the position (epoch, step) says what comes next.
+"""Batches of images in an order that needs no state: the position (epoch, step) says what comes next.
 
 The order of an epoch is a function of the seed and the epoch alone, and batch i is a slice of it. So training
 that was stopped goes on at its position with exactly the batches that it would have seen, also with another
-number of worker processes; nothing but the two numbers is to be saved. Batches hold whole pictures as bytes:
+number of worker processes; nothing but the two numbers is to be saved. Batches hold whole images as bytes:
 crops, flips and colours are made where the network is.
 """
 
@@ -40,7 +40,7 @@ ORDERS = ("shuffled", "fixed", "stored")
 
 
 def epoch_order(num_images: int, seed: int, epoch: int, order: str = "shuffled") -> Tensor:
-    """Return the order in which the pictures come in an epoch.
+    """Return the order in which the images come in an epoch.
 
     Args:
         num_images: N.
@@ -63,15 +63,15 @@ def epoch_order(num_images: int, seed: int, epoch: int, order: str = "shuffled")
 def batches_of(
     order: Tensor, batch_size: int, *, rank: int = 0, num_ranks: int = 1, drop_last: bool
 ) -> list[Tensor]:
-    """Cut an order into batches, and take one rank's part of each: every num_ranks-th picture from rank on.
+    """Cut an order into batches, and take one rank's part of each: every num_ranks-th image from rank on.
 
     Args:
         order: (N,), as from `epoch_order`.
-        batch_size: pictures of a step, over all ranks together.
+        batch_size: images of a step, over all ranks together.
         rank: whose part, from 0.
         num_ranks: into how many parts; 1 is everything.
         drop_last: leave out the last batch if it is not full. If it is kept, the ranks' parts of it may
-            differ by one picture, and some may be empty.
+            differ by one image, and some may be empty.
     Returns:
         one tensor of indices a step.
     Raises:
@@ -80,9 +80,9 @@ def batches_of(
     if not 0 <= rank < num_ranks:
         raise ValueError(f"rank must be from 0 to {num_ranks - 1}, got {rank}")
     if batch_size < 1 or batch_size % num_ranks:
-        raise ValueError(f"the batch of {batch_size} pictures cannot be shared evenly by {num_ranks} ranks")
+        raise ValueError(f"the batch of {batch_size} images cannot be shared evenly by {num_ranks} ranks")
     if drop_last and len(order) < batch_size:
-        raise ValueError(f"{len(order):,} pictures do not fill a batch of {batch_size}")
+        raise ValueError(f"{len(order):,} images do not fill a batch of {batch_size}")
     parts = [batch[rank::num_ranks] for batch in order.split(batch_size)]
     return parts[: len(order) // batch_size] if drop_last else parts
 
@@ -114,7 +114,7 @@ class Loader:
         """Prepare to read; workers start with the first batch and stay until ``close``.
 
         Args:
-            split: the pictures.
+            split: the images.
             batch_size: as for `batches_of`.
             drop_last: as for `batches_of`.
             order: as for `epoch_order`.
@@ -218,14 +218,14 @@ class Loader:
             ) from error
 
     def _plan(self, epoch: int) -> list[Tensor]:
-        """Return the indices of each step's pictures in an epoch."""
+        """Return the indices of each step's images in an epoch."""
         order = epoch_order(len(self.split), self.seed, epoch, self.order)
         ranks = {"rank": self.rank, "num_ranks": self.num_ranks}
         return batches_of(order, self.batch_size, drop_last=self.drop_last, **ranks)
 
 
 def evaluation_loader(split: Split, batch_size: int, **options) -> Loader:
-    """Return a loader whose every epoch has every picture once, over all ranks together, as they lie.
+    """Return a loader whose every epoch has every image once, over all ranks together, as they lie.
 
     Args:
         split: as for `Loader`.

@@ -9,63 +9,63 @@ from torch import Tensor
 
 from alexnet.data.images import Unreadable, decode, read_bytes, resize_and_crop, to_array, to_rgb
 
-Picture = str | Path | Image.Image | Tensor
+ImageLike = str | Path | Image.Image | Tensor
 
 
-def load_image(picture: Picture, size: int) -> Tensor:
+def load_image(source: ImageLike, size: int) -> Tensor:
     """Prepare an image as ``alexnet data prepare`` does, by the same functions (paper 2).
 
     It is decoded and turned upright, its shorter side scaled, its centre cut out.
 
     Args:
-        picture: a file's path, a Pillow image, or a tensor (3, height, width) uint8; of any size.
+        source: a file's path, a Pillow image, or a tensor (3, height, width) uint8; of any size.
         size: H in pixels.
     Returns:
         (3, H, H) uint8.
     Raises:
-        FileNotFoundError: as `read_picture` raises.
-        ValueError: as `read_picture` raises.
+        FileNotFoundError: as `read_image` raises.
+        ValueError: as `read_image` raises.
     """
-    return stored_with_notes(picture, size)[0]
+    return stored_with_notes(source, size)[0]
 
 
-def stored_with_notes(picture: Picture, size: int) -> tuple[Tensor, list[str]]:
+def stored_with_notes(source: ImageLike, size: int) -> tuple[Tensor, list[str]]:
     """Prepare an image, and say what that took: "greyscale", "turned upright", "transparent, on white", ...
 
     Args, Raises and the first of what is returned as for `load_image`.
     """
     try:
-        if isinstance(picture, Tensor):
-            image, notes = image_of(picture), []
-        elif isinstance(picture, Image.Image):
-            image, notes = to_rgb(picture)
+        if isinstance(source, Tensor):
+            image, notes = image_of(source), []
+        elif isinstance(source, Image.Image):
+            image, notes = to_rgb(source)
         else:
-            image, notes = read_picture(picture)
+            image, notes = read_image(source)
         return torch.from_numpy(to_array(resize_and_crop(image, size)).copy()), notes
     except Unreadable as error:
-        raise ValueError(f"{described(picture)} cannot be used: {error}") from error
+        raise ValueError(f"{described(source)} cannot be used: {error}") from error
 
 
-def described(picture: Picture) -> str:
+def described(source: ImageLike) -> str:
     """Return what to call an image in a message."""
-    if isinstance(picture, Tensor):
-        return f"the tensor {tuple(picture.shape)}"
-    if isinstance(picture, Image.Image):
-        return "the image of {} x {} pixels".format(*picture.size)
-    return str(picture)
+    if isinstance(source, Tensor):
+        return f"the tensor {tuple(source.shape)}"
+    if isinstance(source, Image.Image):
+        return "the image of {} x {} pixels".format(*source.size)
+    return str(source)
 
 
 def image_of(pixels: Tensor) -> Image.Image:
     """Return a tensor (3, height, width) uint8 as an image; ValueError if it is none."""
     if pixels.dtype != torch.uint8 or pixels.ndim != 3 or pixels.shape[0] != 3:
         raise ValueError(
-            "a picture as a tensor must be (3, height, width) uint8, got "
+            "an image as a tensor must be (3, height, width) uint8, got "
             f"{tuple(pixels.shape)} {str(pixels.dtype).removeprefix('torch.')}"
         )
     return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
 
 
-def read_picture(path: str | Path) -> tuple[Image.Image, list[str]]:
+def read_image(path: str | Path) -> tuple[Image.Image, list[str]]:
     """Read a file of any format and mode that data sets have, as RGB, upright; also return what that took.
 
     Raises:
@@ -74,10 +74,10 @@ def read_picture(path: str | Path) -> tuple[Image.Image, list[str]]:
             or an address on the web.
     """
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
-        raise ValueError(f"{path} is an address, and pictures are read from files alone; download it first")
+        raise ValueError(f"{path} is an address, and images are read from files alone; download it first")
     path = Path(path).expanduser()
     if path.is_dir():
-        raise ValueError(f"{path} is a folder; name the pictures in it, such as {path / '*.jpg'}")
+        raise ValueError(f"{path} is a folder; name the images in it, such as {path / '*.jpg'}")
     if not path.exists():
         raise FileNotFoundError(f"there is no image {path}")
     try:

@@ -1,4 +1,4 @@
-"""Make the stored form of a data set: from the official archive, or from archives and folders of pictures."""
+"""Make the stored form of a data set: from the official archive, or from archives and folders of images."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ from alexnet.bars import Bar
 from alexnet.data import store
 from alexnet.data.archives import Skipped
 from alexnet.data.catalogue import KnownSet, known_set
-from alexnet.data.decode import decode_batch, decode_picture
+from alexnet.data.decode import decode_batch, decode_image
 from alexnet.data.download import download, sha256_of
 from alexnet.data.formats import SUFFIXES, format_of, suffix_of
 from alexnet.data.members import members
@@ -24,7 +24,7 @@ SPLITS = ("train", "test")
 
 @dataclass
 class Collection:
-    """Pictures gathered so far. Each part has a key to sort by, so the order of reading does not matter."""
+    """Images gathered so far. Each part has a key to sort by, so the order of reading does not matter."""
 
     known: KnownSet
     parts: dict[str, list[tuple[tuple, np.ndarray, np.ndarray]]] = field(
@@ -39,7 +39,7 @@ class Collection:
         return bool(is_batch) or suffix_of(name) in SUFFIXES or format_of(start()) is not None
 
     def add(self, name: str, content: bytes) -> int:
-        """Take in a picture or a batch; return how many pictures it held.
+        """Take in an image or a batch; return how many images it held.
 
         Raises:
             ValueError: it does not belong into the data set.
@@ -48,7 +48,7 @@ class Collection:
         try:
             if BATCH_NAME.fullmatch(base):
                 return self.add_batch(base, content)
-            return self.add_picture(name, content)
+            return self.add_image(name, content)
         except ValueError as error:
             raise ValueError(f"{name} {error}") from error
 
@@ -62,8 +62,8 @@ class Collection:
         self.formats["batch"] += len(images)
         return len(images)
 
-    def add_picture(self, name: str, content: bytes) -> int:
-        """Take in one picture at .../train/<class>/<file> or .../test/<class>/<file>."""
+    def add_image(self, name: str, content: bytes) -> int:
+        """Take in one image at .../train/<class>/<file> or .../test/<class>/<file>."""
         split, label, base = ("", "", *PurePosixPath(name).parts)[-3:]
         if split not in SPLITS:
             raise ValueError("lies neither in train/<class>/ nor in test/<class>/")
@@ -72,19 +72,19 @@ class Collection:
                 f"is of the class {label!r}, which {self.known.title} does not have; it has "
                 + ", ".join(self.known.classes)
             )
-        pixels, kind = decode_picture(name, content, height=self.known.height, width=self.known.width)
+        pixels, kind = decode_image(name, content, height=self.known.height, width=self.known.width)
         index = self.known.classes.index(label)
         self.parts[split].append(((index + 1, base), pixels[None], np.array([index])))
         self.formats[kind] += 1
         return 1
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Put the pictures together: one of each class in turn, by file name; batches in their own order.
+        """Put the images together: one of each class in turn, by file name; batches in their own order.
 
-        Classes take turns so that the first pictures of a set are a fair sample of it.
+        Classes take turns so that the first images of a set are a fair sample of it.
 
         Raises:
-            ValueError: a class is missing, or has too few or too many pictures.
+            ValueError: a class is missing, or has too few or too many images.
         """
         arrays = {}
         for split in SPLITS:
@@ -96,21 +96,21 @@ class Collection:
         return arrays
 
     def check_counts(self, split: str, counts: np.ndarray) -> None:
-        """Raise ValueError unless every class has as many pictures as it must."""
+        """Raise ValueError unless every class has as many images as it must."""
         wanted = self.known.per_class(split)
         found = list(zip(self.known.classes, counts.tolist(), strict=True))
         if not counts.any():
             raise ValueError(
-                f"there are no pictures of {split}/ in what was given; {wanted:,} of each class are needed"
+                f"there are no images of {split}/ in what was given; {wanted:,} of each class are needed"
             )
         for name, count in found:
             if count == 0:
                 raise ValueError(
-                    f"the class {name!r} is missing from {split}/; {wanted:,} pictures of it are needed"
+                    f"the class {name!r} is missing from {split}/; {wanted:,} images of it are needed"
                 )
         for name, count in found:
             if count != wanted:
-                raise ValueError(f"{split}/{name} has {count:,} pictures, not {wanted:,}")
+                raise ValueError(f"{split}/{name} has {count:,} images, not {wanted:,}")
 
 
 def in_turn(parts: list[tuple[tuple, np.ndarray, np.ndarray]]) -> list[tuple[tuple, np.ndarray, np.ndarray]]:
@@ -159,7 +159,7 @@ def import_set(
 
     Args:
         name: "cifar10".
-        paths: the official archive, or archives (tar, tar.gz, tar.xz, zip) or folders of pictures in
+        paths: the official archive, or archives (tar, tar.gz, tar.xz, zip) or folders of images in
             train/<class>/ and test/<class>/. Classes take turns in the stored order.
         progress: show a progress bar.
         tell: called with a sentence on what was left out, for each reason; of the official archive with none.
@@ -177,7 +177,7 @@ def import_set(
             raise FileNotFoundError(f"there is no file or folder {path}")
     collection, left_out = Collection(known), LeftOut()
     total = sum(known.num_images(split) for split in SPLITS)
-    with Bar(total=total, desc=f"reading {known.title}", unit=" pictures", disable=not progress) as bar:
+    with Bar(total=total, desc=f"reading {known.title}", unit=" images", disable=not progress) as bar:
         for path in sources:
             for found in members(path, collection.wants):
                 if isinstance(found, Skipped):
@@ -205,14 +205,14 @@ def is_official(known: KnownSet, inputs: list[dict[str, str]]) -> bool:
 
 
 def describe(known: KnownSet, inputs: list[dict[str, str]], formats: Counter) -> dict:
-    """Say in one phrase what the pictures are and where they came from, and count them by format."""
+    """Say in one phrase what the images are and where they came from, and count them by format."""
     counts = " + ".join(f"{known.num_images(split):,}" for split in SPLITS)
     if is_official(known, inputs):
         origin = "from the official archive"
     else:
         kinds = sorted({given["kind"] for given in inputs})
         what = "/".join(kind for kind in sorted(formats) if kind != "batch")
-        content = f"{what} pictures" if what else "batches"
+        content = f"{what} images" if what else "batches"
         places = " and ".join(f"an {kind}" if kind == "archive" else f"a {kind}" for kind in kinds)
         origin = f"imported from {places} of {content}"
-    return {"source": f"{known.title} ({counts} pictures, {origin})", "formats": dict(formats)}
+    return {"source": f"{known.title} ({counts} images, {origin})", "formats": dict(formats)}

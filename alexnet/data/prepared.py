@@ -3,9 +3,9 @@
 A prepared set is a folder::
 
     set.json                   what the set is and where it came from
-    manifest.csv               pictures that were converted or left out, and why
-    train-00000.tar ...        the pictures in shards (in the raw form train-00000.npy ...)
-    train-00000.npz ...        the index of each shard: labels, names, where each picture lies
+    manifest.csv               images that were converted or left out, and why
+    train-00000.tar ...        the images in shards (in the raw form train-00000.npy ...)
+    train-00000.npz ...        the index of each shard: labels, names, where each image lies
 """
 
 import math
@@ -29,15 +29,15 @@ from alexnet.storage.files import read_arrays
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PreparedSet:
-    """Labelled pictures for training and evaluation, on disk or in memory.
+    """Labelled images for training and evaluation, on disk or in memory.
 
     Attributes:
         name: short name.
-        source: one phrase that says what the pictures are and where they came from, fit for a caption.
+        source: one phrase that says what the images are and where they came from, fit for a caption.
         classes: the classes in the order of the labels, by identifier: for ImageNet "n01440764".
         names: the same for people to read: "tench".
-        fingerprint: 16 hexadecimal digits that name the pictures with their labels, whatever their order.
-        splits: the pictures by split: "train", "val", "test", as far as the set has them.
+        fingerprint: 16 hexadecimal digits that name the images with their labels, whatever their order.
+        splits: the images by split: "train", "val", "test", as far as the set has them.
         path: the folder; None for a set that has none.
     """
 
@@ -51,16 +51,16 @@ class PreparedSet:
 
     @property
     def train(self) -> Split:
-        """The training pictures. Raises ValueError if there are none."""
+        """The training images. Raises ValueError if there are none."""
         return self.split("train")
 
     @property
     def val(self) -> Split:
-        """The validation pictures, or the test pictures of a set without; ValueError if it has neither."""
+        """The validation images, or the test images of a set without; ValueError if it has neither."""
         return self.split("test" if "test" in self.splits and "val" not in self.splits else "val")
 
     def split(self, name: str) -> Split:
-        """Return the pictures of "train", "val" or "test".
+        """Return the images of "train", "val" or "test".
 
         Raises:
             ValueError: the set has no such split.
@@ -69,14 +69,14 @@ class PreparedSet:
             there = ", ".join(self.splits)
             others = "--val-share for a part of train" if name != "train" else "the set for evaluation alone"
             raise ValueError(
-                f"{self.name} has no {name!r} pictures, only {there}; "
+                f"{self.name} has no {name!r} images, only {there}; "
                 f"give them to `alexnet data prepare` as well, or use {others}"
             )
         return self.splits[name]
 
 
-def pictures_of(name_or_path: str | Path) -> PreparedSet:
-    """Return any set of pictures that training takes.
+def open_prepared(name_or_path: str | Path) -> PreparedSet:
+    """Return any set of images that training takes.
 
     Args:
         name_or_path: "cifar10", "default" (the generated set), or the folder of a prepared set.
@@ -98,7 +98,7 @@ def pictures_of(name_or_path: str | Path) -> PreparedSet:
 
 
 def in_memory(images: ImageSet) -> PreparedSet:
-    """Present a set in memory as a prepared one; its test pictures are the split "test"."""
+    """Present a set in memory as a prepared one; its test images are the split "test"."""
     return PreparedSet(
         name=images.name,
         source=images.source,

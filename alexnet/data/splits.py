@@ -1,12 +1,12 @@
-"""Labelled pictures that are read by index: from memory, or from the shards of a prepared set.
+"""Labelled images that are read by index: from memory, or from the shards of a prepared set.
 
-A shard holds some thousand pictures in one of two forms:
+A shard holds some thousand images in one of two forms:
 
 - "jpeg": an uncompressed tar archive of <class>/<name>.jpg, which any tool unpacks. The shard's index knows
-  at which byte each picture begins, so that one is read without looking at the others.
+  at which byte each image begins, so that one is read without looking at the others.
 - "raw": a numpy array (n, 3, size, size) uint8, in a .npy file.
 
-Why a tar: ``benchmarks/storage.py`` on the 9,469 training pictures of Imagenette at 256x256, decoded by
+Why a tar: ``benchmarks/storage.py`` on the 9,469 training images of Imagenette at 256x256, decoded by
 Pillow, rates per second of processor time on a machine with other work::
 
     format                 kB each   fetched/s   decoded/s   what notices a cut-off file
@@ -21,8 +21,8 @@ Pillow, rates per second of processor time on a machine with other work::
     npy, pixels              196.6   4,048,000      17,700   opening
 
 Decoding takes some tenths of a millisecond, so formats that fetch in 0.02 ms or less are equals, and the
-rest decides: any picture in any order (not WebDataset, Parquet), nothing to install (not LMDB, HDF5, Arrow,
-Parquet), few files (not a folder), opening a million pictures at once (not zip, 4 ms for a thousand). Pixels
+rest decides: any image in any order (not WebDataset, Parquet), nothing to install (not LMDB, HDF5, Arrow,
+Parquet), few files (not a folder), opening a million images at once (not zip, 4 ms for a thousand). Pixels
 are read ten times as fast and take eight times the space: a second form, for a fast GPU and a large memory.
 
 Shards are opened for each batch and read, which takes 0.01 ms longer than mapping them into memory once: a
@@ -46,11 +46,11 @@ Indices = Sequence[int] | np.ndarray | Tensor
 
 
 class Split(Protocol):
-    """What training and evaluation need of a set of pictures.
+    """What training and evaluation need of a set of images.
 
     Attributes:
         labels: (N,) int64.
-        shape: (3, H, W) of every picture.
+        shape: (3, H, W) of every image.
         in_memory: whether ``read`` only copies, so that reading in other processes would gain nothing.
     """
 
@@ -66,12 +66,12 @@ class Split(Protocol):
     def __len__(self) -> int: ...
 
     def read(self, indices: Indices) -> Tensor:
-        """Return the pictures (len(indices), 3, H, W) uint8, channels red, green, blue."""
+        """Return the images (len(indices), 3, H, W) uint8, channels red, green, blue."""
 
 
 @dataclass(frozen=True, eq=False)
 class MemorySplit:
-    """A `Split` of pictures in memory.
+    """A `Split` of images in memory.
 
     Attributes:
         images: (N, 3, H, W) uint8.
@@ -87,15 +87,15 @@ class MemorySplit:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """The shape of one picture."""
+        """The shape of one image."""
         _, channels, height, width = self.images.shape
         return channels, height, width
 
     def read(self, indices: Indices) -> Tensor:
-        """Copy pictures out, as `Split` says.
+        """Copy images out, as `Split` says.
 
         Raises:
-            IndexError: there is no picture of such an index.
+            IndexError: there is no image of such an index.
         """
         return self.images[checked(indices, len(self))]
 
@@ -115,9 +115,9 @@ class StoredSplit:
 
         Args:
             shards: the files, all .tar or all .npy.
-            indices: of each shard "labels" (n,), and where its pictures lie: "offsets" and "sizes" (n,), in
+            indices: of each shard "labels" (n,), and where its images lie: "offsets" and "sizes" (n,), in
                 bytes.
-            size: height and width of every picture, in pixels.
+            size: height and width of every image, in pixels.
         """
         self.labels = torch.from_numpy(np.concatenate([index["labels"] for index in indices]))
         self.shape = (3, size, size)
@@ -130,10 +130,10 @@ class StoredSplit:
         return len(self.labels)
 
     def read(self, indices: Indices) -> Tensor:
-        """Read pictures, as `Split` says.
+        """Read images, as `Split` says.
 
         Raises:
-            IndexError: there is no picture of such an index.
+            IndexError: there is no image of such an index.
             ValueError: a file is gone, shorter than it was, or damaged.
             OSError: a file cannot be read, for another reason.
         """
@@ -147,13 +147,13 @@ class StoredSplit:
                 for place in places:
                     index = int(wanted[place])
                     try:
-                        images[place] = self._picture(path, file, index)
+                        images[place] = self._image(path, file, index)
                     except ValueError as error:
-                        raise damaged(path, f"picture {index} of the split: {error}") from error
+                        raise damaged(path, f"image {index} of the split: {error}") from error
         return torch.from_numpy(images)
 
-    def _picture(self, path: Path, file: BinaryIO, index: int) -> np.ndarray:
-        """Return one picture (3, size, size)."""
+    def _image(self, path: Path, file: BinaryIO, index: int) -> np.ndarray:
+        """Return one image (3, size, size)."""
         content = read_piece(file, self._offsets[index], self._sizes[index])
         if path.suffix == ".npy":
             return np.frombuffer(content, np.uint8).reshape(self.shape)
@@ -196,7 +196,7 @@ def checked(indices: Indices, count: int) -> Tensor:
     indices = torch.as_tensor(indices, dtype=torch.int64)
     wrong = indices[(indices < 0) | (indices >= count)]
     if len(wrong):
-        raise IndexError(f"there is no picture {wrong[0].item()}; there are {count:,}")
+        raise IndexError(f"there is no image {wrong[0].item()}; there are {count:,}")
     return indices
 
 

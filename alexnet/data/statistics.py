@@ -1,4 +1,4 @@
-"""What training needs to know of its pictures: their mean image (paper 2) and their colours' PCA (paper 4.1).
+"""What training needs to know of its images: their mean image (paper 2) and their colours' PCA (paper 4.1).
 
 Letters in shapes: N images, C = 3 channels, H height, W width.
 """
@@ -20,9 +20,9 @@ PIXELS_AT_ONCE = 2**16
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Statistics:
-    """Mean image and colour PCA of the training pictures, all in grey levels of 0 to 255.
+    """Mean image and colour PCA of the training images, all in grey levels of 0 to 255.
 
-    The PCA is that of the covariance of raw RGB values over every pixel of every training picture, as paper
+    The PCA is that of the covariance of raw RGB values over every pixel of every training image, as paper
     4.1 has it ("the set of RGB pixel values throughout the ImageNet training set"), not of what is left when
     the mean image is subtracted. The two differ by the variance of the mean image from pixel to pixel, which
     on ImageNet is below 1% of the whole.
@@ -32,7 +32,7 @@ class Statistics:
         pca_stds: (3,) float64, standard deviation along each principal component, the largest first.
         pca_vectors: (3, 3) float64; column i is the unit vector of component i, rows are red, green, blue.
             Its sign is such that its red part is not negative.
-        num_images: how many pictures they were computed from.
+        num_images: how many images they were computed from.
         fingerprint: of the data set; "" if it has none.
     """
 
@@ -48,15 +48,15 @@ class Statistics:
 
 
 class Sums:
-    """What the statistics are computed from, added up picture by picture in whole numbers, so exactly.
+    """What the statistics are computed from, added up image by image in whole numbers, so exactly.
 
     Attributes:
-        numbers: int64: of how many pictures; the sums over all their pixels of the products of two channels,
-            9; the sum of the pictures, C * H * W. They have room for a thousand million pictures of 256x256.
+        numbers: int64: of how many images; the sums over all their pixels of the products of two channels,
+            9; the sum of the images, C * H * W. They have room for a thousand million images of 256x256.
 
     Args:
-        shape: (3, H, W) of every picture.
-        numbers: sums to go on with; None: of no pictures.
+        shape: (3, H, W) of every image.
+        numbers: sums to go on with; None: of no images.
     """
 
     def __init__(self, shape: Sequence[int], numbers: Tensor | None = None):
@@ -67,11 +67,11 @@ class Sums:
 
     @property
     def num_images(self) -> int:
-        """How many pictures were added."""
+        """How many images were added."""
         return int(self.numbers[0])
 
     def add(self, images: Tensor) -> None:
-        """Add pictures. images: (N, 3, H, W) uint8, on the CPU."""
+        """Add images. images: (N, 3, H, W) uint8, on the CPU."""
         self.numbers[0] += len(images)
         self.numbers[1:10] += colour_products(images).flatten()
         image_sum = self.numbers[10:].view(self.shape)
@@ -80,13 +80,13 @@ class Sums:
             image_sum += image
 
     def statistics(self, fingerprint: str) -> Statistics:
-        """Return the statistics of the pictures; ValueError if there are none.
+        """Return the statistics of the images; ValueError if there are none.
 
         Args:
             fingerprint: of their data set.
         """
         if self.num_images == 0:
-            raise ValueError("there are no pictures to compute statistics of")
+            raise ValueError("there are no images to compute statistics of")
         image_sum, products = self.numbers[10:].view(self.shape), self.numbers[1:10].view(3, 3)
         sums = image_sum.sum((1, 2)).tolist()
         num_pixels = self.num_images * image_sum[0].numel()
@@ -101,13 +101,13 @@ class Sums:
 
 
 def compute_statistics(batches: Iterable[Tensor], *, fingerprint: str = "") -> Statistics:
-    """Compute the statistics in one pass; sums are exact, so the order of the pictures makes no difference.
+    """Compute the statistics in one pass; sums are exact, so the order of the images makes no difference.
 
     Args:
         batches: (N, 3, H, W) uint8, on the CPU; N may vary.
         fingerprint: of the data set, kept with the result.
     Raises:
-        ValueError: there are no pictures, or they are not uint8 (N, 3, H, W) of one size.
+        ValueError: there are no images, or they are not uint8 (N, 3, H, W) of one size.
     """
     sums: Sums | None = None
     for images in batches:
@@ -120,15 +120,15 @@ def compute_statistics(batches: Iterable[Tensor], *, fingerprint: str = "") -> S
 def check_batch(images: Tensor, shape: Sequence[int]) -> None:
     """Raise ValueError unless the images are uint8 (N, 3, H, W), of the given shape unless that is empty."""
     if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
-        raise ValueError(f"pictures must be uint8 (N, 3, H, W), got {images.dtype} {tuple(images.shape)}")
+        raise ValueError(f"images must be uint8 (N, 3, H, W), got {images.dtype} {tuple(images.shape)}")
     if shape and tuple(images.shape[1:]) != tuple(shape):
-        raise ValueError(f"pictures differ in size: {tuple(shape)} and then {tuple(images.shape[1:])}")
+        raise ValueError(f"images differ in size: {tuple(shape)} and then {tuple(images.shape[1:])}")
 
 
 def colour_products(images: Tensor) -> Tensor:
     """Return the sums over all pixels of the products of two channels: (3, 3) int64, exact."""
     total = torch.zeros(3, 3, dtype=torch.float64)
-    # Small pictures many at once, large ones one by one: each product is of about as many pixels as fit into
+    # Small images many at once, large ones one by one: each product is of about as many pixels as fit into
     # the processor's cache.
     for some in images.split(max(1, PIXELS_AT_ONCE // images[0, 0].numel())):
         pixels = some.transpose(0, 1).flatten(1).double()  # (3, N * H * W)
@@ -183,7 +183,7 @@ def load(path: Path, *, fingerprint: str, num_images: int) -> Statistics:
     Args:
         path: the file.
         fingerprint: of the data set whose statistics are wanted.
-        num_images: how many training pictures it has.
+        num_images: how many training images it has.
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, or was computed from another data set.
@@ -205,7 +205,7 @@ def load(path: Path, *, fingerprint: str, num_images: int) -> Statistics:
         raise ValueError(f"{path} is damaged ({error}); delete it, and it is computed anew") from error
     if (statistics.fingerprint, statistics.num_images) != (fingerprint, num_images):
         raise ValueError(
-            f"{path} was computed from {statistics.num_images:,} pictures of the data set "
+            f"{path} was computed from {statistics.num_images:,} images of the data set "
             f"{statistics.fingerprint}, not from the {num_images:,} of {fingerprint}; delete it, and it is "
             "computed anew"
         )

@@ -1,7 +1,7 @@
 """Where data sets lie, and their stored form: one uncompressed .npz file for each.
 
 The file holds the four arrays, the class names, and a JSON text of provenance without dates or paths, so
-that the same pictures give the same file. It is a zip file, whose checksums tell a damaged file from a whole
+that the same images give the same file. It is a zip file, whose checksums tell a damaged file from a whole
 one.
 """
 
@@ -64,7 +64,7 @@ def load(name: str) -> ImageSet:
     if not path.is_file():
         raise FileNotFoundError(
             f"{known.title} is not in {path.parent}; `alexnet data get {name}` downloads it and "
-            f"`alexnet data import {name} PATH` makes it of an archive or a folder of pictures"
+            f"`alexnet data import {name} PATH` makes it of an archive or a folder of images"
         )
     try:
         provenance = json.loads(str(read_arrays(path, ("provenance",))["provenance"]))

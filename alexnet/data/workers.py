@@ -34,12 +34,12 @@ ENDING = {getattr(signal, kind) for kind in KINDS if hasattr(signal, kind)}
 
 
 class Batch(NamedTuple):
-    """Pictures of one step.
+    """Images of one step.
 
     Attributes:
         images: (n, 3, H, W) uint8.
         labels: (n,) int64.
-        indices: (n,) int64, which pictures of the split they are.
+        indices: (n,) int64, which images of the split they are.
     """
 
     images: Tensor
@@ -217,7 +217,7 @@ def next_of(batches: Iterator[Batch | Unread]) -> Batch | Unread | None:
 def why_none_came(error: Exception) -> str:
     """Return in one sentence what hinders the workers."""
     if "timed out" in str(error):
-        return f"no batch came within {PATIENCE_SECONDS:.0f} s; does the disk with the pictures answer?"
+        return f"no batch came within {PATIENCE_SECONDS:.0f} s; does the disk with the images answer?"
     # Its last batches are fetched from itself: that fails in these ways, where its end is not known yet.
     if "exited unexpectedly" in str(error) or isinstance(error, ConnectionError | EOFError):
         return "a process that reads was killed, perhaps as the memory is full; fewer need less (`--workers`)"

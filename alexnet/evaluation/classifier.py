@@ -1,8 +1,8 @@
-"""A trained net with all that classifying pictures takes.
+"""A trained net with all that classifying images takes.
 
-Pictures are uint8 in the size of the mean image, as `alexnet.data.images.resize_and_crop` makes them.
+Images are uint8 in the size of the mean image, as `alexnet.data.images.resize_and_crop` makes them.
 
-Letters in shapes: N pictures, H height and width of the stored pictures.
+Letters in shapes: N images, H height and width of the stored images.
 """
 
 import json
@@ -16,7 +16,7 @@ from torch import Tensor
 import alexnet
 from alexnet import config
 from alexnet.config import NetConfig, Recipe
-from alexnet.data.loading import Picture, load_image
+from alexnet.data.loading import ImageLike, load_image
 from alexnet.data.statistics import Statistics
 from alexnet.evaluation.errors import log_average_views
 from alexnet.models.alexnet import AlexNet
@@ -37,9 +37,9 @@ class Classifier:
         net: in evaluation mode.
         classes: the data set's identifiers of the classes, in the order of the net's outputs.
         names: the same for people.
-        statistics: of the training pictures.
+        statistics: of the training images.
         mean: which part of the mean image is subtracted from a crop, as in ``AugmentConfig``.
-        remark: what else is done to pictures, as a sentence; "" for the paper's way, which is all of it.
+        remark: what else is done to images, as a sentence; "" for the paper's way, which is all of it.
     """
 
     name: str
@@ -51,8 +51,8 @@ class Classifier:
     remark: str = ""
 
     @property
-    def picture_size(self) -> int:
-        """H: height and width in pixels of the pictures that it takes."""
+    def image_size(self) -> int:
+        """H: height and width in pixels of the images that it takes."""
         return self.statistics.mean_image.shape[-1]
 
     @property
@@ -61,7 +61,7 @@ class Classifier:
         return self.statistics.mean_image.device
 
     def views(self, images: Tensor, num_views: int = 1) -> Iterable[Tensor]:
-        """Make what the net reads of pictures: the centre, or the paper's ten crops (paper 4.1).
+        """Make what the net reads of images: the centre, or the paper's ten crops (paper 4.1).
 
         Args:
             images: (N, 3, H, H) uint8, on the classifier's device.
@@ -69,7 +69,7 @@ class Classifier:
         Returns:
             1 or 10 times (N, 3, S, S), ready for ``net``.
         Raises:
-            ValueError: there is another number of views, or the pictures are not those of its size.
+            ValueError: there is another number of views, or the images are not those of its size.
         """
         if num_views not in VIEWS:
             raise ValueError(f"views must be 1 or {NUM_TEST_CROPS}, got {num_views}")
@@ -78,7 +78,7 @@ class Classifier:
             return (prepare_centre(images, **options),)
         return ten_crops(images, mean=self.mean, **options)
 
-    def transforms(self, image: Picture) -> Tensor:
+    def transforms(self, image: ImageLike) -> Tensor:
         """Make what ``net`` reads of an image of any kind: decoded, scaled, its centre, less the mean.
 
         Args:
@@ -90,7 +90,7 @@ class Classifier:
             FileNotFoundError: the file is not there.
             ValueError: it is no image.
         """
-        stored = load_image(image, self.picture_size).to(self.device)
+        stored = load_image(image, self.image_size).to(self.device)
         (view,) = self.views(stored[None])
         return view[0]
 
@@ -143,7 +143,7 @@ def statistics_in(weights: Weights, name: str) -> Statistics:
     tensors = weights.statistics
     missing = {"mean_image", "pca_stds", "pca_vectors", "num_images"} - tensors.keys()
     if missing:
-        raise ValueError(f"{name} lacks the {min(missing)} of its training pictures, so it cannot predict")
+        raise ValueError(f"{name} lacks the {min(missing)} of its training images, so it cannot predict")
     return Statistics(
         mean_image=tensors["mean_image"],
         pca_stds=tensors["pca_stds"].cpu(),  # used for draws, which happen there
@@ -167,15 +167,15 @@ def net_with(net_config: NetConfig, weights: dict[str, Tensor], *, name: str) ->
 
 
 def check_alike(classifiers: Sequence[Classifier]) -> None:
-    """Raise ValueError unless the classifiers tell the same classes apart, of pictures of the same size."""
+    """Raise ValueError unless the classifiers tell the same classes apart, of images of the same size."""
     first = classifiers[0]
     for other in classifiers[1:]:
         together = f"{first.name} and {other.name} do not go together: "
         if other.classes != first.classes:
             raise ValueError(together + difference_of(first.classes, other.classes))
-        sizes = [f"{each.net.config.input_size} of {each.picture_size}" for each in (first, other)]
+        sizes = [f"{each.net.config.input_size} of {each.image_size}" for each in (first, other)]
         if sizes[0] != sizes[1]:
-            raise ValueError(f"{together}one reads {sizes[0]} pixels of a picture, the other {sizes[1]}")
+            raise ValueError(f"{together}one reads {sizes[0]} pixels of an image, the other {sizes[1]}")
 
 
 def difference_of(classes: Sequence[str], others: Sequence[str]) -> str:

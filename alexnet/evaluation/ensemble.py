@@ -1,6 +1,6 @@
 """Several nets side by side, and the average of what they predict ("5 CNNs", paper 6).
 
-Letters in shapes: N pictures, H height and width of the stored pictures.
+Letters in shapes: N images, H height and width of the stored images.
 """
 
 import math
@@ -28,9 +28,9 @@ def evaluate_nets(
     """Count the errors of each net and, if there are several, of the average of their predictions (paper 6).
 
     Args:
-        classifiers: the nets, on one device, for the same classes and pictures.
-        batches: pictures (N, 3, H, H) uint8 and the outputs (N,) int64 that are right, on that device.
-        num_views: 1 or 10 of each picture (paper 4.1).
+        classifiers: the nets, on one device, for the same classes and images.
+        batches: images (N, 3, H, H) uint8 and the outputs (N,) int64 that are right, on that device.
+        num_views: 1 or 10 of each image (paper 4.1).
         precision: "float32", or "bfloat16" by autocast.
     Returns:
         the counts of each net and, at the end, of the average.
@@ -47,7 +47,7 @@ def evaluate_nets(
 
 
 def nothing_counted() -> Counts:
-    """Return the counts of no pictures, to which others are added."""
+    """Return the counts of no images, to which others are added."""
     return Counts(num_images=0, wrong=dict.fromkeys(KS, 0), loss_sum=0.0)
 
 
@@ -68,7 +68,7 @@ def rows_of(classifiers: Sequence[Classifier], counts: Sequence[Counts], group: 
         counts: of `evaluate_nets`.
         group: the processes; None: all there are.
     Raises:
-        ValueError: there were no pictures.
+        ValueError: there were no images.
     """
     names = [classifier.name for classifier in classifiers]
     if len(counts) > len(names):

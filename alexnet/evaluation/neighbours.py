@@ -1,6 +1,6 @@
-"""The pictures most like another, by what the net makes of them or by their pixels (paper 6.1, figure 4).
+"""The images most like another, by what the net makes of them or by their pixels (paper 6.1, figure 4).
 
-Letters in shapes: N pictures to search, Q queries, D numbers that describe a picture.
+Letters in shapes: N images to search, Q queries, D numbers that describe an image.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class Neighbours(NamedTuple):
-    """The nearest pictures of each query, the nearest first.
+    """The nearest images of each query, the nearest first.
 
     Attributes:
         distances: (Q, k) float64, Euclidean.
@@ -26,7 +26,7 @@ def nearest(features: Tensor, query: Tensor, k: int, *, chunk: int = 256) -> Nei
     """Find the k nearest by Euclidean distance, exactly: every distance is computed, in float64.
 
     Args:
-        features: (N, D), such as the 4096 outputs of fc7; or (N, ...), such as pictures (N, 3, H, W) uint8,
+        features: (N, D), such as the 4096 outputs of fc7; or (N, ...), such as images (N, 3, H, W) uint8,
             whose pixels are then compared.
         query: (Q, D) or (Q, ...), of the same kind. A query that is among the features finds itself first.
         k: how many, at most N.
@@ -39,15 +39,15 @@ def nearest(features: Tensor, query: Tensor, k: int, *, chunk: int = 256) -> Nei
     if features.ndim < 2 or features.shape[1:] != query.shape[1:]:
         raise ValueError(
             f"what is searched, {tuple(features.shape)}, and the queries, {tuple(query.shape)}, must be "
-            "(N, ...) and (Q, ...) with equal numbers for each picture"
+            "(N, ...) and (Q, ...) with equal numbers for each image"
         )
     if not 1 <= k <= len(features):
-        raise ValueError(f"k must be from 1 to the {len(features)} pictures that are searched, got {k}")
+        raise ValueError(f"k must be from 1 to the {len(features)} images that are searched, got {k}")
     wanted = query.flatten(1).double()
     found = Neighbours(wanted.new_empty(len(query), 0), wanted.new_empty(len(query), 0, dtype=torch.int64))
     for start in range(0, len(features), chunk):
         rows = features[start : start + chunk].flatten(1).double()
-        # Not by the expanded square, whose rounding would part a picture from itself.
+        # Not by the expanded square, whose rounding would part an image from itself.
         distances = torch.cdist(wanted, rows, compute_mode="donot_use_mm_for_euclid_dist")
         indices = torch.arange(start, start + len(rows), device=rows.device).expand_as(distances)
         both = zip(found, (distances, indices), strict=True)

@@ -1,4 +1,4 @@
-"""What is on a picture? From files of any kind and size to the most probable classes (paper 6, figure 4).
+"""What is on an image? From files of any kind and size to the most probable classes (paper 6, figure 4).
 
 ::
 
@@ -12,14 +12,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from alexnet.data.loading import Picture, load_image
+from alexnet.data.loading import ImageLike, load_image
 from alexnet.evaluation import pretrained
 from alexnet.evaluation.classifier import Classifier, classifier_of
 from alexnet.models.pretrained import NAME, cached_file, read
 from alexnet.shown import printable
 from alexnet.storage import checkpoints
 
-BATCH = 32  # pictures at a time
+BATCH = 32  # images at a time
 Guesses = list[tuple[str, float]]
 
 
@@ -50,28 +50,28 @@ def load_classifier(source: str | Path, device: torch.device | str = "cpu") -> C
 
 
 def predict(
-    classifier: Classifier, pictures: Sequence[Picture], *, views: int = 1, top: int = 5
+    classifier: Classifier, images: Sequence[ImageLike], *, views: int = 1, top: int = 5
 ) -> list[Guesses]:
-    """Return the most probable classes of each picture.
+    """Return the most probable classes of each image.
 
     Args:
         classifier: of `load_classifier`.
-        pictures: each a file's path, a Pillow image, or a tensor (3, height, width) uint8; of any size.
+        images: each a file's path, a Pillow image, or a tensor (3, height, width) uint8; of any size.
         views: 1, the centre, or 10, the average over the paper's ten crops (4.1).
         top: how many classes; all of them where there are fewer.
     Returns:
-        for each picture [(class, probability), ...], the most probable one first; classes by their names for
+        for each image [(class, probability), ...], the most probable one first; classes by their names for
         people.
     Raises:
         FileNotFoundError: a file is not there.
-        ValueError: one is not a picture, or a number is not allowed.
+        ValueError: one is not an image, or a number is not allowed.
     """
     if top < 1:
         raise ValueError(f"top must be at least 1, got {top}")
     found: list[Guesses] = []
-    for start in range(0, len(pictures), BATCH):
-        images = [load_image(picture, classifier.picture_size) for picture in pictures[start : start + BATCH]]
-        for row in probabilities_of(classifier, images, views=views):
+    for start in range(0, len(images), BATCH):
+        stored = [load_image(image, classifier.image_size) for image in images[start : start + BATCH]]
+        for row in probabilities_of(classifier, stored, views=views):
             best = row.topk(min(top, len(row)))
             names = [classifier.names[place] for place in best.indices.tolist()]
             found.append(list(zip(names, best.values.tolist(), strict=True)))
@@ -98,7 +98,7 @@ def probabilities_of(classifier: Classifier, images: Sequence[Tensor], *, views:
 
 
 def class_of_folder(classifier: Classifier, path: str | Path) -> int | None:
-    """Return the class that the folder of a picture is named after; None if it is named after none."""
+    """Return the class that the folder of an image is named after; None if it is named after none."""
     folder = Path(path).expanduser().absolute().parent.name
     for known in (classifier.classes, classifier.names):
         if folder in known:
@@ -107,7 +107,7 @@ def class_of_folder(classifier: Classifier, path: str | Path) -> int | None:
 
 
 def in_words(classifier: Classifier, row: Tensor, *, top: int, right: int | None, width: int) -> list[str]:
-    """Draw the most probable classes of a picture as bars of text.
+    """Draw the most probable classes of an image as bars of text.
 
     Args:
         classifier: whose classes they are.

@@ -10,7 +10,7 @@ from alexnet.recipes import net_config
 
 
 def classifier_of(found: Found, *, name: str) -> Classifier:
-    """Return torchvision's AlexNet as a classifier of pictures of 0 to 255, like every other.
+    """Return torchvision's AlexNet as a classifier of images of 0 to 255, like every other.
 
     It was trained on (x / 255 - mean) / std, with a mean and a std for each channel. That is
     (x - 255 * mean) / (255 * std): the numerator is what subtracting a mean image of one colour gives, and

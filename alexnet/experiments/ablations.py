@@ -1,17 +1,17 @@
 """What does a small AlexNet lose when one of its parts is taken away (paper 3.2 to 5 and 7)?
 
-The paper judges its parts on ImageNet, one run each. Here a small net of the same build learns few pictures
+The paper judges its parts on ImageNet, one run each. Here a small net of the same build learns few images
 of CIFAR-10 many times, and the parts are taken away one at a time, several seeds each: two towers,
 normalisation, overlapping pooling, augmentation, dropout, weight decay, the biases of 1, layers.
 
-The base is the recipe ``code2012`` with a thin net for 32x32 pictures: crops of 29 pixels, of which conv1
+The base is the recipe ``code2012`` with a thin net for 32x32 images: crops of 29 pixels, of which conv1
 with stride 2 makes 15x15 maps and the pools, rounded down, 7x7, 3x3 and 1x1. These sizes are odd like the 55,
-27 and 13 of the paper, so that pools of 2x2 and of 3x3 pixels give maps of the same size. Every picture of a
+27 and 13 of the paper, so that pools of 2x2 and of 3x3 pixels give maps of the same size. Every image of a
 batch has a crop of its own. The rate is divided by ten for the last quarter of the epochs. It is chosen for
-the base on a held-out tenth of the training pictures, and every variant gets it, which favours the base: a
-variant at the best rate of its own may do better. The test pictures are looked at once, at the end.
+the base on a held-out tenth of the training images, and every variant gets it, which favours the base: a
+variant at the best rate of its own may do better. The test images are looked at once, at the end.
 
-A seed gives all variants the same order of pictures and, where the layers are of the same size, the same
+A seed gives all variants the same order of images and, where the layers are of the same size, the same
 first weights.
 """
 
@@ -34,7 +34,7 @@ from alexnet.experiments.runs import (
     SEARCH_SEED,
     Trials,
     best_of_held_out,
-    open_pictures,
+    open_dataset,
     record_of,
 )
 from alexnet.experiments.trials import LAST_PART, Labelled, parts, rate_in
@@ -51,9 +51,9 @@ NAME = "ablations"
 DESCRIPTION = "a small AlexNet on CIFAR-10 without one of its parts at a time (paper 3.2 to 5, 7)"
 
 THIN = {"conv_channels": (32, 32, 64, 64, 32), "conv1_stride": 2, "input_size": 29, "rounding": "floor"}
-PICTURE_SIZE = 32
+IMAGE_SIZE = 32
 RATES = (0.001, 0.00316, 0.01)
-FEW = 500  # pictures that are evaluated at a time
+FEW = 500  # images that are evaluated at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class Part:
         about: what it is, in a few words.
         net: fields of the recipe's net that differ.
         learning: fields of the recipe's learning that differ.
-        augmented: crops and reflections are drawn; False: every picture is its centre, as in the test.
+        augmented: crops and reflections are drawn; False: every image is its centre, as in the test.
         colour_noise: where there is augmentation.
         times: the epochs, as a multiple of the base's.
     """
@@ -123,7 +123,7 @@ class Trial:
         recipe: net, augmentation and learning, with the rate and the epochs.
         augmented: as in `Part`.
         colour_noise: as in `Part`.
-        num_train: training pictures, the first ones of the set.
+        num_train: training images, the first ones of the set.
         held_out: train on nine tenths of them and test on the last tenth.
     """
 
@@ -143,7 +143,7 @@ class Trial:
 
     @property
     def epochs(self) -> int:
-        """Passes over the training pictures."""
+        """Passes over the training images."""
         return int(self.recipe.learning.epochs)
 
 
@@ -182,7 +182,7 @@ def trial_of(variant: str, *, rate: float, epochs: int, num_classes: int, **othe
     """
     part = PARTS[variant]
     net = net_config("small", base="code2012", num_classes=num_classes, **(THIN | part.net))
-    recipe = adapt_to_images(CODE2012, net, image_size=PICTURE_SIZE)
+    recipe = adapt_to_images(CODE2012, net, image_size=IMAGE_SIZE)
     learning: dict[str, Any] = {
         "batch_size": 32,
         "rate": rate,
@@ -220,7 +220,7 @@ def run_trial(
     Returns:
         the outcome, and the net in evaluation mode. A run whose loss stops being a number ends there.
     Raises:
-        ValueError: there are fewer training pictures than the trial wants.
+        ValueError: there are fewer training images than the trial wants.
     """
     start = time.perf_counter()
     (images, labels), test = parts(train, test, num_train=trial.num_train, held_out=trial.held_out)
@@ -261,7 +261,7 @@ def run_trial(
 
 
 def prepared(trial: Trial, images: Tensor, statistics: Statistics, generator: torch.Generator) -> Tensor:
-    """Make what the net reads in training of stored pictures (N, 3, 32, 32): (N, 3, 29, 29) grey levels."""
+    """Make what the net reads in training of stored images (N, 3, 32, 32): (N, 3, 29, 29) grey levels."""
     config = trial.recipe.augment
     if not trial.augmented:
         return prepare_centre(images, size=config.size, statistics=statistics)
@@ -271,7 +271,7 @@ def prepared(trial: Trial, images: Tensor, statistics: Statistics, generator: to
 
 
 def score(net: AlexNet, images: Tensor, labels: Tensor, statistics: Statistics, trial: Trial) -> Counts:
-    """Count a net's errors on the centres of pictures, without dropout."""
+    """Count a net's errors on the centres of images, without dropout."""
 
     def centre(some: Tensor) -> tuple[Tensor]:
         size = trial.recipe.augment.size
@@ -294,7 +294,7 @@ def measure(
         laboratory: makes a trial.
         make: returns the trial of a variant, given ``rate``, ``seed`` and ``held_out``.
         variants: names in ``PARTS``.
-        rates: to be compared on held-out pictures; a single one is taken without a comparison.
+        rates: to be compared on held-out images; a single one is taken without a comparison.
         seeds: of the runs.
     Returns:
         a dictionary: "search": [[rate, held-out error], ...]; "rate": the best; "variants": for each its
@@ -334,24 +334,24 @@ def add_options(add: Callable[..., None]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the experiment as the command line asks for it and write its record."""
     torch.set_flush_denormal(True)  # processors are slow with the smallest of numbers
-    pictures = open_pictures(arguments)
-    train = pictures.train_images, pictures.train_labels
-    test = pictures.test_images, pictures.test_labels
+    dataset = open_dataset(arguments)
+    train = dataset.train_images, dataset.train_labels
+    test = dataset.test_images, dataset.test_labels
     make = partial(
         trial_of,
         epochs=arguments.epochs,
-        num_classes=len(pictures.classes),
+        num_classes=len(dataset.classes),
         num_train=arguments.train_size,
         device=arguments.device,
     )
     laboratory = Trials(
-        arguments.runs / pictures.fingerprint[:12],
+        arguments.runs / dataset.fingerprint[:12],
         Outcome,
         lambda trial, on_epoch: run_trial(trial, train, test, on_epoch)[0],
     )
     results = measure(laboratory, make, arguments.variants, arguments.rates, arguments.seeds)
     base = make("base", rate=results["rate"], seed=arguments.seeds[0])
-    record = make_record(pictures, base, arguments, results, laboratory.seconds)
+    record = make_record(dataset, base, arguments, results, laboratory.seconds)
     record.save(arguments.record)
     print_summary(record)
     print(f"record written to {arguments.record}")
@@ -359,7 +359,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def make_record(
-    pictures: data.ImageSet,
+    dataset: data.ImageSet,
     base: Trial,
     arguments: argparse.Namespace,
     results: dict[str, Any],
@@ -370,11 +370,11 @@ def make_record(
     config = {"base": asdict(base.recipe), "variants": variants, "num_train": base.num_train}
     config |= {"rates": arguments.rates, "search_seed": SEARCH_SEED, "last_part": LAST_PART}
     return record_of(
-        pictures,
+        dataset,
         arguments,
         experiment=NAME,
-        scale=f"{base.num_train:,} training and {len(pictures.test_images):,} test pictures of "
-        f"{pictures.source}; {base.epochs} epochs, {len(arguments.seeds)} seeds",
+        scale=f"{base.num_train:,} training and {len(dataset.test_images):,} test images of "
+        f"{dataset.source}; {base.epochs} epochs, {len(arguments.seeds)} seeds",
         config=config,
         results=results,
         seconds=seconds,

@@ -78,7 +78,7 @@ class Run:
 
 
 def prepare(images: Tensor, input_scale: str) -> tuple[Tensor, float]:
-    """Return the mean image (C, H, W), and the factor for pictures minus it.
+    """Return the mean image (C, H, W), and the factor for images minus it.
 
     Args:
         images: (N, C, H, W) uint8.
@@ -103,7 +103,7 @@ def run_once(
 
     Args:
         config: what to run.
-        images: (N, 3, 32, 32) uint8 training pictures.
+        images: (N, 3, 32, 32) uint8 training images.
         labels: (N,) int64.
         on_window: called with (epoch, error) after each measuring window, a quarter of an epoch.
     Returns:
@@ -174,7 +174,7 @@ def epochs_to(run: Run, target: float, *, windows: int = 1) -> float:
         run: a finished run.
         target: the error as a fraction.
         windows: measuring windows over which epochs and errors are averaged first. The error falls in steps
-            from one epoch to the next, because a picture met again is known already; the mean over an epoch,
+            from one epoch to the next, because an image met again is known already; the mean over an epoch,
             ``WINDOWS_PER_EPOCH``, evens the steps out.
     Returns:
         epochs, or infinity if the run never got there.

@@ -10,9 +10,9 @@ paper's LRN divides small activations by 2**0.75, which alone makes a network le
 The protocol: grey levels of 0..255 minus the mean image, and first weights as in the files of 2012, so that
 activations have the size for which the constants were made; stochastic gradient descent with momentum and no
 regularisation; the rate divided by ten for the last quarter of the epochs. Each kind of normalisation gets
-the rate that is best on a held-out tenth of the training pictures. Every seed then trains on all of them, and
-the test pictures are looked at once, at the end. A seed gives all kinds the same first weights and the same
-order of pictures.
+the rate that is best on a held-out tenth of the training images. Every seed then trains on all of them, and
+the test images are looked at once, at the end. A seed gives all kinds the same first weights and the same
+order of images.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from alexnet.experiments.runs import (
     SEARCH_SEED,
     Trials,
     best_of_held_out,
-    open_pictures,
+    open_dataset,
     record_of,
 )
 from alexnet.experiments.trials import LAST_PART, Outcome, Trial, run_trial
@@ -100,7 +100,7 @@ def measure(
     Args:
         laboratory: makes a trial.
         base: the trial from which all depart.
-        rates: to be compared on held-out pictures; a single one is taken without a comparison.
+        rates: to be compared on held-out images; a single one is taken without a comparison.
         seeds: of the runs.
     Returns:
         a dictionary: "search": [[rate, held-out error], ...]; "rate": the best; "runs": for every seed its
@@ -139,20 +139,20 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the experiment as the command line asks for it and write its record."""
     # The first weights are so small that many gradients are of a size that processors are slow with.
     torch.set_flush_denormal(True)
-    pictures = open_pictures(arguments)
+    dataset = open_dataset(arguments)
     base = Trial(
         variant="none",
         rate=0.0,
         seed=0,
-        num_train=arguments.train_size or len(pictures.train_images),
+        num_train=arguments.train_size or len(dataset.train_images),
         epochs=arguments.epochs,
         precision=arguments.precision,
         device=arguments.device,
     )
-    train = pictures.train_images, pictures.train_labels
-    test = pictures.test_images, pictures.test_labels
+    train = dataset.train_images, dataset.train_labels
+    test = dataset.test_images, dataset.test_labels
     laboratory = Trials(
-        arguments.runs / pictures.fingerprint[:12],
+        arguments.runs / dataset.fingerprint[:12],
         Outcome,
         lambda trial, on_epoch: run_trial(trial, build, train, test, on_epoch)[0],
     )
@@ -160,7 +160,7 @@ def run(arguments: argparse.Namespace) -> int:
         kind: measure(laboratory, replace(base, variant=kind), arguments.rates, arguments.seeds)
         for kind in arguments.kinds
     }
-    record = make_record(pictures, base, arguments, results, laboratory.seconds)
+    record = make_record(dataset, base, arguments, results, laboratory.seconds)
     record.save(arguments.record)
     print_summary(record)
     print(f"record written to {arguments.record}")
@@ -168,7 +168,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def make_record(
-    pictures: data.ImageSet, base: Trial, arguments: argparse.Namespace, results: dict, seconds: float
+    dataset: data.ImageSet, base: Trial, arguments: argparse.Namespace, results: dict, seconds: float
 ) -> records.Record:
     """Put the results and their provenance together."""
     varied = ("variant", "rate", "seed", "held_out")
@@ -177,11 +177,11 @@ def make_record(
     chosen = "each kind at its best rate of" if len(arguments.rates) > 1 else "all kinds at rate"
     rates = ", ".join(f"{rate:g}" for rate in arguments.rates)
     return record_of(
-        pictures,
+        dataset,
         arguments,
         experiment=NAME,
-        scale=f"{base.num_train:,} training and {len(pictures.test_images):,} test pictures of "
-        f"{pictures.source}; {base.epochs} epochs, {len(arguments.seeds)} seeds, {chosen} {rates}",
+        scale=f"{base.num_train:,} training and {len(dataset.test_images):,} test images of "
+        f"{dataset.source}; {base.epochs} epochs, {len(arguments.seeds)} seeds, {chosen} {rates}",
         config=config,
         results=results,
         seconds=seconds,

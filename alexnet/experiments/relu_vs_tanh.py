@@ -18,7 +18,7 @@ import torch
 
 from alexnet import data, paper
 from alexnet.experiments.learning_curves import WINDOWS_PER_EPOCH, Run, RunConfig, Setup, epochs_to
-from alexnet.experiments.runs import SEARCH_SEED, Laboratory, open_pictures, record_of
+from alexnet.experiments.runs import SEARCH_SEED, Laboratory, open_dataset, record_of
 from alexnet.storage import records
 
 NAME = "relu-vs-tanh"
@@ -146,7 +146,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the experiment as the command line asks for it and write its record."""
     # Saturated units make gradients so small that processors handle them at half the speed or less.
     torch.set_flush_denormal(True)
-    pictures = open_pictures(arguments)
+    dataset = open_dataset(arguments)
     base = RunConfig(
         unit="relu",
         setup=SETUPS["scaled"],
@@ -156,8 +156,8 @@ def run(arguments: argparse.Namespace) -> int:
         precision=arguments.precision,
         device=arguments.device,
     )
-    folder = arguments.runs / pictures.fingerprint[:12]
-    laboratory = Laboratory(pictures.train_images, pictures.train_labels, folder, base)
+    folder = arguments.runs / dataset.fingerprint[:12]
+    laboratory = Laboratory(dataset.train_images, dataset.train_labels, folder, base)
     results = {
         name: {
             unit: measure(laboratory, name, unit, arguments.seeds)
@@ -166,7 +166,7 @@ def run(arguments: argparse.Namespace) -> int:
         }
         for name in arguments.setups
     }
-    record = make_record(pictures, base, arguments, results, laboratory.seconds)
+    record = make_record(dataset, base, arguments, results, laboratory.seconds)
     record.save(arguments.record)
     print_summary(record)
     print(f"record written to {arguments.record}")
@@ -174,7 +174,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def make_record(
-    pictures: data.ImageSet, base: RunConfig, arguments: argparse.Namespace, results: dict, seconds: float
+    dataset: data.ImageSet, base: RunConfig, arguments: argparse.Namespace, results: dict, seconds: float
 ) -> records.Record:
     """Put the results and their provenance together."""
     varied = ("unit", "setup", "rate", "seed", "stop_error")
@@ -182,10 +182,10 @@ def make_record(
     config |= {"target": TARGET, "search_seed": SEARCH_SEED}
     config["setups"] = {name: asdict(SETUPS[name]) | {"stop_error": STOP_ERRORS[name]} for name in results}
     return record_of(
-        pictures,
+        dataset,
         arguments,
         experiment=NAME,
-        scale=f"{len(pictures.train_images):,} training pictures of {pictures.source}; "
+        scale=f"{len(dataset.train_images):,} training images of {dataset.source}; "
         f"{len(arguments.seeds)} seeds at each unit's best learning rate",
         config=config,
         results=results,

@@ -32,7 +32,7 @@ class Laboratory:
     """Makes runs of one base configuration with changes; a run whose file is there is read, not repeated.
 
     Args:
-        images: (N, 3, 32, 32) uint8 training pictures.
+        images: (N, 3, 32, 32) uint8 training images.
         labels: (N,) int64.
         folder: where finished runs are kept, one JSON file each.
         base: the configuration from which ``run`` departs.
@@ -138,27 +138,27 @@ def best_of_held_out(laboratory: Callable[[Any], Any], trials: list[Any]) -> tup
     return search, min(search, key=lambda found: found[1])[0]
 
 
-def open_pictures(arguments: argparse.Namespace) -> data.ImageSet:
-    """Open the pictures of an experiment, and say what they are and where finished runs are kept."""
-    pictures = data.load_or_default("cifar10")
-    print(f"data: {pictures.source}")
+def open_dataset(arguments: argparse.Namespace) -> data.ImageSet:
+    """Open the images of an experiment, and say what they are and where finished runs are kept."""
+    dataset = data.load_or_default("cifar10")
+    print(f"data: {dataset.source}")
     print(f"finished runs are kept in {arguments.runs}: stop at any time, the same command goes on there")
-    return pictures
+    return dataset
 
 
 def record_of(
-    pictures: data.ImageSet, arguments: argparse.Namespace, *, seconds: float, **parts: Any
+    dataset: data.ImageSet, arguments: argparse.Namespace, *, seconds: float, **parts: Any
 ) -> records.Record:
     """Put results and their provenance together.
 
     Args:
-        pictures: of `open_pictures`.
+        dataset: of `open_dataset`.
         arguments: of the command, with seeds and device.
         seconds: of all runs together.
         **parts: the other fields of the record: experiment, scale, config, results.
     """
     return records.Record(
-        data={"name": pictures.name, "source": pictures.source, "fingerprint": pictures.fingerprint},
+        data={"name": dataset.name, "source": dataset.source, "fingerprint": dataset.fingerprint},
         seeds=arguments.seeds,
         environment=records.environment(arguments.device),
         seconds=round(seconds, 1),

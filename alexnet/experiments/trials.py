@@ -28,7 +28,7 @@ class Trial:
     Attributes:
         variant: which of the networks that are compared.
         rate: learning rate, divided by ten for the last quarter of the epochs.
-        num_train: training pictures, the first ones of the set.
+        num_train: training images, the first ones of the set.
         held_out: train on nine tenths of them and test on the last tenth.
         channels: output channels of the convolutions.
         precision: "float32", or "bfloat16" for autocast to it in training; tests are in float32.
@@ -52,7 +52,7 @@ class Outcome:
     """What a trial gave.
 
     Attributes:
-        train_errors: for each epoch the share of pictures got wrong, each before it was trained on.
+        train_errors: for each epoch the share of images got wrong, each before it was trained on.
         test_error: after the last epoch.
         seconds: wall time.
     """
@@ -73,14 +73,14 @@ def run_trial(
 
     Args:
         trial: what to run.
-        build: makes the trial's network; the generator draws its weights, and then the order of pictures.
+        build: makes the trial's network; the generator draws its weights, and then the order of images.
         train: (N, 3, H, W) uint8 images with (N,) int64 labels; the first num_train count.
         test: the same for the test.
         on_epoch: called with (epoch, training error) after each epoch.
     Returns:
         the outcome, and the network, in evaluation mode. A run whose loss stops being a number ends there.
     Raises:
-        ValueError: there are fewer training pictures than the trial wants.
+        ValueError: there are fewer training images than the trial wants.
     """
     start = time.perf_counter()
     (images, labels), test = parts(train, test, num_train=trial.num_train, held_out=trial.held_out)
@@ -117,10 +117,10 @@ def ready(batches: Iterator[Labelled], mean: Tensor, device: str) -> Iterator[La
 
 
 def parts(train: Labelled, test: Labelled, *, num_train: int, held_out: bool) -> tuple[Labelled, Labelled]:
-    """Return the pictures and labels that a trial trains on, and those that it is tested on."""
+    """Return the images and labels that a trial trains on, and those that it is tested on."""
     images, labels = train
     if num_train > len(images):
-        raise ValueError(f"{num_train} training pictures were asked for, there are {len(images)}")
+        raise ValueError(f"{num_train} training images were asked for, there are {len(images)}")
     images, labels = images[:num_train], labels[:num_train]
     if not held_out:
         return (images, labels), test

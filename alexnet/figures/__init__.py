@@ -1,5 +1,5 @@
 """Figures of the book: the house style here, drawings, sliders and whole figures in the modules below."""
 
-from alexnet.figures.style import COLOURS, Shown, grid, line, new, picture, show, signed, stretched
+from alexnet.figures.style import COLOURS, Shown, grid, image, line, new, show, signed, stretched
 
-__all__ = ["COLOURS", "Shown", "grid", "line", "new", "picture", "show", "signed", "stretched"]
+__all__ = ["COLOURS", "Shown", "grid", "line", "new", "image", "show", "signed", "stretched"]

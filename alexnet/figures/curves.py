@@ -34,7 +34,7 @@ def losses(axis: Axes, lines: Sequence[Line], num_classes: int, stops: Sequence[
 
 
 def guesses(axis: Axes, found: Sequence[tuple[str, float]], right: str | None = None) -> None:
-    """Draw the most probable classes of a picture as bars, the first one on top (paper, figure 4).
+    """Draw the most probable classes of an image as bars, the first one on top (paper, figure 4).
 
     Args:
         axis: to draw on.

@@ -1,4 +1,4 @@
-"""From arrays and drawings to pictures that a page can hold: pixels, colours, encoding.
+"""From arrays and drawings to images that a page can hold: pixels, colours, encoding.
 
 Shapes: H, W height and width in pixels.
 """
@@ -25,7 +25,7 @@ WEBP_QUALITY = 80
 
 
 class Encoded(NamedTuple):
-    """A picture ready for a page: its data URI, its width in CSS pixels, whether its pixels stay square."""
+    """An image ready for a page: its data URI, its width in CSS pixels, whether its pixels stay square."""
 
     uri: str
     width: int
@@ -40,7 +40,7 @@ def pixels(image) -> Image.Image:
     Returns:
         A PIL image in mode RGB.
     Raises:
-        TypeError: neither array nor picture.
+        TypeError: neither array nor image.
         ValueError: another shape, or values out of range.
     """
     if isinstance(image, Image.Image):
@@ -48,11 +48,11 @@ def pixels(image) -> Image.Image:
     array = np.asarray(image)
     if array.dtype.kind != "f" and array.dtype != np.uint8:
         kind = type(image).__name__
-        raise TypeError(f"a picture is a PIL image, or uint8 or float pixels, got {kind} of {array.dtype}")
+        raise TypeError(f"an image is a PIL image, or uint8 or float pixels, got {kind} of {array.dtype}")
     if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] != 3:
         array = array.transpose(1, 2, 0)  # (H, W, 3)
     if array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)) or array.size == 0:
-        raise ValueError(f"a picture has shape (H, W), (3, H, W) or (H, W, 3), got {np.shape(image)}")
+        raise ValueError(f"an image has shape (H, W), (3, H, W) or (H, W, 3), got {np.shape(image)}")
     if array.dtype.kind == "f":
         if not (array.min() >= 0 and array.max() <= 1):
             low, high = array.min(), array.max()
@@ -131,7 +131,7 @@ def drawn(figure: Figure, dots_per_inch: float) -> Image.Image:
         figure.set_facecolor(colour)
 
 
-def encode_picture(image, *, scale: float = 1) -> Encoded:
+def encode_image(image, *, scale: float = 1) -> Encoded:
     """Encode an image as WebP.
 
     Args:

@@ -1,6 +1,6 @@
 """Free photographs, from the files that scikit-image brings along: nothing is downloaded.
 
-``CREDITS`` says who made each picture and under which terms, as scikit-image's documentation states them.
+``CREDITS`` says who made each image and under which terms, as scikit-image's documentation states them.
 """
 
 import importlib.util
@@ -22,7 +22,7 @@ class Credit:
     licence: str
 
 
-# Only pictures whose author and terms scikit-image states; of its others it says less, or nothing.
+# Only images whose author and terms scikit-image states; of its others it says less, or nothing.
 CREDITS = {
     "astronaut": Credit(
         file="astronaut.png",

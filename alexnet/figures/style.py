@@ -1,6 +1,6 @@
 """The house style of every figure: one look, text for those who cannot see it, the same bytes at every run.
 
-A picture leaves here as HTML, ``<figure><img alt=...></figure>`` with the picture inside its address: it has
+An image leaves here as HTML, ``<figure><img alt=...></figure>`` with the image inside its address: it has
 its alt text with it in Jupyter, Colab and the built page, and needs no file beside it.
 """
 
@@ -12,9 +12,9 @@ import matplotlib.style
 import numpy as np
 from matplotlib.figure import Figure
 
-from alexnet.figures.encoding import Encoded, encode_drawing, encode_picture, signed, stretched
+from alexnet.figures.encoding import Encoded, encode_drawing, encode_image, signed, stretched
 
-__all__ = ["COLOURS", "Shown", "grid", "line", "new", "picture", "show", "signed", "stretched"]
+__all__ = ["COLOURS", "Shown", "grid", "line", "new", "image", "show", "signed", "stretched"]
 
 # Okabe and Ito's palette, which stays apart for colour-blind readers. One name has one colour in the whole
 # book; units differ in dashes as well, so that a grey print can be read.
@@ -44,7 +44,7 @@ CYCLE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444
 INK, GRID = "#222222", "#dddddd"
 
 # Inline, because a notebook brings no style sheet along. White ground and no filter: the dark theme of the
-# book would dim the pictures. The caption takes the colour of the text around it.
+# book would dim the images. The caption takes the colour of the text around it.
 IMAGE_STYLE = "display:block;max-width:100%;height:auto;background:#fff;filter:none;margin:0"
 CAPTION_STYLE = "color:inherit;font-size:.9em;margin:.3em 0 0;padding:0;text-align:left"
 ROW_STYLE = "display:flex;flex-wrap:wrap;gap:.6em 1em;align-items:end"
@@ -127,11 +127,11 @@ def show(figure: Figure, *, alt: str, caption: str | None = None, number: str | 
     """
     if not isinstance(figure, Figure):
         kind = type(figure).__name__
-        raise TypeError(f"show takes a matplotlib figure, got {kind}; for pixels there is picture()")
+        raise TypeError(f"show takes a matplotlib figure, got {kind}; for pixels there is image()")
     return _shown(encode_drawing(figure), alt, caption, number)
 
 
-def picture(
+def image(
     image, *, alt: str, caption: str | None = None, number: str | None = None, scale: float = 1
 ) -> Shown:
     """Show a photograph or any other array of pixels.
@@ -143,10 +143,10 @@ def picture(
         number: as in `show`.
         scale: CSS pixels for each pixel; from 2 on the pixels stay sharp squares, stored without loss.
     Raises:
-        TypeError: image is neither array nor picture.
+        TypeError: image is neither array nor image.
         ValueError: its shape or values are out of range, or alt is empty.
     """
-    return _shown(encode_picture(image, scale=scale), alt, caption, number)
+    return _shown(encode_image(image, scale=scale), alt, caption, number)
 
 
 def grid(
@@ -158,26 +158,26 @@ def grid(
     number: str | None = None,
     scale: float = 1,
 ) -> Shown:
-    """Show small pictures side by side, each with its label; they wrap where the page is narrow.
+    """Show small images side by side, each with its label; they wrap where the page is narrow.
 
     Args:
-        images: each as in `picture`; `signed` and `stretched` make them of kernels and feature maps.
+        images: each as in `image`; `signed` and `stretched` make them of kernels and feature maps.
         alt: what the row shows as a whole.
-        labels: one for each picture, also its alt text.
-        caption: as in `picture`.
-        number: as in `picture`.
-        scale: as in `picture`.
+        labels: one for each image, also its alt text.
+        caption: as in `image`.
+        number: as in `image`.
+        scale: as in `image`.
     Raises:
-        ValueError: no picture, or labels are not as many as the pictures; and as in `picture`.
+        ValueError: no image, or labels are not as many as the images; and as in `image`.
     """
     require_text(alt)
-    names = [f"picture {k + 1} of {len(images)}" for k in range(len(images))] if labels is None else labels
+    names = [f"image {k + 1} of {len(images)}" for k in range(len(images))] if labels is None else labels
     if len(images) == 0 or len(names) != len(images):
-        raise ValueError(f"grid got {len(images)} pictures and {len(names)} labels; it needs one for each")
+        raise ValueError(f"grid got {len(images)} images and {len(names)} labels; it needs one for each")
     cells = []
     for image, name in zip(images, names, strict=True):
         label = "" if labels is None else f'<div style="font-size:.85em">{html.escape(name)}</div>'
-        cells.append(f"<div>{image_tag(encode_picture(image, scale=scale), alt=name)}{label}</div>")
+        cells.append(f"<div>{image_tag(encode_image(image, scale=scale), alt=name)}{label}</div>")
     row = f'<div role="group" aria-label="{html.escape(alt)}" style="{ROW_STYLE}">{"".join(cells)}</div>'
     return Shown(framed(row, caption, number), alt)
 

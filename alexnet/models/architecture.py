@@ -64,7 +64,7 @@ class Layer:
 
     @property
     def num_neurons(self) -> int:
-        """Outputs on one picture."""
+        """Outputs on one image."""
         return self.out_channels * self.out_size**2
 
     @property
@@ -78,7 +78,7 @@ class Layer:
 
     @property
     def num_multiply_adds(self) -> int:
-        """Multiplications, each with its addition, of convolutions and dense layers on one picture."""
+        """Multiplications, each with its addition, of convolutions and dense layers on one image."""
         if self.kind == "conv":
             return conv_num_multiply_adds(
                 self.in_channels, self.out_channels, self.kernel_size, self.out_size, groups=self.groups
@@ -95,7 +95,7 @@ def layers_of(config: NetConfig) -> tuple[Layer, ...]:
     """Return a network's layers in the order of computation.
 
     Raises:
-        ValueError: the pictures are too small for the windows, or kernels cannot be split among the towers.
+        ValueError: the images are too small for the windows, or kernels cannot be split among the towers.
     """
     layers: list[Layer] = []
     channels, size = config.input_channels, config.input_size

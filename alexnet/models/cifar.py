@@ -49,16 +49,16 @@ def four_layer_net(
     dense: int = 0,
     num_classes: int = 10,
 ) -> nn.Sequential:
-    """Build the four-layer network for 32x32 colour pictures (paper 3.1, figure 1).
+    """Build the four-layer network for 32x32 colour images (paper 3.1, figure 1).
 
     5x5 convolutions with padding 2, each followed by the unit and by overlapping pooling (z = 3, s = 2;
     maximum, then average, then average) that rounds sizes up, as the 2012 code does: 32 -> 16 -> 8 -> 4.
 
     Args:
         unit: a name in ``alexnet.functional.UNITS``.
-        initialisation: "2012" for the normal distributions of the 2012 layer files, which want pictures of
+        initialisation: "2012" for the normal distributions of the 2012 layer files, which want images of
             0..255 with the mean subtracted; "scaled" for widths chosen from the fan-in (He et al. for ReLU,
-            Glorot & Bengio for the others), which want pictures of unit variance. Biases are 0 in both.
+            Glorot & Bengio for the others), which want images of unit variance. Biases are 0 in both.
         generator: source of all random numbers.
         channels: output channels of the three convolutions.
         dense: units of a dense layer before the output; 0 for none.

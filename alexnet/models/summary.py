@@ -1,9 +1,9 @@
 """A network's layers with what they cost in parameters, arithmetic and memory (paper 3.5, figure 2).
 
 How the memory of training is counted, in float32: weights and biases, their gradients and their velocities;
-and what the forward pass leaves for the backward pass, namely the pictures, the output of every layer (ReLU
+and what the forward pass leaves for the backward pass, namely the images, the output of every layer (ReLU
 overwrites its input), the denominators of response normalisation, dropout's masks and outputs, and what came
-from other towers. The buffers of libraries and of the loader of pictures are not counted.
+from other towers. The buffers of libraries and of the loader of images are not counted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ COUNTS = ("num_parameters", "num_neurons", "num_multiply_adds")
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One layer, in the whole net or in one tower; the pictures are the first row.
+    """One layer, in the whole net or in one tower; the images are the first row.
 
     Attributes:
         layer: as in `alexnet.models.architecture.Layer`; "input" for the images.
@@ -33,7 +33,7 @@ class Row:
         stride: in pixels; 1 for a dense layer and for a norm.
         num_parameters: weights and biases.
         num_multiply_adds: on one image.
-        num_neurons: outputs of a layer that learns, on one picture; 0 for the others.
+        num_neurons: outputs of a layer that learns, on one image; 0 for the others.
         parameter_bytes: parameters, gradients and velocities.
         activation_bytes: what it leaves for the backward pass of a batch.
         gradient_bytes: the gradients of its outputs on a batch.
@@ -58,7 +58,7 @@ class Summary:
 
     Attributes:
         config: the net.
-        batch_size: pictures in an update, on which memory is counted.
+        batch_size: images in an update, on which memory is counted.
         rows: the net on one GPU.
         tower_rows: one of its towers on a GPU; the same rows where there is one.
     """
@@ -73,7 +73,7 @@ def summary(config: NetConfig, *, batch_size: int = paper.BATCH_SIZE) -> Summary
     """Count what a network costs, in all and on each GPU.
 
     Raises:
-        ValueError: the batch size is below 1, or the pictures are too small for the net.
+        ValueError: the batch size is below 1, or the images are too small for the net.
     """
     whole("batch_size", batch_size)
     return Summary(

@@ -6,7 +6,7 @@ from torch import Tensor
 def from_torchvision(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename the parameters of ``torchvision.models.alexnet`` to those of the net "torchvision".
 
-    torchvision's weights want pictures scaled to 0..1 and normalised channel by channel.
+    torchvision's weights want images scaled to 0..1 and normalised channel by channel.
 
     Raises:
         ValueError: the parameters are not those of torchvision's AlexNet.

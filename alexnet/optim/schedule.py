@@ -13,7 +13,7 @@ import torch
 from alexnet import paper
 from alexnet.config import LearningConfig
 
-PLATEAU_THRESHOLD = 0.001  # gains up to this do not count: 50 of the 50,000 validation pictures
+PLATEAU_THRESHOLD = 0.001  # gains up to this do not count: 50 of the 50,000 validation images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Rates:
         conv1_rate: learning rate of conv1's weights; 0 freezes.
         weight_rate: learning rate of the other layers' weights; 0 freezes.
         bias_rate: learning rate of all biases; 0 freezes.
-        colour_noise: whether the training pictures get it.
+        colour_noise: whether the training images get it.
         finished: the training is over.
     """
 
@@ -88,7 +88,7 @@ class PlateauSchedule:
 
     Attributes:
         patience: validations, at least 1.
-        threshold: a fraction of the validation pictures, as the errors are; how little is no gain.
+        threshold: a fraction of the validation images, as the errors are; how little is no gain.
         num_epochs: where the training ends at the latest.
         rate: learning rate of weights before the first cut.
         bias_rate: learning rate of biases before the first cut.

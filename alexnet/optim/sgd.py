@@ -32,8 +32,10 @@ class PaperSGD(torch.optim.Optimizer):
     Without momentum the rule is plain gradient descent, and the velocity the last step.
     """
 
-    # As torch has it, without the wrapper that imports torch's compiler first: two seconds in every process.
+    # As in torch, less the wrapper that imports torch's compiler first: two seconds in every process.
     zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
+    state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
+    load_state_dict = inspect.unwrap(torch.optim.Optimizer.load_state_dict)
 
     def __init__(
         self, params: Any, *, lr: float = 0.01, momentum: float = 0.9, weight_decay: float = 0.0005

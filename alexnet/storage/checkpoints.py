@@ -41,7 +41,7 @@ class Weights:
 
     Attributes:
         weights: the ``state_dict`` of the net on one device, name -> tensor.
-        statistics: what was computed of the training pictures, such as the mean image, name -> tensor.
+        statistics: what was computed of the training images, such as the mean image, name -> tensor.
         recipe: as JSON text.
         classes: the data set's identifiers of them, in the order of the net's outputs.
         names: the same for people; empty where the identifiers are that already.
@@ -66,7 +66,7 @@ class Checkpoint(Weights):
         velocities: one for each parameter, under its name.
         epoch: passes through the training set that are complete.
         step: updates done.
-        images_seen: training pictures used, all devices together.
+        images_seen: training images used, all devices together.
         validations: all so far, the first one first; a schedule has no other state.
         seed: of every random draw; each depends on it and on the position alone.
     """

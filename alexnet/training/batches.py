@@ -12,10 +12,10 @@ from alexnet.training.plan import Plan
 
 
 def training_loader(plan: Plan, ranks: Ranks) -> Loader:
-    """Return the loader of this process's part of the training pictures."""
+    """Return the loader of this process's part of the training images."""
     learning = plan.recipe.learning
     return Loader(
-        plan.pictures.train,
+        plan.dataset.train,
         learning.batch_size,
         drop_last=True,
         order=learning.order,
@@ -25,7 +25,7 @@ def training_loader(plan: Plan, ranks: Ranks) -> Loader:
 
 
 def validation_loader(plan: Plan, ranks: Ranks) -> Loader | None:
-    """Return the loader of this process's part of the validation pictures; None in a set without any."""
+    """Return the loader of this process's part of the validation images; None in a set without any."""
     if plan.validation_split is None:
         return None
     return evaluation_loader(plan.validation_split, plan.recipe.learning.batch_size, **reading(plan, ranks))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor
+from torch.nn import functional as F
 
 from alexnet.storage.files import reason
 from alexnet.training.log import Line
@@ -89,7 +90,7 @@ def summaries(line: Line, kernels: Tensor | None) -> list[Any]:
 
     found = [summary.scalar(name, value) for name, value in scalars(line).items()]
     if kernels is not None:
-        found.append(summary.image("conv1 kernels", kernel_sheet(kernels), dataformats="CHW"))
+        found.append(summary.image("conv1 kernels", kernel_sheet(kernels), dataformats="NCHW"))  # a grid
     return found
 
 
@@ -102,15 +103,14 @@ def scalars(line: Line) -> dict[str, float]:
     }
 
 
-def kernel_sheet(kernels: Tensor, columns: int = 16) -> Tensor:
-    """Lay out kernels in rows, each scaled to 0..1 by itself, with black lines of a pixel between them.
+def kernel_sheet(kernels: Tensor) -> Tensor:
+    """Scale each kernel to 0..1 by itself and end it in black lines of a pixel, which divide a grid of them.
 
     Args:
         kernels: (K, 3, R, S).
-        columns: kernels in a row.
     Returns:
-        (3, height, width).
+        (K, 3, R + 1, S + 1).
     """
-    from torchvision.utils import make_grid
-
-    return make_grid(kernels.detach().float().cpu(), nrow=columns, padding=1, normalize=True, scale_each=True)
+    kernels = kernels.detach().float().cpu()
+    lowest, highest = kernels.amin((1, 2, 3), keepdim=True), kernels.amax((1, 2, 3), keepdim=True)
+    return F.pad((kernels - lowest) / (highest - lowest).clamp(min=1e-5), (0, 1, 0, 1))

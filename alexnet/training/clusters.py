@@ -20,7 +20,7 @@ class Share:
         num_gpus: of all nodes together.
         num_nets: whole nets side by side.
         num_towers: GPUs that such a net is on.
-        batch_per_net: pictures of an update that each of the nets sees.
+        batch_per_net: images of an update that each of the nets sees.
         num_bytes: memory that a GPU needs, by the count of `alexnet.models.summary`.
     """
 
@@ -36,7 +36,7 @@ def share(net: NetConfig, batch_size: int, num_gpus: int) -> Share:
 
     Args:
         net: to train.
-        batch_size: pictures in an update, all GPUs together.
+        batch_size: images in an update, all GPUs together.
         num_gpus: of all nodes together.
     Raises:
         ValueError: they cannot be divided evenly.
@@ -44,7 +44,7 @@ def share(net: NetConfig, batch_size: int, num_gpus: int) -> Share:
     places = parallel.layout(num_gpus, net)
     if batch_size % places.data_parallel:
         raise ValueError(
-            f"a batch of {batch_size} pictures cannot be shared evenly by {places.data_parallel} nets; "
+            f"a batch of {batch_size} images cannot be shared evenly by {places.data_parallel} nets; "
             "choose a batch_size that is a multiple of them"
         )
     batch_per_net = batch_size // places.data_parallel

@@ -34,14 +34,14 @@ class DryRun:
         net: name of the network.
         recipe: name of the recipe.
         classes: their number.
-        train_pictures: their number.
-        validation_pictures: their number.
+        train_images: their number.
+        validation_images: their number.
         batch_size: images in an update.
         batch_per_net: of them each whole net's share.
         nets: whole nets side by side.
         devices_per_net: devices of each net, with a tower on each.
         steps_per_epoch: full batches of an epoch.
-        pictures_left_out: images of an epoch that are too few for another batch.
+        images_left_out: images of an epoch that are too few for another batch.
         num_steps: of the whole training.
         first_step: where this run would go on.
         last_step: where it would leave off.
@@ -68,14 +68,14 @@ class DryRun:
     net: str
     recipe: str
     classes: int
-    train_pictures: int
-    validation_pictures: int
+    train_images: int
+    validation_images: int
     batch_size: int
     batch_per_net: int
     nets: int
     devices_per_net: int
     steps_per_epoch: int
-    pictures_left_out: int
+    images_left_out: int
     num_steps: int
     first_step: int
     last_step: int
@@ -177,7 +177,7 @@ def measure(plan: Plan, learner: Learner) -> dict[str, Any]:
 
 
 def measure_validation(plan: Plan, learner: Learner) -> float:
-    """Return about how long a validation takes, from its first two batches; 0 without validation pictures."""
+    """Return about how long a validation takes, from its first two batches; 0 without validation images."""
     loader = validation_loader(plan, learner.ranks)
     if loader is None:
         return 0.0
@@ -196,18 +196,18 @@ def result(plan: Plan, ranks: Ranks, found: dict[str, Any]) -> DryRun:
     seconds = found["seconds_per_step"]
     epoch_seconds = plan.steps_per_epoch * seconds + validations_per_epoch * found["validation_seconds"]
     facts = found | {
-        "data": plan.pictures.name,
+        "data": plan.dataset.name,
         "net": plan.recipe.net.name,
         "recipe": plan.recipe.name,
-        "classes": len(plan.pictures.classes),
-        "train_pictures": len(plan.pictures.train),
-        "validation_pictures": 0 if validation is None else len(validation),
+        "classes": len(plan.dataset.classes),
+        "train_images": len(plan.dataset.train),
+        "validation_images": 0 if validation is None else len(validation),
         "batch_size": learning.batch_size,
         "batch_per_net": learning.batch_size // plan.layout.data_parallel,
         "nets": plan.layout.data_parallel,
         "devices_per_net": plan.layout.towers,
         "steps_per_epoch": plan.steps_per_epoch,
-        "pictures_left_out": len(plan.pictures.train) - plan.steps_per_epoch * learning.batch_size,
+        "images_left_out": len(plan.dataset.train) - plan.steps_per_epoch * learning.batch_size,
         "num_steps": plan.num_steps,
         "images_per_second": learning.batch_size / seconds,
         "epoch_seconds": epoch_seconds,
@@ -252,9 +252,9 @@ def in_words(plan: Plan, facts: dict[str, Any]) -> str:
         f"disk: {gigabytes(facts['disk_needed'])} for checkpoints of {facts['num_parameters']:,} parameters, "
         f"of {gigabytes(facts['disk_free'])} free; folder {plan.settings.folder}",
         f"step: {1000 * facts['seconds_per_step']:.0f} ms, {facts['images_per_second']:,.0f} images/s, "
-        f"{facts['wait_share']:.0%} of it waiting for pictures",
+        f"{facts['wait_share']:.0%} of it waiting for images",
         f"epoch: {duration(facts['epoch_seconds'])}, with {duration(facts['validation_seconds'])} for a "
-        f"validation; {facts['pictures_left_out']} pictures do not fill a batch and are left out",
+        f"validation; {facts['images_left_out']} images do not fill a batch and are left out",
         f"all: {duration(facts['total_seconds'])}, from step {facts['first_step']:,} to "
         f"{facts['last_step']:,}{more}{sooner}",
     ]

@@ -30,7 +30,7 @@ BLOCK_BYTES = 10_000_000
 
 
 class Learner:
-    """A net, or this process's share of it, with its optimizer and the statistics of its pictures.
+    """A net, or this process's share of it, with its optimizer and the statistics of its images.
 
     Attributes:
         net: called with images, returns logits; all processes of a net must call it.
@@ -38,11 +38,11 @@ class Learner:
 
     Args:
         recipe: what to train and how.
-        statistics: of the training pictures.
+        statistics: of the training images.
         ranks: which part of the training this process has.
         seed: of all random draws.
         precision: "float32" or "bfloat16".
-        channels_last: lay out pictures and maps with the channels last.
+        channels_last: lay out images and maps with the channels last.
         compiled: fuse by ``torch.compile``.
     """
 
@@ -79,7 +79,7 @@ class Learner:
         """Do one update.
 
         Args:
-            batch: this process's pictures, on its device.
+            batch: this process's images, on its device.
             step: updates done before; it and the seed decide all that is random.
             rates: of the schedule, and whether there is colour noise.
         """
@@ -162,13 +162,13 @@ def make_learner(
     Args:
         plan: the training.
         ranks: the processes of the training.
-        tell: called with a sentence if the statistics of the pictures cannot be kept.
+        tell: called with a sentence if the statistics of the images cannot be kept.
         stop_signal: asked while these are computed; the number of a signal breaks that off.
     Raises:
         Stopped: by a signal.
     """
     statistics = statistics_of(
-        plan.pictures,
+        plan.dataset,
         progress=ranks.is_first and sys.stderr.isatty(),
         ranks=ranks,
         spare=plan.settings.folder,

@@ -55,7 +55,7 @@ def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
         ValueError: the settings do not fit the data, the devices or the checkpoint in the folder.
         FileNotFoundError: there is no such data.
         Diverged: the loss is no longer a number; the last checkpoint stays as it is.
-        BatchFailed: pictures cannot be read any more; what was trained is saved.
+        BatchFailed: images cannot be read any more; what was trained is saved.
         OSError: the last checkpoint or the record could not be written.
     """
     with joined(settings.device) as ranks:
@@ -180,7 +180,7 @@ class Run:
 
     @contextlib.contextmanager
     def saved_if_unread(self) -> Generator[None]:
-        """Save what was trained if pictures cannot be read, here or in another process, and say so."""
+        """Save what was trained if images cannot be read, here or in another process, and say so."""
         try:
             yield
         except (BatchFailed, OtherFailed) as error:
@@ -340,7 +340,7 @@ class Run:
         return record
 
     def close(self) -> None:
-        """End the processes that read pictures."""
+        """End the processes that read images."""
         self.loader.close()
         if self.validation_loader is not None:
             self.validation_loader.close()

@@ -14,7 +14,7 @@ from alexnet.training.settings import TrainSettings, command_line
 def plan_in_words(plan: Plan) -> str:
     """Say what will be trained on what."""
     recipe, learning, net = plan.recipe, plan.recipe.learning, plan.recipe.net
-    train, val = plan.pictures.train, plan.validation_split
+    train, val = plan.dataset.train, plan.validation_split
     size, nets = train.shape[-1], plan.layout.data_parallel
     towers = f"{net.towers} towers" if net.towers > 1 else "one tower"
     if plan.layout.towers > 1:
@@ -22,11 +22,11 @@ def plan_in_words(plan: Plan) -> str:
     share = f", {learning.batch_size // nets} for each of {nets} nets" if nets > 1 else ""
     validation = f"{len(val):,} to validate on" if val is not None else "none to validate on"
     return (
-        f"data: {plan.pictures.source}: {len(train):,} pictures of {size}x{size} to train on, "
-        f"{validation}, {len(plan.pictures.classes)} classes\n"
+        f"data: {plan.dataset.source}: {len(train):,} images of {size}x{size} to train on, "
+        f"{validation}, {len(plan.dataset.classes)} classes\n"
         f"net: {net.name}, {why_this_net(plan)}; {towers}, reads {net.input_size}x{net.input_size}\n"
         f"recipe: {recipe.name}, schedule {learning.schedule}, {learning.epochs:g} epochs of "
-        f"{plan.steps_per_epoch:,} steps of {learning.batch_size} pictures{share}"
+        f"{plan.steps_per_epoch:,} steps of {learning.batch_size} images{share}"
     )
 
 
@@ -37,8 +37,8 @@ def why_this_net(plan: Plan) -> str:
     own = plan.settings.recipe_asked_for().net
     if own.name == plan.recipe.net.name:
         return "the recipe's own"
-    size = plan.pictures.train.shape[-1]
-    return f"since pictures of {size} pixels are too small for {own.name}, which reads {own.input_size}"
+    size = plan.dataset.train.shape[-1]
+    return f"since images of {size} pixels are too small for {own.name}, which reads {own.input_size}"
 
 
 def device_in_words(ranks: Ranks, settings: TrainSettings) -> str:

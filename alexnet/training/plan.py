@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alexnet.config import NetConfig, Recipe
-from alexnet.data.prepared import PreparedSet, pictures_of
+from alexnet.data.prepared import PreparedSet, open_prepared
 from alexnet.data.splits import Split
 from alexnet.distributed.parallel import Layout, layout
 from alexnet.optim.schedule import Schedule, schedule_for
@@ -19,17 +19,17 @@ class Plan:
 
     Attributes:
         settings: what was asked for.
-        pictures: the data.
-        recipe: fitted to the pictures and their classes, with the epochs and the batch size asked for.
+        dataset: the data.
+        recipe: fitted to the images and their classes, with the epochs and the batch size asked for.
         layout: how many whole nets work side by side, and on how many devices each of them is.
-        steps_per_epoch: full batches in a pass over the training pictures.
+        steps_per_epoch: full batches in a pass over the training images.
         num_steps: of the whole training, at most.
         validate_every: steps from one validation to the next.
         checkpoint_every: the same of checkpoints; None where the clock decides.
     """
 
     settings: TrainSettings
-    pictures: PreparedSet
+    dataset: PreparedSet
     recipe: Recipe
     layout: Layout
     steps_per_epoch: int
@@ -39,8 +39,8 @@ class Plan:
 
     @property
     def validation_split(self) -> Split | None:
-        """The pictures to validate on; None in a set that has none."""
-        return self.pictures.val if {"val", "test"} & self.pictures.splits.keys() else None
+        """The images to validate on; None in a set that has none."""
+        return self.dataset.val if {"val", "test"} & self.dataset.splits.keys() else None
 
     @property
     def schedule(self) -> Schedule:
@@ -69,18 +69,18 @@ def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
         FileNotFoundError: the data or the recipe are not there.
         ValueError: the data, the net, the batches and the ranks do not go together.
     """
-    pictures = pictures_of(settings.data)
-    recipe = fitted_recipe(settings, pictures)
-    batch_size, num_images = recipe.learning.batch_size, len(pictures.train)
+    dataset = open_prepared(settings.data)
+    recipe = fitted_recipe(settings, dataset)
+    batch_size, num_images = recipe.learning.batch_size, len(dataset.train)
     places = layout(num_ranks, recipe.net, settings.parallel)
     if batch_size % places.data_parallel:
         raise ValueError(
-            f"a batch of {batch_size} pictures cannot be shared evenly by {places.data_parallel} nets; "
+            f"a batch of {batch_size} images cannot be shared evenly by {places.data_parallel} nets; "
             f"choose `--batch-size {places.data_parallel * max(1, round(batch_size / places.data_parallel))}`"
         )
     if batch_size > num_images:
         raise ValueError(
-            f"{num_images:,} training pictures do not fill a batch of {batch_size}; "
+            f"{num_images:,} training images do not fill a batch of {batch_size}; "
             f"choose `--batch-size` {num_images} or less"
         )
     steps_per_epoch = num_images // batch_size
@@ -88,7 +88,7 @@ def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
     assert validate_every is not None  # ``TrainSettings`` takes no minutes
     plan = Plan(
         settings=settings,
-        pictures=pictures,
+        dataset=dataset,
         recipe=recipe,
         layout=places,
         steps_per_epoch=steps_per_epoch,
@@ -98,41 +98,41 @@ def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
     )
     if recipe.learning.schedule == "plateau" and plan.validation_split is None:
         raise ValueError(
-            f"{pictures.name} has no validation pictures, by whose error the recipe {recipe.name!r} cuts its "
+            f"{dataset.name} has no validation images, by whose error the recipe {recipe.name!r} cuts its "
             "rates; give them to `alexnet data prepare`, or choose `--recipe code2012`"
         )
     return plan
 
 
-def fitted_recipe(settings: TrainSettings, pictures: PreparedSet) -> Recipe:
-    """Return the recipe that is asked for, fitted to the size of the pictures and to their classes.
+def fitted_recipe(settings: TrainSettings, dataset: PreparedSet) -> Recipe:
+    """Return the recipe that is asked for, fitted to the size of the images and to their classes.
 
     A recipe from a file says itself what crops it makes; nothing but the number of classes is changed.
 
     Raises:
-        ValueError: the pictures are smaller than what the net reads.
+        ValueError: the images are smaller than what the net reads.
     """
-    recipe, size = settings.recipe_asked_for(), pictures.train.shape[-1]
+    recipe, size = settings.recipe_asked_for(), dataset.train.shape[-1]
     changes: dict[str, Any] = {"epochs": settings.epochs, "batch_size": settings.batch_size}
     changes = {key: value for key, value in changes.items() if value is not None}
     recipe = replace(recipe, learning=replace(recipe.learning, **changes))
     if settings.recipe in RECIPES:
-        return adapt_to_images(recipe, chosen_net(settings, recipe, pictures), image_size=size)
+        return adapt_to_images(recipe, chosen_net(settings, recipe, dataset), image_size=size)
     if size < recipe.augment.size + recipe.augment.num_offsets - 1:
         raise ValueError(
             f"the recipe {recipe.name!r} cuts {recipe.augment.size} pixels at {recipe.augment.num_offsets} "
-            f"positions a side, for which pictures of {size} pixels are too small"
+            f"positions a side, for which images of {size} pixels are too small"
         )
-    return replace(recipe, net=replace(recipe.net, num_classes=len(pictures.classes)))
+    return replace(recipe, net=replace(recipe.net, num_classes=len(dataset.classes)))
 
 
-def chosen_net(settings: TrainSettings, recipe: Recipe, pictures: PreparedSet) -> NetConfig:
-    """Return the net to train, for as many classes as the pictures have.
+def chosen_net(settings: TrainSettings, recipe: Recipe, dataset: PreparedSet) -> NetConfig:
+    """Return the net to train, for as many classes as the images have.
 
-    It is the one asked for; else the recipe's own; else, where the pictures are too small for that one, the
+    It is the one asked for; else the recipe's own; else, where the images are too small for that one, the
     net "small" with the recipe's other constants.
     """
     name = settings.net
     if name is None:
-        name = recipe.name if pictures.train.shape[-1] >= recipe.net.input_size else "small"
-    return net_config(name, base=recipe.name, num_classes=len(pictures.classes))
+        name = recipe.name if dataset.train.shape[-1] >= recipe.net.input_size else "small"
+    return net_config(name, base=recipe.name, num_classes=len(dataset.classes))

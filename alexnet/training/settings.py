@@ -65,19 +65,19 @@ class TrainSettings:
     Attributes:
         data: a set by name, or the folder of a prepared one (see `alexnet.data.prepared`).
         recipe: "paper" or "code2012", or a file with a recipe as JSON (`alexnet.config.to_dict`).
-        net: a network by name; None: that of the recipe, or "small" where the pictures are too small for it.
+        net: a network by name; None: that of the recipe, or "small" where the images are too small for it.
         epochs: length; None: that of the recipe.
-        batch_size: pictures in an update, all devices together; None: that of the recipe.
+        batch_size: images in an update, all devices together; None: that of the recipe.
         out: the run's folder; None: one under ``runs`` that data, recipe, net and seed name.
-        seed: of the initial weights, the order of the pictures, their changes and the dropout.
+        seed: of the initial weights, the order of the images, their changes and the dropout.
         device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
         precision: of convolutions and dense layers: "float32", or "bfloat16" by autocast.
         compile: let ``torch.compile`` fuse what it can.
-        channels_last: lay out pictures and maps with the channels last.
+        channels_last: lay out images and maps with the channels last.
         parallel: what several devices share: "towers", each its part of the net; "data", each its part of the
             batch; "auto": the towers, and the batch where there are more devices than towers.
         deterministic: the same numbers again on the same GPU, at some cost; a CPU gives them anyway.
-        workers: processes that read pictures; None: what the loader finds right.
+        workers: processes that read images; None: what the loader finds right.
         checkpoint_every: a text that `every` reads; a checkpoint is written at the end as well.
         validate_every: the same, not in minutes, as it must not depend on the machine's speed.
         log_every: steps in a window over which loss and error are averaged; None: 10, on a GPU 50.
@@ -144,7 +144,7 @@ class TrainSettings:
         return Path("runs") / "-".join(part for part in parts if part)
 
     def recipe_asked_for(self) -> Recipe:
-        """Return the recipe with the epochs and the batch size asked for, not yet fitted to any pictures.
+        """Return the recipe with the epochs and the batch size asked for, not yet fitted to any images.
 
         Raises:
             FileNotFoundError: the recipe is a file that is not there.

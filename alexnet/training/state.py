@@ -59,9 +59,9 @@ def checkpoint_of(plan: Plan, learner: Learner, step: int, validations: Sequence
             "num_images": torch.tensor(statistics.num_images),
         },
         recipe=recipe_text(plan),
-        classes=list(plan.pictures.classes),
-        names=list(plan.pictures.names),
-        fingerprint=plan.pictures.fingerprint,
+        classes=list(plan.dataset.classes),
+        names=list(plan.dataset.names),
+        fingerprint=plan.dataset.fingerprint,
         environment=records.environment(learner.ranks.device),
         epoch=step // plan.steps_per_epoch,
         step=step,
@@ -155,7 +155,7 @@ def load_checked(path: Path, plan: Plan) -> Checkpoint:
     """
     checkpoint = load(path)
     try:
-        check_fits(checkpoint, recipe_text(plan), plan.pictures.classes, plan.pictures.fingerprint)
+        check_fits(checkpoint, recipe_text(plan), plan.dataset.classes, plan.dataset.fingerprint)
         if checkpoint.seed != plan.settings.seed:
             raise ValueError(f"its seed is {checkpoint.seed}, not {plan.settings.seed}")
     except ValueError as error:
@@ -189,19 +189,19 @@ def record_of(plan: Plan, device: torch.device, seconds: float, results: dict[st
         seconds: so far.
         results: what was measured.
     """
-    pictures, recipe = plan.pictures, plan.recipe
+    dataset, recipe = plan.dataset, plan.recipe
     return Record(
         experiment="train",
         scale=(
-            f"the net {recipe.net.name!r} by the recipe {recipe.name!r} on {len(pictures.train):,} pictures "
-            f"of {pictures.source}, {results['epochs']:.4g} of {recipe.learning.epochs:g} epochs, one seed"
+            f"the net {recipe.net.name!r} by the recipe {recipe.name!r} on {len(dataset.train):,} images "
+            f"of {dataset.source}, {results['epochs']:.4g} of {recipe.learning.epochs:g} epochs, one seed"
         ),
         data={
-            "name": pictures.name,
-            "source": pictures.source,
-            "fingerprint": pictures.fingerprint,
-            "classes": len(pictures.classes),
-            "pictures": {name: len(split) for name, split in pictures.splits.items()},
+            "name": dataset.name,
+            "source": dataset.source,
+            "fingerprint": dataset.fingerprint,
+            "classes": len(dataset.classes),
+            "images": {name: len(split) for name, split in dataset.splits.items()},
         },
         config={
             "settings": to_dict(plan.settings),

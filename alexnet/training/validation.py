@@ -1,4 +1,4 @@
-"""Error rates on the validation pictures, over all processes, in float32 whatever training is done in."""
+"""Error rates on the validation images, over all processes, in float32 whatever training is done in."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ def validate(
         loader: of ``validation_loader``.
         stop_signal: asked before each batch; the number of a signal breaks the validation off.
         ten_views: average over the ten views of the paper (4.1) in place of the centre alone.
-        first_step: the batch to begin with; 0 measures on all pictures.
+        first_step: the batch to begin with; 0 measures on all images.
     Returns:
         "top1" and "top5", error rates as fractions, and "nll", the mean loss in nats.
     Raises:
@@ -63,7 +63,7 @@ def batches_of(
 
 
 def views_of(learner: Learner, ten_views: bool) -> Views:
-    """Return what makes views of stored pictures."""
+    """Return what makes views of stored images."""
     options: dict[str, Any] = {"size": learner.recipe.net.input_size, "statistics": learner.statistics}
     if ten_views:
         return functools.partial(ten_crops, mean=learner.recipe.augment.mean, **options)

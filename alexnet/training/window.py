@@ -16,7 +16,7 @@ class Diverged(ValueError):
 
 
 class Mark(NamedTuple):
-    """A moment in a window: the clock, how long the loader had waited, pictures of the window before it."""
+    """A moment in a window: the clock, how long the loader had waited, images of the window before it."""
 
     time: float
     waited: float
@@ -56,7 +56,7 @@ class Window:
 
     @property
     def num_images(self) -> int:
-        """Pictures so far, of this process."""
+        """Images so far, of this process."""
         return sum(result.num_images for result in self.results)
 
     def check(self, ranks: Ranks, names: list[str]) -> None:

@@ -41,7 +41,7 @@ def draw_colour_shifts(
     std: float = PCA_NOISE_STD,
     generator: torch.Generator,
 ) -> Tensor:
-    """Draw a shift of the colours for each picture, anew each time it is used (paper 4.1).
+    """Draw a shift of the colours for each image, anew each time it is used (paper 4.1).
 
     Args:
         num_images: N.
@@ -64,7 +64,7 @@ def add_colour(x: Tensor, shifts: Tensor, divisor: float = 1.0) -> Tensor:
     Args:
         x: (N, C, S, S) float.
         shifts: (N, C).
-        divisor: 1.1 in the 2012 code, with which noisy pictures vary less than those of the test.
+        divisor: 1.1 in the 2012 code, with which noisy images vary less than those of the test.
     """
     shifts = (shifts / divisor).to(x.dtype).to(x.device, non_blocking=True)
     return torch.add(shifts[:, :, None, None], x, alpha=1 / divisor)

@@ -1,4 +1,4 @@
-"""Crops of pictures and their reflections (paper 4.1): drawn for a batch, then applied to it.
+"""Crops of images and their reflections (paper 4.1): drawn for a batch, then applied to it.
 
 Letters in shapes: N images, C channels, H height, W width, S the side of a crop; all in pixels.
 """
@@ -13,7 +13,7 @@ from alexnet.checks import whole
 
 @dataclass(frozen=True, eq=False)
 class Crops:
-    """Where each picture of a batch is cut, and whether the crop is reflected left to right; on the CPU.
+    """Where each image of a batch is cut, and whether the crop is reflected left to right; on the CPU.
 
     Attributes:
         top: (N,) int64, the first row of the crop.
@@ -36,12 +36,12 @@ def draw_crops(
     """Draw where to cut, uniformly, and which crops to reflect, with probability 1/2 (paper 4.1).
 
     The paper counts 32 * 32 positions and 2 reflections, 2048 in all; the 2012 code drew both ends of the
-    room of 256 - 224 pixels, 33 positions a side, and let 32 consecutive pictures share one draw.
+    room of 256 - 224 pixels, 33 positions a side, and let 32 consecutive images share one draw.
 
     Args:
         num_images: N.
         num_offsets: positions a side; rows and columns 0 to num_offsets - 1.
-        group: so many consecutive pictures share a crop and a reflection; the last group may be smaller.
+        group: so many consecutive images share a crop and a reflection; the last group may be smaller.
         flip: whether there are reflections at all.
         generator: on the CPU.
     Raises:
@@ -57,37 +57,37 @@ def draw_crops(
 
 
 def crop_and_flip(images: Tensor, crops: Crops, size: int) -> Tensor:
-    """Cut a square out of each picture and reflect some (paper 4.1).
+    """Cut a square out of each image and reflect some (paper 4.1).
 
     Args:
         images: (N, C, H, W), any dtype, on any device.
-        crops: of the N pictures.
+        crops: of the N images.
         size: S.
     Returns:
         (N, C, S, S), of the same dtype and on the same device.
     Raises:
-        ValueError: a crop does not lie within its picture, or there are not as many crops as pictures.
+        ValueError: a crop does not lie within its image, or there are not as many crops as images.
     """
     check_crops(images, crops, size)
     return cut_one_by_one(images, crops, size) if images.device.type == "cpu" else gather(images, crops, size)
 
 
 def check_crops(images: Tensor, crops: Crops, size: int) -> None:
-    """Raise ValueError unless there is a crop for each picture that lies within it."""
+    """Raise ValueError unless there is a crop for each image that lies within it."""
     if len(crops.top) != len(images):
-        raise ValueError(f"there are {len(images)} pictures but crops for {len(crops.top)}")
+        raise ValueError(f"there are {len(images)} images but crops for {len(crops.top)}")
     for side, offsets in (("high", crops.top), ("wide", crops.left)):
         room = images.shape[2 if side == "high" else 3] - size
         lowest, highest = (int(end) for end in offsets.aminmax())
         if lowest < 0 or highest > room:
             raise ValueError(
-                f"a crop of {size} pixels at {lowest if lowest < 0 else highest} does not lie within a "
-                f"picture {room + size} pixels {side}, where offsets go from 0 to {room}"
+                f"a crop of {size} pixels at {lowest if lowest < 0 else highest} does not lie within an "
+                f"image {room + size} pixels {side}, where offsets go from 0 to {room}"
             )
 
 
 def cut_one_by_one(images: Tensor, crops: Crops, size: int) -> Tensor:
-    """Crop and reflect on the CPU: a copy a picture, many times as fast as any indexing (args as above)."""
+    """Crop and reflect on the CPU: a copy an image, many times as fast as any indexing (args as above)."""
     cut = images.new_empty(*images.shape[:2], size, size)
     source, target = images.numpy(), cut.numpy()
     offsets = zip(crops.top.tolist(), crops.left.tolist(), crops.flip.tolist(), strict=True)
@@ -105,11 +105,11 @@ def gather(images: Tensor, crops: Crops, size: int) -> Tensor:
     steps = torch.arange(size, device=images.device)
     columns = left + torch.where(flip.bool(), size - 1 - steps, steps)  # (N, S)
     maps = torch.arange(num * channels, device=images.device).view(num, channels, 1)
-    rows = maps * height + (top + steps)[:, None]  # (N, C, S), of all the pictures' rows below each other
+    rows = maps * height + (top + steps)[:, None]  # (N, C, S), of all the images' rows below each other
     return images.reshape(-1, width)[rows[..., None], columns[:, None, None]]
 
 
 def centre_of(x: Tensor, size: int) -> Tensor:
-    """Return the centre (..., S, S) of pictures (..., H, W), nearer to the top left where there is none."""
+    """Return the centre (..., S, S) of images (..., H, W), nearer to the top left where there is none."""
     top, left = ((side - size) // 2 for side in x.shape[-2:])
     return x[..., top : top + size, left : left + size]

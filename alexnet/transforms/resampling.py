@@ -1,6 +1,6 @@
-"""Change the size of a picture with a filter of one's choice, and see what the filter lets through (paper 2).
+"""Change the size of an image with a filter of one's choice, and see what the filter lets through (paper 2).
 
-Rows and columns are treated one after the other, by the same rule. Lengths are in pixels of the old picture:
+Rows and columns are treated one after the other, by the same rule. Lengths are in pixels of the old image:
 pixel j covers j to j + 1, so its middle lies at j + 0.5. Frequencies are in periods for each such pixel.
 Letters in shapes: H height, W width.
 """
@@ -76,21 +76,21 @@ def weights(num_in: int, num_out: int, *, name: str, antialias: bool) -> Tensor:
     return values / values.sum(1, keepdim=True)
 
 
-def resample(picture: Tensor, size: tuple[int, int], *, name: str, antialias: bool) -> Tensor:
-    """Change the size of a picture.
+def resample(image: Tensor, size: tuple[int, int], *, name: str, antialias: bool) -> Tensor:
+    """Change the size of an image.
 
     Args:
-        picture: (..., H, W).
+        image: (..., H, W).
         size: height and width of the result.
         name: as for `weights`.
         antialias: as for `weights`.
     Returns:
         ``(..., *size)`` float64, neither rounded nor clipped, though bicubic and Lanczos overshoot at edges.
     """
-    height, width = picture.shape[-2:]
+    height, width = image.shape[-2:]
     rows = weights(height, size[0], name=name, antialias=antialias)
     columns = weights(width, size[1], name=name, antialias=antialias)
-    return rows @ picture.double() @ columns.T
+    return rows @ image.double() @ columns.T
 
 
 def response(row: Tensor, frequencies: Tensor) -> Tensor:
@@ -107,23 +107,23 @@ def response(row: Tensor, frequencies: Tensor) -> Tensor:
     return (waves @ row.to(waves.dtype)).abs()
 
 
-def split_bands(picture: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Split a picture into what a picture of another size can show and what is too fine for it.
+def split_bands(image: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Split an image into what an image of another size can show and what is too fine for it.
 
     It is taken as a sum of cosines (the discrete cosine transform, DCT-II). A row of n pixels can show the n
     slowest of them; what is faster than that in either direction is too fine.
 
     Args:
-        picture: (H, W).
-        size: height and width of the smaller picture.
+        image: (H, W).
+        size: height and width of the smaller image.
     Returns:
-        coarse and fine, (H, W) float64 each; their sum is the picture.
+        coarse and fine, (H, W) float64 each; their sum is the image.
     """
-    cosines = fft.dctn(picture.double().numpy(), norm="ortho")
+    cosines = fft.dctn(image.double().numpy(), norm="ortho")
     cosines[size[0] :] = 0
     cosines[:, size[1] :] = 0
     coarse = torch.from_numpy(fft.idctn(cosines, norm="ortho"))
-    return coarse, picture.double() - coarse
+    return coarse, image.double() - coarse
 
 
 def zone_plate(size: int, centre: tuple[int, int]) -> Tensor:

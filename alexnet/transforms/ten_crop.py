@@ -8,7 +8,7 @@ from alexnet.checks import one_of
 from alexnet.config import MEANS
 from alexnet.data.statistics import Statistics
 from alexnet.transforms.crops import centre_of
-from alexnet.transforms.training import check_pictures
+from alexnet.transforms.training import check_images
 
 
 def prepare_centre(images: Tensor, *, size: int, statistics: Statistics) -> Tensor:
@@ -17,14 +17,14 @@ def prepare_centre(images: Tensor, *, size: int, statistics: Statistics) -> Tens
     Args:
         images: (N, 3, H, W) uint8, H = W.
         size: S. Where H - S is odd, the centre is the one nearer to the top left.
-        statistics: of the training pictures.
+        statistics: of the training images.
     Returns:
         (N, 3, S, S) float32 in grey levels.
     Raises:
-        ValueError: the pictures are not uint8, not square, smaller than the crop, or not of the size of the
+        ValueError: the images are not uint8, not square, smaller than the crop, or not of the size of the
             mean image.
     """
-    check_pictures(images, size, statistics)
+    check_images(images, size, statistics)
     return centre_of(images, size) - centre_of(statistics.mean_image.to(images.device), size)
 
 
@@ -45,7 +45,7 @@ def ten_crops(
     Raises:
         ValueError: as for `prepare_centre`, at once and not at the first view; or the mean is unknown.
     """
-    check_pictures(images, size, statistics)
+    check_images(images, size, statistics)
     one_of("mean", mean, MEANS)
     mean_image = statistics.mean_image.to(images.device)
     room = images.shape[2] - size

@@ -1,6 +1,6 @@
-"""From stored pictures to what the network reads: crops, reflections, colour noise, the mean (paper 2, 4.1).
+"""From stored images to what the network reads: crops, reflections, colour noise, the mean (paper 2, 4.1).
 
-Whole batches are worked on, on the device where they are. Stored pictures are uint8 (N, C, H, W), H = W; what
+Whole batches are worked on, on the device where they are. Stored images are uint8 (N, C, H, W), H = W; what
 comes out is float32 in grey levels, with a mean of about zero and not divided by anything but the recipe's
 own divisor: the initial weights of the paper need signals of that size.
 
@@ -29,7 +29,7 @@ class Augmentation:
     """All that is random in a batch.
 
     Attributes:
-        crops: of the N pictures.
+        crops: of the N images.
         shifts: (N, C) of `draw_colour_shifts`; None where there is no colour noise.
     """
 
@@ -82,7 +82,7 @@ def augment(images: Tensor, drawn: Augmentation, *, config: AugmentConfig, stati
 
     Args:
         images: (N, 3, H, W) uint8.
-        drawn: of `draw_augmentation`, for the N pictures.
+        drawn: of `draw_augmentation`, for the N images.
         config: as for `prepare_training`.
         statistics: as for `prepare_training`.
     Returns:
@@ -90,7 +90,7 @@ def augment(images: Tensor, drawn: Augmentation, *, config: AugmentConfig, stati
     Raises:
         ValueError: as for `prepare_training`.
     """
-    check_pictures(images, config.size, statistics)
+    check_images(images, config.size, statistics)
     one_of("mean", config.mean, MEANS)
     if images.device.type != "cpu":
         return augment_part(images, drawn, config, statistics.mean_image)
@@ -120,24 +120,24 @@ def prepare_training(
     generator: torch.Generator,
     colour_noise: bool,
 ) -> Tensor:
-    """Make a training batch of stored pictures: `draw_augmentation`, then `augment` (paper 2, 4.1).
+    """Make a training batch of stored images: `draw_augmentation`, then `augment` (paper 2, 4.1).
 
     The mean is subtracted in one of two ways. "under-crop" is the paper read literally: the mean image is
-    subtracted from the whole picture, of which crops and reflections are taken afterwards, so that the part
+    subtracted from the whole image, of which crops and reflections are taken afterwards, so that the part
     of the mean under the crop is subtracted, reflected where the crop is. "centre" is the 2012 code: always
     the centre crop of the mean image, never reflected.
 
     Args:
         images: (N, 3, H, W) uint8, H = W.
         config: the recipe's.
-        statistics: of the training pictures; its mean image best on the images' device already (``to``).
+        statistics: of the training images; its mean image best on the images' device already (``to``).
         generator: on the CPU, whatever the device of the images.
         colour_noise: whether there is any now. The 2012 runs did without it, and then without the divisor,
             in the last of their epochs.
     Returns:
         (N, 3, S, S) float32 in grey levels, on the images' device.
     Raises:
-        ValueError: the pictures are not uint8, not square, smaller than the crop, or not of the size of the
+        ValueError: the images are not uint8, not square, smaller than the crop, or not of the size of the
             mean image; or an offset of the configuration is too large for them.
     """
     drawn = draw_augmentation(
@@ -146,20 +146,20 @@ def prepare_training(
     return augment(images, drawn, config=config, statistics=statistics)
 
 
-def check_pictures(images: Tensor, size: int, statistics: Statistics) -> None:
+def check_images(images: Tensor, size: int, statistics: Statistics) -> None:
     """Raise ValueError unless the images are uint8 (N, C, H, H), H >= size, as the mean image is."""
     whole("size", size)
     if images.dtype != torch.uint8 or images.ndim != 4:
-        raise ValueError(f"pictures must be uint8 (N, C, H, W), got {images.dtype} {tuple(images.shape)}")
+        raise ValueError(f"images must be uint8 (N, C, H, W), got {images.dtype} {tuple(images.shape)}")
     height, width = images.shape[2:]
     if height != width:
         raise ValueError(
-            f"pictures must be square, got {height} x {width}; `alexnet data prepare` makes them so"
+            f"images must be square, got {height} x {width}; `alexnet data prepare` makes them so"
         )
     if height < size:
-        raise ValueError(f"pictures of {height} pixels are smaller than a crop of {size} pixels")
+        raise ValueError(f"images of {height} pixels are smaller than a crop of {size} pixels")
     if images.shape[1:] != statistics.mean_image.shape:
         raise ValueError(
-            f"pictures are {tuple(images.shape[1:])} but the mean image is "
+            f"images are {tuple(images.shape[1:])} but the mean image is "
             f"{tuple(statistics.mean_image.shape)}: it belongs to another data set"
         )

@@ -45,13 +45,13 @@ def folder(tmp_path_factory):
 
 
 def write_sets(folder):
-    pictures = trained.write_pictures(folder / "pictures", {"train": 14, "val": 3})
+    images = trained.write_images(folder / "images", {"train": 14, "val": 3})
     for name, size in (("set", 20), ("smaller", 12), ("larger", 24)):
-        trained.prepared(pictures, folder / name, size=size)
+        trained.prepared(images, folder / name, size=size)
     others = {"only-train": {"train": 14}, "others": {"train": 4, "val": 2}}
     for name, counts in others.items():
         classes = ("ant", "hen", "owl") if name == "others" else trained.CLASSES
-        trained.prepared(trained.write_pictures(folder / f"{name}-pictures", counts, classes), folder / name)
+        trained.prepared(trained.write_images(folder / f"{name}-images", counts, classes), folder / name)
 
 
 def write_nets(folder):
@@ -74,7 +74,7 @@ def write_nets(folder):
 
 def write_files(folder):
     (folder / "empty").mkdir()
-    (folder / "text.jpg").write_text("no picture")
+    (folder / "text.jpg").write_text("no image")
     (folder / "none.jpg").write_bytes(b"")
     for name, base in (("recipe", "code2012"), ("plateau", "paper")):
         (folder / f"{name}.json").write_text(json.dumps(config.to_dict(trained.recipe(base))))
@@ -109,15 +109,15 @@ EVALUATE = cases(
 @net.pt @reversed.pt --data @set
     @net.pt and @reversed.pt do not go together: class 0 is 'ant' in one and 'gnu' in the other
 @net.pt @reads18.pt --data @set
-    .* do not go together: one reads 16 of 20 pixels of a picture, the other 18 of 20
+    .* do not go together: one reads 16 of 20 pixels of an image, the other 18 of 20
 @net.pt --data @smaller
-    pictures of 12 pixels are smaller than a crop of 16 pixels
+    images of 12 pixels are smaller than a crop of 16 pixels
 @net.pt --data @larger
-    pictures are \(3, 24, 24\) but the mean image is \(3, 20, 20\): it belongs to another data set
+    images are \(3, 24, 24\) but the mean image is \(3, 20, 20\): it belongs to another data set
 @net.pt --data @only-train
-    only-train-pictures has no 'val' pictures, only train; give them to `alexnet data prepare` as well, .*
+    only-train-images has no 'val' images, only train; give them to `alexnet data prepare` as well, .*
 @net.pt --data @set --split test
-    pictures has no 'test' pictures, only train, val; give them to `alexnet data prepare` as well, .*
+    images has no 'test' images, only train, val; give them to `alexnet data prepare` as well, .*
 @net.pt --data @empty
     there is no finished prepared set in @empty; `alexnet data prepare KIND SRC @empty` makes it, .*
 @net.pt --data cifar9
@@ -179,7 +179,7 @@ code.pkl
 )
 
 
-@pytest.mark.parametrize("command", ["predict @{} @pictures/val/ant/000.png", "evaluate @{} --data @set"])
+@pytest.mark.parametrize("command", ["predict @{} @images/val/ant/000.png", "evaluate @{} --data @set"])
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_that_is_no_checkpoint_is_refused_and_nothing_of_it_run(name, command, folder, capsys):
     assert re.fullmatch(FILES[name], refused(folder, command.format(name), capsys))
@@ -193,7 +193,7 @@ def test_these_files_do_run_code_where_nobody_minds(name, folder):
     (folder / "ran").unlink()
 
 
-PICTURES = cases(
+IMAGES = cases(
     r"""
 @text.jpg
     @text.jpg cannot be read as an image: not an image
@@ -202,28 +202,28 @@ PICTURES = cases(
 @nowhere.jpg
     there is no image @nowhere.jpg
 @empty
-    @empty is a folder; name the pictures in it, such as @empty/*.jpg
+    @empty is a folder; name the images in it, such as @empty/*.jpg
 https://example.org/cat.jpg
-    https://example.org/cat.jpg is an address, and pictures are read from files alone; download it first
+    https://example.org/cat.jpg is an address, and images are read from files alone; download it first
 """
 )
 
 
-def test_predict_tells_of_each_file_that_is_no_picture_and_does_the_others(folder, capsys):
-    words = f"predict @net.pt @pictures/val/ant/000.png {' '.join(PICTURES)} @pictures/val/cow/001.png"
+def test_predict_tells_of_each_file_that_is_no_image_and_does_the_others(folder, capsys):
+    words = f"predict @net.pt @images/val/ant/000.png {' '.join(IMAGES)} @images/val/cow/001.png"
     assert main(filled_in(folder, words)) == 2
     printed = capsys.readouterr()
     assert printed.err.replace(f"{folder}/", "@").splitlines() == [
-        f"alexnet: {text}" for text in PICTURES.values()
+        f"alexnet: {text}" for text in IMAGES.values()
     ]
     assert [line for line in printed.out.splitlines() if line.endswith(".png")] == [
-        f"{folder}/pictures/val/ant/000.png",
-        f"{folder}/pictures/val/cow/001.png",
+        f"{folder}/images/val/ant/000.png",
+        f"{folder}/images/val/cow/001.png",
     ]
 
 
 def test_predict_wants_a_number_of_classes_to_show(folder, capsys):
-    line = refused(folder, "predict @net.pt @pictures/val/ant/000.png --top 0", capsys)
+    line = refused(folder, "predict @net.pt @images/val/ant/000.png --top 0", capsys)
     assert line == "--top must be at least 1, got 0"
 
 
@@ -234,15 +234,15 @@ TRAIN = cases(
 --data @others --recipe @recipe.json --out @run --batch-size 4
     .*step-00000007.pt is of another training: the checkpoint knows 7 classes, the data have 3; choose .*
 --data @set --recipe @plateau.json --batch-size 99
-    14 training pictures do not fill a batch of 99; choose `--batch-size` 14 or less
+    14 training images do not fill a batch of 99; choose `--batch-size` 14 or less
 --data @only-train --recipe @plateau.json --batch-size 4
-    only-train-pictures has no validation pictures, .*; give them to .*, or choose `--recipe code2012`
+    only-train-images has no validation images, .*; give them to .*, or choose `--recipe code2012`
 --data @set --net paper
     images of 20 pixels are smaller than the 224 that the net 'paper' reads; choose `--net small` or .*
 --data @set --batch-size 4
     images of 20 pixels are smaller than the 28 that the net 'small' reads; prepare larger images
 --data @smaller --recipe @recipe.json
-    .*pictures of 12 pixels are too small
+    .*images of 12 pixels are too small
 --data @set --recipe alexnet
     recipe must be paper or code2012 or a .json file, got 'alexnet'
 --data @set --recipe @norecipe.json
@@ -279,11 +279,11 @@ folder @empty @new
     there are no images of a class in @empty
 folder @nowhere @new
     there is no file or folder @nowhere
-folder @pictures @text.jpg
+folder @images @text.jpg
     @text.jpg is there already and is no prepared set; name a new folder
-folder @pictures @text.jpg/new
+folder @images @text.jpg/new
     .*@text.jpg.*
-imagenette @pictures @new
+imagenette @images @new
     'ant' is no class of Imagenette; for another set use `folder`
 """
 )
@@ -320,7 +320,7 @@ def test_unknown_names_are_met_with_those_that_are_known(words, folder, capsys):
         ("evaluate @net.pt --data @set --views 5", "invalid choice: 5 .*1, 10"),
         ("evaluate @net.pt --data @set --split all", "invalid choice: 'all' .*'?val'?"),
         ("evaluate @net.pt", "the following arguments are required: --data"),
-        ("data prepare cifar10 @pictures @new", "invalid choice: 'cifar10' .*'?imagenet'?"),
+        ("data prepare cifar10 @images @new", "invalid choice: 'cifar10' .*'?imagenet'?"),
     ],
 )
 def test_words_that_an_option_does_not_take_are_met_with_those_that_it_takes(words, known, folder, capsys):
@@ -336,7 +336,7 @@ def test_words_that_an_option_does_not_take_are_met_with_those_that_it_takes(wor
         "evaluate @net.pt --data @set --json @locked/a.json",
         "evaluate @net.pt --data @set --features @locked/new/a.npz",
         "train --data @set --recipe @recipe.json --batch-size 4 --out @locked/run",
-        "data prepare folder @pictures @locked/set",
+        "data prepare folder @images @locked/set",
     ],
 )
 def test_a_folder_that_cannot_be_written_to_is_named(words, folder, capsys):
@@ -351,7 +351,7 @@ PROCESSES = cases(
 train --data @set --recipe @recipe.json --batch-size 6
     the 2 towers of the net '.*' cannot be shared out to 3 processes; start a multiple of 2 .*
 train --data @set --recipe @recipe.json --batch-size 8 --parallel data
-    a batch of 8 pictures cannot be shared evenly by 3 nets; choose `--batch-size 9`
+    a batch of 8 images cannot be shared evenly by 3 nets; choose `--batch-size 9`
 evaluate @net.pt --data @set --batch-size 8
     a batch of 8 images cannot be shared evenly by 3 processes; choose `--batch-size` 9
 evaluate @net.pt --data @set --features @a.npz

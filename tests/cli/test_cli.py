@@ -15,7 +15,7 @@ from alexnet.cli.main import EXAMPLES, build_parser, main
 from alexnet.data import catalogue
 from alexnet.experiments import EXPERIMENTS
 from support.parsers import all_parsers
-from support.samples import TINY, picture_files, write_folder
+from support.samples import TINY, image_files, write_folder
 
 
 @pytest.fixture(autouse=True)
@@ -145,10 +145,10 @@ def test_path_prints_the_folder_alone(tiny, capsys):
 
 
 def test_import_then_list(tmp_path, tiny, capsys):
-    folder = write_folder(tmp_path / "pictures", picture_files())
+    folder = write_folder(tmp_path / "images", image_files())
     assert main(["data", "import", "cifar10", str(folder)]) == 0
     out = capsys.readouterr().out
-    source = "CIFAR-10 (20 + 10 pictures, imported from a folder of PNG pictures)"
+    source = "CIFAR-10 (20 + 10 images, imported from a folder of PNG images)"
     assert out == f"{source}\nstored in {tiny / 'cifar10.npz'}\n"
     assert main(["data", "list"]) == 0
     out = capsys.readouterr().out

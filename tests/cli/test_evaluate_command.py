@@ -8,7 +8,7 @@ import torch
 
 from alexnet import config
 from alexnet.cli.main import main
-from alexnet.data.prepared import pictures_of
+from alexnet.data.prepared import open_prepared
 from alexnet.evaluation.classifier import classifier_of
 from alexnet.evaluation.ensemble import evaluate_nets, log_average_nets, results_of, table
 from alexnet.evaluation.errors import Counts, average_nets
@@ -21,10 +21,10 @@ NETS = {"one.pt": {}, "two.pt": {"base": "paper", "seed": 1}}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A prepared set with 11 pictures to validate on, and two nets."""
+    """A prepared set with 11 images to validate on, and two nets."""
     folder = tmp_path_factory.mktemp("evaluation")
-    trained.write_pictures(folder / "pictures", {"train": 7, "val": 11})
-    trained.prepared(folder / "pictures", folder / "set")
+    trained.write_images(folder / "images", {"train": 7, "val": 11})
+    trained.prepared(folder / "images", folder / "set")
     for name, options in NETS.items():
         trained.saved(folder / name, **options)
     return folder
@@ -32,14 +32,14 @@ def folder(tmp_path_factory):
 
 def one_by_one(folder, views, split="val"):
     """Probabilities of each net and of their average, and the labels."""
-    pictures = pictures_of(folder / "set").split(split)
-    images = pictures.read(range(len(pictures))).numpy()
+    dataset = open_prepared(folder / "set").split(split)
+    images = dataset.read(range(len(dataset))).numpy()
     of_nets = [trained.probabilities(trained.weights(**options), images, views) for options in NETS.values()]
-    return [*of_nets, (of_nets[0] + of_nets[1]) / 2], pictures.labels.tolist()
+    return [*of_nets, (of_nets[0] + of_nets[1]) / 2], dataset.labels.tolist()
 
 
 def counted(probabilities, labels):
-    """Count errors picture by picture, by sorting."""
+    """Count errors image by image, by sorting."""
     orders = [row.argsort()[::-1].tolist() for row in probabilities]
     top1 = sum(label != order[0] for order, label in zip(orders, labels, strict=True))
     top5 = sum(label not in order[:5] for order, label in zip(orders, labels, strict=True))
@@ -71,12 +71,12 @@ def test_errors_are_those_counted_one_by_one(folder, views, split, batch_size, c
     for result, predicted in zip(rows(got), probabilities, strict=True):
         expected = counted(predicted, labels)
         assert {key: result[key] for key in expected} == pytest.approx(expected, abs=1e-5)
-    assert got["data"]["split"] == split and got["data"]["pictures"] == len(labels)
+    assert got["data"]["split"] == split and got["data"]["images"] == len(labels)
     assert [net["checkpoint"] for net in got["nets"]] == [str(folder / name) for name in NETS]
     printed = capsys.readouterr()
     assert not printed.err
     lines = printed.out.splitlines()
-    assert f"{len(labels)} pictures ({split})" in lines[0]
+    assert f"{len(labels)} images ({split})" in lines[0]
     for line, result in zip(lines[2:], rows(got), strict=True):
         assert line.split()[-3:] == [f"{result['top1']:.2%}", f"{result['top5']:.2%}", f"{result['nll']:.4f}"]
     assert lines[-1].startswith("average of 2")
@@ -100,8 +100,8 @@ def test_half_precision_comes_near(folder):
         assert one["nll"] != other["nll"] == pytest.approx(one["nll"], rel=0.05)
 
 
-def test_every_picture_counts_once_on_any_number_of_processes(folder, tmp_path):
-    # 11 pictures in batches of 9 for three processes: the last has 2, and one process has nothing of it.
+def test_every_image_counts_once_on_any_number_of_processes(folder, tmp_path):
+    # 11 images in batches of 9 for three processes: the last has 2, and one process has nothing of it.
     alone = evaluate(folder)
     words = ["evaluate", *(str(folder / name) for name in NETS), "--data", str(folder / "set")]
     words += ["--device", "cpu", "--workers", "0", "--batch-size", "9", "--json", str(folder / "ranks.json")]
@@ -111,7 +111,7 @@ def test_every_picture_counts_once_on_any_number_of_processes(folder, tmp_path):
     for one, other in zip(rows(alone), rows(together), strict=True):
         assert (one["top1"], one["top5"]) == (other["top1"], other["top5"])
         assert other["nll"] == pytest.approx(one["nll"], rel=1e-6)
-    assert "11 pictures" in printed[0][1] and not printed[1][1] and not printed[2][1]
+    assert "11 images" in printed[0][1] and not printed[1][1] and not printed[2][1]
 
 
 def rows(written):
@@ -144,25 +144,25 @@ def test_a_run_that_was_trained_is_evaluated_and_predicts(folder, tmp_path, caps
     (validation,) = json.loads((tmp_path / "run" / "run.json").read_text())["results"]["validations"]
     for key in ("top1", "top5", "nll"):
         assert got["nets"][0][key] == pytest.approx(validation[key], rel=1e-6)
-    pictures = pictures_of(folder / "set")
+    dataset = open_prepared(folder / "set")
     classifier = load_classifier(tmp_path / "run")
-    assert (classifier.classes, classifier.names) == (pictures.classes, pictures.names)
-    expected = pictures.train.read(range(len(pictures.train))).double().mean(0)
+    assert (classifier.classes, classifier.names) == (dataset.classes, dataset.names)
+    expected = dataset.train.read(range(len(dataset.train))).double().mean(0)
     torch.testing.assert_close(classifier.statistics.mean_image.double(), expected, atol=1e-4, rtol=0)
-    assert main(["predict", str(tmp_path / "run"), str(folder / "pictures/val/ant/000.png")]) == 0
+    assert main(["predict", str(tmp_path / "run"), str(folder / "images/val/ant/000.png")]) == 0
     assert "* ant" in capsys.readouterr().out
 
 
 def test_a_set_may_have_some_of_the_classes_alone(folder, tmp_path, capsys):
     few = ("fox", "bee", "dog")
-    trained.write_pictures(tmp_path / "pictures", {"val": 6}, classes=few)
-    trained.prepared(tmp_path / "pictures", tmp_path / "set")
+    trained.write_images(tmp_path / "images", {"val": 6}, classes=few)
+    trained.prepared(tmp_path / "images", tmp_path / "set")
     trained.saved(tmp_path / "one.pt")
     got = evaluate(tmp_path, nets=["one.pt"])
-    assert "the pictures are of 3 of the 7 classes that are told apart" in capsys.readouterr().out
-    pictures = pictures_of(tmp_path / "set")
-    rows = trained.probabilities(trained.weights(), pictures.val.read(range(6)).numpy(), 1)
-    labels = [trained.CLASSES.index(pictures.classes[label]) for label in pictures.val.labels.tolist()]
+    assert "the images are of 3 of the 7 classes that are told apart" in capsys.readouterr().out
+    dataset = open_prepared(tmp_path / "set")
+    rows = trained.probabilities(trained.weights(), dataset.val.read(range(6)).numpy(), 1)
+    labels = [trained.CLASSES.index(dataset.classes[label]) for label in dataset.val.labels.tolist()]
     assert got["nets"][0]["nll"] == pytest.approx(counted(rows, labels)["nll"], rel=1e-4)
 
 

@@ -27,8 +27,7 @@ def test_a_run_is_exported_and_predicts_the_same(run, tmp_path, capsys):
     ours, theirs = load_classifier(run), load_classifier(file)
     assert theirs.classes == ours.classes and theirs.names == ours.names and theirs.mean == ours.mean
     images = [
-        torch.from_numpy(trained.picture(n, trained.STORED, trained.STORED)).permute(2, 0, 1)
-        for n in range(3)
+        torch.from_numpy(trained.image(n, trained.STORED, trained.STORED)).permute(2, 0, 1) for n in range(3)
     ]
     for views in (1, 10):
         assert torch.equal(
@@ -45,7 +44,7 @@ def test_a_network_is_created_from_a_run(run):
     classifier = load_classifier(run)
     net = create_model(weights=run).eval()
     assert net.config == classifier.net.config
-    pixels = trained.picture(5, 40, 30)
+    pixels = trained.image(5, 40, 30)
     for image in (torch.from_numpy(pixels).permute(2, 0, 1), Image.fromarray(pixels)):
         x = classifier.transforms(image)
         assert x.shape == (3, trained.CROP, trained.CROP) and x.dtype == torch.float32

@@ -17,7 +17,7 @@ from alexnet.data.prepare.sources import Reader, files_of
 from support.archives import jpeg, tar, write, write_zip
 from support.preparing import made
 
-PICTURES = {f"train/{c}/{i}.jpg": bytes([i]) * (300 + i) for c in "ab" for i in range(3)}
+IMAGES = {f"train/{c}/{i}.jpg": bytes([i]) * (300 + i) for c in "ab" for i in range(3)}
 
 
 def found(source, scratch):
@@ -85,7 +85,7 @@ OUTSIDE = ["../evil.jpg", "/train/a/evil.jpg", "train/../../evil.jpg", "C:/a/evi
 )
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_names_that_point_outside_are_refused(tmp_path, read, form, name):
-    files = PICTURES | {name: b"x"}
+    files = IMAGES | {name: b"x"}
     content = tar({"a.tar": tar(files)}) if form == "tar in a tar" else tar(files)
     path = write_zip(tmp_path / "a.zip", files) if form == "zip" else write(tmp_path / "a.tar", content)
     with pytest.raises(
@@ -103,7 +103,7 @@ def test_a_set_is_not_made_of_such_names(tmp_path):
 
 def encrypted(path):
     """Write a zip whose second file is marked as encrypted."""
-    content = bytearray(write_zip(path, PICTURES).read_bytes())
+    content = bytearray(write_zip(path, IMAGES).read_bytes())
     with zipfile.ZipFile(path) as archive:
         member = archive.infolist()[1]
     content[member.header_offset + 6] |= 1
@@ -133,9 +133,9 @@ def test_a_zip_compressed_in_an_unknown_way_is_called_so(tmp_path, read):
 
 @both
 def test_backslashes_in_a_zip_separate_folders(tmp_path, read):
-    path = write_zip(tmp_path / "a.zip", {name.replace("/", "\\"): part for name, part in PICTURES.items()})
+    path = write_zip(tmp_path / "a.zip", {name.replace("/", "\\"): part for name, part in IMAGES.items()})
     prefix = "a.zip/" if read is found else ""
-    assert read(path, tmp_path) == {prefix + name: part for name, part in PICTURES.items()}
+    assert read(path, tmp_path) == {prefix + name: part for name, part in IMAGES.items()}
 
 
 @both
@@ -175,7 +175,7 @@ def test_a_name_that_an_archive_has_twice_is_said(tmp_path, form):
         write(
             tmp_path / "a.tar", one.rstrip(b"\0").ljust(-(-len(one.rstrip(b"\0")) // 512) * 512, b"\0") + two
         )
-    with pytest.raises(ValueError, match="two (pictures|images) are train/a/1.jpg"):
+    with pytest.raises(ValueError, match="two (images|images) are train/a/1.jpg"):
         made("folder", [tmp_path / f"a.{form}"], tmp_path / "set")
 
 
@@ -243,9 +243,9 @@ def test_a_tar_that_ends_with_a_zip_is_a_tar(tmp_path, read, end):
     assert any(name.endswith("train/a/0.jpg") for name in read(source, tmp_path))
 
 
-def test_a_file_beside_the_pictures_is_not_read(tmp_path, monkeypatch):
+def test_a_file_beside_the_images_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(members, "MAX_MEMBER_BYTES", 400)
-    files = PICTURES | {"notes.bin": b"n" * 1000}
+    files = IMAGES | {"notes.bin": b"n" * 1000}
     for path in (
         write(tmp_path / "folder", files),
         write(tmp_path / "a.tar", tar(files)),
@@ -253,15 +253,15 @@ def test_a_file_beside_the_pictures_is_not_read(tmp_path, monkeypatch):
         write_zip(tmp_path / "a.zip", files),
     ):
         assert {name.split("/")[-1]: part for name, part in imported(path, None).items()} == {
-            name.split("/")[-1]: part for name, part in PICTURES.items()
+            name.split("/")[-1]: part for name, part in IMAGES.items()
         }
 
 
 @pytest.mark.parametrize("form", ["folder", "a.tar", "a.tgz", "a.zip"])
-def test_a_huge_picture_is_refused_unread(tmp_path, monkeypatch, form):
+def test_a_huge_image_is_refused_unread(tmp_path, monkeypatch, form):
     monkeypatch.setattr(members, "MAX_MEMBER_BYTES", 200)
-    content = {"a.tar": tar(PICTURES), "a.tgz": gzip.compress(tar(PICTURES))}.get(form, PICTURES)
-    path = write_zip(tmp_path / form, PICTURES) if form == "a.zip" else write(tmp_path / form, content)
+    content = {"a.tar": tar(IMAGES), "a.tgz": gzip.compress(tar(IMAGES))}.get(form, IMAGES)
+    path = write_zip(tmp_path / form, IMAGES) if form == "a.zip" else write(tmp_path / form, content)
     with pytest.raises(ValueError, match="train/a/0.jpg has 300 bytes, too many for a part of this data set"):
         imported(path, None)
 
@@ -269,7 +269,7 @@ def test_a_huge_picture_is_refused_unread(tmp_path, monkeypatch, form):
 @pytest.mark.parametrize("form", ["a.tar", "a.zip"])
 def test_a_huge_file_in_an_archive_is_left_out_unread(tmp_path, monkeypatch, form):
     monkeypatch.setattr(sources, "MAX_BYTES", 301)
-    path = write_zip(tmp_path / form, PICTURES) if form == "a.zip" else write(tmp_path / form, tar(PICTURES))
+    path = write_zip(tmp_path / form, IMAGES) if form == "a.zip" else write(tmp_path / form, tar(IMAGES))
     with Reader() as reader:
         for file in files_of(path, tmp_path):
             if file.name.endswith("2.jpg"):
@@ -303,7 +303,7 @@ def test_compressed_archives_of_one_name_and_size_are_told_apart(tmp_path):
 @pytest.mark.parametrize("form", ["a.tar", "a.zip"])
 @pytest.mark.parametrize("when", ["before", "while"])
 def test_an_archive_that_changes_between_plan_and_end_is_noticed(tmp_path, form, when):
-    path = write_zip(tmp_path / form, PICTURES) if form == "a.zip" else write(tmp_path / form, tar(PICTURES))
+    path = write_zip(tmp_path / form, IMAGES) if form == "a.zip" else write(tmp_path / form, tar(IMAGES))
     files = list(files_of(path, tmp_path))
     with (
         pytest.raises(
@@ -344,9 +344,9 @@ def archives_changed_after(path):
 def test_damage_anywhere_is_one_sentence_or_harmless(tmp_path, read, form):
     path = tmp_path / form
     if form == "a.zip":
-        write_zip(path, PICTURES)
+        write_zip(path, IMAGES)
     else:
-        write(path, tar(PICTURES) if form == "a.tar" else gzip.compress(tar(PICTURES)))
+        write(path, tar(IMAGES) if form == "a.tar" else gzip.compress(tar(IMAGES)))
     whole, random = path.read_bytes(), np.random.default_rng(0)
     for number in range(60):
         content = bytearray(whole)
@@ -369,7 +369,7 @@ def test_a_changed_byte_in_a_compressed_tar_is_found(tmp_path, place):
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
-    folder = write(tmp_path / "folder", PICTURES)
+    folder = write(tmp_path / "folder", IMAGES)
     os.mkfifo(folder / "train/a/9.jpg")
     with pytest.raises(ValueError, match="9.jpg is no file, but a pipe or a device"):
         imported(folder, None)

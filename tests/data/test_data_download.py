@@ -126,7 +126,7 @@ def names(folder) -> list[str]:
 def test_get_stores_the_set_and_removes_the_archive(folder):
     data.get("cifar10", progress=False)
     assert names(folder) == ["cifar10.npz"]
-    assert data.load("cifar10").source == "CIFAR-10 (20 + 10 pictures, from the official archive)"
+    assert data.load("cifar10").source == "CIFAR-10 (20 + 10 images, from the official archive)"
 
 
 def test_the_archive_can_be_kept_and_is_not_fetched_again(folder, server):

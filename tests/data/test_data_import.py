@@ -15,8 +15,8 @@ from support.samples import (
     TINY,
     encoded,
     expected,
+    image_files,
     official_files,
-    picture_files,
     pixels,
     python2_batch,
     python3_batch,
@@ -39,36 +39,36 @@ def import_paths(*paths):
 
 
 def assert_whole(source: str) -> None:
-    """Assert that every picture has its place and label, and the source reads so."""
+    """Assert that every image has its place and label, and the source reads so."""
     opened = data.load("cifar10")
     np.testing.assert_array_equal(opened.train_images.numpy(), expected("train"))
     np.testing.assert_array_equal(opened.test_images.numpy(), expected("test"))
     assert opened.train_labels.tolist() == [*range(10), *range(10)]
     assert opened.test_labels.tolist() == list(range(10))
-    assert opened.source == f"CIFAR-10 (20 + 10 pictures, {source})"
+    assert opened.source == f"CIFAR-10 (20 + 10 images, {source})"
 
 
 WRITERS = {
-    "folder": lambda path: write_folder(path / "pictures", picture_files()),
-    "tar": lambda path: write_tar(path / "a.tar", picture_files(), "w"),
-    "tar.gz": lambda path: write_tar(path / "a.tar.gz", picture_files(), "w:gz"),
-    "tar.xz": lambda path: write_tar(path / "a.tar.xz", picture_files(), "w:xz"),
-    "zip": lambda path: write_zip(path / "a.zip", picture_files()),
-    "deeper": lambda path: write_zip(path / "b.zip", {f"x/y/{k}": v for k, v in picture_files().items()}),
+    "folder": lambda path: write_folder(path / "images", image_files()),
+    "tar": lambda path: write_tar(path / "a.tar", image_files(), "w"),
+    "tar.gz": lambda path: write_tar(path / "a.tar.gz", image_files(), "w:gz"),
+    "tar.xz": lambda path: write_tar(path / "a.tar.xz", image_files(), "w:xz"),
+    "zip": lambda path: write_zip(path / "a.zip", image_files()),
+    "deeper": lambda path: write_zip(path / "b.zip", {f"x/y/{k}": v for k, v in image_files().items()}),
 }
 
 
 @pytest.mark.parametrize("form", WRITERS)
-def test_pictures_in_every_form_give_the_same_set(form, tmp_path):
+def test_images_in_every_form_give_the_same_set(form, tmp_path):
     import_paths(WRITERS[form](tmp_path))
-    assert_whole(f"imported from {'a folder' if form == 'folder' else 'an archive'} of PNG pictures")
+    assert_whole(f"imported from {'a folder' if form == 'folder' else 'an archive'} of PNG images")
 
 
 def test_several_paths_together_hold_the_set(tmp_path):
-    folder = write_folder(tmp_path / "pictures", picture_files())
-    train = {name: content for name, content in picture_files().items() if name.startswith("train")}
+    folder = write_folder(tmp_path / "images", image_files())
+    train = {name: content for name, content in image_files().items() if name.startswith("train")}
     import_paths(folder / "test", write_tar(tmp_path / "train.tar", train, "w"))
-    assert_whole("imported from an archive and a folder of PNG pictures")
+    assert_whole("imported from an archive and a folder of PNG images")
 
 
 @pytest.mark.parametrize("batch", [python2_batch, python3_batch])
@@ -86,7 +86,7 @@ def test_the_official_archive_is_known_by_its_checksum(tmp_path, monkeypatch):
 
 
 def test_provenance_has_the_checksum_and_no_path(tmp_path):
-    path = write_zip(tmp_path / "pictures.zip", picture_files())
+    path = write_zip(tmp_path / "images.zip", image_files())
     with np.load(import_paths(path)) as stored:
         provenance = json.loads(str(stored["provenance"]))
     assert provenance["inputs"] == [{"kind": "archive", "name": path.name, "sha256": obtain.sha256_of(path)}]
@@ -101,13 +101,13 @@ def test_files_that_systems_add_are_left_out(tmp_path):
         "README.txt": b"?",
         "./train/cat/._1.png": b"?",
     }
-    import_paths(write_tar(tmp_path / "a.tar", picture_files() | extra, "w"))
-    assert_whole("imported from an archive of PNG pictures")
+    import_paths(write_tar(tmp_path / "a.tar", image_files() | extra, "w"))
+    assert_whole("imported from an archive of PNG images")
 
 
 @pytest.mark.parametrize("form", ["folder", "tar", "tar.gz", "zip"])
 def test_images_are_known_by_their_content_and_what_is_left_out_is_told(form, tmp_path):
-    files, image = picture_files(), pixels("train", 0, 0)
+    files, image = image_files(), pixels("train", 0, 0)
     del files["train/airplane/0000.png"]
     files |= {
         "train/airplane/0000": encoded(image),
@@ -149,20 +149,20 @@ def test_nothing_is_said_of_what_else_the_official_archive_holds(tmp_path, monke
 
 
 def test_an_image_that_is_not_read_is_called_by_its_name(tmp_path):
-    files = picture_files() | {"train/cat/new": b"\0\0\0\x18ftypheic" + bytes(300)}
-    with pytest.raises(ValueError, match="train/cat/new is not a picture that can be read: HEIC, which"):
+    files = image_files() | {"train/cat/new": b"\0\0\0\x18ftypheic" + bytes(300)}
+    with pytest.raises(ValueError, match="train/cat/new is not an image that can be read: HEIC, which"):
         import_paths(write_folder(tmp_path / "a", files))
 
 
-def test_grey_and_palette_pictures_become_rgb(tmp_path):
+def test_grey_and_palette_images_become_rgb(tmp_path):
     grey = np.arange(1024, dtype=np.uint8).reshape(32, 32)
-    files = picture_files() | {"train/airplane/0000.png": encoded(grey)}
+    files = image_files() | {"train/airplane/0000.png": encoded(grey)}
     import_paths(write_folder(tmp_path / "a", files))
     np.testing.assert_array_equal(data.load("cifar10").train_images[0].numpy(), np.stack([grey] * 3))
 
 
 def test_links_to_folders_are_followed_and_loops_are_not(tmp_path):
-    folder = write_folder(tmp_path / "a", picture_files())
+    folder = write_folder(tmp_path / "a", image_files())
     (folder / "train/dog").rename(tmp_path / "dogs")
     try:
         (folder / "train/dog").symlink_to(tmp_path / "dogs")
@@ -172,53 +172,53 @@ def test_links_to_folders_are_followed_and_loops_are_not(tmp_path):
     except OSError:
         pytest.skip("no symbolic links can be made here")
     import_paths(folder, tmp_path / "test")  # a link has its own name
-    assert_whole("imported from a folder of PNG pictures")
+    assert_whole("imported from a folder of PNG images")
 
 
-def test_pictures_are_decoded_as_they_are_prepared(tmp_path):
+def test_images_are_decoded_as_they_are_prepared(tmp_path):
     grey = np.arange(1024, dtype=np.uint16).reshape(32, 32) * 60
-    files = picture_files() | {"train/airplane/0000.png": encoded(grey)}
+    files = image_files() | {"train/airplane/0000.png": encoded(grey)}
     import_paths(write_folder(tmp_path / "a", files))
     wanted = np.rint(grey / 257).astype(np.uint8)  # and not clipped at 255
     np.testing.assert_array_equal(data.load("cifar10").train_images[0].numpy(), np.stack([wanted] * 3))
 
 
 def without(prefix: str) -> dict[str, bytes]:
-    return {name: content for name, content in picture_files().items() if not name.startswith(prefix)}
+    return {name: content for name, content in image_files().items() if not name.startswith(prefix)}
 
 
 WRONG_SETS = {
     "missing class": (
         without("train/dog"),
-        r"the class 'dog' is missing from train/; 2 pictures of it are needed",
+        r"the class 'dog' is missing from train/; 2 images of it are needed",
     ),
-    "missing split": (without("test"), "there are no pictures of test/"),
-    "nothing": ({"notes.txt": b""}, "there are no pictures of train/"),
-    "too few": (without("train/dog/0001"), "train/dog has 1 pictures, not 2"),
+    "missing split": (without("test"), "there are no images of test/"),
+    "nothing": ({"notes.txt": b""}, "there are no images of train/"),
+    "too few": (without("train/dog/0001"), "train/dog has 1 images, not 2"),
     "too many": (
-        picture_files() | {"test/dog/9.png": encoded(pixels("test", 0, 9))},
-        "test/dog has 2 pictures, not 1",
+        image_files() | {"test/dog/9.png": encoded(pixels("test", 0, 9))},
+        "test/dog has 2 images, not 1",
     ),
     "extra class": (
-        picture_files() | {"train/eel/0.png": b""},
+        image_files() | {"train/eel/0.png": b""},
         "eel/0.png is of the class 'eel', which CIFAR-10 does",
     ),
     "other split": (
-        picture_files() | {"valid/dog/0.png": b""},
+        image_files() | {"valid/dog/0.png": b""},
         "valid/dog/0.png lies neither in train/<class>/",
     ),
-    "no class": (picture_files() | {"train/0.png": b""}, "train/0.png lies neither in train/<class>/"),
+    "no class": (image_files() | {"train/0.png": b""}, "train/0.png lies neither in train/<class>/"),
     "size": (
-        picture_files() | {"test/dog/0000.png": encoded(np.zeros((32, 31, 3), np.uint8))},
+        image_files() | {"test/dog/0000.png": encoded(np.zeros((32, 31, 3), np.uint8))},
         "0000.png has 31 x 32 pixels, not 32 x 32",
     ),
-    "no picture": (
-        picture_files() | {"test/dog/0000.png": b"text"},
-        "test/dog/0000.png is not a picture that can be",
+    "no image": (
+        image_files() | {"test/dog/0000.png": b"text"},
+        "test/dog/0000.png is not an image that can be",
     ),
-    "half a picture": (
-        picture_files() | {"test/dog/0000.png": encoded(pixels("test", 5, 0))[:999]},
-        "test/dog/0000.png is not a picture",
+    "half an image": (
+        image_files() | {"test/dog/0000.png": encoded(pixels("test", 5, 0))[:999]},
+        "test/dog/0000.png is not an image",
     ),
 }
 
@@ -238,8 +238,8 @@ def test_a_set_that_is_not_whole_is_refused(case, form, tmp_path, tiny):
 
 
 def test_the_same_path_twice_is_too_many(tmp_path):
-    path = write_zip(tmp_path / "a.zip", picture_files())
-    with pytest.raises(ValueError, match="train/airplane has 4 pictures, not 2"):
+    path = write_zip(tmp_path / "a.zip", image_files())
+    with pytest.raises(ValueError, match="train/airplane has 4 images, not 2"):
         import_paths(path, path)
 
 
@@ -266,7 +266,7 @@ def test_an_archive_with_a_changed_byte_is_damaged(form, tmp_path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 255
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="is damaged, or not an archive|is not a picture"):
+    with pytest.raises(ValueError, match="is damaged, or not an archive|is not an image"):
         import_paths(path)
 
 
@@ -308,7 +308,7 @@ def test_links_in_an_archive_are_refused(tmp_path):
 def test_a_huge_member_is_refused_unread(tmp_path, monkeypatch):
     monkeypatch.setattr(members, "MAX_MEMBER_BYTES", 100)
     with pytest.raises(ValueError, match="too many for a part of this data set"):
-        import_paths(write_zip(tmp_path / "a.zip", picture_files()))
+        import_paths(write_zip(tmp_path / "a.zip", image_files()))
 
 
 class Malice:
@@ -325,7 +325,7 @@ def test_a_batch_cannot_run_code(tmp_path):
     marker = tmp_path / "ran"
     content = pickle.dumps({"data": Malice(open, str(marker), "w"), "labels": []})
     path = write_tar(tmp_path / "a.tar", {"cifar-10-batches-py/data_batch_1": content}, "w")
-    with pytest.raises(ValueError, match=r"data_batch_1 is not a batch of pictures \(it asks for .*open"):
+    with pytest.raises(ValueError, match=r"data_batch_1 is not a batch of images \(it asks for .*open"):
         import_paths(path)
     assert not marker.exists()
     with pytest.raises(pickle.UnpicklingError, match=r"numpy\.load"):
@@ -341,15 +341,15 @@ for _ in range(70):
     ("batch", "message"),
     [
         (python2_batch(np.zeros((2, 3071), np.uint8), [0, 1]), "not one row of bytes"),
-        (python2_batch(np.zeros((2, 3072), np.uint8), [0]), "not one label for each picture"),
+        (python2_batch(np.zeros((2, 3072), np.uint8), [0]), "not one label for each image"),
         (python2_batch(np.zeros((2, 3072), np.uint8), [0, 10]), "has labels outside 0 to 9"),
         (python3_batch(np.zeros((2, 3072), np.float32), [0, 1]), "not one row of bytes"),
-        (python3_batch(np.zeros((2, 3072), np.uint8), [0.5, 1]), "not one label for each picture"),
-        (python3_batch(np.zeros((2, 3072), np.uint8), LISTS), "not one label for each picture"),
-        (python3_batch(np.zeros((2, 3072), np.uint8), [10**30, 1]), "is not a batch of pictures"),
-        (pickle.dumps([1, 2]), "is not a batch of pictures"),
-        (pickle.dumps({"data": 1}), "is not a batch of pictures"),
-        (python2_batch(np.zeros((2, 3072), np.uint8), [0, 1])[:500], "is not a batch of pictures"),
+        (python3_batch(np.zeros((2, 3072), np.uint8), [0.5, 1]), "not one label for each image"),
+        (python3_batch(np.zeros((2, 3072), np.uint8), LISTS), "not one label for each image"),
+        (python3_batch(np.zeros((2, 3072), np.uint8), [10**30, 1]), "is not a batch of images"),
+        (pickle.dumps([1, 2]), "is not a batch of images"),
+        (pickle.dumps({"data": 1}), "is not a batch of images"),
+        (python2_batch(np.zeros((2, 3072), np.uint8), [0, 1])[:500], "is not a batch of images"),
     ],
 )
 def test_wrong_batches_are_refused(batch, message, tmp_path):

@@ -52,7 +52,7 @@ def test_a_stored_set_opens_as_it_was():
         np.testing.assert_array_equal(getattr(opened, key).numpy(), array)
 
 
-def test_the_same_pictures_give_the_same_file():
+def test_the_same_images_give_the_same_file():
     first = store.save(TINY, arrays(), {"source": "x"}).read_bytes()
     assert store.save(TINY, arrays(), {"source": "x"}).read_bytes() == first
 
@@ -102,7 +102,7 @@ def test_the_default_stands_in_only_where_the_set_is_missing(monkeypatch):
 def test_one_changed_byte_is_damage(place):
     path = store.save(TINY, arrays(), {"source": "x"})
     content = bytearray(path.read_bytes())
-    with zipfile.ZipFile(path) as archive:  # somewhere in the bytes of the pictures
+    with zipfile.ZipFile(path) as archive:  # somewhere in the bytes of the images
         member = archive.getinfo("train_images.npy")
         content[int(member.header_offset + 300 + place * (member.file_size - 400))] ^= 4
     path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""The loader: an order without state, each picture once, resuming, ranks, and workers that change nothing."""
+"""The loader: an order without state, each image once, resuming, ranks, and workers that change nothing."""
 
 import itertools
 import multiprocessing
@@ -21,14 +21,14 @@ from support.preparing import made, one_folder
 
 
 def split_of(count):
-    """Return pictures in memory whose first pixel is their index."""
+    """Return images in memory whose first pixel is their index."""
     images = torch.zeros(count, 3, 4, 4, dtype=torch.uint8)
     images[:, 0, 0, 0] = torch.arange(count)
     return MemorySplit(images, torch.arange(count) % 3)
 
 
 @pytest.mark.parametrize("order", ["shuffled", "fixed", "stored"])
-def test_an_order_has_every_picture_once(order):
+def test_an_order_has_every_image_once(order):
     assert sorted(epoch_order(101, 5, 3, order).tolist()) == list(range(101))
 
 
@@ -63,7 +63,7 @@ def test_an_unknown_order_is_refused():
 
 
 def test_a_shuffle_is_even():
-    """Each of 4 pictures comes first about as often: the counts of 2000 epochs are binomial."""
+    """Each of 4 images comes first about as often: the counts of 2000 epochs are binomial."""
     firsts = torch.bincount(torch.tensor([epoch_order(4, 3, epoch)[0] for epoch in range(2000)]), minlength=4)
     assert (abs(firsts - 500) < 5 * (2000 * 0.25 * 0.75) ** 0.5).all()
 
@@ -91,11 +91,11 @@ def test_ranks_share_a_batch_without_overlap(num_ranks):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 6, "num_ranks": 4}, "batch of 6 pictures cannot be shared evenly by 4 ranks"),
-        ({"batch_size": 0}, "batch of 0 pictures cannot be shared evenly by 1 ranks"),
+        ({"batch_size": 6, "num_ranks": 4}, "batch of 6 images cannot be shared evenly by 4 ranks"),
+        ({"batch_size": 0}, "batch of 0 images cannot be shared evenly by 1 ranks"),
         ({"batch_size": 6, "rank": 2, "num_ranks": 2}, "rank must be from 0 to 1, got 2"),
         ({"batch_size": 6, "rank": -1, "num_ranks": 2}, "rank must be from 0 to 1, got -1"),
-        ({"batch_size": 24}, "23 pictures do not fill a batch of 24"),
+        ({"batch_size": 24}, "23 images do not fill a batch of 24"),
     ],
 )
 def test_batches_that_cannot_be_are_refused(options, message):
@@ -103,7 +103,7 @@ def test_batches_that_cannot_be_are_refused(options, message):
         Loader(split_of(23), drop_last=True, **options)
 
 
-def test_batches_hold_the_pictures_of_their_indices():
+def test_batches_hold_the_images_of_their_indices():
     loader = Loader(split_of(23), 5, seed=9, drop_last=False)
     batches = list(loader.epoch(2))
     assert torch.equal(torch.cat([batch.indices for batch in batches]), epoch_order(23, 9, 2))
@@ -128,7 +128,7 @@ def test_a_step_that_the_epoch_lacks_is_refused(step):
 
 @pytest.mark.parametrize("num_ranks", [1, 2, 5])
 @pytest.mark.parametrize("count", [1, 10, 23])
-def test_evaluation_has_every_picture_once_over_all_ranks(count, num_ranks):
+def test_evaluation_has_every_image_once_over_all_ranks(count, num_ranks):
     loaders = [
         evaluation_loader(split_of(count), 10, rank=rank, num_ranks=num_ranks) for rank in range(num_ranks)
     ]
@@ -140,7 +140,7 @@ def test_evaluation_has_every_picture_once_over_all_ranks(count, num_ranks):
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
-    """The 7 training pictures of a prepared set."""
+    """The 7 training images of a prepared set."""
     folder = tmp_path_factory.mktemp("set")
     return made("folder", [one_folder(folder)], folder / "set")[0].train
 
@@ -168,7 +168,7 @@ def test_workers_change_nothing(stored):
     assert not any(worker.is_alive() for worker in workers)
 
 
-def test_a_damaged_picture_stops_the_loader_with_its_reason(stored, monkeypatch):
+def test_a_damaged_image_stops_the_loader_with_its_reason(stored, monkeypatch):
     monkeypatch.setattr(stored, "_sizes", stored._sizes // 2)
     with pytest.raises(ValueError, match="is damaged"):
         list(Loader(stored, 2, workers=0, drop_last=True).epoch())
@@ -192,7 +192,7 @@ def test_workers_are_deaf_to_signals_and_their_death_is_noticed(stored, monkeypa
     loader.close()
 
 
-def test_a_picture_that_a_worker_cannot_read_is_one_sentence(stored):
+def test_a_image_that_a_worker_cannot_read_is_one_sentence(stored):
     loader = Loader(stored, 2, workers=1, drop_last=True)
     loader.split._sizes = stored._sizes // 2
     with pytest.raises(BatchFailed, match=r"^/.*\.tar is damaged .*anew$"):
@@ -224,7 +224,7 @@ def test_no_batch_is_waited_for_without_limit(monkeypatch):
     assert next_of(Late(5)) == "batch" and next_of(iter(())) is None
     clock = itertools.count(step=300.0)
     monkeypatch.setattr("alexnet.data.workers.time.monotonic", lambda: next(clock))
-    with pytest.raises(BatchFailed, match="^no batch came within 600 s; does the disk with the pictures"):
+    with pytest.raises(BatchFailed, match="^no batch came within 600 s; does the disk with the images"):
         next_of(Late(5))
 
 
@@ -338,7 +338,7 @@ def test_nobody_is_left_when_the_reader_is_gone(tmp_path, killed):
     assert process.returncode == (-signal.SIGKILL if killed else 0), errors
 
 
-def test_pictures_in_memory_need_no_workers(stored, monkeypatch):
+def test_images_in_memory_need_no_workers(stored, monkeypatch):
     counts = []
     monkeypatch.setattr(
         "alexnet.data.loader.DataLoader", lambda *_, num_workers, **__: counts.append(num_workers)

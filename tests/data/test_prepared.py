@@ -12,17 +12,17 @@ import torch
 from alexnet import data
 from alexnet.data import catalogue, splits
 from alexnet.data.prepare.check import damage_in
-from alexnet.data.prepared import open_set, pictures_of
+from alexnet.data.prepared import open_prepared, open_set
 from alexnet.training import TrainSettings
 from alexnet.training.plan import make_plan
 from support.archives import jpeg, write
 from support.preparing import SIZE, close_to, contents, made, one_folder
-from support.samples import TINY, picture_files, write_folder
+from support.samples import TINY, image_files, write_folder
 
 
 @pytest.fixture(params=["jpeg", "raw"])
 def prepared(tmp_path, request):
-    """A set of 7 + 2 pictures, two in a shard, and the function that prepares it."""
+    """A set of 7 + 2 images, two in a shard, and the function that prepares it."""
     folder = one_folder(tmp_path)
 
     def prepare():
@@ -54,7 +54,7 @@ def test_a_set_has_what_training_needs(prepared):
     assert len(got.fingerprint) == 16 and got.path.name == "set"
 
 
-def test_pictures_are_read_in_any_order_and_more_than_once(prepared):
+def test_images_are_read_in_any_order_and_more_than_once(prepared):
     got, _ = prepared
     seeds = [0, 2, 4, 6, 1, 3, 5]  # as stored: by class and name
     indices = [6, 0, 3, 0, 4]
@@ -67,8 +67,8 @@ def test_pictures_are_read_in_any_order_and_more_than_once(prepared):
 
 
 @pytest.mark.parametrize("index", [-1, 7])
-def test_a_picture_that_is_not_there(prepared, index):
-    with pytest.raises(IndexError, match=f"there is no picture {index}; there are 7"):
+def test_a_image_that_is_not_there(prepared, index):
+    with pytest.raises(IndexError, match=f"there is no image {index}; there are 7"):
         prepared[0].train.read([0, index])
 
 
@@ -80,7 +80,7 @@ def test_what_was_read_belongs_to_the_reader(prepared):
     assert torch.equal(got.train.read([1]), kept)
 
 
-def test_another_process_gets_the_description_and_not_the_pictures(prepared):
+def test_another_process_gets_the_description_and_not_the_images(prepared):
     split = prepared[0].train
     size = len(pickle.dumps(split))
     split.read(range(7))
@@ -181,7 +181,7 @@ def test_labels_of_no_class_are_found_on_opening(prepared, label):
 
 @pytest.mark.parametrize("raw", [False, True])
 def test_a_change_inside_a_shard_is_seen_by_check_alone(tmp_path, raw):
-    got, _ = made("folder", [one_folder(tmp_path)], tmp_path / "set", raw=raw, pictures_per_shard=7)
+    got, _ = made("folder", [one_folder(tmp_path)], tmp_path / "set", raw=raw, images_per_shard=7)
     (shard,) = [path for path in got.path.glob("train-00000.*") if path.suffix != ".npz"]
     content = bytearray(shard.read_bytes())
     with np.load(shard.with_suffix(".npz")) as index:
@@ -215,13 +215,13 @@ def test_damage_is_found_on_opening_and_mended_by_preparing_again(prepared, dama
     assert contents(got.path) == before
 
 
-def test_a_picture_that_cannot_be_decoded_names_its_file(tmp_path):
+def test_a_image_that_cannot_be_decoded_names_its_file(tmp_path):
     got, _ = made("folder", [one_folder(tmp_path)], tmp_path / "set")
     shard = tmp_path / "set/train-00001.tar"
     content = bytearray(shard.read_bytes())
-    content[512:700] = bytes(188)  # the first picture begins behind the name
+    content[512:700] = bytes(188)  # the first image begins behind the name
     shard.write_bytes(content)
-    with pytest.raises(ValueError, match=r"train-00001.tar is damaged \(picture 2 of the split: "):
+    with pytest.raises(ValueError, match=r"train-00001.tar is damaged \(image 2 of the split: "):
         got.train.read([2])
     assert got.train.read([3]).shape[0] == 1
 
@@ -241,7 +241,7 @@ def test_a_shard_cut_short_after_it_was_read_from_is_an_error_and_no_signal(prep
     got.train.read(range(7))
     (shard,) = [path for path in got.path.glob("train-00000.*") if path.suffix != ".npz"]
     os.truncate(shard, 600)
-    with pytest.raises(ValueError, match="train-00000.* is damaged .picture 0 of the split: the file ends"):
+    with pytest.raises(ValueError, match="train-00000.* is damaged .image 0 of the split: the file ends"):
         got.train.read([5, 0])
     assert len(got.train.read([6, 2])) == 2
 
@@ -266,20 +266,18 @@ def test_a_disk_that_fails_is_an_error_that_names_the_file(prepared, monkeypatch
 def test_a_split_that_is_missing_says_which_are_there(tmp_path):
     got, said = made("folder", [write(tmp_path / "photos", {"val/a/1.jpg": jpeg(1)})], tmp_path / "set")
     assert "there are no training images: the set is for evaluation alone" in said
-    with pytest.raises(
-        ValueError, match="photos has no 'train' pictures, only val; .* for evaluation alone$"
-    ):
+    with pytest.raises(ValueError, match="photos has no 'train' images, only val; .* for evaluation alone$"):
         _ = got.train
-    with pytest.raises(ValueError, match="photos has no 'train' pictures, only val"):
+    with pytest.raises(ValueError, match="photos has no 'train' images, only val"):
         make_plan(TrainSettings(data=str(tmp_path / "set")))
-    with pytest.raises(ValueError, match="no 'test' pictures, only val; .* --val-share for a part of train$"):
+    with pytest.raises(ValueError, match="no 'test' images, only val; .* --val-share for a part of train$"):
         got.split("test")
 
 
 def test_the_default_set_looks_like_a_prepared_one(monkeypatch):
     images = data.synthetic(num_train=20, num_test=10)
     monkeypatch.setattr("alexnet.data.prepared.synthetic", lambda: images)
-    got = pictures_of("default")
+    got = open_prepared("default")
     assert got.source == images.source and got.fingerprint == images.fingerprint and got.path is None
     assert got.classes == got.names == images.classes
     assert got.train.in_memory and got.train.shape == (3, 32, 32) and len(got.train) == 20
@@ -293,19 +291,19 @@ def test_cifar10_looks_like_a_prepared_set(monkeypatch, tmp_path):
     monkeypatch.setitem(catalogue.KNOWN_SETS, "cifar10", TINY)
     monkeypatch.setenv("ALEXNET_DATA", str(tmp_path / "sets"))
     with pytest.raises(FileNotFoundError, match="alexnet data get cifar10"):
-        pictures_of("cifar10")
-    data.import_set("cifar10", [write_folder(tmp_path / "pictures", picture_files())], progress=False)
-    got = pictures_of("cifar10")
+        open_prepared("cifar10")
+    data.import_set("cifar10", [write_folder(tmp_path / "images", image_files())], progress=False)
+    got = open_prepared("cifar10")
     assert len(got.train) == 20 and got.name == "cifar10" and got.classes[3] == "cat"
     assert torch.equal(got.val.read(range(10)), data.load("cifar10").test_images)
 
 
 def test_a_path_is_a_prepared_set(prepared):
     got, _ = prepared
-    assert pictures_of(str(got.path)).fingerprint == pictures_of(got.path).fingerprint == got.fingerprint
+    assert open_prepared(str(got.path)).fingerprint == open_prepared(got.path).fingerprint == got.fingerprint
 
 
-def test_the_names_of_stored_pictures_are_in_the_index(prepared):
+def test_the_names_of_stored_images_are_in_the_index(prepared):
     names = [np.load(path)["names"].tolist() for path in sorted(prepared[0].path.glob("train*.npz"))]
     assert sum(names, []) == [
         b"a/0.jpg",

@@ -95,7 +95,7 @@ def test_a_spread_far_below_the_values_is_kept():
     np.testing.assert_allclose(computed.pca_stds[0] ** 2, float(share * (1 - share)), rtol=1e-12)
 
 
-@pytest.mark.parametrize("pixels_at_once", [1, 2 * 35, 2**16])  # a picture has 35 pixels
+@pytest.mark.parametrize("pixels_at_once", [1, 2 * 35, 2**16])  # an image has 35 pixels
 def test_products_of_colours_are_whole_numbers_of_any_size(monkeypatch, pixels_at_once):
     monkeypatch.setattr(statistics, "PIXELS_AT_ONCE", pixels_at_once)
     products = statistics.colour_products(torch.from_numpy(IMAGES))
@@ -113,7 +113,7 @@ def test_the_sums_of_all_of_imagenet_do_not_overflow():
     np.testing.assert_allclose(got, [[5000, 70, 3], [70, 4000, 2], [3, 2, 1]], rtol=1e-15)
 
 
-def test_pictures_of_one_colour_have_no_spread():
+def test_images_of_one_colour_have_no_spread():
     computed = compute_statistics(batches(4, images=np.full((4, 3, 2, 2), 9, np.uint8)))
     assert computed.pca_stds.tolist() == [0, 0, 0] and (computed.mean_image == 9).all()
 
@@ -142,7 +142,7 @@ def test_what_is_saved_is_read_again(tmp_path):
 def test_those_of_another_set_are_refused(tmp_path, fingerprint, num_images):
     path = tmp_path / "statistics.npz"
     save(compute_statistics(batches(23), fingerprint="abc"), path)
-    with pytest.raises(ValueError, match="computed from 23 pictures of .* abc, not .*; delete it") as caught:
+    with pytest.raises(ValueError, match="computed from 23 images of .* abc, not .*; delete it") as caught:
         load(path, fingerprint=fingerprint, num_images=num_images)
     assert "\n" not in str(caught.value)
 
@@ -255,7 +255,7 @@ def test_a_pass_that_is_stopped_goes_on_where_it_was(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ["statistics-so-far.npz"]
     stop_at, seen[:] = None, []
     other = statistics_of(as_set(fingerprint="fedcba9876543210", path=tmp_path), progress=False)
-    assert seen == list(range(23))  # what there is of other pictures is of no use
+    assert seen == list(range(23))  # what there is of other images is of no use
     (tmp_path / "statistics.npz").unlink()
     seen.clear()
     with pytest.raises(Interrupted):
@@ -318,7 +318,7 @@ def test_only_the_mean_image_moves():
 
 
 MISTAKES = {
-    "no pictures to compute statistics of": [],
+    "no images to compute statistics of": [],
     r"uint8 \(N, 3, H, W\), got torch.float32 \(2, 3, 4, 4\)": [torch.zeros(2, 3, 4, 4)],
     r"got torch.uint8 \(2, 1, 4, 4\)": [torch.zeros(2, 1, 4, 4, dtype=torch.uint8)],
     r"got torch.uint8 \(3, 4, 4\)": [torch.zeros(3, 4, 4, dtype=torch.uint8)],

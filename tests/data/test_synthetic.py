@@ -15,7 +15,7 @@ NUM_TRAIN, NUM_TEST = 5000, 1000
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def dataset():
     return synthetic(num_train=NUM_TRAIN, num_test=NUM_TEST, seed=0)
 
 
@@ -40,23 +40,21 @@ def trained(images: torch.Tensor, labels: torch.Tensor, *, epochs: int) -> nn.Mo
     return net
 
 
-def test_shapes_types_names_and_source(pictures):
-    assert pictures.name == "synthetic" and pictures.source == "generated default set, seed 0 (not CIFAR-10)"
-    assert (
-        pictures.train_images.shape == (NUM_TRAIN, 3, 32, 32) and pictures.train_images.dtype == torch.uint8
-    )
-    assert pictures.test_images.shape == (NUM_TEST, 3, 32, 32) and pictures.test_images.dtype == torch.uint8
-    assert pictures.train_labels.dtype == pictures.test_labels.dtype == torch.int64
-    assert len(set(pictures.classes)) == 10
-    assert pictures.train_labels.bincount().tolist() == [NUM_TRAIN // 10] * 10
-    assert pictures.test_labels.bincount().tolist() == [NUM_TEST // 10] * 10
+def test_shapes_types_names_and_source(dataset):
+    assert dataset.name == "synthetic" and dataset.source == "generated default set, seed 0 (not CIFAR-10)"
+    assert dataset.train_images.shape == (NUM_TRAIN, 3, 32, 32) and dataset.train_images.dtype == torch.uint8
+    assert dataset.test_images.shape == (NUM_TEST, 3, 32, 32) and dataset.test_images.dtype == torch.uint8
+    assert dataset.train_labels.dtype == dataset.test_labels.dtype == torch.int64
+    assert len(set(dataset.classes)) == 10
+    assert dataset.train_labels.bincount().tolist() == [NUM_TRAIN // 10] * 10
+    assert dataset.test_labels.bincount().tolist() == [NUM_TEST // 10] * 10
 
 
-def test_the_same_seed_gives_the_same_pictures_wherever_it_runs():
+def test_the_same_seed_gives_the_same_images_wherever_it_runs():
     """Goes red when the drawing changes, or numpy's PCG64 or its methods draw otherwise.
 
     If the drawing was changed on purpose, write the new fingerprint here and say so in the changelog: every
-    record made on the default set is then about other pictures.
+    record made on the default set is then about other images.
     """
     assert synthetic(num_train=20, num_test=10, seed=0).fingerprint == "b1a909cf19410483"
 
@@ -67,16 +65,16 @@ def test_a_changed_set_changes_no_other():
     assert synthetic(num_train=20, num_test=10).train_images.any()
 
 
-def test_another_seed_and_the_test_pictures_are_others():
+def test_another_seed_and_the_test_images_are_others():
     first, second = (synthetic(num_train=20, num_test=20, seed=seed) for seed in (0, 1))
     assert first.fingerprint != second.fingerprint
     assert "seed 1" in second.source
     every = torch.cat([first.train_images, first.test_images, second.train_images, second.test_images])
-    assert len({picture.numpy().tobytes() for picture in every}) == 80
+    assert len({image.numpy().tobytes() for image in every}) == 80
 
 
 @pytest.mark.parametrize("count", [1, 7, generated.CHUNK, generated.CHUNK + 1])
-def test_any_number_of_pictures(count):
+def test_any_number_of_images(count):
     made = synthetic(num_train=count, num_test=1)
     assert len(made.train_images) == len(made.train_labels) == count
 
@@ -109,16 +107,16 @@ def test_every_shape_is_drawn_as_its_name_says():
     assert 0.8 < areas["crescent"] < 1.9
 
 
-def test_neither_colour_nor_brightness_tells_the_class(pictures):
-    """Classes differ in their mean colour by less than a tenth of how much pictures within a class do."""
-    means = pictures.train_images.float().mean((2, 3))  # (N, 3)
-    by_class = torch.stack([means[pictures.train_labels == label].mean(0) for label in range(10)])
+def test_neither_colour_nor_brightness_tells_the_class(dataset):
+    """Classes differ in their mean colour by less than a tenth of how much images within a class do."""
+    means = dataset.train_images.float().mean((2, 3))  # (N, 3)
+    by_class = torch.stack([means[dataset.train_labels == label].mean(0) for label in range(10)])
     assert (by_class.std(0) < 0.1 * means.std(0)).all()
 
 
-def test_a_linear_model_fails(pictures):
-    """Logistic regression on the pixels, with the L2 penalty that suits the test pictures best."""
-    x, test = prepared(pictures.train_images).flatten(1), prepared(pictures.test_images).flatten(1)
+def test_a_linear_model_fails(dataset):
+    """Logistic regression on the pixels, with the L2 penalty that suits the test images best."""
+    x, test = prepared(dataset.train_images).flatten(1), prepared(dataset.test_images).flatten(1)
     errors = []
     for penalty in (1e-2, 1.0):
         weights = torch.zeros(10, x.shape[1] + 1, requires_grad=True)
@@ -127,25 +125,25 @@ def test_a_linear_model_fails(pictures):
         def closure(weights=weights, optimizer=optimizer, penalty=penalty):
             optimizer.zero_grad()
             logits = F.linear(x, weights[:, :-1], weights[:, -1])
-            loss = F.cross_entropy(logits, pictures.train_labels) + penalty * weights.square().sum()
+            loss = F.cross_entropy(logits, dataset.train_labels) + penalty * weights.square().sum()
             loss.backward()
             return loss
 
         optimizer.step(closure)
         guesses = F.linear(test, weights[:, :-1], weights[:, -1]).argmax(1)
-        errors.append((guesses != pictures.test_labels).float().mean().item())
+        errors.append((guesses != dataset.test_labels).float().mean().item())
     assert min(errors) > 0.7, errors
 
 
-def test_a_small_convolutional_network_does_well(pictures):
+def test_a_small_convolutional_network_does_well(dataset):
     """A linear model misclassifies more than seven of ten images (above)."""
-    net = trained(pictures.train_images, pictures.train_labels, epochs=2)
-    assert error_of(net, pictures.test_images, pictures.test_labels) < 0.55
+    net = trained(dataset.train_images, dataset.train_labels, epochs=2)
+    assert error_of(net, dataset.test_images, dataset.test_labels) < 0.55
 
 
-def test_overfitting_can_be_seen(pictures):
-    images, labels = pictures.train_images[:200], pictures.train_labels[:200]
+def test_overfitting_can_be_seen(dataset):
+    images, labels = dataset.train_images[:200], dataset.train_labels[:200]
     net = trained(images, labels, epochs=20)
     train_error = error_of(net, images, labels)
-    test_error = error_of(net, pictures.test_images, pictures.test_labels)
+    test_error = error_of(net, dataset.test_images, dataset.test_labels)
     assert train_error < 0.4 and test_error > train_error + 0.1, (train_error, test_error)

@@ -138,7 +138,7 @@ def test_the_average_over_views_is_what_is_counted():
     assert evaluate(MODEL, [(views, torch.tensor([1]))], views=lambda x: x, ks=(1,)).wrong == {1: 1}
 
 
-def test_the_ten_crops_of_stored_pictures():
+def test_the_ten_crops_of_stored_images():
     images = torch.randint(
         0, 256, (5, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
     )

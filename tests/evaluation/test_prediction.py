@@ -1,4 +1,4 @@
-"""From a file on disk to the classes of a picture: against the same done picture by picture, crop by crop."""
+"""From a file on disk to the classes of an image: against the same done image by image, crop by crop."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from PIL import Image
 from alexnet.cli.main import main
 from alexnet.data.loading import load_image
 from alexnet.data.prepare.run import prepare
-from alexnet.data.prepared import pictures_of
+from alexnet.data.prepared import open_prepared
 from alexnet.evaluation.classifier import check_alike, classifier_of, outputs_of
 from alexnet.evaluation.prediction import (
     class_of_folder,
@@ -27,10 +27,10 @@ from support import trained
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Pictures of several classes, a set that was prepared from them, and nets in two recipes."""
+    """Images of several classes, a set that was prepared from them, and nets in two recipes."""
     folder = tmp_path_factory.mktemp("prediction")
-    trained.write_pictures(folder / "pictures", {"train": 7, "val": 6})
-    trained.prepared(folder / "pictures", folder / "set")
+    trained.write_images(folder / "images", {"train": 7, "val": 6})
+    trained.prepared(folder / "images", folder / "set")
     trained.saved(folder / "net.pt")
     trained.saved(folder / "paper.pt", base="paper", seed=1)
     return folder
@@ -42,26 +42,24 @@ def classifier(folder):
 
 
 def files_of(folder):
-    """The validation pictures in the order in which the set has them."""
-    return sorted(
-        (folder / "pictures" / "val").rglob("*.png"), key=lambda path: (path.parent.name, path.name)
-    )
+    """The validation images in the order in which the set has them."""
+    return sorted((folder / "images" / "val").rglob("*.png"), key=lambda path: (path.parent.name, path.name))
 
 
 @pytest.mark.parametrize("views", [1, 10])
 @pytest.mark.parametrize(("name", "base", "seed"), [("net.pt", "code2012", 0), ("paper.pt", "paper", 1)])
 def test_probabilities_are_those_of_every_crop_by_itself(folder, name, base, seed, views):
-    split = pictures_of(folder / "set").val
+    split = open_prepared(folder / "set").val
     images = split.read(range(len(split)))
     expected = trained.probabilities(trained.weights(base, seed=seed), images.numpy(), views)
     got = probabilities_of(load_classifier(folder / name), list(images), views=views)
     np.testing.assert_allclose(got.numpy(), expected, atol=1e-5)
-    assert len(set(expected.argmax(1))) > 2, "these pictures tell no nets apart"
+    assert len(set(expected.argmax(1))) > 2, "these images tell no nets apart"
 
 
 def test_predict_names_the_most_probable_classes_first(folder, classifier):
     files = files_of(folder)
-    split = pictures_of(folder / "set").val
+    split = open_prepared(folder / "set").val
     expected = trained.probabilities(trained.weights(), split.read(range(len(split))).numpy(), 1)
     got = predict(classifier, files, top=3)
     for guesses, row in zip(got, expected, strict=True):
@@ -76,7 +74,7 @@ def test_predict_names_the_most_probable_classes_first(folder, classifier):
         predict(classifier, files, views=5)
 
 
-def test_many_pictures_are_done_in_parts(folder, classifier, monkeypatch):
+def test_many_images_are_done_in_parts(folder, classifier, monkeypatch):
     files = files_of(folder)
     expected = predict(classifier, files, views=10)
     monkeypatch.setattr("alexnet.evaluation.prediction.BATCH", 4)
@@ -85,13 +83,13 @@ def test_many_pictures_are_done_in_parts(folder, classifier, monkeypatch):
         assert [share for _, share in got] == pytest.approx([share for _, share in wanted], abs=1e-6)
 
 
-def test_pictures_are_prepared_as_the_set_was(folder):
-    split = pictures_of(folder / "set").val
+def test_images_are_prepared_as_the_set_was(folder):
+    split = open_prepared(folder / "set").val
     for path, stored in zip(files_of(folder), split.read(range(len(split))), strict=True):
         assert torch.equal(load_image(path, trained.STORED), stored)
 
 
-def test_a_picture_may_be_a_path_an_image_or_a_tensor(folder):
+def test_a_image_may_be_a_path_an_image_or_a_tensor(folder):
     path = files_of(folder)[0]
     wanted = load_image(path, 20)
     assert torch.equal(load_image(str(path), 20), wanted)
@@ -101,20 +99,18 @@ def test_a_picture_may_be_a_path_an_image_or_a_tensor(folder):
     assert torch.equal(load_image(pixels, 20), wanted)
     assert torch.equal(load_image(wanted, 20), wanted)
     for wrong in (pixels.float(), pixels[:1], pixels[None]):
-        with pytest.raises(
-            ValueError, match=r"a picture as a tensor must be \(3, height, width\) uint8, got"
-        ):
+        with pytest.raises(ValueError, match=r"an image as a tensor must be \(3, height, width\) uint8, got"):
             load_image(wrong, 20)
 
 
 @pytest.mark.parametrize(("mode", "kind"), [("L", "PNG"), ("CMYK", "JPEG"), ("P", "GIF"), ("RGBA", "PNG")])
 def test_every_mode_becomes_rgb(mode, kind, tmp_path):
-    image = Image.fromarray(trained.picture(1, 40, 40)).convert(mode)
-    image.save(tmp_path / "picture", kind)
-    with Image.open(tmp_path / "picture") as opened:
+    image = Image.fromarray(trained.image(1, 40, 40)).convert(mode)
+    image.save(tmp_path / "image", kind)
+    with Image.open(tmp_path / "image") as opened:
         expected = np.asarray(opened.convert("RGB")).transpose(2, 0, 1)
-    np.testing.assert_array_equal(load_image(tmp_path / "picture", 40).numpy(), expected)
-    with Image.open(tmp_path / "picture") as opened:
+    np.testing.assert_array_equal(load_image(tmp_path / "image", 40).numpy(), expected)
+    with Image.open(tmp_path / "image") as opened:
         np.testing.assert_array_equal(load_image(opened, 40).numpy(), expected)
 
 
@@ -127,7 +123,7 @@ def test_sixteen_bits_are_scaled_and_not_cut_off(tmp_path):
 
 @pytest.mark.parametrize("turn", range(1, 9))
 def test_a_photograph_is_turned_upright(turn, tmp_path):
-    pixels = trained.picture(2, 24, 20)
+    pixels = trained.image(2, 24, 20)
     stored = {  # what a camera writes for each value of the tag: which way round the rows and columns lie
         1: pixels,
         2: pixels[:, ::-1],
@@ -151,14 +147,14 @@ def odd_images(folder):
     folder.mkdir(parents=True)
     tags = Image.Exif()
     tags[0x0112] = 6
-    Image.fromarray(trained.picture(1, 24, 20)).save(folder / "turned.jpg", exif=tags)
-    four = np.dstack([trained.picture(2), np.tile(np.arange(20, dtype=np.uint8) * 13, (20, 1))])
+    Image.fromarray(trained.image(1, 24, 20)).save(folder / "turned.jpg", exif=tags)
+    four = np.dstack([trained.image(2), np.tile(np.arange(20, dtype=np.uint8) * 13, (20, 1))])
     Image.fromarray(four).save(folder / "alpha.png")
     Image.fromarray(four[..., 0] / np.float32(255)).save(folder / "float.tif")
     Image.fromarray(four[..., 0].astype(np.uint16) * 200).save(folder / "deep.png")
-    Image.fromarray(trained.picture(3)).convert("CMYK").save(folder / "print.jpg")
-    Image.fromarray(trained.picture(4)).save(folder / "named.jpg", "PNG")
-    frames = [Image.fromarray(trained.picture(seed)) for seed in (5, 6)]
+    Image.fromarray(trained.image(3)).convert("CMYK").save(folder / "print.jpg")
+    Image.fromarray(trained.image(4)).save(folder / "named.jpg", "PNG")
+    frames = [Image.fromarray(trained.image(seed)) for seed in (5, 6)]
     frames[0].save(folder / "frames.gif", save_all=True, append_images=frames[1:])
     return sorted(folder.iterdir())
 
@@ -166,7 +162,7 @@ def odd_images(folder):
 def test_prediction_reads_every_odd_file_as_preparation_stores_it(tmp_path):
     paths = odd_images(tmp_path / "photos" / "train" / "ant")
     prepare("folder", [tmp_path / "photos"], tmp_path / "set", size=20, raw=True, workers=0, progress=False)
-    stored = pictures_of(tmp_path / "set").train.read(range(len(paths)))
+    stored = open_prepared(tmp_path / "set").train.read(range(len(paths)))
     for path, pixels in zip(paths, stored, strict=True):
         assert torch.equal(load_image(path, 20), pixels), path.name
 
@@ -191,7 +187,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
 
 
 def test_damaged_tags_do_no_harm(tmp_path):
-    image = Image.fromarray(trained.picture(3))
+    image = Image.fromarray(trained.image(3))
     image.save(tmp_path / "plain.jpg")
     for number, tags in enumerate((b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"")):
         image.save(tmp_path / f"{number}.jpg", exif=tags)
@@ -218,7 +214,7 @@ def test_a_run_is_named_by_its_folder_or_by_a_file(tmp_path):
 
 def test_a_classifier_has_all_that_belongs_to_it(folder, classifier):
     assert (classifier.classes, classifier.names) == (trained.CLASSES, trained.NAMES)
-    assert classifier.picture_size == 20 and classifier.device == torch.device("cpu")
+    assert classifier.image_size == 20 and classifier.device == torch.device("cpu")
     assert not classifier.net.training and not any(p.requires_grad for p in classifier.net.parameters())
     assert classifier.net.config == trained.recipe().net and not classifier.remark
     assert (classifier.statistics.num_images, classifier.mean) == (12345, "centre")
@@ -231,7 +227,7 @@ def test_a_classifier_has_all_that_belongs_to_it(folder, classifier):
     ("changes", "sentence"),
     [
         ({"classes": ["ant"]}, "x names 1 classes, but its net tells 7 apart"),
-        ({"statistics": {}}, "x lacks the mean_image of its training pictures, so it cannot predict"),
+        ({"statistics": {}}, "x lacks the mean_image of its training images, so it cannot predict"),
         (
             {"recipe": "{}"},
             "x has a recipe that this version cannot read: name, net, augment, learning are missing",
@@ -270,8 +266,8 @@ def test_nets_that_differ_in_classes_or_sizes_do_not_go_together(classifier):
     for options, difference in (
         ({"classes": trained.CLASSES[:6], "names": []}, "one knows 7 classes, the other 6"),
         ({"classes": (*trained.CLASSES[:6], "hen")}, "class 6 is 'gnu' in one and 'hen' in the other"),
-        ({"input_size": 18}, "one reads 16 of 20 pixels of a picture, the other 18 of 20"),
-        ({"size": 24}, "one reads 16 of 20 pixels of a picture, the other 16 of 24"),
+        ({"input_size": 18}, "one reads 16 of 20 pixels of an image, the other 18 of 20"),
+        ({"size": 24}, "one reads 16 of 20 pixels of an image, the other 16 of 24"),
     ):
         with pytest.raises(ValueError, match=f"net.pt and other do not go together: {difference}"):
             check_alike([classifier, other(**options)])
@@ -327,7 +323,7 @@ def test_names_of_classes_are_shown_with_escapes(classifier):
     assert r"  a\x1b[2J\nb  " in in_words(named, ROW, top=1, right=None, width=80)[0]
 
 
-def test_the_command_shows_every_picture(folder, capsys, monkeypatch):
+def test_the_command_shows_every_image(folder, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     files = files_of(folder)[:2]
     assert main(["predict", str(folder / "net.pt"), *map(str, files), "--views", "10", "--top", "7"]) == 0
@@ -343,8 +339,8 @@ def test_the_command_shows_every_picture(folder, capsys, monkeypatch):
     assert [line for line in lines if line.startswith("*")][0].split()[2] == files[0].parent.name
 
 
-def test_a_picture_that_cannot_be_read_does_not_stop_the_others(folder, tmp_path, capsys):
-    (tmp_path / "text.jpg").write_text("no picture")
+def test_a_image_that_cannot_be_read_does_not_stop_the_others(folder, tmp_path, capsys):
+    (tmp_path / "text.jpg").write_text("no image")
     good = str(files_of(folder)[0])
     assert main(["predict", str(folder / "net.pt"), str(tmp_path / "text.jpg"), good]) == 2
     printed = capsys.readouterr()
@@ -355,7 +351,7 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_others(folder, tmp_path
 def test_the_command_says_what_reading_an_image_took(folder, tmp_path, capsys):
     tags = Image.Exif()
     tags[0x0112] = 6
-    Image.fromarray(trained.picture(1)).convert("L").save(tmp_path / "turned.png", exif=tags)
+    Image.fromarray(trained.image(1)).convert("L").save(tmp_path / "turned.png", exif=tags)
     assert main(["predict", str(folder / "net.pt"), str(tmp_path / "turned.png")]) == 0
     first = capsys.readouterr().out.splitlines()[0]
     assert first == f"{tmp_path / 'turned.png'} (greyscale, turned upright)"

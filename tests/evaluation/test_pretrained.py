@@ -40,12 +40,12 @@ def theirs(torchvisions):
 def test_torchvisions_weights_give_what_torchvision_gives(torchvisions, theirs, tmp_path):
     torch.save(theirs, tmp_path / "theirs.pth")
     classifier = load_classifier(tmp_path / "theirs.pth")
-    images = torch.from_numpy(np.stack([trained.picture(n, 256, 256) for n in range(3)])).permute(0, 3, 1, 2)
+    images = torch.from_numpy(np.stack([trained.image(n, 256, 256) for n in range(3)])).permute(0, 3, 1, 2)
     transforms = torchvision.models.AlexNet_Weights.IMAGENET1K_V1.transforms()
     with torch.no_grad():
         expected = nn.functional.softmax(torchvisions(transforms(images)).double(), dim=1)
     got = probabilities_of(classifier, list(images))
-    assert expected.std(0).max() > 1e-3, "these pictures tell nothing"
+    assert expected.std(0).max() > 1e-3, "these images tell nothing"
     torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-7)
     assert classifier.classes[:2] == ("n01440764", "n01443537")
     assert classifier.names[:2] == ("tench", "goldfish")

@@ -28,15 +28,15 @@ def test_nearest_are_those_of_the_loops_in_order(chunk):
 
 
 def test_pixels_are_compared_without_overflow():
-    pictures = torch.zeros(3, 3, 4, 4, dtype=torch.uint8)
-    pictures[0], pictures[1], pictures[2, 0, 0, 0] = 255, 250, 9
-    found = nearest(pictures, torch.zeros(1, 3, 4, 4, dtype=torch.uint8), 3)
+    images = torch.zeros(3, 3, 4, 4, dtype=torch.uint8)
+    images[0], images[1], images[2, 0, 0, 0] = 255, 250, 9
+    found = nearest(images, torch.zeros(1, 3, 4, 4, dtype=torch.uint8), 3)
     assert found.indices.tolist() == [[2, 1, 0]]
     assert found.distances[0].tolist() == pytest.approx([9.0, 250 * 48**0.5, 255 * 48**0.5], rel=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
-def test_a_picture_finds_itself_at_distance_zero(dtype):
+def test_a_image_finds_itself_at_distance_zero(dtype):
     features = 1000 + torch.rand(40, 64, generator=torch.Generator().manual_seed(0)).to(dtype)
     found = nearest(features, features[30:31], 2, chunk=8)
     assert found.indices[0, 0] == 30 and found.distances[0, 0] == 0
@@ -55,8 +55,8 @@ def test_among_many_equal_distances_too():
 
 
 @pytest.mark.parametrize("k", [0, 5])
-def test_k_must_lie_between_one_and_the_pictures(k):
-    with pytest.raises(ValueError, match=f"k must be from 1 to the 4 pictures that are searched, got {k}"):
+def test_k_must_lie_between_one_and_the_images(k):
+    with pytest.raises(ValueError, match=f"k must be from 1 to the 4 images that are searched, got {k}"):
         nearest(torch.zeros(4, 2), torch.zeros(1, 2), k)
 
 

@@ -24,8 +24,8 @@ def trial(variant, **changes) -> Trial:
 
 
 @pytest.fixture(scope="module")
-def pictures():
-    """Pictures that are easy to tell apart: each class has a colour of its own under noise."""
+def examples():
+    """Images that are easy to tell apart: each class has a colour of its own under noise."""
     generator = torch.Generator().manual_seed(7)
     labels = torch.randint(0, 10, (400,), generator=generator)
     colours = torch.randint(0, 256, (10, 3, 1, 1), generator=generator)
@@ -103,8 +103,8 @@ def test_half_keeps_the_last_layer_and_long_doubles_the_epochs():
     assert trial("long").epochs == 4 and trial("no-dropout-long").epochs == 4
 
 
-def test_pictures_are_augmented_only_where_the_trial_says_so(pictures):
-    images = pictures[0][:20]
+def test_images_are_augmented_only_where_the_trial_says_so(examples):
+    images = examples[0][:20]
     statistics = compute_statistics([images])
 
     def made(variant):
@@ -115,25 +115,25 @@ def test_pictures_are_augmented_only_where_the_trial_says_so(pictures):
     assert torch.equal(made("no-augmentation"), centre)
     crops, noisy = made("no-colour-noise"), made("base")
     assert not torch.equal(crops, centre)
-    shifts = noisy * CODE2012.augment.colour_divisor - crops  # constant in each channel of each picture
+    shifts = noisy * CODE2012.augment.colour_divisor - crops  # constant in each channel of each image
     assert shifts.std((2, 3)).max() < 1e-3 and shifts.mean((2, 3)).std() > 0.5
 
 
-def test_a_trial_learns_is_tested_and_repeats(pictures):
-    images, labels = pictures
+def test_a_trial_learns_is_tested_and_repeats(examples):
+    images, labels = examples
     learning = trial("no-dropout", epochs=5)
-    outcome, net = run_trial(learning, pictures, (images[300:], labels[300:]))
+    outcome, net = run_trial(learning, examples, (images[300:], labels[300:]))
     assert outcome.test_error < 0.5 and outcome.errors[-1] < outcome.errors[0] - 0.2, outcome
     assert len(outcome.errors) == len(outcome.losses) == 5 and not net.training
     wrong = (images[300:], (labels[300:] + 1) % 10)
-    again, _ = run_trial(learning, pictures, wrong)
+    again, _ = run_trial(learning, examples, wrong)
     assert (again.losses, again.train_error) == (outcome.losses, outcome.train_error)
     assert again.test_error > outcome.test_error + 0.2 and again.test_loss > outcome.test_loss
-    one, other = (run_trial(trial("no-dropout", epochs=1, seed=n), pictures, wrong)[0] for n in (0, 1))
+    one, other = (run_trial(trial("no-dropout", epochs=1, seed=n), examples, wrong)[0] for n in (0, 1))
     assert one.losses != other.losses
 
 
-def test_the_rate_drops_for_the_last_quarter(pictures, monkeypatch):
+def test_the_rate_drops_for_the_last_quarter(examples, monkeypatch):
     rates = []
     step = experiment.train_step
 
@@ -142,18 +142,18 @@ def test_the_rate_drops_for_the_last_quarter(pictures, monkeypatch):
         return step(net, optimizer, x, y)
 
     monkeypatch.setattr(experiment, "train_step", watched)
-    run_trial(trial("base", epochs=4, num_train=32, rate=0.01), pictures, pictures)
+    run_trial(trial("base", epochs=4, num_train=32, rate=0.01), examples, examples)
     assert rates == [pytest.approx([0.01, 0.01, 0.02])] * 3 + [pytest.approx([0.001, 0.001, 0.002])]
 
 
-def test_a_diverging_trial_ends_and_its_record_is_json(pictures):
-    outcome, _ = run_trial(trial("no-dropout", rate=1e9, epochs=9), pictures, pictures)
+def test_a_diverging_trial_ends_and_its_record_is_json(examples):
+    outcome, _ = run_trial(trial("no-dropout", rate=1e9, epochs=9), examples, examples)
     assert len(outcome.errors) < 9 and outcome.test_error == 1
     short = experiment.rounded(vars(outcome))
     assert short["test_loss"] is None and json.dumps(short, allow_nan=False)
 
 
-def test_held_out_pictures_choose_the_rate_and_every_variant_gets_it():
+def test_held_out_images_choose_the_rate_and_every_variant_gets_it():
     asked = []
 
     def laboratory(one):
@@ -192,7 +192,7 @@ def test_the_command_writes_a_record_and_goes_on_where_it_stopped(arguments, mon
     )
     assert experiment.run(arguments) == 0
     record = records.load(tmp_path / "record.json")
-    assert record.scale.startswith("100 training and 20 test pictures of ")
+    assert record.scale.startswith("100 training and 20 test images of ")
     assert record.scale.endswith("1 epochs, 2 seeds") and record.config["num_train"] == 100
     assert record.config["base"]["learning"]["rate"] == record.results["rate"] in (0.001, 0.003)
     printed = capsys.readouterr().out
@@ -214,13 +214,13 @@ def test_the_table_shows_spreads_and_what_the_seeds_say():
 
     found = {"base": runs(0.30, 0.32), "half": runs(0.33, 0.34)}
     record = records.Record(
-        experiment="ablations", scale="9 pictures", data={}, config={}, seeds=[0, 1], seconds=5400.0,
+        experiment="ablations", scale="9 images", data={}, config={}, seeds=[0, 1], seconds=5400.0,
         environment={"device": "cpu: slow"}, results={"rate": 0.003, "variants": found},
     )  # fmt: skip
     lines = experiment.comparison(record, ["base", "half"]).split("\n")
     assert lines[2] == "| *base*: all parts | 15.0% to 16.0% | 30.0% to 32.0% |  |"
     assert lines[3].endswith("| 33.0% to 34.0% | higher in each of 2 seeds, by 2.0 to 3.0 points |")
-    assert lines[4:] == ["", "9 pictures, rate 0.003. All 2 variants: 1.5 hours on cpu: slow."]
+    assert lines[4:] == ["", "9 images, rate 0.003. All 2 variants: 1.5 hours on cpu: slow."]
     turned = experiment.comparison(record, ["base"], over="half").split("\n")
     assert turned[2].endswith("| lower in each of 2 seeds, by 2.0 to 3.0 points |")
 

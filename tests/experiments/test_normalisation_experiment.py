@@ -20,8 +20,8 @@ TINY = Trial(variant="none", rate=0.003, seed=0, num_train=300, epochs=4, batch_
 
 
 @pytest.fixture(scope="module")
-def pictures():
-    """Pictures that are easy to tell apart: each class has a colour of its own under noise."""
+def examples():
+    """Images that are easy to tell apart: each class has a colour of its own under noise."""
     generator = torch.Generator().manual_seed(7)
     labels = torch.randint(0, 10, (400,), generator=generator)
     colours = torch.randint(0, 256, (10, 3, 1, 1), generator=generator)
@@ -70,36 +70,36 @@ def test_an_unknown_kind_is_named():
         net_of("layer")
 
 
-def test_a_trial_learns_is_tested_on_the_test_pictures_and_repeats(pictures):
-    images, labels = pictures
+def test_a_trial_learns_is_tested_on_the_test_images_and_repeats(examples):
+    images, labels = examples
     # The kind that learns soonest, and with a rate and a width at which every seed learns.
     trial = replace(TINY, variant="batch", epochs=5, rate=0.01, channels=(8, 8, 8))
-    outcome, net = run_trial(trial, experiment.build, pictures, (images[300:], labels[300:]))
+    outcome, net = run_trial(trial, experiment.build, examples, (images[300:], labels[300:]))
     assert outcome.train_errors[-1] < outcome.train_errors[0], outcome
     assert len(outcome.train_errors) == 5 and not net.training
     wrong = (images[300:], (labels[300:] + 1) % 10)
-    again, _ = run_trial(trial, experiment.build, pictures, wrong)
+    again, _ = run_trial(trial, experiment.build, examples, wrong)
     assert again.train_errors == outcome.train_errors
     assert again.test_error > outcome.test_error + 0.1, (again, outcome)  # by what it learned
 
 
-def test_bfloat16_trains_on_the_weights_of_each_step(pictures):
-    images, labels = pictures
+def test_bfloat16_trains_on_the_weights_of_each_step(examples):
+    images, labels = examples
     trial = replace(TINY, variant="batch", epochs=2, precision="bfloat16")
-    errors = run_trial(trial, experiment.build, pictures, (images[300:], labels[300:]))[0].train_errors
-    exact = run_trial(replace(trial, precision="float32"), experiment.build, pictures, pictures)[0]
+    errors = run_trial(trial, experiment.build, examples, (images[300:], labels[300:]))[0].train_errors
+    exact = run_trial(replace(trial, precision="float32"), experiment.build, examples, examples)[0]
     assert errors == pytest.approx(exact.train_errors, abs=0.1)
 
 
-def test_held_out_pictures_are_not_trained_on(pictures):
-    images, labels = pictures
+def test_held_out_images_are_not_trained_on(examples):
+    images, labels = examples
     unused = images[:0], labels[:0]
-    trained, (tested, truth) = trials.parts(pictures, unused, num_train=305, held_out=True)
+    trained, (tested, truth) = trials.parts(examples, unused, num_train=305, held_out=True)
     got_images, got_labels = trained
     assert torch.equal(got_images, images[:275]) and torch.equal(got_labels, labels[:275])
     assert torch.equal(tested, images[275:305]) and torch.equal(truth, labels[275:305])
-    with pytest.raises(ValueError, match="401 training pictures were asked for, there are 400"):
-        trials.parts(pictures, pictures, num_train=401, held_out=False)
+    with pytest.raises(ValueError, match="401 training images were asked for, there are 400"):
+        trials.parts(examples, examples, num_train=401, held_out=False)
 
 
 def test_the_rate_drops_for_the_last_quarter():
@@ -107,8 +107,8 @@ def test_the_rate_drops_for_the_last_quarter():
     assert rates == [1.0] * 6 + [0.1] * 2
 
 
-def test_a_diverging_trial_ends_and_gets_nothing_right(pictures):
-    outcome, _ = run_trial(replace(TINY, rate=1e9), experiment.build, pictures, pictures)
+def test_a_diverging_trial_ends_and_gets_nothing_right(examples):
+    outcome, _ = run_trial(replace(TINY, rate=1e9), experiment.build, examples, examples)
     assert len(outcome.train_errors) < TINY.epochs and outcome.test_error == 1
 
 
@@ -123,7 +123,7 @@ class Bench:
         return trials.Outcome(train_errors=[0.5], test_error=self.errors[trial.rate], seconds=1.0)
 
 
-def test_the_rate_is_chosen_on_held_out_pictures():
+def test_the_rate_is_chosen_on_held_out_images():
     bench = Bench({0.1: 0.4, 0.2: 0.3, 0.4: 0.35})
     entry = experiment.measure(bench, TINY, [0.1, 0.2, 0.4], [5, 6])
     assert entry["rate"] == 0.2 and entry["search"] == [[0.1, 0.4], [0.2, 0.3], [0.4, 0.35]]
@@ -173,7 +173,7 @@ def test_the_command_writes_a_record_and_goes_on_where_it_stopped(arguments, mon
     )
     assert experiment.run(arguments) == 0
     record = json.loads((tmp_path / "record.json").read_text())
-    assert record["scale"].startswith("100 training and 20 test pictures of ")
+    assert record["scale"].startswith("100 training and 20 test images of ")
     assert record["scale"].endswith("1 epochs, 2 seeds, each kind at its best rate of 0.001, 0.003")
     for entry in record["results"].values():
         assert len(entry["runs"]) == len(entry["search"]) == 2

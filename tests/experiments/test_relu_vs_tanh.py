@@ -27,8 +27,8 @@ TINY = RunConfig(
 
 
 @pytest.fixture(scope="module")
-def pictures():
-    """Pictures that are easy to tell apart: each class has a colour of its own under noise."""
+def examples():
+    """Images that are easy to tell apart: each class has a colour of its own under noise."""
     generator = torch.Generator().manual_seed(7)
     labels = torch.randint(0, 10, (640,), generator=generator)
     colours = torch.randint(0, 256, (10, 3, 1, 1), generator=generator)
@@ -61,8 +61,8 @@ def test_the_first_crossing_counts_and_none_is_infinite():
     assert epochs_to(run_of([0.1]), 0.25) == 0.125
 
 
-def test_prepared_pictures_have_mean_zero_and_unit_variance(pictures):
-    images, _ = pictures
+def test_prepared_images_have_mean_zero_and_unit_variance(examples):
+    images, _ = examples
     mean, factor = prepare(images, "unit")
     scaled = (images.double() - mean) * factor
     assert scaled.mean().item() == pytest.approx(0, abs=1e-5)
@@ -71,22 +71,22 @@ def test_prepared_pictures_have_mean_zero_and_unit_variance(pictures):
     assert prepare(images, "raw")[1] == 1.0
 
 
-def test_a_run_learns_and_its_windows_are_quarter_epochs(pictures):
-    run = run_once(replace(TINY, channels=(8, 8, 8), batch_size=15, max_epochs=4), *pictures)[0]
+def test_a_run_learns_and_its_windows_are_quarter_epochs(examples):
+    run = run_once(replace(TINY, channels=(8, 8, 8), batch_size=15, max_epochs=4), *examples)[0]
     # 43 batches an epoch make windows of 11: their middles lie 11/43 of an epoch apart.
     assert run.epochs[:3] == pytest.approx([5.5 / 43, 16.5 / 43, 27.5 / 43])
     assert min(run.errors) < run.errors[0] - 0.2, run.errors  # far less than any seed gains
     assert all(0 <= error <= 1 for error in run.errors) and not run.diverged
 
 
-def test_the_same_seed_gives_the_same_run_and_another_seed_another(pictures):
-    first, again, other = (run_once(replace(TINY, seed=seed), *pictures)[0].errors for seed in (0, 0, 1))
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(examples):
+    first, again, other = (run_once(replace(TINY, seed=seed), *examples)[0].errors for seed in (0, 0, 1))
     assert first == again != other
 
 
-def test_a_run_stops_at_its_error_and_a_diverging_one_at_once(pictures):
-    assert len(run_once(replace(TINY, stop_error=1.0), *pictures)[0].errors) == 1
-    hot = run_once(replace(TINY, rate=1e6, max_epochs=50), *pictures)[0]
+def test_a_run_stops_at_its_error_and_a_diverging_one_at_once(examples):
+    assert len(run_once(replace(TINY, stop_error=1.0), *examples)[0].errors) == 1
+    hot = run_once(replace(TINY, rate=1e6, max_epochs=50), *examples)[0]
     assert hot.diverged and len(hot.errors) < 10
 
 

@@ -41,10 +41,10 @@ def filled(html, colour):
 
 def test_the_table_of_the_papers_net():
     found, html = table()
-    assert list(found) == ["picture", *PRINTED, "all"]
+    assert list(found) == ["image", *PRINTED, "all"]
     assert found["conv1"][:2] == ("96×55×55", [34_944, 105, 460])  # MiB: 0.4 + 141.8 + 283.6 + 34.2
     assert found["fc6"][:2] == ("4096", [37_752_832, 38, 434])
-    assert found["picture"][:2] == ("3×224×224", [0, 0, 74])
+    assert found["image"][:2] == ("3×224×224", [0, 0, 74])
     assert found["all"][1:] == ([60_965_224, 724, 1627], [100, 100, 100])
     assert found["fc6"][2] == [61, 5, 26]
     assert "parameters × 1.00, multiply-adds × 1.00. Memory: × 0.52 of a GPU" in html
@@ -89,9 +89,9 @@ def test_the_script_says_what_python_says():
 @pytest.mark.parametrize("name", PRINTED)
 def test_the_drawing_shows_what_a_layer_reads(name):
     html = towers.towers(name)
-    names = ["picture", *PRINTED]
+    names = ["image", *PRINTED]
     below = names[names.index(name) - 1]
-    reads_both = name != "conv1" and PRINTED[name].reads_both_gpus  # the picture is one box
+    reads_both = name != "conv1" and PRINTED[name].reads_both_gpus  # the image is one box
     assert filled(html, towers.READER) == [name]
     assert filled(html, towers.READ) == [below] * (2 if reads_both else 1)
     assert html.count('stroke-width="3"') == (2 if reads_both else 1)
@@ -106,7 +106,7 @@ def test_the_drawing_has_the_shapes_of_one_tower():
         assert html.count(f">{printed.name}: {printed.num_kernels // 2} × ") == 2
     assert html.count(">norm, pool: 48 × 27 × 27<") == html.count(">norm, pool: 128 × 13 × 13<") == 2
     assert html.count(">pool: 128 × 6 × 6<") == html.count(">fc7: 2,048<") == 2
-    assert html.count(">fc8: 1,000<") == html.count(">picture: 3 × 224 × 224<") == 1
+    assert html.count(">fc8: 1,000<") == html.count(">image: 3 × 224 × 224<") == 1
     crossing = [name for name in PRINTED if PRINTED[name].reads_both_gpus][1:]
     assert f"before {', '.join(crossing[:-1])} and meet in {crossing[-1]}" in towers.towers_in_words("fc6")
 

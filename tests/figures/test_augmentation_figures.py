@@ -12,8 +12,8 @@ from alexnet.figures.chapters import augmentation
 from alexnet.figures.sliders import first_disagreement
 from alexnet.transforms.colour import colour_shifts
 
-PICTURE = torch.from_numpy(np.random.default_rng(3).integers(0, 256, (3, 16, 16), dtype=np.uint8))
-STORED = PICTURE.repeat_interleave(16, 1).repeat_interleave(16, 2)
+IMAGE = torch.from_numpy(np.random.default_rng(3).integers(0, 256, (3, 16, 16), dtype=np.uint8))
+STORED = IMAGE.repeat_interleave(16, 1).repeat_interleave(16, 2)
 VECTORS, _ = np.linalg.qr(np.random.default_rng(5).normal(size=(3, 3)))
 PCA = Statistics(
     mean_image=torch.zeros(3, 16, 16),
@@ -66,7 +66,7 @@ def test_scripts_say_what_the_drawings_say(monkeypatch):
     pytest.importorskip("py_mini_racer", reason="no JavaScript engine here: pip install mini-racer")
     monkeypatch.setenv("ALEXNET_FIGURES", "static")
     augmentation.crops(STORED)  # explore refuses a script that disagrees
-    augmentation.colour_noise(PICTURE, PCA)
+    augmentation.colour_noise(IMAGE, PCA)
     wrong = augmentation.CROP_SCRIPT.replace("top < room &&", "top <= room &&")
     wrong = wrong.replace("URI", '"data:,x"', 1).replace("SIDE", "256").replace("SIZE", "224")
     assert first_disagreement(
@@ -80,11 +80,11 @@ def test_scripts_say_what_the_drawings_say(monkeypatch):
 
 def test_figures_are_the_same_at_every_run_and_small(monkeypatch):
     monkeypatch.setenv("ALEXNET_FIGURES", "static")
-    for make in (lambda: augmentation.crops(STORED), lambda: augmentation.colour_noise(PICTURE, PCA)):
+    for make in (lambda: augmentation.crops(STORED), lambda: augmentation.colour_noise(IMAGE, PCA)):
         first = make()
         assert first.html == make().html and first.num_bytes < 150_000
 
 
-def test_a_picture_of_another_size_gets_one_sentence():
-    with pytest.raises(ValueError, match="a stored picture has 256 x 256 pixels, got 16 x 16$"):
-        augmentation.crops(PICTURE)
+def test_a_image_of_another_size_gets_one_sentence():
+    with pytest.raises(ValueError, match="a stored image has 256 x 256 pixels, got 16 x 16$"):
+        augmentation.crops(IMAGE)

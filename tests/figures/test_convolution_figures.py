@@ -10,7 +10,7 @@ from alexnet.figures.chapters import convolution
 from alexnet.figures.sliders import first_disagreement
 from references import functional as references
 
-PICTURE = np.random.default_rng(5).integers(0, 10, size=(7, 7))
+IMAGE = np.random.default_rng(5).integers(0, 10, size=(7, 7))
 
 
 def test_windows_counts_what_the_reference_counts():
@@ -32,13 +32,13 @@ def test_windows_counts_what_the_reference_counts():
 
 def test_sliding_prints_the_products_and_their_sum():
     for kernel, weights in convolution.KERNELS.items():
-        html = convolution.sliding(PICTURE, kernel, row=3, column=1)
-        window = PICTURE[3:6, 1:4]
+        html = convolution.sliding(IMAGE, kernel, row=3, column=1)
+        window = IMAGE[3:6, 1:4]
         printed = [int(v) for v in re.findall(r">(-?\d+)</text>", html)]
-        assert printed[:49] == PICTURE.flatten().tolist()
+        assert printed[:49] == IMAGE.flatten().tolist()
         assert printed[58:67] == (window * weights).flatten().tolist()
         expected = references.correlate_by_the_sum(
-            PICTURE[None, None], np.array(weights)[None, None], [0], 1, (0, 0, 0, 0), 1
+            IMAGE[None, None], np.array(weights)[None, None], [0], 1, (0, 0, 0, 0), 1
         )
         assert printed[67:] == expected.flatten().tolist()
         assert f"sum of products: {(window * weights).sum()}<" in html
@@ -50,19 +50,19 @@ def test_scripts_say_what_the_drawings_say():
     assert first_disagreement(convolution.windows, convolution.WINDOWS_SCRIPT, **ranges) is None
     wrong = convolution.WINDOWS_SCRIPT.replace("i % rows", "i % s")
     assert first_disagreement(convolution.windows, wrong, **ranges) is not None
-    convolution.sliding_kernel(torch.from_numpy(PICTURE))  # explore refuses a script that disagrees
+    convolution.sliding_kernel(torch.from_numpy(IMAGE))  # explore refuses a script that disagrees
 
 
 def test_figures_are_the_same_at_every_run_and_small(monkeypatch):
     monkeypatch.setenv("ALEXNET_FIGURES", "static")
-    for make in (convolution.output_sizes, lambda: convolution.sliding_kernel(PICTURE)):
+    for make in (convolution.output_sizes, lambda: convolution.sliding_kernel(IMAGE)):
         first = make()
         assert first.html == make().html and first.num_bytes < 30_000
 
 
 @pytest.mark.parametrize(
-    "picture", [np.zeros((7, 8)), np.zeros((3, 3)), np.full((7, 7), 10), np.full((7, 7), 0.5)]
+    "image", [np.zeros((7, 8)), np.zeros((3, 3)), np.full((7, 7), 10), np.full((7, 7), 0.5)]
 )
-def test_a_picture_that_cannot_be_shown_gets_one_sentence(picture):
+def test_a_image_that_cannot_be_shown_gets_one_sentence(image):
     with pytest.raises(ValueError, match="must be square, 7 x 7 or more, of numbers 0 to 9, got"):
-        convolution.sliding_kernel(picture)
+        convolution.sliding_kernel(image)

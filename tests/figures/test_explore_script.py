@@ -6,7 +6,7 @@ import re
 import numpy as np
 from py_mini_racer import MiniRacer
 
-from alexnet.figures.encoding import encode_picture
+from alexnet.figures.encoding import encode_image
 from alexnet.figures.sliders import explore
 
 ALT = "The square of {a} is next to {b}."
@@ -14,7 +14,7 @@ SUM = "({n, m}) => `<p>${n} + ${m} = <b>${n + m}</b></p>`"
 
 
 def grey(a, b):
-    """A picture of one pixel value, different for every pair."""
+    """An image of one pixel value, different for every pair."""
     return np.full((4, 4), 0.1 * a + (0.05 if b == "y" else 0.0))
 
 
@@ -61,7 +61,7 @@ def test_the_page_shows_the_frame_of_the_sliders():
     engine = engine_with(shown)
     assert engine.eval("inputs.every((input) => !input.disabled) && parts.hint.hidden")
     engine.eval("move([2, 1])")
-    assert engine.eval("image.src") == encode_picture(grey(3, "y")).uri
+    assert engine.eval("image.src") == encode_image(grey(3, "y")).uri
     assert engine.eval("image.alt") == engine.eval("parts.spoken.textContent") == ALT.format(a=3, b="y")
     assert engine.eval("parts.caption.textContent") == "Now 3y."
     assert engine.eval("inputs[1].attributes['aria-valuetext']") == "y"

@@ -25,7 +25,7 @@ print(figures.show(figure, alt="A curve.").html)
 
 
 def decoded(shown: figures.Shown, place: int = 0) -> Image.Image:
-    """The picture inside the HTML."""
+    """The image inside the HTML."""
     data = re.findall(r'src="data:image/\w+;base64,([^"]+)"', shown.html)[place]
     return Image.open(io.BytesIO(base64.b64decode(data)))
 
@@ -42,10 +42,10 @@ def test_a_figure_is_html_with_alt_text_and_caption():
     assert shown.num_bytes == len(bundle["text/html"].encode())
 
 
-@pytest.mark.parametrize("make", [figures.show, figures.picture, figures.grid])
+@pytest.mark.parametrize("make", [figures.show, figures.image, figures.grid])
 def test_a_number_stands_before_the_caption_and_makes_an_anchor(make):
     pixels = np.zeros((2, 2))
-    shown = {figures.show: figures.new()[0], figures.picture: pixels, figures.grid: [pixels]}[make]
+    shown = {figures.show: figures.new()[0], figures.image: pixels, figures.grid: [pixels]}[make]
     whole = make(shown, number="6.12", alt="A.", caption="A < b.").html
     assert whole.startswith('<figure class="alexnet-figure" id="figure-6-12" ')
     assert whole.endswith("<b>Figure 6.12.</b> A &lt; b.</figcaption></figure>")
@@ -56,7 +56,7 @@ def test_a_number_stands_before_the_caption_and_makes_an_anchor(make):
 @pytest.mark.parametrize("number", ["6", "6.2.", 6.2, "6.2\n", "", "Figure 6.2"])
 def test_a_number_is_that_of_chapter_and_figure(number):
     with pytest.raises(ValueError, match="number must be a string of chapter and figure, such as '6.2'"):
-        figures.picture(np.zeros((2, 2)), alt="A.", number=number)
+        figures.image(np.zeros((2, 2)), alt="A.", number=number)
 
 
 @pytest.mark.parametrize("alt", ["", "  ", None])
@@ -64,7 +64,7 @@ def test_no_figure_without_alt_text(alt):
     with pytest.raises(ValueError, match="alt is empty"):
         figures.show(figures.new()[0], alt=alt)
     with pytest.raises(ValueError, match="alt is empty"):
-        figures.picture(np.zeros((2, 2)), alt=alt)
+        figures.image(np.zeros((2, 2)), alt=alt)
     with pytest.raises(ValueError, match="alt is empty"):
         figures.grid([np.zeros((2, 2))], alt=alt)
 
@@ -118,9 +118,9 @@ def test_every_unit_has_a_line_of_its_own():
         figures.line("gelu")
 
 
-def test_pictures_keep_their_pixels_where_they_are_enlarged():
+def test_images_keep_their_pixels_where_they_are_enlarged():
     values = np.random.default_rng(0).integers(0, 256, (3, 5, 7), dtype=np.uint8)
-    shown = figures.picture(torch.from_numpy(values), alt="Noise.", scale=20)
+    shown = figures.image(torch.from_numpy(values), alt="Noise.", scale=20)
     np.testing.assert_array_equal(np.array(decoded(shown)), values.transpose(1, 2, 0))
     assert 'width="140"' in shown.html and "image-rendering:pixelated" in shown.html
 
@@ -148,19 +148,19 @@ def test_pixels_take_every_usual_shape(shape, place):
         ("cat.png", TypeError, "str"),
     ],
 )
-def test_what_is_no_picture_is_refused(image, error, text):
+def test_what_is_no_image_is_refused(image, error, text):
     with pytest.raises(error, match=text):
-        figures.picture(image, alt="Nothing.")
+        figures.image(image, alt="Nothing.")
 
 
-def test_a_picture_is_not_a_figure():
-    with pytest.raises(TypeError, match="got ndarray; for pixels there is picture"):
+def test_a_image_is_not_a_figure():
+    with pytest.raises(TypeError, match="got ndarray; for pixels there is image"):
         figures.show(np.zeros((2, 2)), alt="Zeros.")
     with pytest.raises(ValueError, match="scale must be positive, got 0"):
-        figures.picture(np.zeros((2, 2)), alt="Zeros.", scale=0)
+        figures.image(np.zeros((2, 2)), alt="Zeros.", scale=0)
 
 
-def test_grid_labels_each_picture():
+def test_grid_labels_each_image():
     shown = figures.grid(
         [np.zeros((2, 2)), np.ones((2, 2))], alt="Two <squares>", labels=["a&b", "c"], scale=8
     )
@@ -168,7 +168,7 @@ def test_grid_labels_each_picture():
     assert re.findall(r'<img alt="([^"]*)"', shown.html) == ["a&amp;b", "c"]
     assert np.array(decoded(shown, 0)).max() == 0 and np.array(decoded(shown, 1)).min() == 255
     unnamed = figures.grid([np.zeros((2, 2))] * 2, alt="Two squares")
-    assert re.findall(r'<img alt="([^"]*)"', unnamed.html) == ["picture 1 of 2", "picture 2 of 2"]
+    assert re.findall(r'<img alt="([^"]*)"', unnamed.html) == ["image 1 of 2", "image 2 of 2"]
     for images, labels in ([], None), ([np.zeros((2, 2))], ["a", "b"]):
         with pytest.raises(ValueError, match="it needs one for each"):
             figures.grid(images, alt="Squares", labels=labels)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from alexnet import figures
-from alexnet.figures.encoding import encode_drawing, encode_picture
+from alexnet.figures.encoding import encode_drawing, encode_image
 from alexnet.figures.sliders import explore, first_disagreement
 
 ALT = "The square of {a} is next to {b}."
@@ -35,7 +35,7 @@ print(explore(lambda n: f"<p>{n}</p>", script=script, alt="{n}", live=False, n=r
 
 
 def grey(a, b="x"):
-    """A picture of one pixel value, different for every pair."""
+    """An image of one pixel value, different for every pair."""
     return np.full((4, 4), 0.1 * a + (0.05 if b == "y" else 0.0))
 
 
@@ -50,7 +50,7 @@ def spec_of(shown) -> dict:
 def test_frames_are_stored_in_the_order_of_the_sliders_and_the_start_once():
     shown = explore(grey, alt=ALT, start={"a": 2, "b": "y"}, live=False, a=[1, 2, 3], b=["x", "y"])
     spec = spec_of(shown)
-    expected = [encode_picture(grey(a, b)).uri for a in (1, 2, 3) for b in "xy"]
+    expected = [encode_image(grey(a, b)).uri for a in (1, 2, 3) for b in "xy"]
     assert len(set(expected)) == 6 and spec["start"] == 3
     assert spec["frames"] == [uri if k != 3 else None for k, uri in enumerate(expected)]
     assert shown.html.count(expected[3]) == 1 and f'src="{expected[3]}"' in shown.html
@@ -86,7 +86,7 @@ def test_stored_form_is_the_same_in_two_processes_and_holds_no_widget(capsys):
     assert "jupyter" not in first and "widget" not in first and "http" not in first
 
 
-def test_the_name_of_a_figure_does_not_depend_on_the_bytes_of_its_pictures():
+def test_the_name_of_a_figure_does_not_depend_on_the_bytes_of_its_images():
     def name(draw):
         return re.search(r'data-explore="(\w+)"', explore(draw, alt=ALT, live=False, a=[1, 2], b=["x"]).html)[
             1
@@ -99,15 +99,15 @@ def test_the_name_of_a_figure_does_not_depend_on_the_bytes_of_its_pictures():
 def test_draw_may_return_any_of_these(kind):
     def draw(a):
         figure, _ = figures.new(width=1 + a, height=1)
-        forms = {"figure": figure, "html": f"<p>{a}</p>", "encoded": encode_picture(grey(a), scale=a)}
-        forms["shown"] = figures.picture(grey(a), alt="grey")
+        forms = {"figure": figure, "html": f"<p>{a}</p>", "encoded": encode_image(grey(a), scale=a)}
+        forms["shown"] = figures.image(grey(a), alt="grey")
         return forms[kind]
 
     spec = spec_of(explore(draw, alt="{a}", live=False, a=[1, 3]))
     if kind == "html":
         assert spec["frames"] == [None, "<p>3</p>"] and "widths" not in spec
     elif kind == "shown":
-        assert spec["frames"][1] == figures.picture(grey(3), alt="grey").html
+        assert spec["frames"][1] == figures.image(grey(3), alt="grey").html
     elif kind == "figure":
         assert spec["widths"] == [240, 480]
         assert spec["frames"][1] == encode_drawing(draw(3), dots_per_inch=120).uri
@@ -117,7 +117,7 @@ def test_draw_may_return_any_of_these(kind):
 
 BAD = [
     ({"alt": ""}, ValueError, "alt is empty"),
-    ({"alt": "A picture."}, ValueError, r"alt must follow the sliders: give it a field such as \{a\}"),
+    ({"alt": "An image."}, ValueError, r"alt must follow the sliders: give it a field such as \{a\}"),
     ({"alt": "{c}"}, ValueError, "alt '{c}' does not fit the sliders a: 'c'"),
     ({"alt": lambda a: ""}, ValueError, "alt is empty"),
     ({"caption": "{a:q}"}, ValueError, "caption .* does not fit"),
@@ -130,7 +130,7 @@ BAD = [
     ({"start": {"a": 7}}, ValueError, "start has a=7, which is not in its range, 1 to 2"),
     ({"start": {"z": 7}}, ValueError, "start names 'z'; the sliders are a"),
     ({"labels": {"z": "zed"}}, ValueError, "labels names 'z'; the sliders are a"),
-    ({"draw": lambda a: 3}, TypeError, "draw must return a figure, a picture or a string of HTML, got int"),
+    ({"draw": lambda a: 3}, TypeError, "draw must return a figure, an image or a string of HTML, got int"),
     ({"draw": lambda a: "x" if a == 1 else grey(a)}, TypeError, "it must keep to one"),
     ({"a": range(31), "draw": lambda a: "x"}, ValueError, "31 combinations are too many .* script="),
     ({"draw": lambda a: "x" * 150_000}, ValueError, "takes 3..,... bytes, 200,000 at most"),
@@ -203,11 +203,11 @@ def test_live_sliders_compute_in_the_kernel():
     assert calls == [(2, "x")] and live.sliders["a"].description == "size"
     assert isinstance(live.view, ipywidgets.HTML) and live.sliders["a"].label == "2"
     live.sliders["b"].value = 1
-    assert encode_picture(grey(2, "y")).uri in live.view.value
+    assert encode_image(grey(2, "y")).uri in live.view.value
     assert f'alt="{ALT.format(a=2, b="y")}"' in live.view.value and "Now 2.</figcaption>" in live.view.value
     live.sliders["a"].value = 0
     live.sliders["a"].value = 1
-    assert encode_picture(grey(2, "y")).uri in live.view.value
+    assert encode_image(grey(2, "y")).uri in live.view.value
     assert calls == [(2, "x"), (2, "y"), (1, "y")]  # going back draws nothing again
     assert repr(live) == ALT.format(a=2, b="x") and "script" not in live.view.value
 

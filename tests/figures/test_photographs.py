@@ -18,7 +18,7 @@ def test_every_photograph_loads_without_network(name, monkeypatch):
     assert image.dtype == torch.uint8 and image.shape[0] == 3 and image.is_contiguous()
     height, width = image.shape[1:]
     assert f"{width} x {height}" in credit.shows
-    assert image.float().std() > 20  # a picture, not a blank
+    assert image.float().std() > 20  # an image, not a blank
     assert image.float().std(0).mean() > 5 or "grey" in credit.shows
 
 

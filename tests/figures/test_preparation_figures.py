@@ -12,7 +12,7 @@ from alexnet.figures.chapters import preparation
 from alexnet.figures.sliders import first_disagreement
 from alexnet.transforms.resampling import zone_plate
 
-PICTURE = torch.from_numpy(np.random.default_rng(3).integers(0, 256, (3, 32, 32), dtype=np.uint8))
+IMAGE = torch.from_numpy(np.random.default_rng(3).integers(0, 256, (3, 32, 32), dtype=np.uint8))
 
 
 @pytest.mark.parametrize(("width", "height"), [(500, 350), (350, 500), (1000, 200), (650, 650), (550, 300)])
@@ -33,7 +33,7 @@ def test_the_square_is_the_one_that_the_package_cuts_out(width, height):
 def test_script_and_drawing_agree(monkeypatch):
     pytest.importorskip("py_mini_racer", reason="no JavaScript engine here: pip install mini-racer")
     monkeypatch.setenv("ALEXNET_FIGURES", "static")
-    preparation.cut_pictures(PICTURE)  # explore refuses a script that disagrees
+    preparation.cut_images(IMAGE)  # explore refuses a script that disagrees
     wrong = preparation.CUT_SCRIPT.replace("&& half % 2 ?", "?").replace("URI", '"data:,x"', 1)
     assert first_disagreement(
         lambda **sliders: preparation.centre_cut("data:,x", **sliders),
@@ -44,28 +44,28 @@ def test_script_and_drawing_agree(monkeypatch):
 
 
 def pixels_handed_to(monkeypatch, **sliders):
-    """Return the two pictures that `shrunk` shows."""
+    """Return the two images that `shrunk` shows."""
     shown = []
     monkeypatch.setattr(preparation.figures, "grid", lambda images, **_: shown.extend(images))
-    preparation.shrunk(PICTURE, **sliders)
+    preparation.shrunk(IMAGE, **sliders)
     return shown
 
 
 def test_without_antialiasing_nearest_takes_every_fourth_pixel(monkeypatch):
     photograph, rings = pixels_handed_to(monkeypatch, filter="nearest", antialiasing="no")
-    torch.testing.assert_close(photograph, PICTURE[:, 2::4, 2::4].double() / 255)
+    torch.testing.assert_close(photograph, IMAGE[:, 2::4, 2::4].double() / 255)
     torch.testing.assert_close(rings, (zone_plate(32, (18, 18))[2::4, 2::4] + 1) / 2)
     assert rings[4, 4] == 1
 
 
 def test_with_antialiasing_nearest_is_the_mean_of_an_area(monkeypatch):
     photograph, _ = pixels_handed_to(monkeypatch, filter="nearest", antialiasing="yes")
-    means = PICTURE.double().reshape(3, 8, 4, 8, 4).mean((2, 4))
+    means = IMAGE.double().reshape(3, 8, 4, 8, 4).mean((2, 4))
     torch.testing.assert_close(photograph, means / 255)
 
 
 def test_all_states_fit_into_a_page_and_are_the_same_at_every_run(monkeypatch):
     monkeypatch.setenv("ALEXNET_FIGURES", "static")
-    first = preparation.shrink_pictures(PICTURE)
-    assert first.html == preparation.shrink_pictures(PICTURE).html
+    first = preparation.shrink_images(IMAGE)
+    assert first.html == preparation.shrink_images(IMAGE).html
     assert first.html.count("antialiasing: yes") >= 4

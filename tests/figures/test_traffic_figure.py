@@ -6,7 +6,7 @@ import pytest
 
 from alexnet.figures.chapters import traffic
 
-# Bytes a picture that a tower sends, forward and backward, by figure 2; logits go forward alone.
+# Bytes an image that a tower sends, forward and backward, by figure 2; logits go forward alone.
 CONV2, CONV3, CONV4 = 2 * 4 * 48 * 27 * 27, 2 * 4 * 128 * 13 * 13, 2 * 4 * 192 * 13 * 13
 FC6, FC7, FC8 = 2 * 4 * 128 * 6 * 6, 2 * 4 * 2048, 4 * 1000
 DENSE = FC6 + FC7 + FC8
@@ -19,7 +19,7 @@ def numbers(batch, crossing):
     widths = [int(text) for text in re.findall(r"width:(\d+)%", html)]
     each, work, turn = (
         int(re.search(pattern, html)[1].replace(",", ""))
-        for pattern in (r"picture ([\d,]+) bytes", r"and ([\d,]+) million", r"batches of ([\d,]+)")
+        for pattern in (r"image ([\d,]+) bytes", r"and ([\d,]+) million", r"batches of ([\d,]+)")
     )
     return sent, widths, each, work, turn
 

@@ -94,7 +94,7 @@ def test_the_layers_are_those_of_the_paper():
     for printed in paper.LAYERS:
         layer = layers[printed.name]
         assert layer.out_channels == printed.num_kernels
-        if printed.name != "conv1":  # where every GPU reads the picture, and nothing crosses
+        if printed.name != "conv1":  # where every GPU reads the image, and nothing crosses
             assert layer.crosses == printed.reads_both_gpus
         if printed.kernel_shape:
             depth = layer.in_channels // layer.groups
@@ -263,6 +263,6 @@ def test_a_smaller_net_starts_with_signals_of_the_same_size():
     assert all(layer.weight_std == 0.01 for layer in learning(full))
 
 
-def test_pictures_too_small_for_the_windows_are_refused():
+def test_images_too_small_for_the_windows_are_refused():
     with pytest.raises(ValueError, match="no window of 11 pixels fits into 6 pixels with padding 1 at each"):
         layers_of(replace(PAPER.net, input_size=6, rounding="floor", paddings=(1, 2, 1, 1, 1)))

@@ -15,7 +15,7 @@ from alexnet.models.stages import stages_of
 from alexnet.models.torchvision import from_torchvision
 from alexnet.recipes import CODE2012, DIFFERENCES, NETS, PAPER, RECIPES, net_config
 from references import net as references_net
-from support.narrow import CONSTANTS, loud, narrow, pictures, run_by_layers, seeded
+from support.narrow import CONSTANTS, loud, narrow, random_images, run_by_layers, seeded
 
 REFERENCES = {"paper": references_net.paper_net, "code2012": references_net.code2012_net}
 BOTH = pytest.mark.parametrize("name", RECIPES)
@@ -35,7 +35,7 @@ def assert_same(got, expected):
 @BOTH
 def test_every_layer_is_what_the_reference_computes(name):
     net = loud(narrow(name))
-    images = pictures(net.config)
+    images = random_images(net.config)
     expected = REFERENCES[name](images.numpy(), numpy_of(dict(net.named_parameters())), CONSTANTS)
     with torch.no_grad():
         outputs = run_by_layers(net, images)
@@ -49,7 +49,7 @@ def test_every_layer_is_what_the_reference_computes(name):
 @BOTH
 def test_training_multiplies_by_the_masks_alone(name):
     net = loud(narrow(name)).train()
-    images = pictures(net.config, 3)
+    images = random_images(net.config, 3)
     masks = {key: mask.double() for key, mask in draw_masks(net.config, 3, generator=seeded(5)).items()}
     assert {key: tuple(mask.shape) for key, mask in masks.items()} == {"fc7": (3, 14), "fc8": (3, 10)}
     parameters = numpy_of(dict(net.named_parameters()))
@@ -61,7 +61,7 @@ def test_training_multiplies_by_the_masks_alone(name):
 @BOTH
 def test_features_are_the_last_hidden_units_before_dropout(name):
     net = loud(narrow(name))
-    images = pictures(net.config)
+    images = random_images(net.config)
     expected = REFERENCES[name](images.numpy(), numpy_of(dict(net.named_parameters())), CONSTANTS)
     assert_same(net.features(images), expected["fc7"])
     one_less = loud(narrow(name, removed=("fc7",)))
@@ -79,7 +79,7 @@ def test_each_difference_of_the_net_changes_the_output(difference):
     text = narrow(weight_std=0.1)
     configs = text, replace(text, **{difference.field: difference.code})
     nets = [AlexNet(config, generator=seeded(1)).double().eval() for config in configs]
-    images = pictures(text)
+    images = random_images(text)
     with torch.no_grad():
         written, run = (run_by_layers(net, images) for net in nets)
     assert (written["fc8"] / run["fc8"] - 1).abs().max() > 1e-4
@@ -90,7 +90,7 @@ def test_each_difference_of_the_net_changes_the_output(difference):
 def test_the_towers_of_the_text_meet_at_the_seam_alone():
     text, code = (loud(narrow(lrn_per_tower=apart)) for apart in (False, True))
     with torch.no_grad():
-        written, run = (run_by_layers(net, pictures(net.config)) for net in (text, code))
+        written, run = (run_by_layers(net, random_images(net.config)) for net in (text, code))
     for layer, maps in (("norm1", [3, 4]), ("norm2", [5, 6])):
         x = written["conv" + layer[-1]]
         apart = code.get_submodule(layer)(x) - text.get_submodule(layer)(x)
@@ -100,7 +100,7 @@ def test_the_towers_of_the_text_meet_at_the_seam_alone():
 
 def test_without_communication_before_conv3_the_towers_are_two_nets():
     net = loud(narrow("code2012"))
-    images = pictures(net.config)
+    images = random_images(net.config)
     with torch.no_grad():
         before = run_by_layers(net, images)
         net.conv2.weight[:6] += 1  # in tower a
@@ -157,10 +157,10 @@ def test_crossings():
 
 def test_the_full_net_computes_and_learns_once():
     net = AlexNet(CODE2012.net, generator=seeded(0))
-    logits = net(pictures(CODE2012.net, 1, torch.float32))
+    logits = net(random_images(CODE2012.net, 1, torch.float32))
     assert logits.shape == (1, 1000) and logits.isfinite().all()
     with torch.no_grad():
-        assert net.eval().features(pictures(CODE2012.net, 1, torch.float32)).shape == (1, 4096)
+        assert net.eval().features(random_images(CODE2012.net, 1, torch.float32)).shape == (1, 4096)
 
 
 # torchvision's net

@@ -1,4 +1,4 @@
-"""Running the net: masks, initial values, memory formats, bfloat16, compilation, wrong pictures."""
+"""Running the net: masks, initial values, memory formats, bfloat16, compilation, wrong images."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from alexnet.models.architecture import layers_of
 from alexnet.models.layers import Conv2d, PartOfLinear
 from alexnet.models.stages import dropout_inputs
 from alexnet.recipes import PAPER, RECIPES, net_config
-from support.narrow import loud, narrow, pictures, seeded
+from support.narrow import loud, narrow, random_images, seeded
 
 BOTH = pytest.mark.parametrize("name", RECIPES)
 
@@ -42,13 +42,13 @@ def test_which_layers_read_under_dropout():
 
 def test_without_dropout_training_and_test_agree():
     net = loud(narrow(dropout=0.0))
-    images = pictures(net.config)
+    images = random_images(net.config)
     torch.testing.assert_close(net.train()(images), net.eval()(images), rtol=0, atol=0)
 
 
 def test_without_masks_training_draws_from_torchs_generator():
     net = loud(narrow()).train()
-    images = pictures(net.config)
+    images = random_images(net.config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         first, second = net(images), net(images)
@@ -96,7 +96,7 @@ def test_the_generator_alone_decides_the_weights():
 
 def test_channels_last_gives_the_same():
     net = loud(narrow("code2012"))
-    images = pictures(net.config)
+    images = random_images(net.config)
     expected = net(images)
     turned = images.to(memory_format=torch.channels_last)
     got = net.to(memory_format=torch.channels_last)(turned)
@@ -106,7 +106,7 @@ def test_channels_last_gives_the_same():
 @BOTH
 def test_autocast_to_bfloat16_stays_near_and_learns(name):
     net = loud(narrow(name)).float()
-    images = pictures(net.config, dtype=torch.float32)
+    images = random_images(net.config, dtype=torch.float32)
     expected = net(images)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = net(images)
@@ -119,7 +119,7 @@ def test_autocast_to_bfloat16_stays_near_and_learns(name):
 def test_compilation_takes_the_whole_net_in_one_graph():
     """torch.compile without its last step, which needs a C++ compiler and most of a minute."""
     net = loud(narrow("code2012")).train()
-    images = pictures(net.config)
+    images = random_images(net.config)
     masks = {key: mask.double() for key, mask in draw_masks(net.config, 2, generator=seeded(5)).items()}
     compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
     logits, expected = compiled(images, masks), net(images, masks)
@@ -130,7 +130,7 @@ def test_compilation_takes_the_whole_net_in_one_graph():
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 68, 67), (2, 3, 224, 224), (3, 68, 68), (2, 1, 68, 68)])
-def test_pictures_of_another_shape_are_refused(shape):
+def test_images_of_another_shape_are_refused(shape):
     net = AlexNet(narrow())
     for call in (net, net.features):
         with pytest.raises(

@@ -64,7 +64,7 @@ def test_rows_of_the_paper():
 
 
 def test_memory_by_hand():
-    """Numbers that one GPU keeps of two pictures, layer by layer, as the docstring of the module says."""
+    """Numbers that one GPU keeps of two images, layer by layer, as the docstring of the module says."""
     counted = summary(PAPER.net, batch_size=2)
     conv1, conv2 = 48 * 55 * 55, 128 * 27 * 27
     kept = {

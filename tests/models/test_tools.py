@@ -13,7 +13,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from alexnet.models.alexnet import AlexNet, draw_masks
 from alexnet.models.layers import Dropout
 from alexnet.recipes import RECIPES
-from support.narrow import loud, narrow, pictures, run_by_layers, seeded
+from support.narrow import loud, narrow, random_images, run_by_layers, seeded
 
 BOTH = pytest.mark.parametrize("name", RECIPES)
 FIGURE_2 = ["conv1", "relu1", "norm1", "pool1", "conv2", "relu2", "norm2", "pool2", "conv3", "relu3"]
@@ -43,7 +43,7 @@ def test_the_children_are_figure_2_in_its_order(net):
 @BOTH
 def test_the_network_is_the_chain_of_its_children(name):
     net = loud(narrow(name))
-    images = pictures(net.config)
+    images = random_images(net.config)
     close(nn.Sequential(*net.children())(images), net(images))
     assert net.conv1(images).shape[2:] == (16, 16)  # with the zeros beside the image
     maps = net.maps(images)
@@ -56,7 +56,7 @@ def test_hooks_are_called_once_a_batch_and_see_every_layer(net, training):
     seen = []
     for name, child in net.train(training).named_children():
         child.register_forward_hook(lambda _module, _inputs, y, name=name: seen.append((name, len(y))))
-    images = pictures(net.config, 5)
+    images = random_images(net.config, 5)
     net(images)
     assert seen == [(name, 5) for name in FIGURE_2]
     backward = []
@@ -71,7 +71,7 @@ def test_hooks_are_called_once_a_batch_and_see_every_layer(net, training):
 def test_a_tracer_gives_the_same(name, training):
     net = loud(narrow(name, dropout=0.0 if training else 0.5)).train(training)
     traced = torch.fx.symbolic_trace(net)
-    images = pictures(net.config, 3)
+    images = random_images(net.config, 3)
     close(traced(images), net(images))
     with pytest.raises(ValueError, match="reads images"):
         traced(images[:, :1])
@@ -79,14 +79,14 @@ def test_a_tracer_gives_the_same(name, training):
 
 def test_a_traced_network_draws_masks_and_takes_them(net):
     traced = torch.fx.symbolic_trace(net.train())
-    images = pictures(net.config)
+    images = random_images(net.config)
     masks = {key: mask.double() for key, mask in draw_masks(net.config, 2, generator=seeded(5)).items()}
     close(traced(images, masks), net(images, masks))
     assert not torch.equal(traced(images), traced(images))
 
 
 def test_features_of_any_layer_are_extracted(net):
-    images = pictures(net.config)
+    images = random_images(net.config)
     extractor = create_feature_extractor(net, {"pool5": "maps", "relu7": "last", "conv1": "first"})
     found = extractor.eval()(images)
     close(found["maps"], net.maps(images))
@@ -98,15 +98,15 @@ def test_features_of_any_layer_are_extracted(net):
 @pytest.mark.parametrize("strict", [False, True])
 def test_an_exported_network_takes_any_number_of_images(net, strict):
     shapes = {"images": {0: torch.export.Dim("n", min=1, max=64)}}
-    images = (pictures(net.config, 3),)
+    images = (random_images(net.config, 3),)
     exported = torch.export.export(net, images, dynamic_shapes=shapes, strict=strict).module()
     for count in (1, 5):
-        images = pictures(net.config, count)
+        images = random_images(net.config, count)
         close(exported(images), net(images))
 
 
 def test_functional_transforms_give_the_gradients_of_each_image(net):
-    images, labels = pictures(net.config, 3), torch.tensor([0, 1, 2])
+    images, labels = random_images(net.config, 3), torch.tensor([0, 1, 2])
     parameters = dict(net.named_parameters())
 
     def loss(parameters, image, label):
@@ -120,14 +120,14 @@ def test_functional_transforms_give_the_gradients_of_each_image(net):
 
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.*torch.jit.trace:FutureWarning")
 def test_torchscript_traces_it(net):
-    images = pictures(net.config)
-    close(torch.jit.trace(net, images)(pictures(net.config, 4)), net(pictures(net.config, 4)))
+    images = random_images(net.config)
+    close(torch.jit.trace(net, images)(random_images(net.config, 4)), net(random_images(net.config, 4)))
 
 
 def test_it_is_pruned_and_reparametrised_in_every_layer(net):
     from torch.nn.utils import parametrizations, prune
 
-    images = pictures(net.config)
+    images = random_images(net.config)
     for name in ("conv1", "conv4", "fc6", "fc8"):
         prune.l1_unstructured(net.get_submodule(name), "weight", amount=0.5)
     for _ in range(2):
@@ -142,7 +142,7 @@ def test_it_is_pruned_and_reparametrised_in_every_layer(net):
 
 
 def test_copies_and_pickles_are_the_same_network(net):
-    images = pictures(net.config)
+    images = random_images(net.config)
     kept = io.BytesIO()
     torch.save(net, kept)
     kept.seek(0)
@@ -157,7 +157,7 @@ def test_copies_and_pickles_are_the_same_network(net):
 def test_a_layer_may_be_replaced(net):
     net.norm1, net.norm2 = nn.BatchNorm2d(8).double(), nn.Identity()
     net.fc8 = nn.Linear(10, 2).double()
-    assert net.train()(pictures(net.config, 6)).shape == (6, 2)
+    assert net.train()(random_images(net.config, 6)).shape == (6, 2)
     assert sum(isinstance(child, Dropout) for child in net.children()) == 2
 
 
@@ -169,11 +169,11 @@ def test_onnx_with_any_number_of_images(net, tmp_path):
     net = net.float()
     path = tmp_path / "net.onnx"
     shapes = ({0: torch.export.Dim("n", min=1, max=64)},)
-    sample = (pictures(net.config, 3, torch.float32),)
+    sample = (random_images(net.config, 3, torch.float32),)
     torch.onnx.export(net, sample, path, dynamo=True, dynamic_shapes=shapes, verbose=False)
     session = runtime.InferenceSession(path)
     for count in (1, 5):
-        images = pictures(net.config, count, torch.float32)
+        images = random_images(net.config, count, torch.float32)
         (found,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})
         expected = net(images).detach()
         assert (torch.from_numpy(found) - expected).abs().max() < 1e-5 * expected.abs().max()
@@ -181,14 +181,14 @@ def test_onnx_with_any_number_of_images(net, tmp_path):
 
 def test_torchinfo_counts_every_parameter(net):
     torchinfo = pytest.importorskip("torchinfo")
-    counted = torchinfo.summary(net, input_data=pictures(net.config), verbose=0)
+    counted = torchinfo.summary(net, input_data=random_images(net.config), verbose=0)
     assert counted.total_params == counted.trainable_params == sum(p.numel() for p in net.parameters())
     assert {layer.var_name for layer in counted.summary_list} >= set(FIGURE_2)
 
 
 def test_captum_attributes_to_pixels_and_layers(net):
     captum = pytest.importorskip("captum.attr")
-    images = pictures(net.config)
+    images = random_images(net.config)
     gradients, error = captum.IntegratedGradients(net).attribute(
         images, target=1, n_steps=200, return_convergence_delta=True
     )
@@ -200,7 +200,7 @@ def test_captum_attributes_to_pixels_and_layers(net):
 
 def test_torch_pruning_removes_channels(net):
     pruning = pytest.importorskip("torch_pruning")
-    images = pictures(net.config)
+    images = random_images(net.config)
     graph = pruning.DependencyGraph().build_dependency(net, example_inputs=images)
     graph.get_pruning_group(net.conv3, pruning.prune_conv_out_channels, idxs=[0, 8]).prune()
     assert net.conv3.out_channels == 14 and net(images).shape == (2, 5)

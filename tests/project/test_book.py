@@ -12,7 +12,7 @@ from tools.page_rules import MAX_BYTES, problems
 ROOT = Path(__file__).resolve().parents[2]
 JUPYTER_BOOK = Path(sys.executable).with_name("jupyter-book")
 UNREAD = re.compile(r">[^<]*(?:~(?:alexnet|torch|typing|collections)\.|&lt;factory|``)[^<]*<")
-PICTURE = '<img src="data:image/png;base64,AA" alt="A dot">'
+IMAGE = '<img src="data:image/png;base64,AA" alt="A dot">'
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def page(tmp_path, body):
 
 
 GOOD = [
-    PICTURE,
+    IMAGE,
     '<a href="https://example.org/a">a link may lead to another host</a>',
     '<link rel="canonical" href="https://example.org/page.html">',
     '<h1 id="a b">x</h1><a href="#a%20b">x</a><a href="other.html?x=1#there">y</a>',
@@ -125,7 +125,7 @@ def test_bad_page_is_named(tmp_path, body):
 
 def test_style_sheets_are_looked_into(tmp_path):
     (tmp_path / "bad.css").write_text("p { background: url('https://example.org/x.png') }", encoding="utf-8")
-    assert page(tmp_path, PICTURE) == ["bad.css: loads https://example.org/x.png"]
+    assert page(tmp_path, IMAGE) == ["bad.css: loads https://example.org/x.png"]
 
 
 def test_no_pages_are_no_book(tmp_path):

@@ -93,13 +93,14 @@ def test_kernels_share_the_cores(monkeypatch, tmp_path):
 
 
 def test_the_longest_files_begin(monkeypatch, tmp_path):
-    assert all(len(list((ROOT / "tests").rglob(name))) == 1 for name in conftest.LONGEST)
+    places = {".py": ROOT / "tests", ".ipynb": BOOK}
+    assert all(len(list(places[Path(name).suffix].rglob(name))) == 1 for name in conftest.LONGEST)
     names = ["test_a.py", *conftest.LONGEST[::-1], "test_b.py", "test_a.py"]
     items = [SimpleNamespace(path=tmp_path / name) for name in names]
     conftest.pytest_collection_modifyitems(items)
     assert [item.path.name for item in items] == [*conftest.LONGEST, "test_a.py", "test_b.py", "test_a.py"]
-    assert configured(monkeypatch, tmp_path).loadscopereorder is False
-    assert not hasattr(configured(monkeypatch, tmp_path, nbval=True), "loadscopereorder")
+    for nbval in (False, True):
+        assert configured(monkeypatch, tmp_path, nbval=nbval).loadscopereorder is False
 
 
 def test_unit_tests_have_one_thread_and_no_screen(monkeypatch, tmp_path):
@@ -110,8 +111,6 @@ def test_unit_tests_have_one_thread_and_no_screen(monkeypatch, tmp_path):
 
 
 def test_no_more_processes_than_the_memory_of_a_large_machine_holds(monkeypatch):
-    for cores, kernels, tests in ((1, 1, 2), (2, 2, 3), (64, 8, 8)):
+    for cores, workers in ((1, 2), (2, 3), (64, 8)):
         monkeypatch.setattr(conftest, "usable_cores", lambda cores=cores: cores)
-        for nbval, workers in ((True, kernels), (False, tests)):
-            config = SimpleNamespace(option=SimpleNamespace(nbval=nbval))
-            assert conftest.pytest_xdist_auto_num_workers(config) == workers
+        assert conftest.pytest_xdist_auto_num_workers(None) == workers

@@ -234,14 +234,16 @@ def test_environment_of_someone_else_is_left_alone(project):
 
 def test_every_stage_runs_after_a_failure(project, capsys):
     project.statuses = {"ruff check": 1, "--nbval": 5}
-    with pytest.raises(SystemExit, match="^dev.py: failed: lint, notebooks.$"):
+    with pytest.raises(SystemExit, match="^dev.py: failed: lint, tests.$"):
         dev.test(dev.parser().parse_args(["test"]))
-    assert len(project.ran) == len(dev.STAGES) == 5
-    assert capsys.readouterr().out.count("passed") == 3
+    assert len(project.ran) == len(dev.WHOLE) == 4
+    assert capsys.readouterr().out.count("passed") == 2
 
 
 def test_stages_cover_the_tests(project):
     dev.test(dev.parser().parse_args(["test"]))
+    assert f"{dev.PYTHON} -m pytest --nbval tests book -n auto --dist loadfile" in project.ran
+    dev.test(dev.parser().parse_args(["test", "unit", "notebooks"]))
     assert f"{dev.PYTHON} -m pytest tests -n auto --dist loadfile" in project.ran
     assert f"{dev.PYTHON} -m pytest --nbval -n auto --dist loadfile" in project.ran
     assert all((ROOT / name).exists() for name in dev.CODE)
@@ -455,7 +457,7 @@ def test_adopt_reaches_every_committed_mention():
 
 def test_bench_runs_every_script_and_then_the_table(project, monkeypatch, tmp_path):
     monkeypatch.setattr(dev, "set_up", lambda cpu: None)
-    monkeypatch.setattr(sys, "argv", ["dev.py", "bench", "--pictures", str(tmp_path)])
+    monkeypatch.setattr(sys, "argv", ["dev.py", "bench", "--images", str(tmp_path)])
     dev.main()
     scripts = [Path(words.split()[1]).name for words in project.ran]
     assert scripts == ["lrn.py", "training_step.py", "two_ranks.py", "input_pipeline.py", "table.py"]

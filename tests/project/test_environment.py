@@ -123,7 +123,7 @@ def wheel(tmp_path_factory) -> list[str]:
     tree = copy_of_the_package(out / "tree")
     (tree / "data" / "cifar10.npz").write_bytes(b"a data set")
     (tree / "data" / "cifar10").mkdir()
-    (tree / "data" / "cifar10" / "picture.json").write_text("{}", encoding="utf-8")
+    (tree / "data" / "cifar10" / "image.json").write_text("{}", encoding="utf-8")
     command = [sys.executable, "-c", "from setuptools import build_meta as b; b.build_wheel('..')"]
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -146,6 +146,22 @@ def test_table_of_machines():
     assert lines == [["seconds", "01", "02"], ["one", "3", "FAILED"], ["two", "4", "5"]]
 
 
+def test_every_setting_runs_the_unit_tests_and_each_notebook(monkeypatch, capsys):
+    ran = []
+    monkeypatch.setattr(
+        machines, "check", lambda words, setting: (ran.append((setting, words)), (True, 1.0))[1]
+    )
+    monkeypatch.setattr(machines.sys, "argv", ["machines"])
+    assert machines.main() == 0
+    for setting in machines.SETTINGS:
+        (units, *notebooks) = [words for known, words in ran if known == setting]
+        assert (
+            units[0] == "tests" and len(notebooks) == len(list((machines.ROOT / "book").glob("*.ipynb"))) > 10
+        )
+        assert all(words[0] == "--nbval" for words in notebooks)
+    assert capsys.readouterr().out.count("\n") > 4
+
+
 def test_settings_limit_what_they_say():
     assert len({json.dumps(setting) for setting in machines.SETTINGS.values()}) == 4
     threads = [setting["OMP_NUM_THREADS"] for setting in machines.SETTINGS.values()]

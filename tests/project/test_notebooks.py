@@ -8,12 +8,12 @@ from nbformat import from_dict
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools.execnb import METADATA, cell_metadata
+from tools.images import wordless_in_markdown
 from tools.notebook_rules import BOOTSTRAP, MAX_BYTES, problems
-from tools.pictures import wordless_in_markdown
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 NOTEBOOKS = sorted(BOOK.rglob("*.ipynb"))
-PICTURE = '<figure><img src="data:image/png;base64,AA+/tmp/A==" alt="A line that rises"></figure>'
+IMAGE = '<figure><img src="data:image/png;base64,AA+/tmp/A==" alt="A line that rises"></figure>'
 
 
 def html(text):
@@ -48,14 +48,12 @@ def test_notebook_keeps_the_rules(path):
 
 
 @pytest.mark.parametrize("path", sorted(BOOK.glob("*.md")), ids=lambda path: path.name)
-def test_page_has_words_for_its_pictures(path):
+def test_page_has_words_for_its_images(path):
     assert wordless_in_markdown(path.read_text(encoding="utf-8")) == []
 
 
-def test_a_picture_of_a_page_is_refused_without_words():
-    assert wordless_in_markdown("```{figure} e.png\n:width: 3\nWords\n```") == [
-        "picture without :alt: (e.png)"
-    ]
+def test_a_image_of_a_page_is_refused_without_words():
+    assert wordless_in_markdown("```{figure} e.png\n:width: 3\nWords\n```") == ["image without :alt: (e.png)"]
     assert wordless_in_markdown("```{figure} e.png\n:alt: A cat.\n```") == []
 
 
@@ -63,8 +61,8 @@ GOOD = {
     "plain": notebook(
         new_markdown_cell("Text, `<img>` in code and ![a cat](cat.png)."), new_code_cell("1 + 1")
     ),
-    "picture": shows(html(PICTURE)),
-    "picture in two forms": shows(new_output("display_data", {"text/html": PICTURE, "image/png": "AAAA"})),
+    "image": shows(html(IMAGE)),
+    "image in two forms": shows(new_output("display_data", {"text/html": IMAGE, "image/png": "AAAA"})),
     "expected error": shows(new_output("error", ename="ValueError", evalue="x"), tags=["raises-exception"]),
     "web address": notebook(new_markdown_cell("See https://example.org/content/tmp/a and data/tmp/b.")),
     "marks in code and formulas": notebook(
@@ -108,7 +106,7 @@ BAD = {
     "<svg> without aria-label": shows(html("<svg></svg>")),
     "<canvas> without aria-label": shows(html("<canvas></canvas>")),
     "<img> without alt text (c.png)": notebook(new_markdown_cell('Look: <img src="c.png">')),
-    "picture without alt text (d.png)": notebook(new_markdown_cell("Look: ![](d.png)")),
+    "image without alt text (d.png)": notebook(new_markdown_cell("Look: ![](d.png)")),
     "Markdown in a <summary>, where it stays as typed: a) `x`": notebook(
         new_markdown_cell("<details><summary>a) `x`</summary>\n\nRight.\n\n</details>")
     ),

@@ -45,7 +45,7 @@ def test_measured_numbers_are_those_of_the_record():
         f"scales of 2012: {hardest['mean']:.1f} times at {target:.0%}, "
         f"more than {record.config['max_epochs'] / slowest:.1f} times at 25%; "
         f"scaled as today: {scaled['mean']:.1f} times at 25% "
-        f"| CIFAR-10, 50,000 pictures, {len(record.seeds)} seeds |"
+        f"| CIFAR-10, 50,000 images, {len(record.seeds)} seeds |"
     ) in text_of("README.md")
     assert record.data["name"] == "cifar10"
 
@@ -55,7 +55,7 @@ def test_the_training_on_imagenette_is_that_of_its_record():
     results, last = record.results, record.results["validations"][-1]
     assert (
         f"validation top-1 error {last['top1']:.1%} after {results['epochs']:.1f} epochs, from 90% "
-        f"| Imagenette, {record.data['pictures']['train']:,} pictures, {len(record.seeds)} seed |"
+        f"| Imagenette, {record.data['images']['train']:,} images, {len(record.seeds)} seed |"
     ) in text_of("README.md")
     assert last["step"] == results["step"] and record.data["classes"] == 10
     losses = [loss for _, loss, _ in results["log"]]

@@ -1,4 +1,4 @@
-"""Scaling a picture, slowly: each new pixel is the weighted mean that its definition says."""
+"""Scaling an image, slowly: each new pixel is the weighted mean that its definition says."""
 
 import numpy as np
 

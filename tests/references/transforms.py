@@ -13,7 +13,7 @@ def crop_by_pixel(images, top, left, flip, size):
 
 
 def subtract_under_crop(images, mean, top, left, flip, size):
-    """The whole picture less the whole mean image, of which the crop and its reflection are taken."""
+    """The whole image less the whole mean image, of which the crop and its reflection are taken."""
     return crop_by_pixel(images.astype(np.float64) - mean, top, left, flip, size)
 
 

@@ -1,4 +1,4 @@
-"""Small sets of pictures in the layouts of the official archives of ILSVRC-2010, ILSVRC-2012 and others."""
+"""Small sets of images in the layouts of the official archives of ILSVRC-2010, ILSVRC-2012 and others."""
 
 import gzip
 import io
@@ -16,13 +16,13 @@ SYNSETS_2010 = {1: ("n09000003", "c, third"), 2: ("n09000001", "a, first"), 3: (
 
 
 def pixels(seed: int, width: int = 52, height: int = 44) -> np.ndarray:
-    """Return a picture (height, width, 3) of coarse noise, which differs from that of any other seed."""
+    """Return an image (height, width, 3) of coarse noise, which differs from that of any other seed."""
     coarse = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
     return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def encoded(array: np.ndarray, kind: str = "JPEG", mode: str | None = None) -> bytes:
-    """Return a picture as the bytes of a file."""
+    """Return an image as the bytes of a file."""
     buffer = io.BytesIO()
     image = Image.fromarray(array)
     (image.convert(mode) if mode else image).save(buffer, kind)
@@ -30,7 +30,7 @@ def encoded(array: np.ndarray, kind: str = "JPEG", mode: str | None = None) -> b
 
 
 def jpeg(seed: int) -> bytes:
-    """Return a picture as a JPEG."""
+    """Return an image as a JPEG."""
     return encoded(pixels(seed))
 
 
@@ -84,7 +84,7 @@ def meta(year: int, synsets: dict[int, tuple[str, str]]) -> bytes:
 
 
 def train_2012() -> dict[str, bytes]:
-    """Return <class>/<name> -> JPEG of three classes with two pictures each."""
+    """Return <class>/<name> -> JPEG of three classes with two images each."""
     return {
         f"{wnid}/{wnid}_{i}.JPEG": jpeg(10 * label + i)
         for label, wnid in enumerate(WNIDS_2012)
@@ -93,7 +93,7 @@ def train_2012() -> dict[str, bytes]:
 
 
 def val_2012() -> dict[str, tuple[int, str]]:
-    """Return the validation pictures: name -> (seed, class). Their classes are not sorted."""
+    """Return the validation images: name -> (seed, class). Their classes are not sorted."""
     return {f"ILSVRC2012_val_{n:08}.JPEG": (100 + n, WNIDS_2012[(2 * n) % 3]) for n in range(1, 6)}
 
 
@@ -123,13 +123,13 @@ def official_2012(folder: Path) -> list[Path]:
 
 
 def sorted_2012(folder: Path) -> Path:
-    """Write the same pictures in folders by class."""
+    """Write the same images in folders by class."""
     write(folder / "train", train_2012())
     return write(folder, {f"val/{wnid}/{name}": jpeg(seed) for name, (seed, wnid) in val_2012().items()})
 
 
 def official_2010(folder: Path) -> list[Path]:
-    """Write the archives of 2010: a compressed picture, one in CMYK, a blank one with its patch."""
+    """Write the archives of 2010: a compressed image, one in CMYK, a blank one with its patch."""
     wnids = sorted(wnid for wnid, _ in SYNSETS_2010.values())
     train = {f"{w}.tar": {f"{w}_{i}.JPEG": jpeg(10 * k + i) for i in (1, 2)} for k, w in enumerate(wnids)}
     train["n09000001.tar"]["n09000001_1.JPEG"] = gzip.compress(jpeg(10 * 0 + 1))

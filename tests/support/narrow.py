@@ -8,7 +8,7 @@ from alexnet.models.alexnet import AlexNet, run
 from alexnet.models.stages import names_of
 from alexnet.recipes import RECIPES
 
-# 68 pixels make 16, 8, 4 and 2: three zeros beside the picture, as 224 does, and every last pool overhangs.
+# 68 pixels make 16, 8, 4 and 2: three zeros beside the image, as 224 does, and every last pool overhangs.
 NARROW = {
     "conv_channels": (8, 12, 16, 20, 24),
     "dense_units": (14, 10),
@@ -41,7 +41,7 @@ def loud(config, seed=3):
     return net
 
 
-def pictures(config, num=2, dtype=torch.float64):
+def random_images(config, num=2, dtype=torch.float64):
     size = config.input_size
     return 60 * torch.randn(num, config.input_channels, size, size, generator=seeded(11), dtype=dtype)
 

@@ -66,7 +66,7 @@ class OneDevice:
         return logits, {name: p.grad.clone() for name, p in self.net.named_parameters()}
 
     def masks(self, step, copies=1):
-        """Picture i is read by copy i modulo `copies`, as the loader has it."""
+        """Image i is read by copy i modulo `copies`, as the loader has it."""
         drawn = [masks_of(self.config, step, copy, BATCH // copies) for copy in range(copies)]
         return {name: torch.stack([masks[name] for masks in drawn], dim=1).flatten(0, 1) for name in drawn[0]}
 

@@ -14,14 +14,14 @@ SIZE = 16
 
 
 def made(kind, sources, target, **options):
-    """Prepare a set in this process, two pictures in a shard; return it and what was said."""
-    options = {"workers": 0, "size": SIZE, "progress": False, "pictures_per_shard": 2, **options}
+    """Prepare a set in this process, two images in a shard; return it and what was said."""
+    options = {"workers": 0, "size": SIZE, "progress": False, "images_per_shard": 2, **options}
     said = prepare(kind, sources, target, **options)
     return open_set(target), said
 
 
 def close_to(image, seed):
-    """Tell whether a stored picture is the one of a seed, as far as two JPEGs let it be."""
+    """Tell whether a stored image is the one of a seed, as far as two JPEGs let it be."""
     wanted = np.asarray(resize_and_crop(Image.fromarray(pixels(seed)), SIZE), int)
     return abs(image.numpy().transpose(1, 2, 0).astype(int) - wanted).mean() < 10
 

@@ -13,7 +13,7 @@ import torch.distributed as dist
 from alexnet.data.workers import ENDING, processes
 from alexnet.distributed.parallel import connect
 from alexnet.training import plan, train
-from support.trainings import run, settings_for, tiny_pictures
+from support.trainings import run, settings_for, tiny_dataset
 
 OPTIONS = {"validate_every": "3steps", "checkpoint_every": "3steps"}
 
@@ -45,7 +45,7 @@ def main(folder):
     first_time = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
     # A loader may have started the fork server, and then it is deaf to the signals that ask to end.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-    plan.pictures_of = lambda name: tiny_pictures()
+    plan.open_prepared = lambda name: tiny_dataset()
     connect(use_gpus=False)  # once for all trainings, which leave it as it is
     if first_time:
         run(settings_for(folder / "whole", **OPTIONS))

@@ -1,4 +1,4 @@
-"""A data set of thirty small pictures, in every form in which the package takes one."""
+"""A data set of thirty small images, in every form in which the package takes one."""
 
 import io
 import pickle
@@ -18,25 +18,25 @@ COUNTS = {"train": TINY.train_per_class, "test": TINY.test_per_class}
 
 
 def pixels(split: str, label: int, number: int) -> np.ndarray:
-    """Return a picture (32, 32, 3) that differs from every other of the set."""
+    """Return an image (32, 32, 3) that differs from every other of the set."""
     seed = [split == "test", label, number]
     return np.random.default_rng(seed).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 
 
 def expected(split: str) -> np.ndarray:
-    """Return all pictures of a part, (N, 3, 32, 32), as the classes take turns."""
-    pictures = [pixels(split, label, n) for n in range(COUNTS[split]) for label in range(10)]
-    return np.stack(pictures).transpose(0, 3, 1, 2)
+    """Return all images of a part, (N, 3, 32, 32), as the classes take turns."""
+    images = [pixels(split, label, n) for n in range(COUNTS[split]) for label in range(10)]
+    return np.stack(images).transpose(0, 3, 1, 2)
 
 
-def encoded(picture: np.ndarray, kind: str = "PNG") -> bytes:
-    """Return the picture as the bytes of a file; PNG keeps every pixel."""
+def encoded(image: np.ndarray, kind: str = "PNG") -> bytes:
+    """Return the image as the bytes of a file; PNG keeps every pixel."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, kind)
+    Image.fromarray(image).save(buffer, kind)
     return buffer.getvalue()
 
 
-def picture_files() -> dict[str, bytes]:
+def image_files() -> dict[str, bytes]:
     """Return name -> content of the whole set, in an order that is not the sorted one."""
     files = {
         f"{split}/{name}/{n:04}.png": encoded(pixels(split, label, n))

@@ -1,4 +1,4 @@
-"""Narrow nets with weights as if they had learned something, and pictures for them, on disk."""
+"""Narrow nets with weights as if they had learned something, and images for them, on disk."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def recipe(base="code2012", *, num_classes=7, **changes):
 
 
 def weights(base="code2012", *, seed=0, classes=CLASSES, names=NAMES, size=STORED, **changes):
-    """What prediction needs, drawn at random so that the class depends on the picture."""
+    """What prediction needs, drawn at random so that the class depends on the image."""
     of = recipe(base, num_classes=len(classes), **changes)
     generator = torch.Generator().manual_seed(seed)
     net = AlexNet(of.net, generator=generator).eval()
@@ -38,8 +38,8 @@ def weights(base="code2012", *, seed=0, classes=CLASSES, names=NAMES, size=STORE
             0, 2 / tensor[0].numel() ** 0.5 / scale if tensor.ndim > 1 else 0.1, generator=generator
         )
     crop = of.net.input_size
-    samples = torch.from_numpy(np.stack([picture(n, crop, crop) for n in range(64)]))
-    with torch.no_grad():  # centre and scale the logits, which differ little from picture to picture
+    samples = torch.from_numpy(np.stack([image(n, crop, crop) for n in range(64)]))
+    with torch.no_grad():  # centre and scale the logits, which differ little from image to image
         logits = net(samples.permute(0, 3, 1, 2) - mean_image[:, :crop, :crop])
         scale = 2 / logits.std(0)
         state["fc8.bias"].copy_((state["fc8.bias"] - logits.mean(0)) * scale)
@@ -75,8 +75,8 @@ def saved_checkpoint(path: Path, **options) -> Path:
     return path
 
 
-def picture(seed, width=STORED, height=STORED):
-    """A picture of few colours and large areas (height, width, 3) uint8, and some noise."""
+def image(seed, width=STORED, height=STORED):
+    """An image of few colours and large areas (height, width, 3) uint8, and some noise."""
     rng = np.random.default_rng(seed)
     colours = rng.integers(0, 256, (4, 4, 3))
     rows, columns = np.arange(height) * 4 // height, np.arange(width) * 4 // width
@@ -84,7 +84,7 @@ def picture(seed, width=STORED, height=STORED):
     return np.clip(colours[rows][:, columns] + noise, 0, 255).astype(np.uint8)
 
 
-def write_pictures(folder: Path, counts: dict[str, int], classes=CLASSES) -> Path:
+def write_images(folder: Path, counts: dict[str, int], classes=CLASSES) -> Path:
     """Write PNGs to folder/<split>/<class>/, of other sizes than the net's; counts is per split."""
     for split, count in counts.items():
         for number in range(count):
@@ -92,19 +92,19 @@ def write_pictures(folder: Path, counts: dict[str, int], classes=CLASSES) -> Pat
             path = folder / split / name / f"{number:03}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             size = {"width": 24 + number, "height": 31} if number % 2 else {"width": 40, "height": 22}
-            Image.fromarray(picture(100 * len(split) + number, **size)).save(path)
+            Image.fromarray(image(100 * len(split) + number, **size)).save(path)
     return folder
 
 
 def prepared(folder: Path, target: Path, size=STORED) -> Path:
-    """Prepare a folder of pictures as ``alexnet data prepare folder --raw`` does."""
+    """Prepare a folder of images as ``alexnet data prepare folder --raw`` does."""
     options = {"size": size, "raw": True, "missing_classes": True}
     prepare("folder", [folder], target, workers=0, progress=False, **options)
     return target
 
 
 def probabilities(of: Weights, images: np.ndarray, num_views: int) -> np.ndarray:
-    """Compute (N, classes) picture by picture and crop by crop, in float64 (paper 4.1)."""
+    """Compute (N, classes) image by image and crop by crop, in float64 (paper 4.1)."""
     settings = config.from_dict(json.loads(of.recipe))
     net = AlexNet(settings.net).double().eval()
     net.load_state_dict(of.weights)

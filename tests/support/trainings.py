@@ -1,4 +1,4 @@
-"""Trainings that take a second: a narrow net of two towers on a few generated pictures."""
+"""Trainings that take a second: a narrow net of two towers on a few generated images."""
 
 import time
 from dataclasses import replace
@@ -29,7 +29,7 @@ TIMES = ("seconds", "images_per_second", "wait_share")
 
 
 def tiny_recipe(base="code2012", **learning):
-    """A recipe for pictures of 32 pixels with every part of the code's: two towers, crops, noise, rates."""
+    """A recipe for images of 32 pixels with every part of the code's: two towers, crops, noise, rates."""
     recipe = recipes.RECIPES[base]
     net = recipes.net_config(
         "small", base=base, conv_channels=(4, 4, 4, 4, 4), dense_units=(8, 8), num_classes=10
@@ -46,14 +46,14 @@ def settings_for(folder, base="code2012", *, learning=None, **settings):
     return TrainSettings(recipe=str(path), out=str(folder), device="cpu", **({"log_every": 2} | settings))
 
 
-def tiny_pictures(num_train=STEPS_PER_EPOCH * 8 + 3, num_test=12):
-    """Three pictures more than full batches; fewer to validate on than two batches."""
+def tiny_dataset(num_train=STEPS_PER_EPOCH * 8 + 3, num_test=12):
+    """Three images more than full batches; fewer to validate on than two batches."""
     return in_memory(synthetic(num_train=num_train, num_test=num_test))
 
 
-def use(monkeypatch, pictures):
-    """Let every training have these pictures, whatever it asks for."""
-    monkeypatch.setattr(planning, "pictures_of", lambda name: pictures)
+def use(monkeypatch, dataset):
+    """Let every training have these images, whatever it asks for."""
+    monkeypatch.setattr(planning, "open_prepared", lambda name: dataset)
 
 
 def run(settings):
@@ -63,8 +63,8 @@ def run(settings):
 
 
 def uninterrupted(folder):
-    """Train on the tiny pictures to the end, validating every 3 steps; returns the folder of the run."""
-    with mock.patch.object(planning, "pictures_of", lambda name: tiny_pictures()):
+    """Train on the tiny images to the end, validating every 3 steps; returns the folder of the run."""
+    with mock.patch.object(planning, "open_prepared", lambda name: tiny_dataset()):
         run(settings_for(folder / "whole", validate_every="3steps"))
     return folder / "whole"
 
@@ -89,18 +89,18 @@ def assert_same_bits(one, other):
     assert one[2] == other[2]
 
 
-def by_hand(recipe, pictures, num_steps, *, seed, num_data=1):
+def by_hand(recipe, dataset, num_steps, *, seed, num_data=1):
     """Train by a plain loop on one device; returns (net, optimizer, loss and errors of each step).
 
     num_data: parts of each batch, each with draws of its own, whose mean gradients are averaged.
     """
-    statistics = statistics_of(pictures, progress=False)
+    statistics = statistics_of(dataset, progress=False)
     net = AlexNet(recipe.net, generator=generator_of(seed, 3)).train()
     optimizer = PaperSGD(param_groups(net, recipe.learning))
     schedule, size, seen = schedule_for(recipe.learning), recipe.learning.batch_size, []
     for step in range(num_steps):
         epoch, number = divmod(step, STEPS_PER_EPOCH)
-        order = epoch_order(len(pictures.train), seed, epoch, recipe.learning.order)
+        order = epoch_order(len(dataset.train), seed, epoch, recipe.learning.order)
         rates = schedule.rates(step / STEPS_PER_EPOCH)
         apply_rates(optimizer, rates)
         net.zero_grad()
@@ -108,14 +108,14 @@ def by_hand(recipe, pictures, num_steps, *, seed, num_data=1):
         for part in range(num_data):
             indices = order[number * size : (number + 1) * size][part::num_data]
             images = prepare_training(
-                pictures.train.read(indices),
+                dataset.train.read(indices),
                 config=recipe.augment,
                 statistics=statistics,
                 generator=generator_of(seed, step, part, 2),
                 colour_noise=rates.colour_noise,
             )
             masks = draw_masks(recipe.net, len(indices), generator=mask_generator(seed, step, part))
-            logits, labels = net(images, masks), pictures.train.labels[indices]
+            logits, labels = net(images, masks), dataset.train.labels[indices]
             part_loss = F.cross_entropy(logits, labels) / num_data
             part_loss.backward()
             loss += float(part_loss.detach())
@@ -130,14 +130,14 @@ def without_times(lines):
 
 
 def prepared(folder):
-    """Store the tiny pictures as a prepared set, for processes of their own; returns its folder."""
-    for name, split in tiny_pictures().splits.items():
+    """Store the tiny images as a prepared set, for processes of their own; returns its folder."""
+    for name, split in tiny_dataset().splits.items():
         for number, (image, label) in enumerate(zip(split.images, split.labels.tolist(), strict=True)):
-            path = folder / "pictures" / name / f"{label:02}" / f"{number:03}.png"
+            path = folder / "images" / name / f"{label:02}" / f"{number:03}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image.permute(1, 2, 0).numpy()).save(path)
     target = folder / "set"
-    prepare("folder", [folder / "pictures"], target, workers=0, size=32, raw=True, progress=False)
+    prepare("folder", [folder / "images"], target, workers=0, size=32, raw=True, progress=False)
     return str(target)
 
 

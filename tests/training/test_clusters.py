@@ -25,7 +25,7 @@ def test_memory_is_that_of_what_the_gpu_holds(gpus, batch, parts):
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():
-    with pytest.raises(ValueError, match="128 pictures cannot be shared evenly by 3 nets"):
+    with pytest.raises(ValueError, match="128 images cannot be shared evenly by 3 nets"):
         share(PAPER.net, 128, 6)
 
 
@@ -36,11 +36,11 @@ def test_one_node_needs_no_meeting_place():
 
 
 def test_several_nodes_meet_at_a_host_with_words_that_alexnet_understands():
-    words = shlex.split(command(TrainSettings(data="my pictures", seed=3), 8, 2))
+    words = shlex.split(command(TrainSettings(data="my images", seed=3), 8, 2))
     assert words[:3] == ["torchrun", "--nnodes=2", "--nproc-per-node=8"]
     assert "--rdzv-endpoint=HOST:29500" in words and "--max-restarts=3" in words
     asked = parsed(words[words.index("train") :])
-    assert (asked.data, asked.seed) == ("my pictures", 3)
+    assert (asked.data, asked.seed) == ("my images", 3)
 
 
 def parsed(words):

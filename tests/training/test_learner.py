@@ -8,13 +8,13 @@ import torch
 from alexnet.distributed.parallel import ParallelAlexNet
 from alexnet.models.alexnet import draw_masks
 from alexnet.training import learner, validation
-from support.narrow import loud, narrow, pictures, seeded
+from support.narrow import loud, narrow, random_images, seeded
 
 
 @pytest.mark.parametrize("changes", [{}, {"towers": 1}, {"removed": ("fc6", "conv5")}])
 def test_blocks_of_images_change_nothing(monkeypatch, changes):
     net = loud(narrow(**changes)).train()
-    x = pictures(net.config, num=5)
+    x = random_images(net.config, num=5)
     masks = {key: mask.double() for key, mask in draw_masks(net.config, 5, generator=seeded(5)).items()}
     expected = net(x, masks)
     weights = list(net.parameters())

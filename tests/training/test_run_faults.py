@@ -13,7 +13,7 @@ from alexnet.evaluation.prediction import load_classifier
 from alexnet.storage import tensorfile
 from alexnet.storage.checkpoints import load, newest_first
 from alexnet.training import attach, train
-from support.trainings import assert_same_bits, run, settings_for, state, tiny_pictures, use
+from support.trainings import assert_same_bits, run, settings_for, state, tiny_dataset, use
 
 NEWEST = "checkpoints/step-00000004.pt"
 FILES = ("settings.json", "log.jsonl", "run.json", "weights.pt", NEWEST, "lock", "started", "output.txt")
@@ -27,8 +27,8 @@ FAULTS = {
 
 
 @pytest.fixture(autouse=True)
-def pictures(monkeypatch):
-    use(monkeypatch, tiny_pictures())
+def images(monkeypatch):
+    use(monkeypatch, tiny_dataset())
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def runs(tmp_path_factory):
     """The settings of a run that stopped after 4 steps with checkpoints of 2 and 4, and of one of 6 steps."""
     found = {}
     with pytest.MonkeyPatch.context() as patch:
-        use(patch, tiny_pictures())
+        use(patch, tiny_dataset())
         for steps in (4, 6):
             folder = tmp_path_factory.mktemp("runs") / "run"
             found[steps] = settings_for(

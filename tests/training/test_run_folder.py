@@ -26,7 +26,7 @@ from support.trainings import (
     run,
     settings_for,
     state,
-    tiny_pictures,
+    tiny_dataset,
     use,
     without_times,
 )
@@ -36,8 +36,8 @@ posix = pytest.mark.skipif(os.name != "posix", reason="this system has no such l
 
 
 @pytest.fixture(autouse=True)
-def pictures(monkeypatch):
-    use(monkeypatch, tiny_pictures())
+def images(monkeypatch):
+    use(monkeypatch, tiny_dataset())
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def whole(tmp_path_factory):
     """The folder of a training that nothing interrupted; it validates at 3, 6, 9 and the end."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        use(patch, tiny_pictures())
+        use(patch, tiny_dataset())
         run(settings_for(folder, validate_every="3steps"))
     return folder
 

@@ -14,7 +14,7 @@ from alexnet.training import validation, window
 from alexnet.training.loop import Run
 from alexnet.training.plan import make_plan
 from alexnet.transforms.ten_crop import ten_crops
-from support.trainings import STEPS_PER_EPOCH, run, settings_for, tiny_pictures, use
+from support.trainings import STEPS_PER_EPOCH, run, settings_for, tiny_dataset, use
 
 CPU = Ranks(torch.device("cpu"))
 
@@ -44,7 +44,7 @@ def test_the_time_that_is_left_falls_with_every_step(step, seconds):
 
 
 def test_a_checkpoint_counts_whole_epochs_and_images(monkeypatch, tmp_path):
-    use(monkeypatch, tiny_pictures())
+    use(monkeypatch, tiny_dataset())
     steps = STEPS_PER_EPOCH + 2
     run(settings_for(tmp_path / "run", max_steps=steps))
     kept = load(tmp_path / "run" / "checkpoints" / f"step-{steps:08d}.pt")
@@ -53,7 +53,7 @@ def test_a_checkpoint_counts_whole_epochs_and_images(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(("precision", "dtype"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)])
 def test_a_training_computes_in_the_precision_that_was_asked_for(monkeypatch, tmp_path, precision, dtype):
-    use(monkeypatch, tiny_pictures())
+    use(monkeypatch, tiny_dataset())
     plan = make_plan(settings_for(tmp_path / "run", precision=precision))
     made = learning.make_learner(plan, CPU)
     size = plan.recipe.net.input_size

@@ -32,7 +32,7 @@ from support.trainings import (
     run,
     settings_for,
     state,
-    tiny_pictures,
+    tiny_dataset,
     tiny_recipe,
     use,
 )
@@ -40,15 +40,15 @@ from support.trainings import (
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """The folder of a run on the tiny pictures."""
-    use(monkeypatch, tiny_pictures())
+    """The folder of a run on the tiny images."""
+    use(monkeypatch, tiny_dataset())
     return tmp_path / "run"
 
 
 def test_training_is_the_plain_loop(folder):
-    pictures, recipe = tiny_pictures(), tiny_recipe()
+    dataset, recipe = tiny_dataset(), tiny_recipe()
     record, _ = run(settings_for(folder, seed=4, log_every=3))
-    net, optimizer, seen = by_hand(recipe, pictures, 2 * STEPS_PER_EPOCH, seed=4)
+    net, optimizer, seen = by_hand(recipe, dataset, 2 * STEPS_PER_EPOCH, seed=4)
     assert_same_bits(state(folder, 10), (net.state_dict(), velocities(net, optimizer), state(folder, 10)[2]))
 
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
@@ -59,8 +59,8 @@ def test_training_is_the_plain_loop(folder):
         assert line["error"] == sum(wrong for _, wrong in window) / (8 * len(window))
         assert line["epoch"] == line["step"] / STEPS_PER_EPOCH
 
-    test = pictures.val
-    views = prepare_centre(test.images, size=28, statistics=statistics_of(pictures, progress=False))
+    test = dataset.val
+    views = prepare_centre(test.images, size=28, statistics=statistics_of(dataset, progress=False))
     logits = net(views).detach().double()
     top5 = (logits.topk(5, dim=1).indices != test.labels[:, None]).all(1).double().mean()
     last = record.results["validations"][-1]
@@ -238,7 +238,7 @@ def test_a_folder_of_another_training_is_refused(folder, sentence):
 
 def test_a_folder_of_other_data_is_refused(folder, monkeypatch):
     run(settings_for(folder, max_steps=1))
-    use(monkeypatch, tiny_pictures(num_train=50))
+    use(monkeypatch, tiny_dataset(num_train=50))
     with pytest.raises(ValueError, match="another training: .*fingerprint"):
         run(settings_for(folder))
 
@@ -304,12 +304,12 @@ def test_bfloat16_and_channels_last_and_the_loaders_processes_only_change_digits
             torch.testing.assert_close(tensor, state(folder, 3)[0][key], rtol=0.1, atol=1e-2)
 
 
-def test_the_net_fits_the_pictures(folder, monkeypatch):
+def test_the_net_fits_the_images(folder, monkeypatch):
     def chosen(data_size=32, **settings):
-        pictures = tiny_pictures(num_train=128)
-        images = pictures.train.images.repeat(1, 1, data_size // 32, data_size // 32)
-        train = replace(pictures.train, images=images)
-        use(monkeypatch, replace(pictures, splits={"train": train, "test": train}))
+        dataset = tiny_dataset(num_train=128)
+        images = dataset.train.images.repeat(1, 1, data_size // 32, data_size // 32)
+        train = replace(dataset.train, images=images)
+        use(monkeypatch, replace(dataset, splits={"train": train, "test": train}))
         plan = planning.make_plan(TrainSettings(**settings))
         return plan.recipe.net.name, plan.recipe.net.num_classes, plan.recipe.augment.num_offsets
 
@@ -336,12 +336,12 @@ def test_the_batch_is_shared_out(folder):
 
 
 MISTAKES = {
-    "a batch of 9 pictures cannot be shared evenly by 2 nets; choose `--batch-size 8`": (
+    "a batch of 9 images cannot be shared evenly by 2 nets; choose `--batch-size 8`": (
         4,
         {"batch_size": 9},
     ),
     "the 2 towers .* cannot be shared out to 3 processes": (3, {}),
-    "43 training pictures do not fill a batch of 128; choose `--batch-size` 43": (1, {"batch_size": 128}),
+    "43 training images do not fill a batch of 128; choose `--batch-size` 43": (1, {"batch_size": 128}),
     "recipe must be paper or code2012 or a .json file, got 'own'": (1, {"recipe": "own"}),
     "there is no recipe own.json": (1, {"recipe": "own.json"}),
     "net must be one of": (1, {"net": "own"}),
@@ -379,20 +379,20 @@ def test_a_file_that_holds_no_recipe_is_refused(folder, tmp_path):
 def test_a_recipe_from_a_file_is_taken_as_it_is(folder, monkeypatch):
     plan = planning.make_plan(settings_for(folder))
     assert plan.recipe == tiny_recipe() and plan.recipe.augment.num_offsets == 5
-    pictures = tiny_pictures()
-    use(monkeypatch, replace(pictures, classes=tuple("abcdefghijkl")))
+    dataset = tiny_dataset()
+    use(monkeypatch, replace(dataset, classes=tuple("abcdefghijkl")))
     assert planning.make_plan(settings_for(folder)).recipe.net.num_classes == 12
-    smaller = replace(pictures.train, images=pictures.train.images[..., :31])
-    use(monkeypatch, replace(pictures, splits={"train": smaller}))
-    with pytest.raises(ValueError, match="cuts 28 pixels at 5 positions a side, .* pictures of 31 pixels"):
+    smaller = replace(dataset.train, images=dataset.train.images[..., :31])
+    use(monkeypatch, replace(dataset, splits={"train": smaller}))
+    with pytest.raises(ValueError, match="cuts 28 pixels at 5 positions a side, .* images of 31 pixels"):
         planning.make_plan(settings_for(folder))
 
 
-def test_a_plateau_needs_validation_pictures(folder, monkeypatch):
-    pictures = tiny_pictures()
-    use(monkeypatch, replace(pictures, splits={"train": pictures.train}))
+def test_a_plateau_needs_validation_images(folder, monkeypatch):
+    dataset = tiny_dataset()
+    use(monkeypatch, replace(dataset, splits={"train": dataset.train}))
     assert plan_of().validation_split is None
-    with pytest.raises(ValueError, match="has no validation pictures"):
+    with pytest.raises(ValueError, match="has no validation images"):
         plan_of(recipe="paper")
     record, _ = run(settings_for(folder))
     assert record.results["validations"] == [] and "ten_views" not in record.results
@@ -446,9 +446,7 @@ def test_the_command_of_settings_asks_for_them(settings):
 
 @pytest.mark.parametrize("width", [30, 72])
 def test_a_command_is_broken_before_options_and_stays_the_same(width):
-    settings = TrainSettings(
-        data="my pictures", recipe="code2012", batch_size=32, out="runs/two", max_steps=6
-    )
+    settings = TrainSettings(data="my images", recipe="code2012", batch_size=32, out="runs/two", max_steps=6)
     command = command_line(settings, 2)
     lines = on_lines(command, width).split("\n")
     assert len(lines) > 2 and all(line.endswith(" \\") for line in lines[:-1])

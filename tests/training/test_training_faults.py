@@ -1,4 +1,4 @@
-"""Trainings under faults: pictures that cannot be read, signals at bad moments, starts that were in vain."""
+"""Trainings under faults: images that cannot be read, signals at bad moments, starts that were in vain."""
 
 import errno
 import signal
@@ -26,7 +26,7 @@ from support.trainings import (
     run,
     settings_for,
     state,
-    tiny_pictures,
+    tiny_dataset,
     uninterrupted,
     use,
 )
@@ -35,7 +35,7 @@ NUM_STEPS = 10
 
 
 class Faulty(MemorySplit):
-    """Pictures of which one cannot be read while there is an error, and that call somebody when read."""
+    """Images of which one cannot be read while there is an error, and that call somebody when read."""
 
     error = None
     listener = None
@@ -50,11 +50,11 @@ class Faulty(MemorySplit):
 
 @pytest.fixture(autouse=True)
 def faulty(monkeypatch):
-    """Let all trainings read such pictures, whose statistics are known."""
-    pictures = tiny_pictures()
-    statistics = statistics_of(pictures, progress=False)
-    splits = {name: Faulty(split.images, split.labels) for name, split in pictures.splits.items()}
-    use(monkeypatch, replace(pictures, splits=splits))
+    """Let all trainings read such images, whose statistics are known."""
+    dataset = tiny_dataset()
+    statistics = statistics_of(dataset, progress=False)
+    splits = {name: Faulty(split.images, split.labels) for name, split in dataset.splits.items()}
+    use(monkeypatch, replace(dataset, splits=splits))
     monkeypatch.setattr("alexnet.training.learner.statistics_of", lambda *_, **__: statistics)
     monkeypatch.setattr(Faulty, "error", None)
     monkeypatch.setattr(Faulty, "listener", None)
@@ -80,7 +80,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("sentence", ERRORS)
-def test_pictures_that_cannot_be_read_end_a_training_that_is_saved(tmp_path, whole, sentence):
+def test_images_that_cannot_be_read_end_a_training_that_is_saved(tmp_path, whole, sentence):
     settings = settings_for(tmp_path / "failed", validate_every="3steps", seed=0)
 
     def break_after_a_step(event):
@@ -113,7 +113,7 @@ def during_validation(monkeypatch, action, *, ten_views=False):
     monkeypatch.setattr(loop, "validate", validate)
 
 
-def test_validation_pictures_that_cannot_be_read_cost_no_step(tmp_path, whole, monkeypatch):
+def test_validation_images_that_cannot_be_read_cost_no_step(tmp_path, whole, monkeypatch):
     settings = settings_for(tmp_path / "failed", validate_every="3steps")
     during_validation(monkeypatch, lambda: setattr(Faulty, "error", ValueError("it is damaged")))
     with pytest.raises(BatchFailed, match="it is damaged; the checkpoint of step 3 stays"):
@@ -167,7 +167,7 @@ def test_a_wish_to_stop_breaks_the_first_pass_off(tmp_path, whole, monkeypatch, 
     monkeypatch.setattr(first_pass, "READS_PER_PART", 2)
     settings, data, read = settings_for(tmp_path / "stopped", validate_every="3steps"), tmp_path / "set", []
     data.mkdir()
-    use(monkeypatch, replace(planning.pictures_of("any"), path=data))
+    use(monkeypatch, replace(planning.open_prepared("any"), path=data))
 
     def stop():
         read.append(True)

@@ -18,7 +18,7 @@ from support.trainings import (
     run,
     settings_for,
     state,
-    tiny_pictures,
+    tiny_dataset,
     tiny_recipe,
     use,
     wait_for,
@@ -49,7 +49,7 @@ def assert_close(one, other):
 
 
 def test_two_towers_train_as_one_device_does(runs, tmp_path, monkeypatch):
-    use(monkeypatch, tiny_pictures())
+    use(monkeypatch, tiny_dataset())
     record, _ = run(settings_for(tmp_path / "one", validate_every="3steps", checkpoint_every="3steps"))
     whole = records.load(runs / "whole" / "run.json")
     assert whole.config["ranks"] == {"data_parallel": 1, "towers": 2}
@@ -63,8 +63,8 @@ def test_two_towers_train_as_one_device_does(runs, tmp_path, monkeypatch):
 def test_halves_of_the_batch_train_as_the_whole_does(runs):
     record = records.load(runs / "data" / "run.json")
     assert record.config["ranks"] == {"data_parallel": 2, "towers": 1}
-    pictures = tiny_pictures()
-    net, optimizer, seen = by_hand(tiny_recipe(), pictures, NUM_STEPS, seed=0, num_data=2)
+    images = tiny_dataset()
+    net, optimizer, seen = by_hand(tiny_recipe(), images, NUM_STEPS, seed=0, num_data=2)
     assert_close(state(runs / "data", NUM_STEPS), (net.state_dict(), velocities(net, optimizer)))
     line = read_log(runs / "data")[0]
     assert line["loss"] == pytest.approx((seen[0][0] + seen[1][0]) / 2, rel=1e-5)

@@ -20,7 +20,7 @@ from support.trainings import (
     run,
     settings_for,
     state,
-    tiny_pictures,
+    tiny_dataset,
     uninterrupted,
     use,
     wait_for,
@@ -31,8 +31,8 @@ NUM_STEPS = 10
 
 
 @pytest.fixture(autouse=True)
-def pictures(monkeypatch):
-    use(monkeypatch, tiny_pictures())
+def images(monkeypatch):
+    use(monkeypatch, tiny_dataset())
 
 
 @pytest.fixture(scope="module")

@@ -22,13 +22,13 @@ from alexnet.training.log import read_log
 from alexnet.training.messages import duration, plan_in_words
 from alexnet.training.plan import make_plan
 from alexnet.training.progress import Progress
-from support.trainings import STEPS_PER_EPOCH, run, settings_for, state, tiny_pictures, use
+from support.trainings import STEPS_PER_EPOCH, run, settings_for, state, tiny_dataset, use
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """The folder of a run on the tiny pictures, dry or not, which measures no longer than it must."""
-    use(monkeypatch, tiny_pictures())
+    """The folder of a run on the tiny images, dry or not, which measures no longer than it must."""
+    use(monkeypatch, tiny_dataset())
     monkeypatch.setattr(dry_runs, "MEASURED_SECONDS", 0.0)
     return tmp_path / "run"
 
@@ -36,9 +36,9 @@ def folder(tmp_path, monkeypatch):
 def test_a_dry_run_knows_the_training(folder):
     found = dry_run(settings_for(folder))
     assert (found.data, found.net, found.recipe) == ("synthetic", "small-code2012", "tiny")
-    assert (found.classes, found.train_pictures, found.validation_pictures) == (10, 43, 12)
+    assert (found.classes, found.train_images, found.validation_images) == (10, 43, 12)
     assert (found.batch_size, found.batch_per_net, found.nets, found.devices_per_net) == (8, 8, 1, 1)
-    assert (found.steps_per_epoch, found.pictures_left_out) == (STEPS_PER_EPOCH, 3)
+    assert (found.steps_per_epoch, found.images_left_out) == (STEPS_PER_EPOCH, 3)
     assert (found.num_steps, found.first_step) == (10, 0)
     assert found.images_per_second == pytest.approx(8 / found.seconds_per_step)
     expected = STEPS_PER_EPOCH * found.seconds_per_step + found.validation_seconds
@@ -48,7 +48,7 @@ def test_a_dry_run_knows_the_training(folder):
     assert found.command == f"alexnet train --data default --recipe {folder}-recipe.json --out {folder} " + (
         "--device cpu --log-every 2"
     )
-    for text in ("43 pictures of 32x32 to train on", "3 pictures do not fill a batch", found.command):
+    for text in ("43 images of 32x32 to train on", "3 images do not fill a batch", found.command):
         assert text in found.text
     run(settings_for(folder, max_steps=5))
     found = dry_run(settings_for(folder, validate_every="2epochs"))
@@ -113,7 +113,7 @@ def test_the_command_prints_a_dry_run(folder, capsys):
         "alexnet: --json goes with --dry-run; a training writes run.json into its folder\n"
     )
     assert main([*words, "--dry-run", "--batch-size", "44"]) == 2
-    assert "43 training pictures do not fill a batch of 44" in capsys.readouterr().err
+    assert "43 training images do not fill a batch of 44" in capsys.readouterr().err
 
 
 def test_the_command_trains_and_says_where_it_stands(folder, capsys, monkeypatch):
@@ -135,14 +135,13 @@ def test_the_nets_choice_is_said(folder):
         return plan_in_words(make_plan(TrainSettings(**{"recipe": "code2012", "batch_size": 8} | settings)))
 
     assert (
-        "net: small-code2012, since pictures of 32 pixels are too small for code2012, which reads 224"
-        in said()
+        "net: small-code2012, since images of 32 pixels are too small for code2012, which reads 224" in said()
     )
     assert "net: small-code2012, as asked for" in said(net="small")
     plan = make_plan(TrainSettings(recipe="code2012", batch_size=8), 4)
     assert plan.layout == Layout(2, 2)
     assert "2 towers, each on a device of its own" in plan_in_words(plan)
-    assert "5 steps of 8 pictures, 4 for each of 2 nets" in plan_in_words(plan)
+    assert "5 steps of 8 images, 4 for each of 2 nets" in plan_in_words(plan)
     assert "net: small-code2012, the recipe's own" in plan_in_words(make_plan(settings_for(folder)))
 
 
@@ -231,7 +230,7 @@ def test_a_process_without_a_stream_trains_too(folder, monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     show = Progress()
     monkeypatch.undo()
-    use(monkeypatch, tiny_pictures())
+    use(monkeypatch, tiny_dataset())
     assert train(settings_for(folder, max_steps=1), show).results["step"] == 1
 
 
@@ -263,7 +262,7 @@ def test_tensorboard_gets_the_curves_and_the_kernels(folder):
     losses = {step: value for (name, step), value in numbers.items() if name == "train/loss"}
     assert losses == pytest.approx({line["step"]: line["loss"] for line in lines})
     assert numbers["validation/top1", 10] == pytest.approx(lines[-1]["val_top1"])
-    assert images == {("conv1 kernels", 5): (7, 25), ("conv1 kernels", 10): (7, 25)}
+    assert images == {("conv1 kernels", 5): (6, 24), ("conv1 kernels", 10): (6, 24)}
 
 
 def test_without_tensorboard_one_sentence_says_how_to_get_it(folder, monkeypatch):
@@ -319,9 +318,9 @@ def test_each_kernel_of_a_sheet_has_its_own_range():
     kernels = torch.stack(
         [torch.linspace(-1, 1, 12).view(3, 2, 2), torch.linspace(0, 1e-3, 12).view(3, 2, 2)]
     )
-    sheet = kernel_sheet(kernels, columns=2)
-    assert sheet.shape == (3, 4, 7)
-    for tile in (sheet[:, 1:3, 1:3], sheet[:, 1:3, 4:6]):
+    sheet = kernel_sheet(kernels)
+    assert sheet.shape == (2, 3, 3, 3) and not sheet[:, :, 2].any() and not sheet[:, :, :, 2].any()
+    for tile in sheet[:, :, :2, :2]:
         assert tile.min() == 0 and tile.max() > 0.999
 
 

@@ -65,7 +65,7 @@ def test_crops_are_copied_pixel_by_pixel(crop_function, images):
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_crops_of_oblong_and_strided_pictures(device):
+def test_crops_of_oblong_and_strided_images(device):
     images = torch.from_numpy(RNG.integers(0, 256, (5, 11, 2, 17), dtype=np.uint8)).transpose(1, 2)
     drawn = Crops(torch.tensor([0, 1, 6, 3, 6]), torch.tensor([12, 0, 3, 12, 5]), torch.arange(5) % 2 == 0)
     expected = references.crop_by_pixel(images.numpy(), *arrays(drawn), 5)
@@ -73,7 +73,7 @@ def test_crops_of_oblong_and_strided_pictures(device):
     np.testing.assert_array_equal(crops.gather(images.to(device), drawn, 5).cpu().numpy(), expected)
 
 
-def test_a_crop_can_be_the_whole_picture():
+def test_a_crop_can_be_the_whole_image():
     drawn = Crops(torch.zeros(9, dtype=torch.int64), torch.zeros(9, dtype=torch.int64), torch.arange(9) < 4)
     whole = crop_and_flip(X, drawn, SIDE).numpy()
     np.testing.assert_array_equal(whole[:4], IMAGES[:4, :, :, ::-1])
@@ -154,7 +154,7 @@ def test_the_size_of_the_noise_along_each_component_in_grey_levels(reading, leve
     assert abs(correlation).max() < 0.03 and abs(shifts.mean(0) / shifts.std(0)).max() < 0.03
 
 
-def test_each_picture_has_a_draw_of_its_own_also_within_a_group():
+def test_each_image_has_a_draw_of_its_own_also_within_a_group():
     config = replace(LOUD, crop_group=32)
     drawn = draw_augmentation(64, config=config, statistics=STATISTICS, generator=seeded(), colour_noise=True)
     assert len(set(drawn.shifts[:, 0].tolist())) == 64 and len(set(drawn.crops.top.tolist())) <= 2
@@ -226,8 +226,8 @@ def test_a_batch_may_be_cut_in_parts(mean, monkeypatch):
         for part in (slice(0, 4), slice(4, 9))
     ]
     assert torch.equal(torch.cat(parts), whole)
-    for pictures_at_once in (0, 2):
-        monkeypatch.setattr(training, "CACHED_VALUES", pictures_at_once * IMAGES[0].size)
+    for images_at_once in (0, 2):
+        monkeypatch.setattr(training, "CACHED_VALUES", images_at_once * IMAGES[0].size)
         assert torch.equal(transforms.augment(X, drawn, config=config, statistics=STATISTICS), whole)
 
 
@@ -280,25 +280,25 @@ def test_the_fifth_view_is_the_centre():
 TALL, SMALL = X[:, :, :, :-1], X[:, :, :5, :5]
 CENTRE = {"size": SIZE, "statistics": STATISTICS}
 MISTAKES = {
-    r"pictures must be square, got 13 x 12; `alexnet data prepare`": lambda: prepare_centre(TALL, **CENTRE),
-    "pictures of 5 pixels are smaller than a crop of 6 pixels": lambda: ten_crops(SMALL, **CENTRE),
+    r"images must be square, got 13 x 12; `alexnet data prepare`": lambda: prepare_centre(TALL, **CENTRE),
+    "images of 5 pixels are smaller than a crop of 6 pixels": lambda: ten_crops(SMALL, **CENTRE),
     r"uint8 \(N, C, H, W\), got torch.float32": lambda: prepare_centre(X.float(), **CENTRE),
     r"got torch.uint8 \(3, 13, 13\)": lambda: prepare_centre(X[0], **CENTRE),
-    r"pictures are \(3, 12, 12\) but the mean image is \(3, 13, 13\)": lambda: prepare_centre(
+    r"images are \(3, 12, 12\) but the mean image is \(3, 13, 13\)": lambda: prepare_centre(
         X[:, :, 1:, 1:], **CENTRE
     ),
     "mean must be one of under-crop, centre; got 'none'": lambda: ten_crops(X, mean="none", **CENTRE),
     "size must be a whole number of at least 1, got 0": lambda: ten_crops(X, size=0, statistics=STATISTICS),
-    "a crop of 6 pixels at 8 does not lie within a picture 13 pixels high, .* 0 to 7": lambda: batch(
+    "a crop of 6 pixels at 8 does not lie within an image 13 pixels high, .* 0 to 7": lambda: batch(
         replace(LOUD, num_offsets=9), seed=1
     ),
-    "at 9 does not lie within a picture 13 pixels wide": lambda: crop_and_flip(
+    "at 9 does not lie within an image 13 pixels wide": lambda: crop_and_flip(
         X[:1], Crops(torch.tensor([7]), torch.tensor([9]), torch.tensor([False])), SIZE
     ),
     "at -1 does not lie within": lambda: crop_and_flip(
         X[:1], Crops(torch.tensor([-1]), torch.tensor([0]), torch.tensor([False])), SIZE
     ),
-    "there are 8 pictures but crops for 9": lambda: crop_and_flip(X[:8], some_crops(), SIZE),
+    "there are 8 images but crops for 9": lambda: crop_and_flip(X[:8], some_crops(), SIZE),
     "reading must be one of std, eigenvalue, eigenvalue-255; got 'none'": lambda: draw_colour_shifts(
         3, STATISTICS, reading="none", generator=seeded()
     ),

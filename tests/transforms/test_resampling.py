@@ -11,7 +11,7 @@ from PIL import Image
 from alexnet.transforms import resampling
 from alexnet.transforms.resampling import FILTERS, resample, response, split_bands, weights, zone_plate
 
-PICTURE = torch.from_numpy(np.random.default_rng(1).uniform(0, 255, (37, 53)))
+IMAGE = torch.from_numpy(np.random.default_rng(1).uniform(0, 255, (37, 53)))
 IN_PILLOW = {"nearest": "BOX", "bilinear": "BILINEAR", "bicubic": "BICUBIC", "lanczos": "LANCZOS"}
 
 
@@ -57,22 +57,22 @@ def test_weights_are_the_filter_at_the_middles_of_pixels(name, antialias, num_in
 @pytest.mark.parametrize("size", [(11, 17), (9, 60), (80, 21)])
 @pytest.mark.parametrize("name", FILTERS)
 def test_with_antialiasing_it_is_pillows(name, size):
-    image = Image.fromarray(PICTURE.numpy().astype(np.float32))  # mode F: Pillow does not round it
+    image = Image.fromarray(IMAGE.numpy().astype(np.float32))  # mode F: Pillow does not round it
     wanted = np.asarray(image.resize(size[::-1], Image.Resampling[IN_PILLOW[name]]))
-    np.testing.assert_allclose(resample(PICTURE, size, name=name, antialias=True), wanted, atol=2e-3)
+    np.testing.assert_allclose(resample(IMAGE, size, name=name, antialias=True), wanted, atol=2e-3)
 
 
 @pytest.mark.parametrize(("name", "mode"), [("nearest", "nearest-exact"), ("bilinear", "bilinear")])
 def test_without_it_is_what_torch_does_by_default(name, mode):
-    wanted = F.interpolate(PICTURE[None, None], size=(12, 16), mode=mode)[0, 0]
-    torch.testing.assert_close(resample(PICTURE, (12, 16), name=name, antialias=False), wanted)
+    wanted = F.interpolate(IMAGE[None, None], size=(12, 16), mode=mode)[0, 0]
+    torch.testing.assert_close(resample(IMAGE, (12, 16), name=name, antialias=False), wanted)
 
 
 def test_other_dimensions_are_left_alone():
-    several = PICTURE.expand(2, 3, -1, -1)
+    several = IMAGE.expand(2, 3, -1, -1)
     found = resample(several, (5, 6), name="lanczos", antialias=True)
     assert found.shape == (2, 3, 5, 6)
-    torch.testing.assert_close(found[1, 2], resample(PICTURE, (5, 6), name="lanczos", antialias=True))
+    torch.testing.assert_close(found[1, 2], resample(IMAGE, (5, 6), name="lanczos", antialias=True))
 
 
 @pytest.mark.parametrize("frequency", [0.0, 0.03, 0.11, 0.31, 0.5])
@@ -97,7 +97,7 @@ def test_a_cosine_is_coarse_or_fine_as_a_whole(down, across, coarse):
 
 
 def test_bands_add_up():
-    torch.testing.assert_close(sum(split_bands(PICTURE, (9, 11))), PICTURE)
+    torch.testing.assert_close(sum(split_bands(IMAGE, (9, 11))), IMAGE)
 
 
 def test_the_zone_plate_has_its_frequency_where_it_says():

@@ -1,4 +1,4 @@
-"""Make prepared sets of pictures, as ``alexnet data prepare`` does; `alexnet.data.prepared` opens them.
+"""Make prepared sets of images, as ``alexnet data prepare`` does; `alexnet.data.prepared` opens them.
 
 Nothing here needs torch until a set is finished, so that the processes that decode start quickly.
 """

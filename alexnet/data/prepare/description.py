@@ -96,14 +96,14 @@ def reasons(notes: list[list[str]]) -> dict[str, tuple[int, str]]:
 
 
 def source_phrase(name: str, labels: dict[str, np.ndarray], enlarged: int, size: int) -> str:
-    """Say in one phrase what the pictures are, fit for a caption."""
+    """Say in one phrase what the images are, fit for a caption."""
     counts = " + ".join(f"{len(of):,} {split}" for split, of in labels.items())
     whence = ", enlarged" if 2 * enlarged > sum(map(len, labels.values())) else ""
-    return f"{name} ({counts} pictures of {size}x{size} pixels{whence})"
+    return f"{name} ({counts} images of {size}x{size} pixels{whence})"
 
 
 def fingerprint(indices: dict[str, list[dict]]) -> str:
-    """Return 16 hexadecimal digits that name the stored pictures with their labels, whatever their order."""
+    """Return 16 hexadecimal digits that name the stored images with their labels, whatever their order."""
     digest = hashlib.sha256()
     for split, shards in sorted(indices.items()):
         rows = sorted(row.tobytes() for index in shards for row in index["digests"])
@@ -112,7 +112,7 @@ def fingerprint(indices: dict[str, list[dict]]) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what made the pictures."""
+    """Return the versions of what made the images."""
     return {
         "alexnet": alexnet.__version__,
         "pillow": PIL.__version__,
@@ -122,7 +122,7 @@ def versions() -> dict[str, str]:
 
 
 def write_manifest(target: Path, indices: dict[str, list[dict]]) -> None:
-    """Write which pictures were converted or left out, and why."""
+    """Write which images were converted or left out, and why."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["split", "file", "status", "why"])

@@ -30,7 +30,7 @@ BESIDE = frozenset(
         "image",
         "imgs",
         "img",
-        "pictures",
+        "images",
         "photos",
         "seg",
         "final",
@@ -95,17 +95,17 @@ def stem(name: str) -> str:
     return next((name[: -len(suffix)] for suffix in ARCHIVES if name.lower().endswith(suffix)), name)
 
 
-def pictures_to_keep(pictures: Iterable[tuple[Place, File]], share: float) -> set[File]:
-    """Choose the training pictures that become validation pictures: the same share of each class.
+def images_to_keep(images: Iterable[tuple[Place, File]], share: float) -> set[File]:
+    """Choose the training images that become validation images: the same share of each class.
 
-    The choice depends on the names of the pictures alone, so it is the same on every machine.
+    The choice depends on the names of the images alone, so it is the same on every machine.
 
     Args:
-        pictures: of all splits.
-        share: of each class, from 0 to 1; rounded to whole pictures.
+        images: of all splits.
+        share: of each class, from 0 to 1; rounded to whole images.
     """
     by_class = defaultdict(list)
-    for place, file in pictures:
+    for place, file in images:
         if place.split == "train":
             digest = hashlib.sha256(f"{place.class_id}/{place.name}".encode()).digest()
             by_class[place.class_id].append((digest, file))

@@ -20,11 +20,11 @@ from alexnet.data.prepare.levels import (
 from alexnet.data.prepare.paths import Place, place_of, stem
 from alexnet.data.prepare.sources import File
 
-Pictures = list[tuple[Place, File]]
+Images = list[tuple[Place, File]]
 UNLABELLED_TEST = "a test image whose class no file tells"
 
 
-def places_of_imagenet(files: Sequence[File], labels: Labels, left_out: LeftOut) -> Pictures:
+def places_of_imagenet(files: Sequence[File], labels: Labels, left_out: LeftOut) -> Images:
     """Place the images of ImageNet: the ground truth tells the class where no folder does.
 
     Raises:
@@ -44,7 +44,7 @@ def places_of_imagenet(files: Sequence[File], labels: Labels, left_out: LeftOut)
 
 def places_in_folders(
     files: Sequence[File], labels: Labels, class_level: Level | None, left_out: LeftOut
-) -> tuple[Pictures, list[str]]:
+) -> tuple[Images, list[str]]:
     """Place the images of any set by their folders, and where these tell no class by files with labels.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a prepared set is to hold: every picture with its split, label and name, in an order of its own.
+"""What a prepared set is to hold: every image with its split, label and name, in an order of its own.
 
 The plan depends on what the sources hold, not on how they are laid out or in which order they are read.
 """
@@ -14,8 +14,8 @@ from alexnet.data.prepare.classes import check_names, check_splits
 from alexnet.data.prepare.finding import LeftOut, find
 from alexnet.data.prepare.labels import Labels
 from alexnet.data.prepare.levels import Level
-from alexnet.data.prepare.paths import pictures_to_keep, stem
-from alexnet.data.prepare.placing import Pictures, places_in_folders, places_of_imagenet
+from alexnet.data.prepare.paths import images_to_keep, stem
+from alexnet.data.prepare.placing import Images, places_in_folders, places_of_imagenet
 from alexnet.data.prepare.shards import Item
 from alexnet.data.prepare.sources import File
 from alexnet.data.walk import as_named
@@ -36,7 +36,7 @@ class Plan:
     Attributes:
         name: of the set: "ILSVRC-2012", "Imagenette", or that of the source.
         classes: identifier -> name, in the order of the labels.
-        splits: the pictures by split, sorted by class and name; those without pictures are left out.
+        splits: the images by split, sorted by class and name; those without images are left out.
         remarks: sentences that the user should read.
     """
 
@@ -46,12 +46,12 @@ class Plan:
     remarks: list[str]
 
     @property
-    def num_pictures(self) -> int:
+    def num_images(self) -> int:
         """How many there are in all splits."""
         return sum(map(len, self.splits.values()))
 
     def digest(self) -> str:
-        """Return 16 hexadecimal digits that name the pictures by split, label and name."""
+        """Return 16 hexadecimal digits that name the images by split, label and name."""
         digest = hashlib.sha256()
         for split, items in self.splits.items():
             digest.update(f"{split}\n".encode())
@@ -75,7 +75,7 @@ def make_plan(
         kind: one of ``KINDS``.
         sources: folders, archives and files that together hold the set.
         scratch: folder for decompressed archives.
-        val_share: of each class, how much of the training pictures becomes the validation split.
+        val_share: of each class, how much of the training images becomes the validation split.
         class_level: of a "folder" set, the level of folders that is the class (see
             `alexnet.data.prepare.levels`); None: the only one that can be.
         missing_classes: whether the validation images may lack classes that the training images have.
@@ -86,16 +86,16 @@ def make_plan(
     """
     left_out = LeftOut()
     files, labels = find(sources, scratch, left_out, progress=progress)
-    pictures, remarks = placed(kind, files, labels, class_level, left_out)
-    if not pictures:
+    images, remarks = placed(kind, files, labels, class_level, left_out)
+    if not images:
         raise ValueError(
             "; ".join(
                 [f"there are no images of a class in {' '.join(map(str, sources))}", *left_out.sentences()]
             )
         )
-    pictures = with_val_share(pictures, val_share, said := [])
+    images = with_val_share(images, val_share, said := [])
     by_split: dict[str, set[str]] = defaultdict(set)
-    for place, _ in pictures:
+    for place, _ in images:
         by_split[place.split].add(place.class_id)
     found = set().union(*by_split.values())
     name, classes = name_and_classes(kind, sources, found, labels.kit)
@@ -103,27 +103,27 @@ def make_plan(
     remarks += check_splits(by_split, missing_classes=missing_classes) + said
     if "train" not in by_split:
         remarks.append("there are no training images: the set is for evaluation alone")
-    splits = sorted_splits(pictures, list(classes))
+    splits = sorted_splits(images, list(classes))
     if kind == "imagenet":
         official = ilsvrc.COUNTS[name.removeprefix("ILSVRC-")]
         for split, items in splits.items():
             if len(items) != official.get(split):
-                remarks.append(f"{split}: {len(items):,} pictures; officially {official.get(split, 0):,}")
+                remarks.append(f"{split}: {len(items):,} images; officially {official.get(split, 0):,}")
     return Plan(name, classes, splits, remarks + left_out.sentences())
 
 
 def placed(
     kind: str, files: list[File], labels: Labels, class_level: Level | None, left_out: LeftOut
-) -> tuple[Pictures, list[str]]:
+) -> tuple[Images, list[str]]:
     """Return the images with their places, and sentences on how these were found."""
     if kind == "folder":
         return places_in_folders(files, labels, class_level, left_out)
-    pictures, remarks = places_of_imagenet(files, labels, left_out), []
+    images, remarks = places_of_imagenet(files, labels, left_out), []
     if kind == "imagenet":
-        pictures, num_patched = ilsvrc.patched(pictures)
+        images, num_patched = ilsvrc.patched(images)
         if num_patched:
-            remarks.append(f"{num_patched:,} blank pictures are replaced by those of patch_images")
-    return pictures, remarks
+            remarks.append(f"{num_patched:,} blank images are replaced by those of patch_images")
+    return images, remarks
 
 
 def name_and_classes(
@@ -150,40 +150,40 @@ def named(classes: Iterable[str]) -> dict[str, str]:
     return {class_id: names.get(class_id, class_id) for class_id in classes}
 
 
-def with_val_share(pictures: Pictures, share: float, remarks: list[str]) -> Pictures:
-    """Make validation pictures of a share of the training pictures.
+def with_val_share(images: Images, share: float, remarks: list[str]) -> Images:
+    """Make validation images of a share of the training images.
 
     Raises:
-        ValueError: there are validation pictures already, or no training picture would be left.
+        ValueError: there are validation images already, or no training image would be left.
     """
-    splits = {place.split for place, _ in pictures}
+    splits = {place.split for place, _ in images}
     if not share:
         if splits == {"train"}:
-            remarks.append("there are no validation pictures; --val-share 0.1 would keep a tenth for that")
-        return pictures
+            remarks.append("there are no validation images; --val-share 0.1 would keep a tenth for that")
+        return images
     if "val" in splits:
-        raise ValueError("--val-share is for sets without validation pictures, and these have some")
-    kept = pictures_to_keep(pictures, share)
-    if not kept or len(kept) == sum(place.split == "train" for place, _ in pictures):
-        raise ValueError(f"--val-share {share} leaves no pictures on one side")
-    remarks.append(f"{len(kept):,} training pictures are kept for validation")
-    return [(place._replace(split="val") if file in kept else place, file) for place, file in pictures]
+        raise ValueError("--val-share is for sets without validation images, and these have some")
+    kept = images_to_keep(images, share)
+    if not kept or len(kept) == sum(place.split == "train" for place, _ in images):
+        raise ValueError(f"--val-share {share} leaves no images on one side")
+    remarks.append(f"{len(kept):,} training images are kept for validation")
+    return [(place._replace(split="val") if file in kept else place, file) for place, file in images]
 
 
-def sorted_splits(pictures: Pictures, classes: list[str]) -> dict[str, list[Item]]:
-    """Return the pictures of each split, sorted by label and name.
+def sorted_splits(images: Images, classes: list[str]) -> dict[str, list[Item]]:
+    """Return the images of each split, sorted by label and name.
 
     Raises:
-        ValueError: two pictures have the same split, class and name.
+        ValueError: two images have the same split, class and name.
     """
     label_of = {wnid: label for label, wnid in enumerate(classes)}
     splits: dict[str, list[Item]] = {"train": [], "val": [], "test": []}
     before, taken = None, set()
-    for place, file in sorted(pictures, key=lambda picture: (picture[0], picture[1].name)):
+    for place, file in sorted(images, key=lambda image: (image[0], image[1].name)):
         if before and place == before[0]:
             raise ValueError(
-                f"two pictures are {'/'.join(place)}: {before[1].name} in {before[1].path} and "
-                f"{file.name} in {file.path}; give each picture once"
+                f"two images are {'/'.join(place)}: {before[1].name} in {before[1].path} and "
+                f"{file.name} in {file.path}; give each image once"
             )
         if not before or place[:2] != before[0][:2]:
             taken = set()

@@ -26,7 +26,7 @@ from alexnet.data.prepare.target import (
 from alexnet.data.prepare.workers import Job, Progress, make_shards
 from alexnet.storage.files import write_json
 
-PICTURES_PER_SHARD = 4096
+IMAGES_PER_SHARD = 4096
 REASONS = 8  # why images were left out that the summary names
 
 
@@ -43,24 +43,24 @@ def prepare(
     missing_classes: bool = False,
     max_damaged: float = 0.001,
     progress: bool = True,
-    pictures_per_shard: int = PICTURES_PER_SHARD,
+    images_per_shard: int = IMAGES_PER_SHARD,
 ) -> list[str]:
     """Make a prepared set, or go on with one that was stopped.
 
     Args:
         kind: "imagenet", "imagenette" or "folder".
-        sources: what holds the pictures: folders, archives, and for ImageNet the development kit.
+        sources: what holds the images: folders, archives, and for ImageNet the development kit.
         target: folder of the set.
         workers: processes that decode; 0: this one alone.
-        size: height and width of the pictures, in pixels.
+        size: height and width of the images, in pixels.
         raw: store pixels instead of JPEGs: eight times as large, and nothing to decode.
-        val_share: of each class, how much of the training pictures becomes the validation split.
+        val_share: of each class, how much of the training images becomes the validation split.
         class_level: of a "folder" set, the level of folders that is the class (see
             `alexnet.data.prepare.levels`); None: the only one that can be.
         missing_classes: whether the validation images may lack classes that the training images have.
-        max_damaged: the share of pictures that may be damaged; with more, the set is not made.
+        max_damaged: the share of images that may be damaged; with more, the set is not made.
         progress: show progress bars.
-        pictures_per_shard: pictures in a file.
+        images_per_shard: images in a file.
     Returns:
         sentences for the user: what was found, converted and left out.
     Raises:
@@ -79,7 +79,7 @@ def prepare(
         "form": "raw" if raw else "jpeg",
         "val_share": val_share,
         "class_level": class_level,
-        "pictures_per_shard": pictures_per_shard,
+        "images_per_shard": images_per_shard,
     }
     check_apart(target, sources)
     with errors_explained(target), owned(target) as new:
@@ -128,7 +128,7 @@ def check_arguments(
 
 def jobs_of(plan: Plan, target: Path, request: dict) -> list[Job]:
     """Cut the splits of a plan into shards."""
-    step, size, form = request["pictures_per_shard"], request["size"], request["form"]
+    step, size, form = request["images_per_shard"], request["size"], request["form"]
     return [
         Job(target / f"{split}-{start // step:05}", items[start : start + step], size, form)
         for split, items in plan.splits.items()
@@ -139,10 +139,10 @@ def jobs_of(plan: Plan, target: Path, request: dict) -> list[Job]:
 def make_missing(
     plan: Plan, missing: Sequence[Job], max_damaged: float, workers: int, *, progress: bool
 ) -> None:
-    """Make the shards that are missing, with a progress bar over all pictures."""
-    total = plan.num_pictures
+    """Make the shards that are missing, with a progress bar over all images."""
+    total = plan.num_images
     before = total - sum(len(job.items) for job in missing)
-    with Bar(total=total, initial=before, unit=" pictures", desc=plan.name, disable=not progress) as bar:
+    with Bar(total=total, initial=before, unit=" images", desc=plan.name, disable=not progress) as bar:
 
         def show(now: Progress) -> None:
             bar.update(before + now.done - bar.n)
@@ -184,7 +184,7 @@ def finish(plan: Plan, jobs: Sequence[Job], request: dict, max_damaged: float, m
         indices[job.path.name.rsplit("-", 1)[0]].append(load_index(job.path))
     about = describe(plan.name, plan.classes, indices, request)
     for why, (_, name) in about["why_left_out"].items():
-        check_damaged(about["left_out"], plan.num_pictures, max_damaged, f"{name}: {why}")
+        check_damaged(about["left_out"], plan.num_images, max_damaged, f"{name}: {why}")
     check_classes_left(plan, about, missing_classes=missing_classes)
     write_manifest(target, indices)
     write_json(target / DESCRIPTION, about)

@@ -1,17 +1,17 @@
-"""A shard of a prepared set: some thousand pictures in one file, and beside it their index.
+"""A shard of a prepared set: some thousand images in one file, and beside it their index.
 
-``train-00007.tar`` (or ``.npy``, see `alexnet.data.splits`) holds the pictures, ``train-00007.npz`` the
+``train-00007.tar`` (or ``.npy``, see `alexnet.data.splits`) holds the images, ``train-00007.npz`` the
 index::
 
     labels          (n,) int64
     names           (n,) bytes: <class>/<name>.jpg
-    digests         (n, 16) uint8: the start of the SHA-256 of label and picture
-    offsets, sizes  (n,) int64: where each picture lies in the .tar, in bytes
+    digests         (n, 16) uint8: the start of the SHA-256 of label and image
+    offsets, sizes  (n,) int64: where each image lies in the .tar, in bytes
     num_bytes       size of the .tar or .npy
-    notes           JSON: [name, "converted" or "left out", why] of pictures that were not plain RGB
-    enlarged        how many pictures were smaller than those of the set
+    notes           JSON: [name, "converted" or "left out", why] of images that were not plain RGB
+    enlarged        how many images were smaller than those of the set
 
-Both are functions of the pictures alone: no dates, no paths. The index is written last, so a shard that has
+Both are functions of the images alone: no dates, no paths. The index is written last, so a shard that has
 one is whole.
 """
 
@@ -35,7 +35,7 @@ SUFFIXES = {"jpeg": ".tar", "raw": ".npy"}
 
 
 class Item(NamedTuple):
-    """A picture to be stored: its label, its name in the set, the file it is made from."""
+    """An image to be stored: its label, its name in the set, the file it is made from."""
 
     label: int
     name: str
@@ -43,7 +43,7 @@ class Item(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What became of an item: a picture, or None; what is to be noted; whether it had to be enlarged."""
+    """What became of an item: an image, or None; what is to be noted; whether it had to be enlarged."""
 
     item: Item
     image: Image.Image | None
@@ -52,7 +52,7 @@ class Result(NamedTuple):
 
 
 class TarWriter:
-    """Writes pictures as a tar archive."""
+    """Writes images as a tar archive."""
 
     def __init__(self, file: BinaryIO, _size: int):
         self._file = file
@@ -60,7 +60,7 @@ class TarWriter:
         self._places: list[tuple[int, int]] = []
 
     def add(self, name: str, image: Image.Image) -> bytes:
-        """Write a picture; return the bytes that it became."""
+        """Write an image; return the bytes that it became."""
         content = to_jpeg(image)
         info = tarfile.TarInfo(name)  # owner, mode and time are always the same
         info.size = len(content)
@@ -70,28 +70,28 @@ class TarWriter:
         return content
 
     def finish(self) -> dict[str, np.ndarray]:
-        """Write the end; return what the index is to say of where the pictures lie."""
+        """Write the end; return what the index is to say of where the images lie."""
         self._archive.close()
         offsets, sizes = np.array(self._places, np.int64).reshape(-1, 2).T
         return {"offsets": offsets, "sizes": sizes}
 
 
 class ArrayWriter:
-    """Writes pictures as a .npy file."""
+    """Writes images as a .npy file."""
 
     def __init__(self, file: BinaryIO, size: int):
         self._file, self._size, self._count = file, size, 0
         file.write(array_header(0, size))
 
     def add(self, _name: str, image: Image.Image) -> bytes:
-        """Write a picture; return the bytes that it became."""
+        """Write an image; return the bytes that it became."""
         content = to_array(image).tobytes()
         self._file.write(content)
         self._count += 1
         return content
 
     def finish(self) -> dict[str, np.ndarray]:
-        """Write how many pictures there are; nothing is to be said of where they lie."""
+        """Write how many images there are; nothing is to be said of where they lie."""
         self._file.seek(0)
         self._file.write(array_header(self._count, self._size))
         self._file.seek(0, io.SEEK_END)
@@ -102,15 +102,15 @@ WRITERS = {"jpeg": TarWriter, "raw": ArrayWriter}
 
 
 def array_header(count: int, size: int) -> bytes:
-    """Return how a .npy file of `count` pictures begins; equally long for every count, as numpy pads it."""
+    """Return how a .npy file of `count` images begins; equally long for every count, as numpy pads it."""
     buffer = io.BytesIO()
     shape = (count, 3, size, size)
     np.lib.format.write_array_header_1_0(buffer, {"descr": "|u1", "fortran_order": False, "shape": shape})
     return buffer.getvalue()
 
 
-def standard_pictures(items: Sequence[Item], size: int) -> Iterator[Result]:
-    """Read, decode and scale pictures, one after another."""
+def standard_images(items: Sequence[Item], size: int) -> Iterator[Result]:
+    """Read, decode and scale images, one after another."""
     with Reader() as reader:
         for item in items:
             try:
@@ -130,10 +130,10 @@ def write_shard(
 
     Args:
         path: of the shard, without suffix.
-        items: its pictures.
+        items: its images.
         size: height and width to scale them to.
         form: "jpeg" or "raw".
-        report: called after each picture with None, or why it could not be stored; what it raises ends the
+        report: called after each image with None, or why it could not be stored; what it raises ends the
             work.
     Raises:
         OSError: a file cannot be read or written; nothing is left behind then.
@@ -143,7 +143,7 @@ def write_shard(
     notes: list[tuple[str, str, str]] = []
     with written_whole(path.with_suffix(SUFFIXES[form])) as file:
         writer = WRITERS[form](file, size)
-        for result in standard_pictures(items, size):
+        for result in standard_images(items, size):
             status = "left out" if result.image is None else "converted"
             notes += [(result.item.file.name, status, note) for note in result.notes]
             if result.image is not None:
@@ -167,7 +167,7 @@ def write_shard(
 
 
 def digest_of(label: int, content: bytes) -> bytes:
-    """Return what names a stored picture with its label."""
+    """Return what names a stored image with its label."""
     return hashlib.sha256(b"%d " % label + content).digest()[:DIGEST_BYTES]
 
 

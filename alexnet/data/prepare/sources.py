@@ -136,7 +136,7 @@ def decompressed(path: Path, scratch: Path) -> Path:
     """Return the path of a tar archive without its compression, made in the scratch folder if need be.
 
     Raises:
-        Refused: it becomes far larger than pictures do.
+        Refused: it becomes far larger than images do.
     """
     opener = decompressor(path)
     if opener is None:

@@ -21,7 +21,7 @@ POLL_SECONDS = 0.2  # how often the progress of the processes is looked at
 
 
 class Job(NamedTuple):
-    """A shard to make: the path without suffix, the pictures, their size and form."""
+    """A shard to make: the path without suffix, the images, their size and form."""
 
     path: Path
     items: Sequence[Item]
@@ -30,7 +30,7 @@ class Job(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far the work is: the pictures done, those that could not be stored, and why the first one."""
+    """How far the work is: the images done, those that could not be stored, and why the first one."""
 
     done: int
     left_out: int
@@ -62,7 +62,7 @@ class Worker:
 
     @classmethod
     def report(cls, why: str | None) -> None:
-        """Count a picture that was stored, or was not for a reason. Raises Stopped if the work is to end."""
+        """Count an image that was stored, or was not for a reason. Raises Stopped if the work is to end."""
         if cls.stop.is_set():
             raise Stopped
         with cls.counts.get_lock():
@@ -106,7 +106,7 @@ def make_shards(jobs: Sequence[Job], workers: int, progress: Callable[[Progress]
             progress(Progress(counts[0], counts[1], why.value.decode(errors="ignore")))
     except BrokenProcessPool as error:
         raise ChildProcessError(
-            "a process that decodes pictures was killed, perhaps because the memory is full; "
+            "a process that decodes images was killed, perhaps because the memory is full; "
             "run the same command again to go on, with fewer processes (--workers)"
         ) from error
     finally:

@@ -1,4 +1,4 @@
-"""Two figures of augmentation: what a crop takes of a picture, and what colour noise adds (paper 4.1)."""
+"""Two figures of augmentation: what a crop takes of an image, and what colour noise adds (paper 4.1)."""
 
 import json
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from alexnet import paper
 from alexnet.config import COLOUR_NOISE_READINGS
 from alexnet.data.statistics import Statistics
-from alexnet.figures.encoding import encode_picture
+from alexnet.figures.encoding import encode_image
 from alexnet.figures.sliders import explore
 from alexnet.transforms.colour import colour_shifts
 
@@ -54,20 +54,20 @@ COLOUR_SCRIPT = """({first, second, third, reading}) => {
 }"""
 
 
-def crops(picture: Tensor, *, number: str | None = None):
-    """Let the reader move the crop over a stored picture and reflect it.
+def crops(image: Tensor, *, number: str | None = None):
+    """Let the reader move the crop over a stored image and reflect it.
 
     Args:
-        picture: (3, 256, 256) uint8.
+        image: (3, 256, 256) uint8.
         number: of the figure, as in `figures.show`.
     Raises:
-        ValueError: the picture is of another size.
+        ValueError: the image is of another size.
     """
-    if picture.shape[-2:] != (SIDE, SIDE):
+    if image.shape[-2:] != (SIDE, SIDE):
         raise ValueError(
-            f"a stored picture has {SIDE} x {SIDE} pixels, got {' x '.join(map(str, picture.shape[-2:]))}"
+            f"a stored image has {SIDE} x {SIDE} pixels, got {' x '.join(map(str, image.shape[-2:]))}"
         )
-    uri = encode_picture(picture).uri
+    uri = encode_image(image).uri
     script = CROP_SCRIPT.replace("SIDE", str(SIDE)).replace("SIZE", str(SIZE))
     return explore(
         lambda **sliders: crop(uri, **sliders),
@@ -78,14 +78,14 @@ def crops(picture: Tensor, *, number: str | None = None):
         start={"top": ROOM // 2, "left": ROOM // 2},
         labels={"top": "first row", "left": "first column"},
         number=number,
-        alt="Left, the stored picture with a frame from row {top} and column {left} on; right, what lies in "
+        alt="Left, the stored image with a frame from row {top} and column {left} on; right, what lies in "
         "the frame. Reflected: {reflected}.",
-        caption="Left: the stored picture; the frame is the crop. Right: what the network reads.",
+        caption="Left: the stored image; the frame is the crop. Right: what the network reads.",
     )
 
 
 def crop(uri: str, top: int, left: int, reflected: str) -> str:
-    """Draw the picture at an address with the frame of a crop, and the crop beside it, as HTML."""
+    """Draw the image at an address with the frame of a crop, and the crop beside it, as HTML."""
     flip, place = reflected == "yes", top * (ROOM + 1) + left
     shared = 100 * (SIZE - abs(top - ROOM / 2)) * (SIZE - abs(left - ROOM / 2)) / (SIZE * SIZE)
     counted = "among" if top < ROOM and left < ROOM else "beyond"
@@ -105,15 +105,15 @@ def crop(uri: str, top: int, left: int, reflected: str) -> str:
     )
 
 
-def colour_noise(picture: Tensor, pca: Statistics, *, number: str | None = None):
-    """Let the reader add colour noise to a picture, component by component, in each reading of the formula.
+def colour_noise(image: Tensor, pca: Statistics, *, number: str | None = None):
+    """Let the reader add colour noise to an image, component by component, in each reading of the formula.
 
     Args:
-        picture: as in `figures.picture`, square.
+        image: as in `figures.image`, square.
         pca: has pca_stds and pca_vectors.
         number: of the figure, as in `figures.show`.
     """
-    uri = encode_picture(picture).uri
+    uri = encode_image(image).uri
     one = paper.PCA_NOISE_STD * torch.eye(3, dtype=torch.float64)  # alpha of one deviation, by component
     moves = {reading: colour_shifts(one, pca, reading=reading).tolist() for reading in READINGS}
     return explore(
@@ -136,7 +136,7 @@ def colour_noise(picture: Tensor, pca: Statistics, *, number: str | None = None)
 def shifted(
     uri: str, moves: dict[str, list[list[float]]], first: int, second: int, third: int, reading: str
 ) -> str:
-    """Draw the picture at an address as it is and with a shift of its colours, as HTML.
+    """Draw the image at an address as it is and with a shift of its colours, as HTML.
 
     Args:
         uri: address of the image.

@@ -35,8 +35,8 @@ WINDOWS_SCRIPT = """({n, f, s, p}) => {
 }"""
 
 SLIDING_SCRIPT = """({kernel, row, column}) => {
-  const picture = PICTURE, w = KERNELS[kernel];
-  const size = picture.length, count = size - w.length + 1, places = Array.from({length: count}, (_, i) => i);
+  const image = IMAGE, w = KERNELS[kernel];
+  const size = image.length, count = size - w.length + 1, places = Array.from({length: count}, (_, i) => i);
   const squares = (values, left, top, title, limit, frame) => {
     let drawn = `<text x="${left}" y="${top - 5}">${title}</text>`;
     values.forEach((line, i) => line.forEach((v, j) => {
@@ -50,7 +50,7 @@ SLIDING_SCRIPT = """({kernel, row, column}) => {
       `height="${24 * frame}" fill="none" stroke="#000" stroke-width="3"/>`;
     return drawn;
   };
-  const under = (i, j) => w.map((line, u) => line.map((weight, v) => weight * picture[i + u][j + v]));
+  const under = (i, j) => w.map((line, u) => line.map((weight, v) => weight * image[i + u][j + v]));
   const sum = values => values.flat().reduce((a, b) => a + b);
   const largest = Math.max(...w.flat().map(Math.abs));
   const positive = w.flat().filter(v => v > 0).reduce((a, b) => a + b);
@@ -58,7 +58,7 @@ SLIDING_SCRIPT = """({kernel, row, column}) => {
   const middle = 24 * size + 26, right = middle + 94;
   return `<svg aria-hidden="true" viewBox="0 0 ${right + 24 * count + 2} ${24 * size + 24}" font-size="12" ` +
     `font-family="sans-serif" style="width:100%;max-width:640px;background:#fff">` +
-    squares(picture, 2, 20, "picture", 0, 3) + squares(w, middle, 20, "kernel", largest) +
+    squares(image, 2, 20, "image", 0, 3) + squares(w, middle, 20, "kernel", largest) +
     squares(under(row, column), middle, 116, "products", 9 * largest) +
     squares(output, right, 20, "output", 9 * positive, 1) +
     `<text x="${right}" y="${24 * count + 44}">sum of products: ${output[row][column]}</text></svg>`;
@@ -109,27 +109,27 @@ def output_sizes(*, number: str | None = None):
         labels={"n": "n, pixels", "f": "f, window", "s": "s, stride", "p": "p, padding"},
         number=number,
         alt="Windows of {f} pixels over {n} pixels with padding {p} at each end and stride {s}.",
-        caption="Green: the picture's pixels; grey: padding; blue: windows that fit; orange: the window that "
+        caption="Green: the image's pixels; grey: padding; blue: windows that fit; orange: the window that "
         "rounding up adds.",
     )
 
 
-def sliding_kernel(picture: torch.Tensor, *, number: str | None = None):
-    """Let the reader slide kernels of 3 x 3 over a small picture and see window, products and sum.
+def sliding_kernel(image: torch.Tensor, *, number: str | None = None):
+    """Let the reader slide kernels of 3 x 3 over a small image and see window, products and sum.
 
     Args:
-        picture: (n, n) whole numbers from 0, black, to 9, white.
+        image: (n, n) whole numbers from 0, black, to 9, white.
         number: of the figure, as in `figures.show`.
     Raises:
-        ValueError: the picture is not square, smaller than 7 x 7, or holds other numbers.
+        ValueError: the image is not square, smaller than 7 x 7, or holds other numbers.
     """
-    values = np.asarray(picture)
+    values = np.asarray(image)
     digits = set(values.flatten().tolist()) <= set(range(10))
     if values.ndim != 2 or values.shape[0] != values.shape[1] or len(values) < 7 or not digits:
-        raise ValueError(f"the picture must be square, 7 x 7 or more, of numbers 0 to 9, got {values.shape}")
+        raise ValueError(f"the image must be square, 7 x 7 or more, of numbers 0 to 9, got {values.shape}")
     values = values.astype(int)
     places = range(len(values) - 2)
-    script = SLIDING_SCRIPT.replace("PICTURE", json.dumps(values.tolist()))
+    script = SLIDING_SCRIPT.replace("IMAGE", json.dumps(values.tolist()))
     return explore(
         lambda **sliders: sliding(values, **sliders),
         script=script.replace("KERNELS", json.dumps(KERNELS)),
@@ -138,25 +138,25 @@ def sliding_kernel(picture: torch.Tensor, *, number: str | None = None):
         column=places,
         start={"row": 1, "column": 1},
         number=number,
-        alt="A picture of grey levels with a window of 3 by 3 at row {row}, column {column}, the kernel "
+        alt="An image of grey levels with a window of 3 by 3 at row {row}, column {column}, the kernel "
         "'{kernel}', the nine products of window and kernel, and the output with their sum at that place.",
         caption="Grey: levels from 0 (black) to 9 (white). Orange: positive; blue: negative.",
     )
 
 
-def sliding(picture: np.ndarray, kernel: str, row: int, column: int) -> str:
-    """Draw the picture with a window at (row, column), the kernel, the products and the output, as HTML."""
+def sliding(image: np.ndarray, kernel: str, row: int, column: int) -> str:
+    """Draw the image with a window at (row, column), the kernel, the products and the output, as HTML."""
     weights = np.array(KERNELS[kernel])
-    x, w = (torch.from_numpy(a)[None, None].double() for a in (picture, weights))
+    x, w = (torch.from_numpy(a)[None, None].double() for a in (image, weights))
     output = functional.cross_correlate(x, w)[0, 0].round().int().numpy()
-    products = weights * picture[row : row + 3, column : column + 3]
+    products = weights * image[row : row + 3, column : column + 3]
     largest, positive = abs(weights).max(), weights[weights > 0].sum()
-    middle = 24 * len(picture) + 26
+    middle = 24 * len(image) + 26
     right = middle + 94
     return (
-        f'<svg aria-hidden="true" viewBox="0 0 {right + 24 * len(output) + 2} {24 * len(picture) + 24}" '
+        f'<svg aria-hidden="true" viewBox="0 0 {right + 24 * len(output) + 2} {24 * len(image) + 24}" '
         'font-size="12" font-family="sans-serif" style="width:100%;max-width:640px;background:#fff">'
-        + squares(picture, 2, 20, "picture", 0, (row, column, 3))
+        + squares(image, 2, 20, "image", 0, (row, column, 3))
         + squares(weights, middle, 20, "kernel", largest)
         + squares(products, middle, 116, "products", 9 * largest)
         + squares(output, right, 20, "output", 9 * positive, (row, column, 1))

@@ -19,7 +19,7 @@ MIB = 2**20
 COSTS_SCRIPT = """({pixels, layer, times, batch}) => {
   const up = (n, f, s, p) => Math.ceil((n + 2 * p - f) / s) + 1, rows = [];
   let depth = CHANNELS, side = pixels;
-  rows.push(["picture", `${depth}×${side}×${side}`, 0, 0, depth * side * side]);
+  rows.push(["image", `${depth}×${side}×${side}`, 0, 0, depth * side * side]);
   for (const [name, count, f, s, p, groups, norms, pooled] of CONVOLUTIONS) {
     const k = name === layer ? count * times : count, weights = k * depth / groups * f * f;
     side = up(side, f, s, p);
@@ -60,7 +60,7 @@ HEAD = (
 
 
 def change_a_layer(*, number: str | None = None):
-    """Let the reader change the picture's size, one layer's kernels or the batch, and see what it costs.
+    """Let the reader change the image's size, one layer's kernels or the batch, and see what it costs.
 
     Args:
         number: of the figure, as in `figures.show`.
@@ -75,7 +75,7 @@ def change_a_layer(*, number: str | None = None):
         start={"pixels": paper.INPUT_SIZE, "times": 1, "batch": paper.BATCH_SIZE},
         labels={"times": "its kernels ×"},
         number=number,
-        alt="Parameters, multiply-adds and memory of every layer, for pictures of {pixels} pixels, with "
+        alt="Parameters, multiply-adds and memory of every layer, for images of {pixels} pixels, with "
         "{times} times the kernels in {layer} and batches of {batch}.",
         caption="The paper's net, both towers counted together. Bars: a layer's share. Memory: parameters "
         "with their gradients and velocities, and what the layer, with the normalisation and pool that "
@@ -84,13 +84,13 @@ def change_a_layer(*, number: str | None = None):
 
 
 def costs(pixels: int, layer: str, times: float, batch: int) -> str:
-    """Write, as HTML, what the paper's net costs with other pictures, kernels or batches."""
+    """Write, as HTML, what the paper's net costs with other images, kernels or batches."""
     parts = by_part(summary(changed(pixels, layer, times), batch_size=batch).rows)
     sums = sums_of([row for rows in parts for row in rows])
     drawn = [
         table_line(rows[0].layer, "×".join(map(str, rows[0].shape)), sums_of(rows), sums) for rows in parts
     ]
-    drawn[0] = drawn[0].replace(">input<", ">picture<")
+    drawn[0] = drawn[0].replace(">input<", ">image<")
     parameters, work, _ = papers_sums()
     return (
         HEAD
@@ -102,14 +102,14 @@ def costs(pixels: int, layer: str, times: float, batch: int) -> str:
 
 
 def changed(pixels: int, layer: str, times: float) -> NetConfig:
-    """Return the paper's net for pictures of another size, with `times` the kernels or units in one layer."""
+    """Return the paper's net for images of another size, with `times` the kernels or units in one layer."""
     counts = {part.name: int(part.out_channels * (times if part.name == layer else 1)) for part in PARTS}
     *channels, fc6, fc7, _ = counts.values()
     return replace(PAPER.net, input_size=pixels, conv_channels=tuple(channels), dense_units=(fc6, fc7))
 
 
 def by_part(rows: tuple[Row, ...]) -> list[list[Row]]:
-    """Put the picture, and each layer that learns with the normalisation and pool after it, together."""
+    """Put the image, and each layer that learns with the normalisation and pool after it, together."""
     parts: list[list[Row]] = []
     for row in rows:
         if row.kind in ("norm", "pool"):

@@ -16,7 +16,7 @@ KEPT = "#0072B2"
 
 
 def thinned_networks(*, number: str | None = None):
-    """Let the reader present one picture again and again, and see which network is drawn each time.
+    """Let the reader present one image again and again, and see which network is drawn each time.
 
     Args:
         number: of the figure, as in `figures.show`.
@@ -29,7 +29,7 @@ def thinned_networks(*, number: str | None = None):
         labels={"p": "probability to drop"},
         number=number,
         alt=in_words,
-        caption="The same picture every time, the same weights every time. Bottom: inputs; top: the three "
+        caption="The same image every time, the same weights every time. Bottom: inputs; top: the three "
         "classes with their probabilities. Dashed: a dropped unit, whose connections are gone.",
     )
 
@@ -62,7 +62,7 @@ def mask_of(presentation: str, p: float) -> Tensor:
 
 
 def probabilities(presentation: str, p: float) -> Tensor:
-    """Return what the net answers about its one picture, (classes,) probabilities."""
+    """Return what the net answers about its one image, (classes,) probabilities."""
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(1, WIDTHS[0], generator=generator, dtype=torch.float64)
     masks = mask_of(presentation, p)[None].split(WIDTHS[1:-1], dim=1)

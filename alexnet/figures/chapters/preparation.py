@@ -5,14 +5,14 @@ import json
 from torch import Tensor
 
 from alexnet import figures, paper
-from alexnet.figures.encoding import encode_picture
+from alexnet.figures.encoding import encode_image
 from alexnet.figures.sliders import explore
 from alexnet.transforms.resampling import FILTERS, resample, zone_plate
 
 SIDE = paper.IMAGE_SIZE
 SIDES = range(200, 1001, 50)
 SHRINKING = 4
-SHOWN_SCALE = 1.75  # below 2, from where on pictures are stored without loss, five times as large
+SHOWN_SCALE = 1.75  # below 2, from where on images are stored without loss, five times as large
 
 # The arithmetic of `centre_cut`, once more in JavaScript. An odd remainder is halved towards the even number,
 # as Python's round does it.
@@ -25,7 +25,7 @@ CUT_SCRIPT = """({width, height}) => {
   });
   const [w, h] = scaled, kept = 100 * side * side / (w * h);
   return `<p>${width} × ${height} → ${w} × ${h} → ${side} × ${side}<br>` +
-    `scaled by <b>${(side / shorter).toFixed(2)}</b>, keeps <b>${kept.toFixed(1)}%</b> of the picture</p>` +
+    `scaled by <b>${(side / shorter).toFixed(2)}</b>, keeps <b>${kept.toFixed(1)}%</b> of the image</p>` +
     `<svg aria-hidden="true" viewBox="0 0 ${w} ${h}" style="max-width:100%;max-height:300px">` +
     `<image href="${uri}" width="${w}" height="${h}" preserveAspectRatio="xMidYMid slice"/>` +
     `<path d="M0 0h${w}v${h}h-${w}zM${left} ${top}h${side}v${side}h-${side}z" fill="#fff" ` +
@@ -34,14 +34,14 @@ CUT_SCRIPT = """({width, height}) => {
 }"""
 
 
-def cut_pictures(picture: Tensor, *, number: str | None = None):
-    """Let the reader choose the size of a picture and see what the centre cut leaves of it.
+def cut_images(image: Tensor, *, number: str | None = None):
+    """Let the reader choose the size of an image and see what the centre cut leaves of it.
 
     Args:
-        picture: as in `figures.picture`; of it as much is shown as fits the chosen proportions.
+        image: as in `figures.image`; of it as much is shown as fits the chosen proportions.
         number: of the figure, as in `figures.show`.
     """
-    uri = encode_picture(picture).uri
+    uri = encode_image(image).uri
     return explore(
         lambda **sliders: centre_cut(uri, **sliders),
         script=CUT_SCRIPT.replace("URI", json.dumps(uri), 1).replace("SIDE", str(SIDE)),
@@ -50,20 +50,20 @@ def cut_pictures(picture: Tensor, *, number: str | None = None):
         start={"width": 500, "height": 350},
         labels={"width": "width, pixels", "height": "height, pixels"},
         number=number,
-        alt="A picture of {width} by {height} pixels, with the central square that is cut out of it.",
+        alt="An image of {width} by {height} pixels, with the central square that is cut out of it.",
         caption="Pale: what is cut off.",
     )
 
 
 def centre_cut(uri: str, width: int, height: int) -> str:
-    """Draw the picture at an address, scaled, with the square that is kept, as HTML."""
+    """Draw the image at an address, scaled, with the square that is kept, as HTML."""
     shorter = min(width, height)
     w, h = (int(SIDE * n / shorter) for n in (width, height))
     left, top = (round((n - SIDE) / 2) for n in (w, h))
     kept = 100 * SIDE * SIDE / (w * h)
     return (
         f"<p>{width} × {height} → {w} × {h} → {SIDE} × {SIDE}<br>"
-        f"scaled by <b>{SIDE / shorter:.2f}</b>, keeps <b>{kept:.1f}%</b> of the picture</p>"
+        f"scaled by <b>{SIDE / shorter:.2f}</b>, keeps <b>{kept:.1f}%</b> of the image</p>"
         f'<svg aria-hidden="true" viewBox="0 0 {w} {h}" style="max-width:100%;max-height:300px">'
         f'<image href="{uri}" width="{w}" height="{h}" preserveAspectRatio="xMidYMid slice"/>'
         f'<path d="M0 0h{w}v{h}h-{w}zM{left} {top}h{SIDE}v{SIDE}h-{SIDE}z" fill="#fff" '
@@ -72,15 +72,15 @@ def centre_cut(uri: str, width: int, height: int) -> str:
     )
 
 
-def shrink_pictures(picture: Tensor, *, number: str | None = None):
-    """Let the reader shrink a picture and a test pattern by 4, with every filter, antialiased or not.
+def shrink_images(image: Tensor, *, number: str | None = None):
+    """Let the reader shrink an image and a test pattern by 4, with every filter, antialiased or not.
 
     Args:
-        picture: (3, H, W), 0 to 255; square, its side a multiple of 4.
+        image: (3, H, W), 0 to 255; square, its side a multiple of 4.
         number: of the figure, as in `figures.show`.
     """
     return explore(
-        lambda filter, antialiasing: shrunk(picture, filter, antialiasing),
+        lambda filter, antialiasing: shrunk(image, filter, antialiasing),
         filter=list(FILTERS),
         antialiasing=["no", "yes"],
         number=number,
@@ -90,14 +90,14 @@ def shrink_pictures(picture: Tensor, *, number: str | None = None):
     )
 
 
-def shrunk(picture: Tensor, filter: str, antialiasing: str) -> figures.Shown:
-    """Show a picture and the rings, shrunk by 4."""
-    size = (picture.shape[-1] // SHRINKING,) * 2
+def shrunk(image: Tensor, filter: str, antialiasing: str) -> figures.Shown:
+    """Show an image and the rings, shrunk by 4."""
+    size = (image.shape[-1] // SHRINKING,) * 2
     options = {"name": filter, "antialias": antialiasing == "yes"}
-    side = picture.shape[-1]
+    side = image.shape[-1]
     # The rings surround a pixel that "nearest" takes.
     rings = resample(zone_plate(side, (side // 2 + SHRINKING // 2,) * 2), size, **options)
-    smaller = (resample(picture, size, **options) / 255).clamp(0, 1)  # only a screen has to clip
+    smaller = (resample(image, size, **options) / 255).clamp(0, 1)  # only a screen has to clip
     return figures.grid(
         [smaller, (rings.clamp(-1, 1) + 1) / 2],
         labels=["photograph", "rings"],

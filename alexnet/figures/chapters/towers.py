@@ -23,7 +23,7 @@ def two_towers(*, number: str | None = None):
         start={"layer": "conv2"},
         number=number,
         alt=towers_in_words,
-        caption="The net of the paper, from the picture (top) to the outputs (bottom). Sizes are of one "
+        caption="The net of the paper, from the image (top) to the outputs (bottom). Sizes are of one "
         "tower: maps × height × width, or units. Orange: the chosen layer; blue: what it reads.",
     )
 
@@ -36,8 +36,8 @@ def towers(layer: str) -> str:
     bottom = TOP + STEP * len(PARTS) - STEP + BOX
     drawn = [f'<text x="{x}" y="14">tower {tower}</text>' for tower, x in zip("ab", CENTRES, strict=True)]
     drawn += lines(chosen)
-    picture = f"picture: {PARTS[0].in_channels} × {PARTS[0].in_size} × {PARTS[0].in_size}"
-    drawn.append(box(CENTRES, 24, READ if chosen == 0 else "none", (picture,)))
+    image = f"image: {PARTS[0].in_channels} × {PARTS[0].in_size} × {PARTS[0].in_size}"
+    drawn.append(box(CENTRES, 24, READ if chosen == 0 else "none", (image,)))
     for index, part in enumerate(PARTS):
         last = index == len(PARTS) - 1
         for tower, x in enumerate(CENTRES[:1] if last else CENTRES):
@@ -104,7 +104,7 @@ def in_words(part: Layer) -> str:
     depth, side = part.in_channels // part.groups, part.kernel_size
     window = f"{side} × {side} × {depth} = {side * side * depth:,}" if part.kind == "conv" else f"{depth:,}"
     where = "of both towers" if part.crosses else "of its own tower alone"
-    where = "of the picture, which both towers have" if part.name == "conv1" else where
+    where = "of the image, which both towers have" if part.name == "conv1" else where
     unit = "An output" if part.name == "fc8" else "A unit of tower a"
     return f"{part.name}. {unit} reads {window} numbers {where}."
 
@@ -113,6 +113,6 @@ def towers_in_words(layer: str) -> str:
     """Return the alternative text of the drawing."""
     *crossing, last = [part.name for part in PARTS if part.crosses]
     return (
-        "Two columns of boxes, one a tower, from the picture above to the outputs below. Lines cross from "
+        "Two columns of boxes, one a tower, from the image above to the outputs below. Lines cross from "
         f"column to column before {', '.join(crossing)} and meet in {last}. {in_words(LAYERS[layer])}"
     )

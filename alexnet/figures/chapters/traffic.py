@@ -33,9 +33,9 @@ SCRIPT = """({batch, crossing}) => {
     `background:${colour}"></div>`;
   const parts = layers.map(([layer, bytes]) => `${layer} ${megabytes(batch * bytes)}`).join(", ");
   return `<div style="max-width:520px">` + bar("a tower sends", sent, "TOWERS") +
-    bar("a copy sends", copies, "COPIES") + `<p>Towers: ${parts}; for each picture ${commas(each)} ` +
+    bar("a copy sends", copies, "COPIES") + `<p>Towers: ${parts}; for each image ${commas(each)} ` +
     `bytes and ${commas(work)} million multiply-adds a tower. They send more than copies from ` +
-    `batches of ${commas(Math.floor(copies / each) + 1)} pictures on.</p></div>`;
+    `batches of ${commas(Math.floor(copies / each) + 1)} images on.</p></div>`;
 }"""
 
 
@@ -53,9 +53,9 @@ def towers_or_copies(*, number: str | None = None):
         batch=[1, 8, 32, 64, 128, 256, 512, 1024, 2048, 4096],
         crossing=list(CROSSINGS),
         start={"batch": paper.BATCH_SIZE, "crossing": "conv3, as in the paper"},
-        labels={"batch": "batch, pictures", "crossing": "convolutions that read both towers"},
+        labels={"batch": "batch, images", "crossing": "convolutions that read both towers"},
         number=number,
-        alt="What each of two GPUs sends in a training step on {batch} pictures: as a tower of a net whose "
+        alt="What each of two GPUs sends in a training step on {batch} images: as a tower of a net whose "
         "towers exchange maps before these convolutions: {crossing}; and as a copy of the net.",
         caption="Forward and backward pass in float32. Dense layers always read both towers. Blue: the net "
         "is split, both GPUs read the batch. Orange: the batch is split, both GPUs have the net.",
@@ -70,9 +70,9 @@ def traffic(batch: int, crossing: str) -> str:
     parts = ", ".join(f"{layer} {megabytes(batch * num_bytes)}" for layer, num_bytes in counts["layers"])
     return (
         f'<div style="max-width:520px">{bar("a tower sends", sent, max(sent, copies), TOWERS)}'
-        f"{bar('a copy sends', copies, max(sent, copies), COPIES)}<p>Towers: {parts}; for each picture "
+        f"{bar('a copy sends', copies, max(sent, copies), COPIES)}<p>Towers: {parts}; for each image "
         f"{each:,} bytes and {counts['work']:,} million multiply-adds a tower. They send more than copies "
-        f"from batches of {copies // each + 1:,} pictures on.</p></div>"
+        f"from batches of {copies // each + 1:,} images on.</p></div>"
     )
 
 
@@ -82,7 +82,7 @@ def net_of(crossing: str) -> NetConfig:
 
 
 def counts_of(config: NetConfig) -> dict:
-    """Return what a tower sends for each layer, in bytes a picture; what a copy sends; a tower's work."""
+    """Return what a tower sends for each layer, in bytes an image; what a copy sends; a tower's work."""
     work = total(summary(config, batch_size=1).tower_rows, "num_multiply_adds")
     return {
         "layers": [[row.layer, row.forward + row.backward] for row in communication(config, 1)],

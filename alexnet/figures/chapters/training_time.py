@@ -1,9 +1,9 @@
-"""A figure that computes: how long epochs of a data set take at so many pictures a second (paper 5)."""
+"""A figure that computes: how long epochs of a data set take at so many images a second (paper 5)."""
 
 from alexnet import paper
 from alexnet.figures.sliders import explore
 
-# Training pictures: CIFAR-10, Imagenette, ILSVRC by the paper's round number, the Fall 2009 half (6).
+# Training images: CIFAR-10, Imagenette, ILSVRC by the paper's round number, the Fall 2009 half (6).
 SETS = {
     "CIFAR-10": 50_000,
     "Imagenette": 9_469,
@@ -13,10 +13,10 @@ SETS = {
 COLOUR = "#0072B2"
 
 # Says in JavaScript what the functions below say in Python, to the letter.
-SCRIPT = """({pictures, epochs, rate}) => {
+SCRIPT = """({images, epochs, rate}) => {
   const commas = n => String(n).replace(/\\B(?=(\\d{3})+$)/g, ",");
   const SETS = SETS_AS_JSON, units = [["days", 86400], ["hours", 3600], ["minutes", 60]];
-  const each = Math.floor(SETS[pictures] / BATCH), steps = epochs * each;
+  const each = Math.floor(SETS[images] / BATCH), steps = epochs * each;
   const seconds = Math.floor(steps * BATCH / rate);
   const span = n => {
     for (const [unit, size] of units) {
@@ -45,26 +45,26 @@ def how_long(*, number: str | None = None):
     return explore(
         training_time,
         script=script,
-        pictures=list(SETS),
+        images=list(SETS),
         epochs=[1, 5, 10, 30, 90],
         rate=[10, 30, 100, 208, 250, 1000, 3000, 10_000, 30_000, 100_000],
-        start={"pictures": "ILSVRC", "epochs": 90, "rate": 208},
-        labels={"pictures": "data set", "rate": "pictures a second"},
+        start={"images": "ILSVRC", "epochs": 90, "rate": 208},
+        labels={"images": "data set", "rate": "images a second"},
         number=number,
-        alt="How long {epochs} epochs of the data set {pictures} take at {rate} pictures a second.",
+        alt="How long {epochs} epochs of the data set {images} take at {rate} images a second.",
         caption="Updates on batches of 128; what does not fill a batch is left out. Validation not counted.",
     )
 
 
-def training_time(pictures: str, epochs: int, rate: int) -> str:
+def training_time(images: str, epochs: int, rate: int) -> str:
     """Say how many updates a training is and how long it takes, as HTML.
 
     Args:
-        pictures: one of ``SETS``.
+        images: one of ``SETS``.
         epochs: passes over them.
-        rate: pictures a second.
+        rate: images a second.
     """
-    each = SETS[pictures] // paper.BATCH_SIZE
+    each = SETS[images] // paper.BATCH_SIZE
     steps = epochs * each
     seconds = steps * paper.BATCH_SIZE // rate
     width = min(100, 100 * seconds // papers_seconds())

@@ -32,8 +32,8 @@ def explore(
     """Give a drawing function sliders.
 
     Args:
-        draw: takes one keyword for each slider; returns a matplotlib figure, a picture as in
-            `figures.picture`, what a function of ``figures`` returns, or a string of HTML.
+        draw: takes one keyword for each slider; returns a matplotlib figure, an image as in
+            `figures.image`, what a function of ``figures`` returns, or a string of HTML.
         alt: what is to be seen, with fields such as "{n}" for the values, or a function of the values.
         script: a JavaScript function of an object of the values that returns the same HTML as draw, such as
             "({n}) => `<p>${2 * n}</p>`". The page then computes, for any number of combinations.

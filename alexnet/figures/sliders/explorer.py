@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from alexnet.figures import style
-from alexnet.figures.encoding import Encoded, encode_drawing, encode_picture
+from alexnet.figures.encoding import Encoded, encode_drawing, encode_image
 
 FRAME_DOTS_PER_INCH = 120  # one dot for each CSS pixel: a frame takes half of what a single figure does
 FIELD = re.compile(r"\{(\w+)\}")
@@ -86,7 +86,7 @@ class Explorer:
         return {s.name: s.values[k] for s, k in zip(self.sliders, self.positions(state), strict=True)}
 
     def frame(self, state: int) -> Encoded | str:
-        """Draw one state: a picture, or HTML."""
+        """Draw one state: an image, or HTML."""
         result = self.draw(**self.values(state))
         if isinstance(result, Figure):
             return encode_drawing(result, dots_per_inch=FRAME_DOTS_PER_INCH)
@@ -95,10 +95,10 @@ class Explorer:
         if isinstance(result, style.Shown):
             return result.html
         try:
-            return encode_picture(result)
+            return encode_image(result)
         except TypeError:
             kind = type(result).__name__
-            raise TypeError(f"draw must return a figure, a picture or a string of HTML, got {kind}") from None
+            raise TypeError(f"draw must return a figure, an image or a string of HTML, got {kind}") from None
 
     def view(self, state: int) -> str:
         """HTML of one state."""

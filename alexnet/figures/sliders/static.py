@@ -22,7 +22,7 @@ def frames(explorer: Explorer) -> style.Shown:
     """The form that switches between stored frames.
 
     Raises:
-        TypeError: draw returns pictures and HTML.
+        TypeError: draw returns images and HTML.
         ValueError: too many combinations, or too many bytes.
     """
     count = explorer.num_states
@@ -33,16 +33,16 @@ def frames(explorer: Explorer) -> style.Shown:
         )
     drawn = [explorer.frame(state) for state in range(count)]
     if len({type(frame) for frame in drawn}) > 1:
-        raise TypeError("draw returns a picture for some values and HTML for others; it must keep to one")
-    pictures = [frame for frame in drawn if isinstance(frame, Encoded)]
+        raise TypeError("draw returns an image for some values and HTML for others; it must keep to one")
+    images = [frame for frame in drawn if isinstance(frame, Encoded)]
     stored: list[str | None] = [frame.uri if isinstance(frame, Encoded) else frame for frame in drawn]
     stored[explorer.start] = None  # it is in the page already
     spec: dict[str, Any] = {"start": explorer.start, "frames": stored}
     spec["alt"] = [explorer.text("alt", state) for state in range(count)]
     if explorer.caption is not None:
         spec["caption"] = [explorer.text("caption", state) for state in range(count)]
-    if pictures:
-        spec["widths"] = [frame.width for frame in pictures]
+    if images:
+        spec["widths"] = [frame.width for frame in images]
     shown = _page(explorer, spec)
     if shown.num_bytes > MAX_BYTES:
         raise ValueError(
@@ -105,7 +105,7 @@ def _control(slider: Slider, place: int) -> str:
 
 
 def _identity(explorer: Explorer, spec: dict) -> str:
-    """A name made from the content, less the bytes of pictures: they change with the drawing library.
+    """A name made from the content, less the bytes of images: they change with the drawing library.
 
     Two figures of one name on a page do no harm, since each holds its own frames.
     """

@@ -68,7 +68,7 @@ def test_too_much_damage_ends_the_work_and_more_may_be_allowed(tmp_path, workers
         assert len(made("folder", [folder], tmp_path / "set", max_damaged=0.25)[0].train) == 6
 
 
-def test_raw_pictures_are_the_scaled_ones_exactly(tmp_path):
+def test_raw_images_are_the_scaled_ones_exactly(tmp_path):
     held = {f"a/{i}.png": encoded(pixels(i), "PNG") for i in range(4)} | {"a/4.png": b""}
     folder = write(tmp_path / "photos", held)
     got, _ = made("folder", [folder], tmp_path / "set", raw=True, max_damaged=0.5)
@@ -129,9 +129,7 @@ def test_a_lost_shard_is_made_again_alone(tmp_path):
     assert (target / "train-00000.tar").stat().st_mtime_ns == kept
 
 
-@pytest.mark.parametrize(
-    "options", [{"size": 8}, {"raw": True}, {"val_share": 0.1}, {"pictures_per_shard": 3}]
-)
+@pytest.mark.parametrize("options", [{"size": 8}, {"raw": True}, {"val_share": 0.1}, {"images_per_shard": 3}])
 def test_a_set_is_not_continued_with_other_options(tmp_path, options):
     folder, target = one_folder(tmp_path), tmp_path / "set"
     made("folder", [folder], target)
@@ -141,7 +139,7 @@ def test_a_set_is_not_continued_with_other_options(tmp_path, options):
 
 @pytest.mark.parametrize("finished", [True, False])
 @pytest.mark.parametrize("change", ["added", "replaced", "gone"])
-def test_a_set_is_not_continued_with_other_pictures(tmp_path, finished, change):
+def test_a_set_is_not_continued_with_other_images(tmp_path, finished, change):
     folder, target = one_folder(tmp_path), tmp_path / "set"
     made("folder", [folder], target)
     write(folder / "train/a/.DS_Store", b"of a file manager")
@@ -283,7 +281,7 @@ class Halt(BaseException):
 
 
 @pytest.mark.parametrize("after", range(9))
-def test_a_stop_at_any_picture_is_made_good_by_the_next_run(tmp_path, monkeypatch, after):
+def test_a_stop_at_any_image_is_made_good_by_the_next_run(tmp_path, monkeypatch, after):
     folder = one_folder(tmp_path)
     made("folder", [folder], tmp_path / "whole")
     left = iter(range(after))
@@ -335,7 +333,7 @@ from pathlib import Path
 from alexnet.data.prepare.run import prepare
 if __name__ == "__main__":
     source, target = map(Path, sys.argv[1:])
-    prepare("folder", [source], target, workers=2, size=16, progress=False, pictures_per_shard=2)
+    prepare("folder", [source], target, workers=2, size=16, progress=False, images_per_shard=2)
 """
 
 
@@ -404,7 +402,7 @@ def test_the_commands(tmp_path, capsys):
     words = ["data", "prepare", "folder", str(folder), str(target), "--size", "16", "--workers", "0"]
     assert main(words) == 0
     out = capsys.readouterr().out
-    assert out.endswith(f"photos (7 train + 2 val pictures of 16x16 pixels)\nstored in {target}\n")
+    assert out.endswith(f"photos (7 train + 2 val images of 16x16 pixels)\nstored in {target}\n")
     assert main(["data", "check", str(target)]) == 0
     assert capsys.readouterr().out.endswith(": whole\n")
     content = bytearray((target / "train-00000.tar").read_bytes())
@@ -418,7 +416,7 @@ def test_the_commands(tmp_path, capsys):
 @pytest.mark.parametrize("place", [10, 700, -100])
 def test_a_wrong_bit_is_found(tmp_path, raw, place):
     target = tmp_path / "set"
-    made("folder", [one_folder(tmp_path)], target, raw=raw, pictures_per_shard=7)
+    made("folder", [one_folder(tmp_path)], target, raw=raw, images_per_shard=7)
     assert damage_in(target, progress=False) == []
     (victim,) = [path for path in target.glob("train-00000.*") if path.suffix != ".npz"]
     content = bytearray(victim.read_bytes().rstrip(b"\0"))
@@ -430,7 +428,7 @@ def test_a_wrong_bit_is_found(tmp_path, raw, place):
 
 def test_a_header_that_tells_another_number_of_images_is_found(tmp_path):
     target = tmp_path / "set"
-    made("folder", [one_folder(tmp_path)], target, raw=True, pictures_per_shard=7)
+    made("folder", [one_folder(tmp_path)], target, raw=True, images_per_shard=7)
     victim = target / "train-00000.npy"
     victim.write_bytes(victim.read_bytes().replace(b"(7,", b"(6,", 1))
     (sentence,) = damage_in(target, progress=False)

@@ -271,7 +271,7 @@ def test_the_command_ends_with_a_summary(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[:4] == [
         "train images: all, as no folder is named as a split",
         "classes: the folders of level 1, cats, dogs",
-        "there are no validation pictures; --val-share 0.1 would keep a tenth for that",
+        "there are no validation images; --val-share 0.1 would keep a tenth for that",
         "left out, not an image: 1, photos/readme.txt",
     ]
     assert main([*words, "--class-level", "2"]) == 2
@@ -309,7 +309,7 @@ def test_images_of_one_stem_are_all_kept(tmp_path):
             source = write(tmp_path / "p.tar", tar(turned))
         else:
             source = write_zip(tmp_path / "p.zip", turned)
-        got, _ = made("folder", [source], tmp_path / form, pictures_per_shard=9)
+        got, _ = made("folder", [source], tmp_path / form, images_per_shard=9)
         assert len(got.train) == 4
         with np.load(tmp_path / form / "train-00000.npz") as index:
             names.add((*index["names"].tolist(), *index["labels"].tolist()))

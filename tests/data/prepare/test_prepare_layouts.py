@@ -9,7 +9,7 @@ from PIL import Image
 
 from alexnet.data import ilsvrc
 from alexnet.data.images import resize_and_crop, to_array
-from alexnet.data.prepare.paths import Place, pictures_to_keep, place_of
+from alexnet.data.prepare.paths import Place, images_to_keep, place_of
 from alexnet.data.prepare.plan import IMAGENETTE
 from support.archives import (
     SYNSETS_2010,
@@ -30,7 +30,7 @@ from support.preparing import SIZE, close_to, contents, made, one_folder
 
 
 def check_2012(got):
-    """See that a set holds the pictures of ``archives.train_2012`` and ``val_2012`` with the right labels."""
+    """See that a set holds the images of ``archives.train_2012`` and ``val_2012`` with the right labels."""
     labels = dict(zip(WNIDS_2012, (0, 217, 701), strict=True))
     assert len(got.classes) == len(got.names) == 1000
     assert [got.names[label] for label in labels.values()] == ["tench", "English springer", "parachute"]
@@ -42,7 +42,7 @@ def check_2012(got):
     assert all(close_to(got.val.read([i])[0], seed) for i, (_, seed) in enumerate(truth))
 
 
-def test_pictures_of_different_seeds_are_told_apart():
+def test_images_of_different_seeds_are_told_apart():
     image = resize_and_crop(Image.fromarray(pixels(7)), SIZE)
     assert not close_to(torch.from_numpy(to_array(image).copy()), 10)
 
@@ -50,8 +50,8 @@ def test_pictures_of_different_seeds_are_told_apart():
 def test_the_official_archives_of_2012(tmp_path):
     got, said = made("imagenet", official_2012(tmp_path), tmp_path / "set")
     check_2012(got)
-    assert got.source == "ILSVRC-2012 (6 train + 5 val pictures of 16x16 pixels)"
-    assert "train: 6 pictures; officially 1,281,167" in said
+    assert got.source == "ILSVRC-2012 (6 train + 5 val images of 16x16 pixels)"
+    assert "train: 6 images; officially 1,281,167" in said
     assert not (tmp_path / "set/scratch").exists()
 
 
@@ -92,11 +92,11 @@ def test_the_official_archives_of_2010(tmp_path):
     assert all(close_to(got.val.read([i])[0], seed) for i, seed in enumerate([203, 201, 202]))
     assert got.split("test").labels.tolist() == [0, 2]
     assert all(close_to(got.split("test").read([i])[0], seed) for i, seed in enumerate([302, 301]))
-    assert "1 blank pictures are replaced by those of patch_images" in said
+    assert "1 blank images are replaced by those of patch_images" in said
     assert "converted: 1 compressed with gzip, 1 CMYK" in said
 
 
-def test_flat_pictures_without_their_kit_are_refused(tmp_path):
+def test_flat_images_without_their_kit_are_refused(tmp_path):
     train, val, _ = official_2012(tmp_path)
     with pytest.raises(ValueError, match=r"^ILSVRC2012_val_0000000\d.JPEG lies in no folder.*devkit_t12"):
         made("imagenet", [train, val], tmp_path / "set")
@@ -169,14 +169,14 @@ def test_a_set_without_split_is_for_training_and_says_so(tmp_path):
     got, said = made("folder", [folder], tmp_path / "set")
     assert list(got.splits) == ["train"] and got.classes == ("a", "b") and got.name == "flowers"
     assert any("--val-share" in sentence for sentence in said)
-    with pytest.raises(ValueError, match="has no 'val' pictures, only train"):
+    with pytest.raises(ValueError, match="has no 'val' images, only train"):
         _ = got.val
 
 
 @pytest.mark.parametrize(("share", "kept"), [(0.1, 1), (0.2, 1), (0.25, 2), (0.4, 3), (0.9, 6)])
 def test_a_share_is_rounded_to_the_nearest_number_of_images(share, kept):
     images = [(Place("train", "a", f"{i}.jpg"), object()) for i in range(7)]
-    assert len(pictures_to_keep(images, share)) == kept
+    assert len(images_to_keep(images, share)) == kept
 
 
 def test_a_share_of_each_class_is_kept_for_validation(tmp_path):
@@ -207,16 +207,16 @@ def test_a_share_is_not_taken_where_there_is_a_validation_split(tmp_path):
         made("folder", [one_folder(tmp_path)], tmp_path / "set", val_share=0.5)
 
 
-def test_test_pictures_stand_in_for_validation(tmp_path):
+def test_test_images_stand_in_for_validation(tmp_path):
     folder = write(tmp_path / "photos", {"train/a/1.jpg": jpeg(1), "test/a/2.jpg": jpeg(2)})
     got, _ = made("folder", [folder], tmp_path / "set")
     assert list(got.splits) == ["train", "test"] and close_to(got.val.read([0])[0], 2)
 
 
-def test_a_picture_given_twice_is_an_error(tmp_path):
+def test_a_image_given_twice_is_an_error(tmp_path):
     sources = [write(tmp_path / f"{i}.tar", tar({"train/a/1.jpg": jpeg(i)})) for i in range(2)]
     with pytest.raises(
-        ValueError, match=r"two pictures are train/a/1.jpg: 0.tar/.* and 1.tar/.*give each picture once"
+        ValueError, match=r"two images are train/a/1.jpg: 0.tar/.* and 1.tar/.*give each image once"
     ):
         made("folder", sources, tmp_path / "set")
 
@@ -224,7 +224,7 @@ def test_a_picture_given_twice_is_an_error(tmp_path):
 @pytest.mark.parametrize("cut", [700, 1024, 5000, None])
 def test_an_archive_that_ends_early_is_refused(tmp_path, cut):
     whole = tar({f"train/a/{i}.jpg": jpeg(i) for i in range(4)})
-    end = len(whole.rstrip(b"\0")) // 512 * 512 + 512 if cut is None else cut  # None: at the end of a picture
+    end = len(whole.rstrip(b"\0")) // 512 * 512 + 512 if cut is None else cut  # None: at the end of an image
     source = write(tmp_path / "a.tar", whole[:end])
     with pytest.raises(ValueError, match="a.tar is damaged, or not an archive .*get it again"):
         made("folder", [source], tmp_path / "set")
@@ -245,7 +245,7 @@ def test_what_is_no_archive_is_refused(tmp_path, name, content):
         made("folder", [write(tmp_path / name, content)], tmp_path / "set")
 
 
-def test_sources_without_pictures_are_an_error(tmp_path):
+def test_sources_without_images_are_an_error(tmp_path):
     with pytest.raises(
         ValueError,
         match="there are no images of a class in .*; left out, not an image: 1, photos/a/readme.txt",

@@ -1,4 +1,4 @@
-"""Find pictures that a reader who cannot see them would miss."""
+"""Find images that a reader who cannot see them would miss."""
 
 import re
 from html.parser import HTMLParser
@@ -10,8 +10,8 @@ CODE = re.compile(r"^(`{3,}|~{3,})(?:.*\n)*?\1|(`+)[^`]+?\2", re.MULTILINE)
 MARKDOWN = re.compile(r"!\[([^\]]*)\]\(([^)\s]*)")
 
 
-class Pictures(HTMLParser):
-    """Collects the pictures of a piece of HTML that have no words for what they show."""
+class Images(HTMLParser):
+    """Collects the images of a piece of HTML that have no words for what they show."""
 
     def __init__(self):
         super().__init__()
@@ -28,21 +28,21 @@ class Pictures(HTMLParser):
 
 
 def wordless_in_html(text: str) -> list[str]:
-    """Name each picture of a piece of HTML that has no alternative text."""
-    parser = Pictures()
+    """Name each image of a piece of HTML that has no alternative text."""
+    parser = Images()
     parser.feed(text)
     parser.close()
     return parser.wordless
 
 
 def wordless_in_markdown(text: str) -> list[str]:
-    """Name each picture of a piece of MyST Markdown, HTML in it included, that has no alternative text."""
+    """Name each image of a piece of MyST Markdown, HTML in it included, that has no alternative text."""
     found = []
     for directive in DIRECTIVE.finditer(text):
         if not re.search(r"^\s*:alt:\s*\S", directive["body"], re.MULTILINE):
-            found.append(f"picture without :alt: ({directive['argument'].strip()[:40]})")
+            found.append(f"image without :alt: ({directive['argument'].strip()[:40]})")
     prose = CODE.sub("", DIRECTIVE.sub("", text))
     found += [
-        f"picture without alt text ({src[:40]})" for alt, src in MARKDOWN.findall(prose) if not alt.strip()
+        f"image without alt text ({src[:40]})" for alt, src in MARKDOWN.findall(prose) if not alt.strip()
     ]
     return found + wordless_in_html(prose)

@@ -1,4 +1,4 @@
-"""One picture to 256x256: the filter from its definition, torchvision's sizes, and every odd kind of file."""
+"""One image to 256x256: the filter from its definition, torchvision's sizes, and every odd kind of file."""
 
 import gzip
 import io
@@ -44,20 +44,20 @@ def rgb(content, name="a.JPEG"):
     return np.asarray(image), notes
 
 
-def test_a_usual_picture_is_taken_as_it_is():
+def test_a_usual_image_is_taken_as_it_is():
     array, notes = rgb(WHOLE)
     assert notes == []
     assert abs(array.astype(int) - pixels(3)).mean() < 12
 
 
-def test_a_cmyk_picture_keeps_its_colours():
+def test_a_cmyk_image_keeps_its_colours():
     array, notes = rgb(encoded(pixels(3), mode="CMYK"))
     assert notes == ["CMYK"]
     assert abs(array.astype(int) - pixels(3)).mean() < 12
 
 
 @pytest.mark.parametrize("mode", ["L", "1"])
-def test_a_grey_picture_becomes_three_equal_channels(mode):
+def test_a_grey_image_becomes_three_equal_channels(mode):
     kind = "JPEG" if mode == "L" else "PNG"
     array, notes = rgb(encoded(pixels(3), kind, mode), f"a.{kind}")
     assert notes == ["greyscale"]
@@ -230,7 +230,7 @@ def test_a_package_lets_pillow_read_its_format(monkeypatch):
     assert not added.__wrapped__("HEIC")
 
 
-def test_a_compressed_picture_is_read_and_noted():
+def test_a_compressed_image_is_read_and_noted():
     array, notes = rgb(gzip.compress(WHOLE))
     assert notes == ["compressed with gzip"]
     np.testing.assert_array_equal(array, rgb(WHOLE)[0])
@@ -262,12 +262,12 @@ def without_palette(png):
         (gzip.compress(b"text"), "not an image"),
     ],
 )
-def test_what_is_no_whole_picture_is_refused_with_its_reason(content, reason):
+def test_what_is_no_whole_image_is_refused_with_its_reason(content, reason):
     with pytest.raises(Unreadable, match=f"^{reason}"):
         decode("a.JPEG", content)
 
 
-def test_a_picture_of_absurd_shape_is_refused_before_it_fills_the_memory():
+def test_a_image_of_absurd_shape_is_refused_before_it_fills_the_memory():
     with pytest.raises(Unreadable, match="too thin"):
         resize_and_crop(Image.new("RGB", (1, 300)), 256)
 
@@ -310,7 +310,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
         read_bytes(tmp_path / "a.jpg")
 
 
-def test_a_stored_jpeg_is_close_to_the_picture():
+def test_a_stored_jpeg_is_close_to_the_image():
     image = Image.fromarray(pixels(4, 64, 64))
     stored = np.asarray(Image.open(io.BytesIO(images.to_jpeg(image))))
     assert abs(stored.astype(int) - np.asarray(image)).mean() < 2
