@@ -158,5 +158,7 @@ def initialise(net: AlexNet, generator: torch.Generator | None) -> None:
     for layer in net.layers:
         if layer.has_parameters:
             weight, bias = (net.get_parameter(f"{layer.name}.{kind}") for kind in ("weight", "bias"))
+            if weight.is_meta:
+                continue  # it has no values, and torch would import its compiler in order to draw none
             weight.normal_(0.0, layer.weight_std, generator=generator)
             bias.fill_(layer.bias)

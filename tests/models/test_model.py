@@ -129,6 +129,15 @@ def test_modules_agree_with_the_table(name, base):
     assert list(net.state_dict()) == [f"{name}.{kind}" for name in learning for kind in ("weight", "bias")]
 
 
+def test_without_values_none_are_drawn(monkeypatch):
+    """Torch would import its compiler for it: two seconds more for each prediction."""
+    monkeypatch.setattr(torch.Tensor, "normal_", None)
+    with torch.device("meta"):
+        assert AlexNet(net_config("small")).conv1.weight.is_meta
+    with pytest.raises(TypeError):
+        AlexNet(net_config("small"))
+
+
 @pytest.mark.parametrize("name", [name for name in NETS if net_config(name).towers == 2])
 def test_two_towers_have_all_parameters_of_the_net(name):
     with torch.device("meta"):

@@ -163,9 +163,10 @@ def test_without_momentum_it_is_gradient_descent(chosen):
 
 
 def test_the_first_optimizer_does_not_import_torchs_compiler(monkeypatch):
-    for function in (torch.optim.Optimizer.add_param_group, torch.optim.Optimizer.zero_grad):
+    for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
         # torch remembers here, once it has imported the compiler, that it need not do so again.
-        monkeypatch.delattr(inspect.unwrap(function), "__dynamo_disable", raising=False)
+        function = inspect.unwrap(getattr(torch.optim.Optimizer, name))
+        monkeypatch.delattr(function, "__dynamo_disable", raising=False)
     monkeypatch.setitem(sys.modules, "torch._dynamo", None)  # whose import now fails
     parameter = weight_of(numbers(3))
     parameter.grad = tensor(3)
@@ -173,3 +174,4 @@ def test_the_first_optimizer_does_not_import_torchs_compiler(monkeypatch):
     optimizer.step()
     optimizer.zero_grad()
     assert parameter.grad is None
+    optimizer.load_state_dict(optimizer.state_dict())
