@@ -4,11 +4,14 @@ Every number that the book, the README or a caption quotes is read from a record
 lie in ``data/records`` and are installed with the package.
 """
 
+import contextlib
 import json
 import os
 import platform
+import subprocess
 from dataclasses import asdict, dataclass, fields
-from importlib import resources
+from functools import lru_cache
+from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
@@ -85,18 +88,40 @@ def load(name_or_path: str | os.PathLike) -> Record:
 
 
 def environment(device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Describe the software and the machine that a run used."""
+    """Describe the software and the machine that a run used.
+
+    The digits of a training depend on the processor's instruction set. "commit" is that of the code, or None
+    where it is not known.
+    """
     device = torch.device(device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
         "alexnet": alexnet.__version__,
+        "commit": commit(),
         "python": platform.python_version(),
         "torch": str(torch.__version__),  # a plain text, which a checkpoint can hold
         "numpy": np.__version__,
         "system": platform.system(),
         "device": f"{device.type}: {name}",
+        "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
     }
+
+
+@lru_cache(maxsize=1)
+def commit() -> str | None:
+    """Name the commit of the package: of its clone, with "-dirty" where that has changes, or of pip."""
+    clone = Path(alexnet.__file__).resolve().parent.parent
+    if (clone / ".git").exists():
+        words = ["git", "-C", str(clone), "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty"]
+        with contextlib.suppress(OSError, subprocess.SubprocessError):  # no git, or a clone that it distrusts
+            done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=30)
+            return done.stdout.strip()
+        return None
+    with contextlib.suppress(metadata.PackageNotFoundError, ValueError, KeyError):
+        address = metadata.distribution("alexnet-book").read_text("direct_url.json")
+        return json.loads(address or "{}")["vcs_info"]["commit_id"]
+    return None
 
 
 def _processor() -> str:

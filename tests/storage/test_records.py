@@ -1,10 +1,14 @@
 """Records: whole or not at all, and back again unchanged."""
 
 import json
+import shutil
+import subprocess
 from dataclasses import asdict
 from importlib import resources
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from alexnet.storage import files, records
 
@@ -29,7 +33,54 @@ def test_a_record_comes_back_unchanged(tmp_path):
 def test_the_environment_says_where_it_ran():
     environment = RECORD.environment
     assert environment["torch"] and environment["python"] and environment["device"].startswith("cpu: ")
-    assert environment["threads"] >= 1
+    assert (
+        environment["threads"] >= 1 and environment["instructions"] == torch.backends.cpu.get_cpu_capability()
+    )
+
+
+@pytest.fixture
+def asked_anew():
+    records.commit.cache_clear()
+    yield
+    records.commit.cache_clear()
+
+
+def test_a_record_names_the_commit_of_a_clone(tmp_path, monkeypatch, asked_anew):
+    def git(*words):
+        done = subprocess.run(["git", "-C", tmp_path, *words], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    code = tmp_path / "alexnet" / "__init__.py"
+    code.parent.mkdir()
+    code.touch()
+    git("init", "-q")
+    git("add", ".")
+    git("-c", "user.name=a", "-c", "user.email=b", "-c", "commit.gpgsign=false", "commit", "-qm", "first")
+    monkeypatch.setattr(records.alexnet, "__file__", str(code))
+    assert records.commit() == git("rev-parse", "HEAD")[:12]
+    code.write_text("changed = 1", encoding="utf-8")
+    records.commit.cache_clear()
+    assert records.commit() == git("rev-parse", "HEAD")[:12] + "-dirty"
+    records.commit.cache_clear()
+    monkeypatch.setenv("PATH", str(tmp_path))  # no git there
+    assert records.commit() is None
+
+
+@pytest.mark.parametrize(
+    ("direct_url", "commit"),
+    [
+        ('{"url": "https://example.org", "vcs_info": {"vcs": "git", "commit_id": "0123abc"}}', "0123abc"),
+        ('{"url": "file:///there", "dir_info": {}}', None),
+        (None, None),
+    ],
+)
+def test_a_record_names_the_commit_that_pip_installed(tmp_path, monkeypatch, asked_anew, direct_url, commit):
+    monkeypatch.setattr(records.alexnet, "__file__", str(tmp_path / "alexnet" / "__init__.py"))
+    installed = SimpleNamespace(read_text=lambda _: direct_url)
+    monkeypatch.setattr(records.metadata, "distribution", lambda _: installed)
+    assert records.commit() == commit
 
 
 def test_a_failed_save_leaves_the_old_record_and_nothing_else(tmp_path):
