@@ -41,8 +41,8 @@ class ErrorRates:
 
 
 # Abstract, section 1: the network in one breath
-NUM_PARAMETERS = 60_000_000  # "about"
-NUM_NEURONS = 650_000  # "about"
+NUM_PARAMETERS = 60_000_000
+NUM_NEURONS = 650_000
 NUM_CONV_LAYERS = 5
 NUM_DENSE_LAYERS = 3
 CONV_LAYER_PARAMETER_SHARE = 0.01  # each convolutional layer holds no more than this (1, 7)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import IO
 
 import alexnet
-from alexnet.cli import evaluate, export, predict, summary, train
+from alexnet.cli import claims, evaluate, export, predict, summary, train
 from alexnet.cli.data import add_data
 from alexnet.cli.experiment import add_experiment
 from alexnet.cli.options import Parser
@@ -136,4 +136,5 @@ def build_parser(*, with_experiments: bool) -> argparse.ArgumentParser:
     predict.add(commands)
     export.add(commands)
     add_experiment(commands, with_experiments)
+    claims.add(commands)
     return parser

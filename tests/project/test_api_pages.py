@@ -44,7 +44,7 @@ LEFT_OUT = {  # a module, or a folder for all in it: why it is on no page
     "data.splits": SERVING,
     "data.walk": SERVING,
     "distributed.ranks": SERVING,
-    "experiments": "commands that explain themselves; the probes, which chapters use, are on a page",
+    "experiments": "commands that explain themselves; the probes and the ledger are on a page",
     "figures": "each draws one figure; the page has the house style and the sliders",
     "storage": SERVING,
     "training": "the package offers on its page what a notebook needs; the modules serve that",

@@ -1,0 +1,403 @@
+"""What is known of each claim of the paper: computed, measured, noted by its authors, or not at all.
+
+A verdict is never typed. What can be computed is compared with what the paper prints. What is measured is
+judged by the interval of its seeds, and only where the measurement is fit to judge: enough seeds and images,
+every variant at a learning rate of its own. The rest is inconclusive, and says what it lacks.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+
+import torch
+
+from alexnet import lab_notes, paper
+from alexnet.experiments import relu_vs_tanh
+from alexnet.experiments.claims import CLAIMS, Claim
+from alexnet.experiments.intervals import (
+    CONTRADICTED,
+    INCONCLUSIVE,
+    Interval,
+    holm,
+    mean_interval,
+    p_value,
+    ratio_interval,
+    verdict,
+)
+from alexnet.experiments.verdicts import gains
+from alexnet.functional import dropout_at_test, local_response_norm, output_size
+from alexnet.functional.lrn_formula import channel_formula
+from alexnet.models import layers_of, summary, total
+from alexnet.optim import PaperSGD
+from alexnet.optim.schedule import LOGGED
+from alexnet.recipes import PAPER
+from alexnet.storage import records
+
+EXACT, LOGS, ILSVRC = "exact", "from the authors' logs", "needs ILSVRC"
+VERDICTS = ("supported", CONTRADICTED, INCONCLUSIVE, EXACT, LOGS, ILSVRC)
+ENOUGH_SEEDS, ENOUGH_IMAGES = 5, 10_000
+NEARLY = 0.02  # printed totals are round numbers: the true ones may be this part away
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What is known of a claim.
+
+    Attributes:
+        ours: the own figure, with its interval where there is one; empty where there is none.
+        verdict: one of ``VERDICTS``.
+        basis: what it rests on: the computation, or data, seeds and scale, or the source.
+        lacking: why it is not settled; empty where it is.
+        command: that repeats or extends the measurement; empty where nothing is to be run.
+    """
+
+    ours: str
+    verdict: str
+    basis: str
+    lacking: str = ""
+    command: str = ""
+
+
+# Computed
+
+
+def compared(agrees: bool, ours: str, basis: str) -> Finding:
+    """Judge a claim that can be computed."""
+    return Finding(ours=ours, verdict=EXACT if agrees else CONTRADICTED, basis=f"computed: {basis}")
+
+
+def near(printed: float, ours: float) -> bool:
+    """Whether a printed round number is the true one."""
+    return abs(ours - printed) <= NEARLY * printed
+
+
+def params() -> Finding:
+    ours = total(summary(PAPER.net).rows, "num_parameters")
+    return compared(near(paper.NUM_PARAMETERS, ours), f"{ours:,}", "weights and biases of all layers")
+
+
+def neurons() -> Finding:
+    ours = total(summary(PAPER.net).rows, "num_neurons")
+    return compared(near(paper.NUM_NEURONS, ours), f"{ours:,}", "outputs of all layers that have weights")
+
+
+def neurons_per_layer() -> Finding:
+    ours = [row.num_neurons for row in summary(PAPER.net).rows if row.num_neurons]
+    agrees = ours == [layer.num_neurons for layer in paper.LAYERS]
+    return compared(agrees, " · ".join(f"{count:,}" for count in ours), "outputs of each layer")
+
+
+def layer_shapes() -> Finding:
+    convolutions = [layer for layer in layers_of(PAPER.net) if layer.kind == "conv"]
+    ours = [
+        (layer.out_channels, (layer.kernel_size,) * 2 + (layer.in_channels // layer.groups,))
+        for layer in convolutions
+    ]
+    printed = [(layer.num_kernels, layer.kernel_shape) for layer in paper.LAYERS if layer.kernel_shape]
+    shown = ", ".join(f"{count} of {'×'.join(map(str, shape))}" for count, shape in ours)
+    return compared(ours == printed, shown, "the network's kernels")
+
+
+def input_224() -> Finding:
+    conv1 = layers_of(PAPER.net)[0]
+    sizes = {
+        rounding: output_size(paper.INPUT_SIZE, conv1.kernel_size, stride=conv1.stride, rounding=rounding)
+        for rounding in ("floor", "ceil")
+    }
+    shown = f"{sizes['floor']} without padding, {sizes['ceil']} with zeros on the right and at the bottom"
+    return compared(sizes["floor"] == paper.CONV1_MAP_SIZE, shown, "224 pixels, kernels of 11, stride 4")
+
+
+def conv_share() -> Finding:
+    rows = summary(PAPER.net).rows
+    whole = total(rows, "num_parameters")
+    shares = {row.layer: row.num_parameters / whole for row in rows if row.kind == "conv"}
+    largest = max(shares, key=shares.__getitem__)
+    agrees = shares[largest] <= paper.CONV_LAYER_PARAMETER_SHARE
+    return compared(agrees, f"up to {shares[largest]:.2%} ({largest})", "parameters of each layer")
+
+
+def gpu_connectivity() -> Finding:
+    agrees = all(
+        known.groups == (1 if printed.reads_both_gpus else paper.NUM_GPUS)
+        for known in layers_of(PAPER.net)
+        for printed in paper.LAYERS
+        if known.name == printed.name and known.kind == "conv"
+    )
+    return compared(
+        agrees, "groups of 1, 2, 1, 2, 2", "the layers' groups, which tests compare with two towers"
+    )
+
+
+def lrn_formula() -> Finding:
+    generator = torch.Generator().manual_seed(0)
+    x = 100 * torch.randn(2, 96, 5, 5, generator=generator, dtype=torch.float64)
+    constants = {"n": paper.LRN_N, "k": paper.LRN_K, "alpha": paper.LRN_ALPHA, "beta": paper.LRN_BETA}
+    apart = (local_response_norm(x) - channel_formula(x, **constants)).abs().max().item()
+    shown = "differs by rounding alone" if apart < 1e-12 else f"differs by {apart:.1g}"
+    return compared(apart < 1e-12, shown, "the layer against the formula as printed, float64")
+
+
+def aug_factor() -> Finding:
+    ours = 2 * PAPER.augment.num_offsets**2
+    return compared(ours == paper.AUGMENTATION_FACTOR, f"{ours:,}", "32 × 32 positions, with reflections")
+
+
+def dropout_mean() -> Finding:
+    generator = torch.Generator().manual_seed(0)
+    x, weights = torch.randn(6, generator=generator).double(), torch.randn(4, 6, generator=generator).double()
+    masks = torch.cartesian_prod(*[torch.tensor([0.0, 1.0]).double()] * 6)  # all 64
+    means = (masks * x @ weights.T).log_softmax(1).mean(0).softmax(0)
+    apart = (means - (weights @ dropout_at_test(x, p=0.5)).softmax(0)).abs().max().item()
+    shown = "exact for one layer and a softmax, an approximation for more"
+    return compared(apart < 1e-12, shown, "the mean over all 64 masks of 6 units")
+
+
+def update_rule() -> Finding:
+    generator = torch.Generator().manual_seed(0)
+    w, velocity, gradient = torch.randn(3, 5, generator=generator).double()
+    velocity.zero_()
+    parameter = torch.nn.Parameter(w.clone())
+    optimizer = PaperSGD([parameter], lr=0.3)
+    for _ in range(3):
+        parameter.grad = gradient.clone()
+        optimizer.step()
+        velocity = paper.MOMENTUM * velocity - paper.WEIGHT_DECAY * 0.3 * w - 0.3 * gradient
+        w = w + velocity
+    apart = (parameter.detach() - w).abs().max().item()
+    shown = "differs by rounding alone" if apart < 1e-12 else f"differs by {apart:.1g}"
+    return compared(
+        apart < 1e-12, shown, "three steps of the optimizer against the two printed lines, float64"
+    )
+
+
+# From the authors' logs
+
+
+def logged(worse: str, better: str, data: str, *, remark: str = "") -> Finding:
+    """Return by how much a network of the authors errs less than another, by their own notes."""
+    runs = [lab_notes.run_of(net, data=data) for net in (worse, better)]
+    top1, top5 = (100 * (getattr(runs[0], name) - getattr(runs[1], name)) for name in ("top1", "top5"))
+    return Finding(
+        ours=f"{top1:.2f} and {top5:.2f} points",
+        verdict=LOGS,
+        basis=f"#{worse} against #{better}, {data}, one run each{remark}",
+        lacking="one run of each, with learning rates dropped by hand",
+    )
+
+
+def errors_logged(nets: Sequence[tuple[str, int]], data: str, remark: str = "") -> Finding:
+    """Return the errors that the authors noted of networks, each by its name and its number of views."""
+    runs = [lab_notes.run_of(net, data=data, views=views) for net, views in nets]
+    shown = "; ".join(f"{run.top1:.2%} and {run.top5:.2%}" for run in runs)
+    named = ", ".join(f"#{net} with {views} view{'s' * (views > 1)}" for net, views in nets)
+    return Finding(ours=shown, verdict=LOGS, basis=f"{named}, {data}{remark}")
+
+
+def schedule_logged() -> Finding:
+    """Return when the authors divided the learning rate of #145 by 10, conv1 apart."""
+    noted = LOGGED["logged-2012"]
+    stages = zip(noted.stages, noted.stages[1:], strict=False)
+    drops = [later.epoch for before, later in stages if later.weight_cuts != before.weight_cuts]
+    shown = f"{len(drops)} times, at epochs {', '.join(map(str, drops))} of {noted.num_epochs}"
+    return Finding(ours=shown, verdict=LOGS, basis="#145 by its notes; conv1 by a schedule of its own")
+
+
+# Measured
+
+
+@cache
+def record(name: str) -> records.Record:
+    """A record of the project."""
+    return records.load(name)
+
+
+def unfit(found: records.Record, *, tuned: bool, num_train: int) -> list[str]:
+    """Say what a measurement lacks to judge a claim."""
+    said = []
+    if len(found.seeds) < ENOUGH_SEEDS:
+        said.append(f"{len(found.seeds)} seeds of at least {ENOUGH_SEEDS}")
+    if num_train < ENOUGH_IMAGES:
+        said.append(f"{num_train:,} training images of at least {ENOUGH_IMAGES:,}")
+    if not tuned:
+        said.append("one learning rate, chosen for the base")
+    return said
+
+
+def measured(
+    effect: Interval, shown: str, found: records.Record, lacking: list[str], *, corrected_p: float = 0.0
+) -> Finding:
+    """Judge a measured effect; a measurement that lacks something stays inconclusive, whatever it shows."""
+    judged = INCONCLUSIVE if lacking else verdict(effect, corrected_p=corrected_p)
+    return Finding(
+        ours=shown,
+        verdict=judged,
+        basis=f"{found.scale}; interval of 95%",
+        lacking=", ".join(lacking),
+        command=f"alexnet experiment {found.experiment} --seeds 0 1 2 3 4",
+    )
+
+
+#: Claim: the variant of the record "ablations" that should do better, the other, and by which measure.
+ABLATED = {
+    "remove-layer": ("base", "without-conv4", "test_error"),
+    "two-gpu-accuracy": ("base", "half", "test_error"),
+    "lrn-accuracy": ("base", "no-lrn", "test_error"),
+    "pool-accuracy": ("base", "no-overlap", "test_error"),
+    "aug-needed": ("base", "no-augmentation", "test_error"),
+    "pca-colour": ("base", "no-colour-noise", "test_error"),
+    "dropout-overfit": ("base", "no-dropout", "test_error"),
+    "weight-decay": ("base", "no-weight-decay", "train_error"),
+    "init": ("base", "biases-0", "test_error"),
+}
+
+
+@cache
+def corrected() -> Mapping[str, float]:
+    """The p-values of all comparisons of the record "ablations", corrected for being made together."""
+    variants = record("ablations").results["variants"]
+    return holm({id: p_value(gains(variants, *pair)) for id, pair in ABLATED.items()})
+
+
+def ablated(id: str, *lacking: str) -> Finding:
+    """Return what a part of the network gains in the record of ablations, which may lack more than others."""
+    found, (better, worse, measure) = record("ablations"), ABLATED[id]
+    effect = mean_interval(gains(found.results["variants"], better, worse, measure))
+    kind = "training" if measure == "train_error" else "test"
+    shown = f"{effect.in_points()} points of {kind} error, *{worse}* less *{better}*"
+    unfits = unfit(found, tuned=False, num_train=found.config["num_train"])
+    return measured(effect, shown, found, [*unfits, *lacking], corrected_p=corrected()[id])
+
+
+def overfitting(better: str, worse: str) -> Finding:
+    """Return by how much the gap between test and training error shrinks."""
+    found = record("ablations")
+    variants = found.results["variants"]
+    tested, trained = (gains(variants, better, worse, name) for name in ("test_error", "train_error"))
+    effect = mean_interval([a - b for a, b in zip(tested, trained, strict=True)])
+    shown = f"{effect.in_points()} points of test less training error, *{worse}* less *{better}*"
+    lacking = unfit(found, tuned=False, num_train=found.config["num_train"])
+    return measured(effect, shown, found, [*lacking, "not compared at equal training error"])
+
+
+def relu_speed() -> Finding:
+    found = record("relu-vs-tanh")
+    epochs = {unit: relu_vs_tanh.target_epochs(found.results, "scaled", unit) for unit in ("tanh", "relu")}
+    effect = ratio_interval(epochs["tanh"], epochs["relu"])
+    shown = f"{effect.mean:.2f} [{effect.low:.2f}, {effect.high:.2f}] times with weights scaled by fan-in"
+    slowest = max(relu_vs_tanh.target_epochs(found.results, "2012", "relu"))
+    shown += f"; more than {found.config['max_epochs'] / slowest:.1f} times with those of 2012"
+    lacking = unfit(found, tuned=True, num_train=50_000)
+    lacking.append("with the weights of 2012, tanh was stopped before it reached 25%")
+    return measured(effect, shown, found, lacking)
+
+
+def lrn_cifar() -> Finding:
+    found = record("lrn")
+    effect = mean_interval(gains(found.results, "lrn-11pct", "none"))
+    lacking = unfit(found, tuned=True, num_train=found.config["num_train"])
+    for entry in found.results.values():
+        if min(entry["search"], key=lambda tried: tried[1])[0] in (
+            entry["search"][0][0],
+            entry["search"][-1][0],
+        ):
+            lacking.append("best learning rates at the edge of the grid")
+            break
+    lacking.append(f"{found.config['epochs']} epochs of the authors' 500 or so, in a smaller network")
+    return measured(effect, f"{effect.in_points()} points of test error", found, lacking)
+
+
+# Not yet
+
+
+def unknown(lacking: str, *, ours: str = "", basis: str = "", command: str = "") -> Finding:
+    """A claim of which nothing that judges it is known here."""
+    return Finding(ours=ours, verdict=INCONCLUSIVE, basis=basis, lacking=lacking, command=command)
+
+
+def needs_ilsvrc(*, ours: str = "", basis: str = "") -> Finding:
+    """A claim that only a training on ILSVRC can settle."""
+    return Finding(
+        ours=ours,
+        verdict=ILSVRC,
+        basis=basis,
+        lacking="a training on ILSVRC",
+        command="alexnet train --data imagenet-256 --recipe code2012 --out runs/imagenet",
+    )
+
+
+def in_memory() -> Finding:
+    """The time needs the data and the machine; whether the network fits into its memory is computed."""
+    rows = summary(PAPER.net).tower_rows
+    needed = sum(row.parameter_bytes + row.activation_bytes + row.gradient_bytes for row in rows) / 2**30
+    shown = f"a tower with a batch of {paper.BATCH_SIZE} needs {needed:.1f} of {paper.GPU_MEMORY_GIB} GiB"
+    return needs_ilsvrc(ours=shown, basis="the memory is computed")
+
+
+VALIDATION, TEST = lab_notes.VAL_2012, lab_notes.TEST_2010
+ZEILER = (
+    "Zeiler & Fergus 2014, table 3, top-1 on the validation set of ILSVRC-2012: 40.5% whole, 45.4% without "
+    "conv3 and conv4, 40.0% without fc7, 44.8% without fc6 and fc7"
+)
+EVIDENCE: dict[str, Callable[[], Finding]] = {
+    "params": params,
+    "neurons": neurons,
+    "neurons-per-layer": neurons_per_layer,
+    "layer-shapes": layer_shapes,
+    "input-224": input_224,
+    "conv-share": conv_share,
+    "remove-layer": lambda: with_published(ablated("remove-layer"), ZEILER),
+    "relu-speed": relu_speed,
+    "two-gpu-accuracy": partial(logged, "145-half", "145-2010", TEST),
+    "two-gpu-time": partial(unknown, "a timed training of both"),
+    "gpu-connectivity": gpu_connectivity,
+    "lrn-formula": lrn_formula,
+    "lrn-accuracy": partial(logged, "148", "145", VALIDATION),
+    "lrn-cifar": lrn_cifar,
+    "pool-accuracy": partial(logged, "147", "145", VALIDATION),
+    "pool-overfit": partial(overfitting, "base", "no-overlap"),
+    "aug-factor": aug_factor,
+    "aug-needed": partial(overfitting, "base", "no-augmentation"),
+    "pca-colour": partial(ablated, "pca-colour"),
+    "aug-free": partial(unknown, "a timed training on a GPU"),
+    "ten-crop": partial(errors_logged, (("145-2010", 1), ("145-2010", 10)), TEST),
+    "dropout-overfit": partial(overfitting, "base", "no-dropout"),
+    "dropout-iterations": partial(unknown, "trainings to convergence with dropout and without"),
+    "dropout-mean": dropout_mean,
+    "update-rule": update_rule,
+    "weight-decay": partial(ablated, "weight-decay"),
+    "init": partial(ablated, "init", "judged by the end of training, not by its beginning"),
+    "lr-schedule": schedule_logged,
+    "train-time": in_memory,
+    "ilsvrc2010": partial(errors_logged, (("145-2010", 10),), TEST),
+    "ilsvrc2012": partial(
+        errors_logged, (("145", 10),), VALIDATION, "; of seven averaged networks no note is left"
+    ),
+    "imagenet2009": needs_ilsvrc,
+    "kernels": partial(unknown, "networks that have learned enough, at several seeds"),
+    "retrieval": partial(unknown, "a network that has learned enough, at several seeds"),
+    "binary-codes": partial(unknown, "an auto-encoder on the features of a trained network"),
+    "depth-data": partial(
+        unknown, "an outlook that the years since have borne out, not one that is measured here"
+    ),
+}
+
+
+def with_seven() -> Finding:
+    """The authors' notes have the one network, and no error of the seven."""
+    return errors_logged((("145", 10),), VALIDATION, remark="; no note of the averaged networks is left")
+
+
+def with_published(finding: Finding, published: str) -> Finding:
+    """Add what others have published at full scale."""
+    return replace(finding, basis=f"{finding.basis}. Full scale: {published}")
+
+
+def finding(id: str) -> Finding:
+    """Return what is known of a claim, worked out now."""
+    return EVIDENCE[id]()
+
+
+def ledger() -> list[tuple[Claim, Finding]]:
+    """Return all claims with what is known of each, in the order of the paper."""
+    return [(known, finding(known.id)) for known in CLAIMS]

@@ -1,0 +1,109 @@
+"""How a measured claim is judged: a mean over seeds, its 95% interval, and a verdict computed from it.
+
+Two variants of a network meet in pairs, one pair a seed. Their differences are taken for draws from a normal
+distribution, so the interval of their mean is Student's.
+"""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scipy import stats
+
+CONFIDENCE = 0.95
+SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with the interval that contains the true one in 95 of 100 repetitions of the whole measurement.
+
+    Attributes:
+        mean: of the values; NaN where there are none.
+        low: the interval's lower end, minus infinity for fewer than two values.
+        high: its upper end, infinity for fewer than two values.
+        num_values: over how many, such as seeds, the mean is taken.
+    """
+
+    mean: float
+    low: float
+    high: float
+    num_values: int
+
+    def contains(self, value: float) -> bool:
+        """Whether the measurement is in keeping with a value, such as the paper's figure."""
+        return self.low <= value <= self.high
+
+    def in_points(self) -> str:
+        """The interval of a fraction in percentage points, for people: ``+1.2 [-0.3, +2.7]``."""
+        mean, low, high = (f"{100 * value:+.1f}" for value in (self.mean, self.low, self.high))
+        return f"{mean} [{low}, {high}]"
+
+
+def mean_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) -> Interval:
+    """Return the mean of values with its interval.
+
+    Args:
+        values: one a seed, for paired seeds the differences.
+        confidence: in how many of repeated measurements, a fraction, the interval contains the true mean.
+    """
+    count = len(values)
+    if count < 2:
+        return Interval(values[0] if values else math.nan, -math.inf, math.inf, count)
+    mean, deviation = statistics.fmean(values), statistics.stdev(values)
+    width = stats.t.ppf((1 + confidence) / 2, count - 1).item() * deviation / math.sqrt(count)
+    return Interval(mean, mean - width, mean + width, count)
+
+
+def ratio_interval(
+    numerators: Sequence[float], denominators: Sequence[float], *, confidence: float = CONFIDENCE
+) -> Interval:
+    """Return the geometric mean of paired ratios with its interval, which is that of the mean logarithm.
+
+    Args:
+        numerators: one a seed, positive.
+        denominators: for the same seeds in the same order, positive.
+        confidence: as for `mean_interval`.
+    Raises:
+        ValueError: they differ in number.
+    """
+    logs = [math.log(a / b) for a, b in zip(numerators, denominators, strict=True)]
+    found = mean_interval(logs, confidence=confidence)
+    return Interval(math.exp(found.mean), math.exp(found.low), math.exp(found.high), found.num_values)
+
+
+def p_value(values: Sequence[float]) -> float:
+    """Return how often a mean this far from 0 comes by chance alone, on either side; 1 for fewer than two."""
+    if len(values) < 2:
+        return 1.0
+    mean, deviation = statistics.fmean(values), statistics.stdev(values)
+    if deviation == 0:
+        return 1.0 if mean == 0 else 0.0
+    return 2 * stats.t.sf(abs(mean) / deviation * math.sqrt(len(values)), len(values) - 1).item()
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Correct the p-values of comparisons that are made together, by Holm's method.
+
+    Among many comparisons some look decided by luck. With the corrected values, the chance that any of those
+    below 0.05 is luck is at most 0.05.
+    """
+    corrected, largest = {}, 0.0
+    for rank, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[name]))
+        corrected[name] = largest
+    return {name: corrected[name] for name in p_values}
+
+
+def verdict(interval: Interval, *, nothing: float = 0.0, corrected_p: float = 0.0) -> str:
+    """Return what an interval says of the claim that the true mean is larger than nothing.
+
+    Args:
+        interval: of the effect, with the sign that the claim gives it.
+        nothing: the value of no effect: 0 for a difference, 1 for a ratio.
+        corrected_p: of `holm`, where the comparison is one of several.
+    """
+    if corrected_p >= 1 - CONFIDENCE or interval.contains(nothing) or math.isnan(interval.mean):
+        return INCONCLUSIVE
+    return SUPPORTED if interval.low > nothing else CONTRADICTED

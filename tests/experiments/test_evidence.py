@@ -1,0 +1,148 @@
+"""The ledger: every claim has its evidence, and every verdict follows from it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from alexnet.cli.main import main
+from alexnet.experiments import evidence
+from alexnet.experiments.claims import CLAIMS, claim_by_id
+from alexnet.experiments.evidence import EVIDENCE, VERDICTS, Finding, finding, ledger
+from alexnet.experiments.intervals import Interval
+from alexnet.storage import records
+from tools import ledger as page
+
+BOOK = Path(__file__).resolve().parents[2] / "book"
+IN_ORDER = """
+params neurons neurons-per-layer layer-shapes input-224 conv-share remove-layer relu-speed two-gpu-accuracy
+two-gpu-time gpu-connectivity lrn-formula lrn-accuracy lrn-cifar pool-accuracy pool-overfit aug-factor
+aug-needed pca-colour aug-free ten-crop dropout-overfit dropout-iterations dropout-mean update-rule
+weight-decay init lr-schedule train-time ilsvrc2010 ilsvrc2012 imagenet2009 kernels retrieval binary-codes
+depth-data
+"""  # of the paper read from the beginning to the end
+IDS = IN_ORDER.split()
+
+
+def test_every_claim_of_the_paper_has_its_evidence():
+    assert [known.id for known in CLAIMS] == IDS == list(EVIDENCE) and len(IDS) == 36
+    for known, found in ledger():
+        assert found.verdict in VERDICTS
+        assert (BOOK / f"{known.chapter}.ipynb").is_file()
+        assert found.ours or found.lacking
+        assert found.lacking or found.verdict != "inconclusive"
+
+
+def test_what_can_be_computed_is_right():
+    """The figures were worked out by hand from the paper's sizes."""
+    expected = {
+        "params": ("exact", "60,965,224"),
+        "neurons": ("exact", "659,272"),
+        "neurons-per-layer": ("contradicted", "290,400 · 186,624"),
+        "layer-shapes": ("exact", "96 of 11×11×3, 256 of 5×5×48, 384 of 3×3×256, 384 of 3×3×192"),
+        "input-224": ("contradicted", "54 without padding, 55 with"),
+        "conv-share": ("contradicted", "up to 1.45% (conv3)"),
+        "gpu-connectivity": ("exact", "groups of 1, 2, 1, 2, 2"),
+        "aug-factor": ("exact", "2,048"),
+        "lrn-formula": ("exact", "differs by rounding alone"),
+        "update-rule": ("exact", "differs by rounding alone"),
+        "dropout-mean": ("exact", "exact for one layer"),
+    }
+    for id, (verdict, ours) in expected.items():
+        found = finding(id)
+        assert found.verdict == verdict and found.ours.startswith(ours) and found.basis.startswith("computed")
+
+
+@pytest.mark.parametrize(
+    ("id", "module", "name", "wrong"),
+    [
+        ("lrn-formula", evidence, "local_response_norm", lambda x: x / 2**0.75),
+        ("dropout-mean", evidence, "dropout_at_test", lambda x, p: x * 0.6),
+        ("update-rule", evidence, "PaperSGD", torch.optim.SGD),
+        ("params", evidence.paper, "NUM_PARAMETERS", 50_000_000),
+        ("aug-factor", evidence.paper, "AUGMENTATION_FACTOR", 1024),
+    ],
+)
+def test_what_is_wrong_is_contradicted(monkeypatch, id, module, name, wrong):
+    monkeypatch.setattr(module, name, wrong)
+    assert finding(id).verdict == "contradicted"
+
+
+def test_what_the_authors_noted_agrees_with_what_they_printed():
+    shown = {id: finding(id).ours for id in ("two-gpu-accuracy", "lrn-accuracy", "pool-accuracy", "ten-crop")}
+    assert shown == {
+        "two-gpu-accuracy": "1.70 and 1.23 points",
+        "lrn-accuracy": "1.37 and 1.15 points",
+        "pool-accuracy": "0.39 and 0.30 points",
+        "ten-crop": "39.02% and 18.30%; 37.47% and 17.00%",
+    }
+    assert finding("lr-schedule").ours == "3 times, at epochs 25, 51, 79 of 91"
+
+
+RECORD = records.load("ablations")
+EFFECT = Interval(0.02, 0.01, 0.03, 5)
+
+
+def judged(effect=EFFECT, lacking=(), **others):
+    return evidence.measured(effect, "shown", RECORD, list(lacking), **others).verdict
+
+
+def test_a_measurement_is_judged_by_its_interval_and_only_where_it_is_fit():
+    assert judged() == "supported"
+    assert judged(Interval(-0.02, -0.03, -0.01, 5)) == "contradicted"
+    assert judged(Interval(0.02, -0.01, 0.03, 5)) == "inconclusive"
+    assert judged(lacking=["seeds"]) == judged(corrected_p=0.2) == "inconclusive"
+
+
+def test_a_measurement_says_what_it_lacks():
+    assert evidence.unfit(RECORD, tuned=False, num_train=5000) == [
+        "3 seeds of at least 5",
+        "5,000 training images of at least 10,000",
+        "one learning rate, chosen for the base",
+    ]
+    five = replace(RECORD, seeds=[0, 1, 2, 3, 4])
+    assert evidence.unfit(five, tuned=True, num_train=10_000) == []
+
+
+def test_a_ledger_follows_its_records(monkeypatch):
+    """A record with enough seeds and another outcome gives another verdict, and nothing else is needed."""
+    runs = {
+        name: {"runs": [{"seed": n, "test_error": error + 0.001 * n, "train_error": 0.1} for n in range(5)]}
+        for name, error in {"base": 0.2, "no-colour-noise": 0.25}.items()
+    }
+    runs["no-colour-noise"]["runs"][2]["test_error"] = 0.26  # the differences differ
+    found = replace(RECORD, seeds=list(range(5)), results={"variants": runs}, config={"num_train": 50_000})
+    monkeypatch.setattr(evidence, "record", lambda _: found)
+    monkeypatch.setattr(evidence, "corrected", lambda: {"pca-colour": 0.001})
+    monkeypatch.setattr(evidence, "unfit", lambda *_, **__: [])
+    assert finding("pca-colour").verdict == "supported"
+    assert finding("pca-colour").ours.startswith("+5.2 [")
+
+
+def test_the_command_lists_and_explains(capsys):
+    assert main(["claims"]) == 0
+    listed = capsys.readouterr().out
+    assert all(f"\n{id} " in f"\n{listed}" for id in IDS) and max(map(len, listed.splitlines())) <= 100
+    assert main(["claims", "relu-speed"]) == 0
+    shown = capsys.readouterr().out
+    for word in ("25% training error", "verdict   inconclusive", "lacks", "alexnet experiment relu-vs-tanh"):
+        assert word in " ".join(shown.split()) or word in shown
+    assert main(["claims", "relu-sped"]) == 2
+    assert "there is no claim 'relu-sped'; did you mean 'relu-speed'?" in capsys.readouterr().err
+
+
+def test_the_page_has_a_row_for_each_claim():
+    source = [(BOOK / "claims.md").read_text(encoding="utf-8")]
+    page.insert(None, "claims", source)
+    rows = [line for line in source[0].splitlines() if line.startswith("| [`")]
+    assert [row.split("`")[1] for row in rows] == IDS
+    assert all(row.count("|") == 5 for row in rows) and page.PLACE not in source[0]
+    other = ["nothing to insert"]
+    page.insert(None, "other", other)
+    assert other == ["nothing to insert"]
+
+
+def test_cells_cannot_break_the_table():
+    row = page.row(claim_by_id("params"), Finding(ours="a | b", verdict="exact", basis=""))
+    assert row.count("|") == 5 and "a &#124; b" in row

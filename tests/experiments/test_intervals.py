@@ -1,0 +1,77 @@
+"""Intervals and verdicts, against numbers worked out by hand and against what repetition gives."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from alexnet.experiments.intervals import (
+    Interval,
+    holm,
+    mean_interval,
+    p_value,
+    ratio_interval,
+    verdict,
+)
+
+
+def test_an_interval_by_hand():
+    # Mean 2, deviation 1, three values; 97.5% of Student's t with 2 degrees of freedom lies below 4.302653.
+    found = mean_interval([1.0, 2.0, 3.0])
+    assert (found.mean, found.num_values) == (2.0, 3)
+    assert found.high - 2 == pytest.approx(4.302653 / 3**0.5, rel=1e-6) == 2 - found.low
+
+
+def test_the_interval_contains_the_true_mean_in_95_of_100_measurements():
+    generator = np.random.Generator(np.random.PCG64(0))
+    drawn = generator.normal(0.3, 2.0, (4000, 5)).tolist()
+    inside = np.mean([mean_interval(values).contains(0.3) for values in drawn])
+    assert 0.93 < inside < 0.97  # six standard deviations of the share to either side
+
+
+def test_a_ratio_is_that_of_logarithms():
+    found = ratio_interval([2.0, 8.0, 4.0], [1.0, 1.0, 1.0])
+    assert found.mean == pytest.approx(4)
+    assert found.high / 4 == pytest.approx(math.exp(4.302653 * math.log(2) / 3**0.5), rel=1e-5)
+    assert found.high * found.low == pytest.approx(16)
+    with pytest.raises(ValueError):
+        ratio_interval([1.0], [1.0, 2.0])
+
+
+def test_one_seed_settles_nothing():
+    assert mean_interval([3.0]) == Interval(3.0, -math.inf, math.inf, 1)
+    assert verdict(mean_interval([3.0])) == verdict(mean_interval([])) == "inconclusive"
+    assert p_value([3.0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([1.0, 1.2, 1.1], "supported"), ([-1.0, -1.2, -1.1], "contradicted"), ([1.0, 0.1, 0.2], "inconclusive")],
+)
+def test_a_verdict_follows_from_the_interval(values, expected):
+    assert verdict(mean_interval(values)) == expected
+    assert verdict(mean_interval([5 + value for value in values]), nothing=5.0) == expected
+
+
+def test_the_same_sign_in_three_seeds_is_not_enough():
+    assert verdict(mean_interval([0.2, 1.0, 3.0])) == "inconclusive"
+
+
+def test_p_values_are_those_of_the_paired_test():
+    values = [0.3, -0.1, 0.8, 0.4]
+    assert p_value(values) == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+    assert p_value([-value for value in values]) == pytest.approx(p_value(values))
+    assert (p_value([1.0, 1.0]), p_value([0.0, 0.0])) == (0.0, 1.0)
+
+
+def test_several_comparisons_by_hand():
+    # Holm: 3 * 0.01, then 2 * 0.02, then 0.03, which may not be below the one before it.
+    assert holm({"a": 0.03, "b": 0.01, "c": 0.02}) == pytest.approx({"a": 0.04, "b": 0.03, "c": 0.04})
+    assert list(holm({"a": 0.03, "b": 0.01})) == ["a", "b"]
+    assert holm({"a": 0.9, "b": 0.8}) == {"a": 1.0, "b": 1.0}
+    assert verdict(mean_interval([1.0, 1.2, 1.1]), corrected_p=0.06) == "inconclusive"
+
+
+def test_points_for_people():
+    assert Interval(0.0123, -0.003, 0.027, 5).in_points() == "+1.2 [-0.3, +2.7]"
