@@ -10,7 +10,6 @@ from alexnet.figures.encoding import encode_image
 from alexnet.figures.sliders import explore
 
 ALT = "The square of {a} is next to {b}."
-SUM = "({n, m}) => `<p>${n} + ${m} = <b>${n + m}</b></p>`"
 
 
 def grey(a, b):
@@ -83,7 +82,9 @@ def test_arrow_keys_move_a_slider():
 
 
 def test_the_page_computes_where_there_is_a_script():
-    shown = explore(total, script=SUM, alt="{n} and {m}", caption="{n}!", live=False, n=[5, 7], m=[0.5, 2.25])
+    shown = explore(
+        total, in_page=True, alt="{n} and {m}", caption="{n}!", live=False, n=[5, 7], m=[0.5, 2.25]
+    )
     engine = engine_with(shown)
     engine.eval("move([1, 1])")
     assert engine.eval("parts.view.innerHTML") == "<p>7 + 2.25 = <b>9.25</b></p>"

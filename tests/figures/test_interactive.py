@@ -12,14 +12,15 @@ import pytest
 
 from alexnet import figures
 from alexnet.figures.encoding import encode_drawing, encode_image
-from alexnet.figures.sliders import explore, first_disagreement
+from alexnet.figures.sliders import explore, first_disagreement, javascript_of
 
 ALT = "The square of {a} is next to {b}."
-SUM = "({n, m}) => `<p>${n} + ${m} = <b>${n + m}</b></p>`"
+SUM = "({n, m}) => `<p>${n} + ${m} = <b>${n + m}</b></p>`"  # what `total` is in JavaScript
 
 PROCESS = """
 import numpy as np
 from alexnet import figures
+from alexnet.figures.chapters.convolution import windows
 from alexnet.figures.sliders import explore
 
 def curve(a, b):
@@ -29,8 +30,7 @@ def curve(a, b):
     return figure
 
 print(explore(curve, alt="{a}, {b}", live=False, a=[0.5, 1.0], b=["x", "y"]).html)
-script = "({n}) => `<p>${n}</p>`"
-print(explore(lambda n: f"<p>{n}</p>", script=script, alt="{n}", live=False, n=range(9)).html)
+print(explore(windows, in_page=True, alt="{n}", live=False, n=range(20, 60), f=[3], s=[2], p=[0]).html)
 """
 
 
@@ -41,6 +41,15 @@ def grey(a, b="x"):
 
 def total(n, m):
     return f"<p>{n} + {m} = <b>{n + m}</b></p>"
+
+
+def ending(a):
+    return f"</script>{a}"
+
+
+def remainder(a):
+    """Python gives a remainder the sign of the divisor, JavaScript that of the dividend."""
+    return f"{a % 3}"
 
 
 def spec_of(shown) -> dict:
@@ -132,17 +141,14 @@ BAD = [
     ({"labels": {"z": "zed"}}, ValueError, "labels names 'z'; the sliders are a"),
     ({"draw": lambda a: 3}, TypeError, "draw must return a figure, an image or a string of HTML, got int"),
     ({"draw": lambda a: "x" if a == 1 else grey(a)}, TypeError, "it must keep to one"),
-    ({"a": range(31), "draw": lambda a: "x"}, ValueError, "31 combinations are too many .* script="),
+    ({"a": range(31), "draw": lambda a: "x"}, ValueError, "31 combinations are too many .* in_page=True"),
     ({"draw": lambda a: "x" * 150_000}, ValueError, "takes 3..,... bytes, 200,000 at most"),
-    ({"script": "({a}) => `${a}`", "alt": lambda a: f"{a}"}, ValueError, "strings with fields"),
-    ({"script": "({a}) => `${a}`", "alt": "{b}"}, ValueError, "alt has the field 'b'; the sliders are a"),
-    ({"script": "({a}) => `</script>`", "draw": lambda a: "x"}, ValueError, "contains '</script'"),
-    ({"script": "({a}) => `${a}`"}, TypeError, "with a script, draw must return a string"),
-    (
-        {"script": "({a}) => `${a}`", "draw": lambda a: f"{a * a}"},
-        ValueError,
-        "disagree at {'a': 2}: '4' and '2'",
-    ),
+    ({"in_page": True, "alt": lambda a: f"{a}"}, ValueError, "strings with fields"),
+    ({"in_page": True, "alt": "{b}"}, ValueError, "alt has the field 'b'; the sliders are a"),
+    ({"in_page": True, "draw": ending}, ValueError, "contains '</script'"),
+    ({"in_page": True}, TypeError, "with in_page, draw must return a string"),
+    ({"in_page": True, "draw": lambda a: f"{a}"}, ValueError, "only a function written with def"),
+    ({"in_page": True, "draw": remainder, "a": [1, -2]}, ValueError, "disagree at {'a': -2}: '1' and '-2'"),
 ]
 
 
@@ -168,10 +174,10 @@ def test_numpy_values_and_labels():
 
 def test_script_form_starts_with_the_html_of_draw_and_stores_no_frames():
     shown = explore(
-        total, script=SUM, alt="{n} and {m}", start={"n": 40}, live=False, n=range(100), m=range(100)
+        total, in_page=True, alt="{n} and {m}", start={"n": 40}, live=False, n=range(100), m=range(100)
     )
     assert "<p>40 + 0 = <b>40</b></p>" in shown.html and shown.alt == "40 and 0"
-    assert "frames" not in spec_of(shown) and SUM in shown.html and shown.num_bytes < 10_000
+    assert "frames" not in spec_of(shown) and javascript_of(total) in shown.html and shown.num_bytes < 10_000
 
 
 def test_disagreement_is_found_and_agreement_is_believed():
@@ -216,7 +222,7 @@ def test_every_form_carries_its_number_and_keeps_it_when_a_slider_moves():
     keywords = {"alt": "{n} and {m}", "caption": "{n}!", "number": "6.2", "n": [5, 7], "m": [1, 2]}
     stored = [
         explore(total, live=False, **keywords).html,
-        explore(total, script=SUM, live=False, **keywords).html,
+        explore(total, in_page=True, live=False, **keywords).html,
     ]
     for content in stored:
         assert content.startswith('<figure class="alexnet-figure" id="figure-6-2" data-explore=')
@@ -244,7 +250,7 @@ def test_live_form_displays_a_widget_with_its_alt_text(monkeypatch):
 
     seen = []
     monkeypatch.setattr(module, "display", lambda data, raw: seen.append((data, raw)))
-    live = explore(total, script=SUM, alt="{n} {m}", live=True, n=range(99), m=range(99))
+    live = explore(total, in_page=True, alt="{n} {m}", live=True, n=range(99), m=range(99))
     live._ipython_display_()
     ((data, raw),) = seen
     assert raw and data["text/plain"] == "0 0"

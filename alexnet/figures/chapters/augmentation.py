@@ -1,6 +1,6 @@
 """Two figures of augmentation: what a crop takes of an image, and what colour noise adds (paper 4.1)."""
 
-import json
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,42 +17,6 @@ ROOM = SIDE - SIZE
 READINGS = COLOUR_NOISE_READINGS[1:]  # the first is no noise at all
 DEVIATIONS = range(-3, 4)
 
-# Both scripts say in JavaScript what the drawing function beside them says in Python, to the letter.
-CROP_SCRIPT = """({top, left, reflected}) => {
-  const uri = URI, side = SIDE, size = SIZE, room = side - size;
-  const flip = reflected === "yes", place = top * (room + 1) + left;
-  const apart = Math.abs(top - room / 2), aside = Math.abs(left - room / 2);
-  const shared = 100 * (size - apart) * (size - aside) / (size * size);
-  const counted = top < room && left < room ? "among" : "beyond";
-  const image = `<image href="${uri}" width="${side}" height="${side}"`;
-  return `<p>crop and reflection <b>${2 * place + flip + 1}</b> of ${2 * (room + 1) ** 2}, ` +
-    `${counted} the paper's ${2 * room ** 2}<br>` +
-    `shares ${shared.toFixed(1)}% of its pixels with the crop in the centre</p>` +
-    `<div style="display:flex;gap:1em;align-items:center">` +
-    `<svg aria-hidden="true" viewBox="0 0 ${side} ${side}" style="width:50%;max-width:${side}px">${image}/>` +
-    `<path d="M0 0h${side}v${side}h-${side}zM${left} ${top}h${size}v${size}h-${size}z" fill="#fff" ` +
-    `fill-opacity="0.6" fill-rule="evenodd"/><rect x="${left}" y="${top}" width="${size}" height="${size}" ` +
-    `fill="none" stroke="#D55E00" stroke-width="2"/></svg>` +
-    `<svg aria-hidden="true" viewBox="0 0 ${size} ${size}" style="width:44%;max-width:${size}px;` +
-    `overflow:hidden"><g transform="${flip ? `translate(${size} 0) scale(-1 1)` : "scale(1 1)"}">` +
-    `${image} x="-${left}" y="-${top}"/></g></svg></div>`;
-}"""
-
-COLOUR_SCRIPT = """({first, second, third, reading}) => {
-  const uri = URI, moves = MOVES[reading];
-  const shift = [0, 1, 2].map(c => first * moves[0][c] + second * moves[1][c] + third * moves[2][c] + 0);
-  const levels = shift.map(v => (v < 0 ? "" : "+") + v.toFixed(1));
-  const image = `<image href="${uri}" width="200" height="200"`;
-  const channel = (name, k) => `<feFunc${name} type="linear" slope="1" ` +
-    `intercept="${(shift[k] / 255).toFixed(4)}"/>`;
-  return `<p>added to red, green, blue: <b>${levels.join(", ")}</b> grey levels</p>` +
-    `<svg aria-hidden="true" viewBox="0 0 416 200" style="width:100%;max-width:416px">` +
-    `<filter id="alexnet-colour-noise" x="0" y="0" width="1" height="1" ` +
-    `color-interpolation-filters="sRGB"><feComponentTransfer>` +
-    `${channel("R", 0)}${channel("G", 1)}${channel("B", 2)}</feComponentTransfer></filter>` +
-    `${image}/>${image} x="216" filter="url(#alexnet-colour-noise)"/></svg>`;
-}"""
-
 
 def crops(image: Tensor, *, number: str | None = None):
     """Let the reader move the crop over a stored image and reflect it.
@@ -67,11 +31,9 @@ def crops(image: Tensor, *, number: str | None = None):
         raise ValueError(
             f"a stored image has {SIDE} x {SIDE} pixels, got {' x '.join(map(str, image.shape[-2:]))}"
         )
-    uri = encode_image(image).uri
-    script = CROP_SCRIPT.replace("SIDE", str(SIDE)).replace("SIZE", str(SIZE))
     return explore(
-        lambda **sliders: crop(uri, **sliders),
-        script=script.replace("URI", json.dumps(uri), 1),
+        partial(crop, encode_image(image).uri),
+        in_page=True,
         top=range(ROOM + 1),
         left=range(ROOM + 1),
         reflected=["no", "yes"],
@@ -113,12 +75,11 @@ def colour_noise(image: Tensor, pca: Statistics, *, number: str | None = None):
         pca: has pca_stds and pca_vectors.
         number: of the figure, as in `figures.show`.
     """
-    uri = encode_image(image).uri
     one = paper.PCA_NOISE_STD * torch.eye(3, dtype=torch.float64)  # alpha of one deviation, by component
     moves = {reading: colour_shifts(one, pca, reading=reading).tolist() for reading in READINGS}
     return explore(
-        lambda **sliders: shifted(uri, moves, **sliders),
-        script=COLOUR_SCRIPT.replace("URI", json.dumps(uri), 1).replace("MOVES", json.dumps(moves)),
+        partial(shifted, encode_image(image).uri, moves),
+        in_page=True,
         first=DEVIATIONS,
         second=DEVIATIONS,
         third=DEVIATIONS,
@@ -148,7 +109,7 @@ def shifted(
         reading: a key of moves.
     """
     m = moves[reading]
-    # Plus 0.0, because JavaScript writes no sign before a zero.
+    # Plus 0.0, because a zero has no sign in JavaScript's texts.
     shift = [first * m[0][c] + second * m[1][c] + third * m[2][c] + 0.0 for c in range(3)]
     image = f'<image href="{uri}" width="200" height="200"'
     channels = "".join(

@@ -1,12 +1,11 @@
 """Two figures that compute: how many windows fit, and what a kernel makes of each (paper 3.5)."""
 
-import json
 import math
+from functools import partial
 
 import numpy as np
 import torch
 
-from alexnet import functional
 from alexnet.figures.sliders import explore
 
 KERNELS = {
@@ -16,60 +15,12 @@ KERNELS = {
     "sum of all nine": [[1, 1, 1], [1, 1, 1], [1, 1, 1]],
 }
 
-# Both scripts say in JavaScript what the drawing function beside them says in Python, to the letter.
-WINDOWS_SCRIPT = """({n, f, s, p}) => {
-  const room = n + 2 * p - f, down = Math.floor(room / s) + 1, up = Math.ceil(room / s) + 1;
-  const rest = room - (down - 1) * s, over = (up - 1) * s - room, rows = Math.ceil(f / s);
-  let bars = "";
-  for (let i = 0; i < up; i++)
-    bars += `<rect x="${i * s}" y="${6 + i % rows * 4}" width="${f}" height="3" ` +
-      `fill="${i < down ? "#0072B2" : "#D55E00"}" stroke="#fff" vector-effect="non-scaling-stroke"/>`;
-  for (let i = 1; i < n + 2 * p && n < 40; i++)
-    bars += `<path d="M${i} 0v4" stroke="#fff" vector-effect="non-scaling-stroke"/>`;
-  return `<p>(${n} + 2·${p} − ${f}) / ${s} + 1 = ${(room / s + 1).toFixed(2)}<br>` +
-    `rounded down: <b>${down}</b> (pixels left over: ${rest})<br>` +
-    `rounded up: <b>${up}</b> (pixels overhanging: ${over})</p>` +
-    `<svg aria-hidden="true" viewBox="0 0 ${n + 2 * p + over} ${6 + rows * 4}" preserveAspectRatio="none" ` +
-    `style="width:100%;height:${24 + rows * 16}px"><rect width="${n + 2 * p}" height="4" fill="#999"/>` +
-    `<rect x="${p}" width="${n}" height="4" fill="#009E73"/>${bars}</svg>`;
-}"""
-
-SLIDING_SCRIPT = """({kernel, row, column}) => {
-  const image = IMAGE, w = KERNELS[kernel];
-  const size = image.length, count = size - w.length + 1, places = Array.from({length: count}, (_, i) => i);
-  const squares = (values, left, top, title, limit, frame) => {
-    let drawn = `<text x="${left}" y="${top - 5}">${title}</text>`;
-    values.forEach((line, i) => line.forEach((v, j) => {
-      const x = left + 24 * j, y = top + 24 * i, colour = v > 0 ? "#D55E00" : "#0072B2";
-      const shade = limit ? `"${colour}" fill-opacity="${Math.floor(60 * Math.abs(v) / limit)}%"`
-        : `"#000" fill-opacity="${54 - 6 * v}%"`;
-      drawn += `<rect x="${x}" y="${y}" width="24" height="24" fill=${shade} stroke="#aaa"/>` +
-        `<text x="${x + 12}" y="${y + 16}" text-anchor="middle">${v}</text>`;
-    }));
-    if (frame) drawn += `<rect x="${left + 24 * column}" y="${top + 24 * row}" width="${24 * frame}" ` +
-      `height="${24 * frame}" fill="none" stroke="#000" stroke-width="3"/>`;
-    return drawn;
-  };
-  const under = (i, j) => w.map((line, u) => line.map((weight, v) => weight * image[i + u][j + v]));
-  const sum = values => values.flat().reduce((a, b) => a + b);
-  const largest = Math.max(...w.flat().map(Math.abs));
-  const positive = w.flat().filter(v => v > 0).reduce((a, b) => a + b);
-  const output = places.map(i => places.map(j => sum(under(i, j))));
-  const middle = 24 * size + 26, right = middle + 94;
-  return `<svg aria-hidden="true" viewBox="0 0 ${right + 24 * count + 2} ${24 * size + 24}" font-size="12" ` +
-    `font-family="sans-serif" style="width:100%;max-width:640px;background:#fff">` +
-    squares(image, 2, 20, "image", 0, 3) + squares(w, middle, 20, "kernel", largest) +
-    squares(under(row, column), middle, 116, "products", 9 * largest) +
-    squares(output, right, 20, "output", 9 * positive, 1) +
-    `<text x="${right}" y="${24 * count + 44}">sum of products: ${output[row][column]}</text></svg>`;
-}"""
-
 
 def windows(n: int, f: int, s: int, p: int) -> str:
     """Draw the windows of f pixels, s apart, over n pixels with p of padding at each end, as HTML."""
-    down, up = (functional.output_size(n, f, s, p, rounding=rule) for rule in ("floor", "ceil"))
-    rest = functional.leftover(n, f, s, p)
-    over = -functional.leftover(n, f, s, p, rounding="ceil")
+    room = n + 2 * p - f
+    down, up = room // s + 1, math.ceil(room / s) + 1
+    rest, over = room % s, (up - 1) * s - room
     rows = math.ceil(f / s)  # windows that overlap are drawn below each other
     bars = "".join(
         f'<rect x="{i * s}" y="{6 + i % rows * 4}" width="{f}" height="3" '
@@ -100,7 +51,7 @@ def output_sizes(*, number: str | None = None):
     """
     return explore(
         windows,
-        script=WINDOWS_SCRIPT,
+        in_page=True,
         n=[*range(11, 33), 55, 56, 128, 224, 227],
         f=range(1, 12),
         s=range(1, 6),
@@ -127,12 +78,10 @@ def sliding_kernel(image: torch.Tensor, *, number: str | None = None):
     digits = set(values.flatten().tolist()) <= set(range(10))
     if values.ndim != 2 or values.shape[0] != values.shape[1] or len(values) < 7 or not digits:
         raise ValueError(f"the image must be square, 7 x 7 or more, of numbers 0 to 9, got {values.shape}")
-    values = values.astype(int)
     places = range(len(values) - 2)
-    script = SLIDING_SCRIPT.replace("IMAGE", json.dumps(values.tolist()))
     return explore(
-        lambda **sliders: sliding(values, **sliders),
-        script=script.replace("KERNELS", json.dumps(KERNELS)),
+        partial(sliding, values.astype(int).tolist()),
+        in_page=True,
         kernel=list(KERNELS),
         row=places,
         column=places,
@@ -144,13 +93,12 @@ def sliding_kernel(image: torch.Tensor, *, number: str | None = None):
     )
 
 
-def sliding(image: np.ndarray, kernel: str, row: int, column: int) -> str:
+def sliding(image: list[list[int]], kernel: str, row: int, column: int) -> str:
     """Draw the image with a window at (row, column), the kernel, the products and the output, as HTML."""
-    weights = np.array(KERNELS[kernel])
-    x, w = (torch.from_numpy(a)[None, None].double() for a in (image, weights))
-    output = functional.cross_correlate(x, w)[0, 0].round().int().numpy()
-    products = weights * image[row : row + 3, column : column + 3]
-    largest, positive = abs(weights).max(), weights[weights > 0].sum()
+    weights, places = KERNELS[kernel], range(len(image) - 2)
+    output = [[sum(flat(products(image, weights, i, j))) for j in places] for i in places]
+    largest = max(abs(weight) for weight in flat(weights))
+    positive = sum(weight for weight in flat(weights) if weight > 0)
     middle = 24 * len(image) + 26
     right = middle + 94
     return (
@@ -158,14 +106,24 @@ def sliding(image: np.ndarray, kernel: str, row: int, column: int) -> str:
         'font-size="12" font-family="sans-serif" style="width:100%;max-width:640px;background:#fff">'
         + squares(image, 2, 20, "image", 0, (row, column, 3))
         + squares(weights, middle, 20, "kernel", largest)
-        + squares(products, middle, 116, "products", 9 * largest)
+        + squares(products(image, weights, row, column), middle, 116, "products", 9 * largest)
         + squares(output, right, 20, "output", 9 * positive, (row, column, 1))
-        + f'<text x="{right}" y="{24 * len(output) + 44}">sum of products: {products.sum()}</text></svg>'
+        + f'<text x="{right}" y="{24 * len(output) + 44}">sum of products: {output[row][column]}</text></svg>'
     )
 
 
+def products(image: list[list[int]], weights: list[list[int]], row: int, column: int) -> list[list[int]]:
+    """Multiply a kernel of 3 x 3 with the image's numbers in the window at (row, column)."""
+    return [[weights[i][j] * image[row + i][column + j] for j in range(3)] for i in range(3)]
+
+
+def flat(values: list[list[int]]) -> list[int]:
+    """Put rows into one."""
+    return [value for line in values for value in line]
+
+
 def squares(
-    values: np.ndarray,
+    values: list[list[int]],
     left: int,
     top: int,
     title: str,
@@ -183,14 +141,15 @@ def squares(
         frame: row, column and side of a frame around some of the squares.
     """
     drawn = f'<text x="{left}" y="{top - 5}">{title}</text>'
-    for (i, j), v in np.ndenumerate(values):
-        shade = f'"#000" fill-opacity="{54 - 6 * v}%"'
-        if limit:
-            colour = "#D55E00" if v > 0 else "#0072B2"
-            shade = f'"{colour}" fill-opacity="{60 * abs(v) // limit}%"'
-        x, y = left + 24 * j, top + 24 * i
-        drawn += f'<rect x="{x}" y="{y}" width="24" height="24" fill={shade} stroke="#aaa"/>'
-        drawn += f'<text x="{x + 12}" y="{y + 16}" text-anchor="middle">{v}</text>'
+    for i, line in enumerate(values):
+        for j, v in enumerate(line):
+            shade = f'"#000" fill-opacity="{54 - 6 * v}%"'
+            if limit:
+                colour = "#D55E00" if v > 0 else "#0072B2"
+                shade = f'"{colour}" fill-opacity="{60 * abs(v) // limit}%"'
+            x, y = left + 24 * j, top + 24 * i
+            drawn += f'<rect x="{x}" y="{y}" width="24" height="24" fill={shade} stroke="#aaa"/>'
+            drawn += f'<text x="{x + 12}" y="{y + 16}" text-anchor="middle">{v}</text>'
     if frame:
         row, column, side = frame
         drawn += (

@@ -1,6 +1,5 @@
 """A figure that computes: by how much response normalisation divides activations of a size (paper 3.3)."""
 
-import json
 import math
 
 from alexnet.figures.sliders import explore
@@ -25,32 +24,6 @@ AXES = (
 )
 COLOURS = {"paper": "#0072B2", "code": "#D55E00"}
 DASHES = {"paper": "none", "code": "6 3"}
-
-# Says in JavaScript what the functions below say in Python, to the letter.
-SCRIPT = """({a, n, k, alpha, beta}) => {
-  const {LEFT, RIGHT, TOP, BOTTOM, ONE, AXES, COLOURS, DASHES} = CONSTANTS;
-  const scale = {paper: alpha, code: alpha / n};
-  const energy = (name, size) => k + scale[name] * n * size * size;
-  const left = size => (LEFT + 80 * (Math.log10(size) + 1)).toFixed(1);
-  const top = value => Math.min(BOTTOM, Math.max(TOP, ONE - 60 * Math.log10(value))).toFixed(1);
-  const short = value => value.toFixed(value < 1 ? 4 : value < 10 ? 3 : value < 1000 ? 1 : 0);
-  let drawn = AXES, told = "";
-  if (k) drawn += `<path d="M${LEFT} ${top(k ** beta)}H${RIGHT}" stroke="#767676" stroke-dasharray="2 3"/>`;
-  for (const name of ["paper", "code"]) {
-    const points = Array.from({length: 41}, (_, i) => 10 ** (i / 10 - 1));
-    const line = points.map(size => `${left(size)},${top(energy(name, size) ** beta)}`).join(" ");
-    const divisor = energy(name, a) ** beta;
-    drawn += `<polyline points="${line}" fill="none" stroke="${COLOURS[name]}" stroke-width="2" ` +
-      `stroke-dasharray="${DASHES[name]}"/>` +
-      `<circle cx="${left(a)}" cy="${top(divisor)}" r="4" fill="${COLOURS[name]}"/>`;
-    told += `<br>${name}: ${k} + ${short(energy(name, a) - k)} = ${short(energy(name, a))}, ` +
-      `divisor <b>${short(divisor)}</b>, output ${short(a / divisor)}`;
-  }
-  return `<p>${n} activations of ${a}, k = ${k}: the divisor without them ` +
-    `is ${short(k ** beta)}.${told}</p>` +
-    `<svg aria-hidden="true" viewBox="0 0 372 218" font-size="11" font-family="sans-serif" ` +
-    `style="width:100%;max-width:520px;background:#fff">${drawn}</svg>`;
-}"""
 
 
 def divisors(a: float, n: int, k: float, alpha: float, beta: float) -> str:
@@ -106,11 +79,9 @@ def divisor_explorer(*, number: str | None = None):
     Args:
         number: of the figure, as in `figures.show`.
     """
-    names = ("LEFT", "RIGHT", "TOP", "BOTTOM", "ONE", "AXES", "COLOURS", "DASHES")
-    script = SCRIPT.replace("CONSTANTS", json.dumps({name: globals()[name] for name in names}))
     return explore(
         divisors,
-        script=script,
+        in_page=True,
         a=[0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 90, 100, 200, 500, 1000],
         n=[1, 3, 5, 7, 9],
         k=[0, 1, 2, 4],

@@ -1,6 +1,6 @@
 """Two figures of preparation: what the centre cut leaves, what filters let through (paper 2)."""
 
-import json
+from functools import partial
 
 from torch import Tensor
 
@@ -14,25 +14,6 @@ SIDES = range(200, 1001, 50)
 SHRINKING = 4
 SHOWN_SCALE = 1.75  # below 2, from where on images are stored without loss, five times as large
 
-# The arithmetic of `centre_cut`, once more in JavaScript. An odd remainder is halved towards the even number,
-# as Python's round does it.
-CUT_SCRIPT = """({width, height}) => {
-  const uri = URI, side = SIDE, shorter = Math.min(width, height);
-  const scaled = [width, height].map(n => Math.floor(side * n / shorter));
-  const [left, top] = scaled.map(n => {
-    const half = Math.floor((n - side) / 2);
-    return (n - side) % 2 && half % 2 ? half + 1 : half;
-  });
-  const [w, h] = scaled, kept = 100 * side * side / (w * h);
-  return `<p>${width} × ${height} → ${w} × ${h} → ${side} × ${side}<br>` +
-    `scaled by <b>${(side / shorter).toFixed(2)}</b>, keeps <b>${kept.toFixed(1)}%</b> of the image</p>` +
-    `<svg aria-hidden="true" viewBox="0 0 ${w} ${h}" style="max-width:100%;max-height:300px">` +
-    `<image href="${uri}" width="${w}" height="${h}" preserveAspectRatio="xMidYMid slice"/>` +
-    `<path d="M0 0h${w}v${h}h-${w}zM${left} ${top}h${side}v${side}h-${side}z" fill="#fff" ` +
-    `fill-opacity="0.65" fill-rule="evenodd"/><rect x="${left}" y="${top}" width="${side}" ` +
-    `height="${side}" fill="none" stroke="#D55E00" stroke-width="2"/></svg>`;
-}"""
-
 
 def cut_images(image: Tensor, *, number: str | None = None):
     """Let the reader choose the size of an image and see what the centre cut leaves of it.
@@ -41,10 +22,9 @@ def cut_images(image: Tensor, *, number: str | None = None):
         image: as in `figures.image`; of it as much is shown as fits the chosen proportions.
         number: of the figure, as in `figures.show`.
     """
-    uri = encode_image(image).uri
     return explore(
-        lambda **sliders: centre_cut(uri, **sliders),
-        script=CUT_SCRIPT.replace("URI", json.dumps(uri), 1).replace("SIDE", str(SIDE)),
+        partial(centre_cut, encode_image(image).uri),
+        in_page=True,
         width=SIDES,
         height=SIDES,
         start={"width": 500, "height": 350},

@@ -1,7 +1,7 @@
 """A figure that computes: what two GPUs send as towers of one net and as copies of it (paper 3.2)."""
 
-import json
 from dataclasses import replace
+from functools import partial
 
 from alexnet import paper
 from alexnet.config import NetConfig
@@ -19,25 +19,6 @@ CROSSINGS = {
 }
 TOWERS, COPIES = "#0072B2", "#D55E00"
 
-# Says in JavaScript what the functions below say in Python, to the letter.
-SCRIPT = """({batch, crossing}) => {
-  const {layers, copies, work} = COUNTS[crossing];
-  const each = layers.reduce((sum, [, bytes]) => sum + bytes, 0), sent = batch * each;
-  const commas = n => String(n).replace(/\\B(?=(\\d{3})+$)/g, ",");
-  const megabytes = n => {
-    const tenths = Math.floor((n + 50000) / 100000);
-    return `${commas(Math.floor(tenths / 10))}.${tenths % 10} MB`;
-  };
-  const bar = (head, bytes, colour) => `<div>${head}: <b>${megabytes(bytes)}</b></div>` +
-    `<div style="height:12px;width:${Math.floor(100 * bytes / Math.max(sent, copies))}%;` +
-    `background:${colour}"></div>`;
-  const parts = layers.map(([layer, bytes]) => `${layer} ${megabytes(batch * bytes)}`).join(", ");
-  return `<div style="max-width:520px">` + bar("a tower sends", sent, "TOWERS") +
-    bar("a copy sends", copies, "COPIES") + `<p>Towers: ${parts}; for each image ${commas(each)} ` +
-    `bytes and ${commas(work)} million multiply-adds a tower. They send more than copies from ` +
-    `batches of ${commas(Math.floor(copies / each) + 1)} images on.</p></div>`;
-}"""
-
 
 def towers_or_copies(*, number: str | None = None):
     """Let the reader choose the batch and where towers cross, and see what each GPU sends in a step.
@@ -45,11 +26,9 @@ def towers_or_copies(*, number: str | None = None):
     Args:
         number: of the figure, as in `figures.show`.
     """
-    counts = {name: counts_of(net_of(name)) for name in CROSSINGS}
-    script = SCRIPT.replace("COUNTS", json.dumps(counts))
     return explore(
-        traffic,
-        script=script.replace("TOWERS", TOWERS).replace("COPIES", COPIES),
+        partial(traffic, {name: counts_of(net_of(name)) for name in CROSSINGS}),
+        in_page=True,
         batch=[1, 8, 32, 64, 128, 256, 512, 1024, 2048, 4096],
         crossing=list(CROSSINGS),
         start={"batch": paper.BATCH_SIZE, "crossing": "conv3, as in the paper"},
@@ -62,16 +41,22 @@ def towers_or_copies(*, number: str | None = None):
     )
 
 
-def traffic(batch: int, crossing: str) -> str:
-    """Say and draw what each of two GPUs sends in a step, as HTML."""
-    counts = counts_of(net_of(crossing))
-    each, copies = sum(num_bytes for _, num_bytes in counts["layers"]), counts["copies"]
+def traffic(counts: dict[str, dict], batch: int, crossing: str) -> str:
+    """Say and draw what each of two GPUs sends in a step, as HTML.
+
+    Args:
+        counts: for each crossing, what `counts_of` returns.
+        batch: images.
+        crossing: a key of counts.
+    """
+    layers, copies, work = counts[crossing]["layers"], counts[crossing]["copies"], counts[crossing]["work"]
+    each = sum(num_bytes for _, num_bytes in layers)
     sent = batch * each
-    parts = ", ".join(f"{layer} {megabytes(batch * num_bytes)}" for layer, num_bytes in counts["layers"])
+    parts = ", ".join(f"{layer} {megabytes(batch * num_bytes)}" for layer, num_bytes in layers)
     return (
         f'<div style="max-width:520px">{bar("a tower sends", sent, max(sent, copies), TOWERS)}'
         f"{bar('a copy sends', copies, max(sent, copies), COPIES)}<p>Towers: {parts}; for each image "
-        f"{each:,} bytes and {counts['work']:,} million multiply-adds a tower. They send more than copies "
+        f"{each:,} bytes and {work:,} million multiply-adds a tower. They send more than copies "
         f"from batches of {copies // each + 1:,} images on.</p></div>"
     )
 

@@ -10,26 +10,9 @@ SETS = {
     "ILSVRC": paper.ILSVRC_NUM_TRAIN,
     "ImageNet 2009, half": paper.IMAGENET2009_NUM_IMAGES // 2,
 }
+BATCH = paper.BATCH_SIZE
+PAPERS_SECONDS = paper.TRAINING_DAYS[1] * 86_400  # its six days
 COLOUR = "#0072B2"
-
-# Says in JavaScript what the functions below say in Python, to the letter.
-SCRIPT = """({images, epochs, rate}) => {
-  const commas = n => String(n).replace(/\\B(?=(\\d{3})+$)/g, ",");
-  const SETS = SETS_AS_JSON, units = [["days", 86400], ["hours", 3600], ["minutes", 60]];
-  const each = Math.floor(SETS[images] / BATCH), steps = epochs * each;
-  const seconds = Math.floor(steps * BATCH / rate);
-  const span = n => {
-    for (const [unit, size] of units) {
-      const tenths = Math.floor((10 * n + size / 2) / size);
-      if (n >= size) return `${commas(Math.floor(tenths / 10))}.${tenths % 10} ${unit}`;
-    }
-    return `${n} seconds`;
-  };
-  const width = Math.min(100, Math.floor(100 * seconds / PAPERS));
-  return `<div style="max-width:520px"><div>${commas(epochs)} epochs of ${commas(each)} steps are ` +
-    `${commas(steps)} updates: <b>${span(seconds)}</b></div><div style="height:12px;width:${width}%;` +
-    `background:COLOUR"></div><p>A full bar is the six days of the paper.</p></div>`;
-}"""
 
 
 def how_long(*, number: str | None = None):
@@ -38,13 +21,9 @@ def how_long(*, number: str | None = None):
     Args:
         number: of the figure, as in `figures.show`.
     """
-    values = {"SETS_AS_JSON": str(SETS).replace("'", '"'), "BATCH": str(paper.BATCH_SIZE)}
-    script = SCRIPT
-    for name, value in (values | {"PAPERS": str(papers_seconds()), "COLOUR": COLOUR}).items():
-        script = script.replace(name, value)
     return explore(
         training_time,
-        script=script,
+        in_page=True,
         images=list(SETS),
         epochs=[1, 5, 10, 30, 90],
         rate=[10, 30, 100, 208, 250, 1000, 3000, 10_000, 30_000, 100_000],
@@ -64,20 +43,15 @@ def training_time(images: str, epochs: int, rate: int) -> str:
         epochs: passes over them.
         rate: images a second.
     """
-    each = SETS[images] // paper.BATCH_SIZE
+    each = SETS[images] // BATCH
     steps = epochs * each
-    seconds = steps * paper.BATCH_SIZE // rate
-    width = min(100, 100 * seconds // papers_seconds())
+    seconds = steps * BATCH // rate
+    width = min(100, 100 * seconds // PAPERS_SECONDS)
     return (
         f'<div style="max-width:520px"><div>{epochs:,} epochs of {each:,} steps are '
         f'{steps:,} updates: <b>{span(seconds)}</b></div><div style="height:12px;width:{width}%;'
         f'background:{COLOUR}"></div><p>A full bar is the six days of the paper.</p></div>'
     )
-
-
-def papers_seconds() -> int:
-    """Return the six days of the paper in seconds."""
-    return paper.TRAINING_DAYS[1] * 86_400
 
 
 def span(seconds: int) -> str:

@@ -1,8 +1,8 @@
 """Figures with sliders that work three ways: live in a kernel, from stored frames, by a script of the page.
 
 `explore` chooses: in Jupyter and Colab the sliders call the drawing function in the kernel; a built page,
-which has no kernel, switches between frames drawn beforehand or runs a few lines of JavaScript. What a
-notebook stores is the second form: HTML that needs nothing beside it and is the same at every run.
+which has no kernel, switches between frames drawn beforehand or runs the drawing function as JavaScript.
+What a notebook stores is the second form: HTML that needs nothing beside it and is the same at every run.
 """
 
 import os
@@ -12,16 +12,17 @@ from dataclasses import replace
 
 from alexnet.figures.sliders.agreement import first_disagreement
 from alexnet.figures.sliders.explorer import Explorer, make_sliders
+from alexnet.figures.sliders.javascript import javascript_of
 from alexnet.figures.sliders.static import computed, frames
 
-__all__ = ["explore", "first_disagreement"]
+__all__ = ["explore", "first_disagreement", "javascript_of"]
 
 
 def explore(
     draw: Callable,
     *,
     alt: str | Callable[..., str],
-    script: str | None = None,
+    in_page: bool = False,
     start: dict | None = None,
     caption: str | Callable[..., str] | None = None,
     number: str | None = None,
@@ -35,8 +36,8 @@ def explore(
         draw: takes one keyword for each slider; returns a matplotlib figure, an image as in
             `figures.image`, what a function of ``figures`` returns, or a string of HTML.
         alt: what is to be seen, with fields such as "{n}" for the values, or a function of the values.
-        script: a JavaScript function of an object of the values that returns the same HTML as draw, such as
-            "({n}) => `<p>${2 * n}</p>`". The page then computes, for any number of combinations.
+        in_page: True for a page that computes, for any number of combinations: draw, which returns a string
+            of HTML, is turned into JavaScript as `javascript_of` says.
         start: values shown at first; the first of its range for a slider that is not named.
         caption: text below, like alt.
         number: as in `figures.show`.
@@ -50,19 +51,19 @@ def explore(
     Raises:
         TypeError: a range is no sequence, or draw returns something else.
         ValueError: a range is empty or repeats a value; start or labels name no slider or value; alt is
-            empty or does not follow the sliders; number is not of the form "6.2"; without a script, more
-            than 30 combinations or 200,000 bytes; script and draw disagree (compared where mini-racer, a
-            JavaScript engine, is installed).
+            empty or does not follow the sliders; number is not of the form "6.2"; of frames, more than 30
+            combinations or 200,000 bytes; in a page, draw cannot be turned into JavaScript, or disagrees with
+            what became of it (compared where mini-racer, a JavaScript engine, is installed).
     """
     sliders = make_sliders(ranges, labels or {})
-    explorer = Explorer(draw, sliders, 0, alt, caption, script, number)
+    explorer = Explorer(draw, sliders, 0, alt, caption, in_page, number)
     explorer = replace(explorer, start=_start(explorer, start or {}))
     _check_texts(explorer)
     if live if live is not None else _wants_live():
         from alexnet.figures.sliders.live import Live  # ipywidgets is not needed for the other form
 
         return Live(explorer)
-    if script is not None:
+    if in_page:
         return computed(explorer)
     return frames(explorer)
 
@@ -97,8 +98,8 @@ def _start(explorer: Explorer, start: dict) -> int:
 
 def _check_texts(explorer: Explorer) -> None:
     """Refuse texts before anything is drawn: empty, with a wrong field, or deaf to the sliders."""
-    if explorer.script is not None and (callable(explorer.alt) or callable(explorer.caption)):
-        raise ValueError("with a script, alt and caption are strings with fields such as {n}, not functions")
+    if explorer.in_page and (callable(explorer.alt) or callable(explorer.caption)):
+        raise ValueError("with in_page, alt and caption are strings with fields such as {n}, not functions")
     for kind in ("alt", "caption"):
         explorer.text(kind, explorer.start)
     last = explorer.num_states - 1

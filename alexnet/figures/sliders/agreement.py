@@ -1,4 +1,4 @@
-"""A figure's script says in JavaScript what its drawing function says in Python; this compares the two."""
+"""A page's script is to draw what the drawing function draws in Python; this compares the two."""
 
 import importlib.util
 import json
@@ -17,14 +17,14 @@ def first_disagreement(draw: Callable, script: str, **ranges: Sequence) -> tuple
     Up to 200 combinations are tried: all of them, or a fixed sample with the first and the last.
 
     Returns:
-        None when they agree, else (values, HTML of draw, what the script returned).
+        None when they agree, else (values, HTML of draw, what the script returned or its error).
     Raises:
         ModuleNotFoundError: mini-racer, the JavaScript engine, is not installed.
     """
-    return _compare(Explorer(draw, make_sliders(ranges, {}), 0, "", None, script))
+    return _compare(Explorer(draw, make_sliders(ranges, {}), 0, "", None, True), script)
 
 
-def require_agreement(explorer: Explorer) -> None:
+def require_agreement(explorer: Explorer, script: str) -> None:
     """Refuse a script that does not do what draw does; without a JavaScript engine, believe it.
 
     Raises:
@@ -32,22 +32,27 @@ def require_agreement(explorer: Explorer) -> None:
     """
     if importlib.util.find_spec("py_mini_racer") is None:
         return
-    if found := _compare(explorer):
+    if found := _compare(explorer, script):
         values, drawn, scripted = found
-        raise ValueError(f"draw and script disagree at {values}: {drawn!r} and {scripted!r}")
+        raise ValueError(f"draw and its JavaScript disagree at {values}: {drawn!r} and {scripted!r}")
 
 
-def _compare(explorer: Explorer) -> tuple[dict, str, Any] | None:
-    from py_mini_racer import MiniRacer
+def _compare(explorer: Explorer, script: str) -> tuple[dict, str, Any] | None:
+    from py_mini_racer import JSEvalException, MiniRacer
 
     states = range(explorer.num_states)
     if len(states) > CHECKED:
         sample = random.Random(0).sample(states, CHECKED - 2)  # the same at every run
         states = sorted({0, len(states) - 1, *sample})
     engine = MiniRacer()
+    engine.eval(f"var compute = {script}; 0")
     for state in states:
         values = explorer.values(state)
-        drawn, scripted = explorer.draw(**values), engine.eval(f"({explorer.script})({json.dumps(values)})")
+        drawn = explorer.draw(**values)
+        try:
+            scripted = engine.eval(f"compute({json.dumps(values)})")
+        except JSEvalException as error:
+            scripted = str(error)
         if drawn != scripted:
             return values, drawn, scripted
     return None

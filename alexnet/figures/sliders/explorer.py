@@ -59,7 +59,7 @@ class Explorer:
     start: int
     alt: str | Callable[..., str]
     caption: str | Callable[..., str] | None
-    script: str | None
+    in_page: bool
     number: str | None = None
 
     @property
@@ -112,7 +112,7 @@ class Explorer:
             return ""
         if callable(template):
             text = template(**values)
-        elif self.script is None:
+        elif not self.in_page:
             text = _formatted(kind, template, values)
         else:  # the page fills in labels, so this does the same
             places = zip(self.sliders, self.positions(state), strict=True)

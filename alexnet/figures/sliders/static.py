@@ -11,6 +11,7 @@ from alexnet.figures import style
 from alexnet.figures.encoding import Encoded
 from alexnet.figures.sliders.agreement import require_agreement
 from alexnet.figures.sliders.explorer import Explorer, Slider
+from alexnet.figures.sliders.javascript import javascript_of
 
 MAX_FRAMES = 30
 MAX_BYTES = 200_000  # of one figure, so that a page of several stays light
@@ -29,7 +30,7 @@ def frames(explorer: Explorer) -> style.Shown:
     if count > MAX_FRAMES:
         raise ValueError(
             f"{count} combinations are too many to store, {MAX_FRAMES} at most: "
-            "give fewer values, or let the page compute with script="
+            "give fewer values, or let the page compute with in_page=True"
         )
     drawn = [explorer.frame(state) for state in range(count)]
     if len({type(frame) for frame in drawn}) > 1:
@@ -57,19 +58,19 @@ def computed(explorer: Explorer) -> style.Shown:
 
     Raises:
         TypeError: draw does not return HTML.
-        ValueError: script cannot stand in a page, or draw disagrees.
+        ValueError: draw cannot be turned into JavaScript that stands in a page, or disagrees with it.
     """
-    assert explorer.script is not None  # or its frames would be stored
-    for mark in ("</script", "<!--"):
-        if mark in explorer.script.lower():
-            raise ValueError(f"script contains {mark!r}, which would end it early")
     if not isinstance(explorer.draw(**explorer.values(explorer.start)), str):
-        raise TypeError("with a script, draw must return a string of HTML")
-    require_agreement(explorer)
-    return _page(explorer, {"alt": explorer.alt, "caption": explorer.caption})
+        raise TypeError("with in_page, draw must return a string of HTML")
+    script = javascript_of(explorer.draw)
+    for mark in ("</script", "<!--"):
+        if mark in script.lower():
+            raise ValueError(f"draw contains {mark!r}, which would end its script early")
+    require_agreement(explorer, script)
+    return _page(explorer, {"alt": explorer.alt, "caption": explorer.caption}, script)
 
 
-def _page(explorer: Explorer, spec: dict) -> style.Shown:
+def _page(explorer: Explorer, spec: dict, script: str | None = None) -> style.Shown:
     """Write the figure at its start, with its sliders asleep, and the script that wakes them."""
     start, places = explorer.start, explorer.positions(explorer.start)
     sliders = [{"name": s.name, "values": s.values, "labels": s.labels} for s in explorer.sliders]
@@ -83,8 +84,8 @@ def _page(explorer: Explorer, spec: dict) -> style.Shown:
     text = f'<span data-part="caption">{html.escape(caption)}</span>'
     parts.append(style.caption_tag("" if explorer.caption is None else text, explorer.number))
     parts.append(f'<script type="application/json" data-part="spec">{_json(spec)}</script>')
-    ident = _identity(explorer, spec)
-    parts.append(f'<script>({_javascript()})("{ident}", {explorer.script or "null"});</script>')
+    ident = _identity(spec, script)
+    parts.append(f'<script>({_javascript()})("{ident}", {script or "null"});</script>')
     opening = (
         f'<figure class="alexnet-figure"{style.anchor(explorer.number)} data-explore="{ident}" '
         'data-lm-suppress-shortcuts="true" '
@@ -104,13 +105,13 @@ def _control(slider: Slider, place: int) -> str:
     )
 
 
-def _identity(explorer: Explorer, spec: dict) -> str:
+def _identity(spec: dict, script: str | None) -> str:
     """A name made from the content, less the bytes of images: they change with the drawing library.
 
     Two figures of one name on a page do no harm, since each holds its own frames.
     """
     kept = {key: value for key, value in spec.items() if key != "frames"}
-    return hashlib.sha256(_json([kept, explorer.script, _javascript()]).encode()).hexdigest()[:12]
+    return hashlib.sha256(_json([kept, script, _javascript()]).encode()).hexdigest()[:12]
 
 
 def _json(value) -> str:
