@@ -10,6 +10,7 @@ KINDS = {
     "imagenet": "ILSVRC-2012 or ILSVRC-2010: the official archives with the development kit, or folders",
     "imagenette": "Imagenette, ten classes of ILSVRC-2012: its archives, or folders",
     "folder": "any images in train/<class>/ and val/<class>/ (or test/<class>/), or just <class>/",
+    "cifar10": "CIFAR-10, as `alexnet data import` takes it: all its images, as they are (32x32, raw)",
 }
 
 
@@ -34,7 +35,12 @@ def add_prepare(actions) -> None:
     )
     parser.add_argument("target", metavar="DST", type=Path, help="folder of the prepared set, a new one")
     add_option(
-        parser, "--size", "height and width of the stored images", type=int, metavar="PIXELS", default=256
+        parser,
+        "--size",
+        "height and width of the stored images",
+        type=int,
+        metavar="PIXELS",
+        shown="256; 32 for CIFAR-10",
     )
     parser.add_argument(
         "--raw",
@@ -120,7 +126,7 @@ def add_check(actions) -> None:
 def run_check(arguments: argparse.Namespace) -> int:
     """Run ``alexnet data check``; damage makes the status 2."""
     from alexnet.data.prepare.check import damage_in
-    from alexnet.data.prepared import describe_stored
+    from alexnet.data.stored import describe_stored
 
     folder = arguments.folder.expanduser()
     damage = damage_in(folder)
@@ -177,16 +183,23 @@ def add_data(commands) -> None:
 def run_get(arguments: argparse.Namespace) -> int:
     """Run ``alexnet data get``."""
     from alexnet import data
+    from alexnet.devices import usable_cores
 
-    data.get(arguments.name, mirror=arguments.mirror, keep_archive=arguments.keep_archive)
+    data.get(
+        arguments.name,
+        mirror=arguments.mirror,
+        keep_archive=arguments.keep_archive,
+        workers=usable_cores(),
+    )
     return report(arguments.name)
 
 
 def run_import(arguments: argparse.Namespace) -> int:
     """Run ``alexnet data import``."""
     from alexnet import data
+    from alexnet.devices import usable_cores
 
-    data.import_set(arguments.name, arguments.paths, tell=say)
+    data.import_set(arguments.name, arguments.paths, workers=usable_cores(), tell=say)
     return report(arguments.name)
 
 
@@ -207,7 +220,8 @@ def run_list(_arguments: argparse.Namespace) -> int:
     for name in data.KNOWN_SETS:
         path = data.path_of(name)
         try:
-            text = f"{data.load(name).source}, {path.stat().st_size / 1e6:.0f} MB"
+            text = data.load(name).source
+            text += f", {sum(file.stat().st_size for file in path.iterdir()) / 1e6:.0f} MB"
         except FileNotFoundError:
             text = f"not there; get it with `alexnet data get {name}` or `alexnet data import {name} PATH`"
         except ValueError as error:

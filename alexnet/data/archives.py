@@ -24,8 +24,9 @@ DAMAGE = (
     tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, struct.error, ValueError,
     OverflowError, RecursionError, RuntimeError,
 )  # fmt: skip
-# How other archives begin: zip, 7-Zip, RAR, Zstandard.
-OTHERS = (b"PK\3\4", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd")
+ZIP = (b"PK\3\4", b"PK\5\6", b"PK\7\x08")
+# How archives begin that are not read: 7-Zip, RAR, Zstandard.
+OTHERS = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd")
 ADDED = ("__MACOSX", "Thumbs.db", "desktop.ini")  # by the file managers of macOS and Windows
 UNPACK = "unpack it and give the folder instead"
 HIDDEN = "hidden"
@@ -65,7 +66,7 @@ def damage_explained(path: Path) -> Generator[None]:
 def is_zip(path: Path) -> bool:
     """Tell whether a file begins as a zip archive; at their ends, tars with a zip in them look so as well."""
     with path.open("rb") as file:
-        return file.read(4) in (b"PK\3\4", b"PK\5\6", b"PK\7\x08")
+        return file.read(4) in ZIP
 
 
 def decompressor(path: Path) -> Callable | None:
@@ -77,7 +78,7 @@ def decompressor(path: Path) -> Callable | None:
 
 def is_archive_start(start: bytes) -> bool:
     """Tell whether a file that begins so is an archive, or compressed, of a kind that is read or not."""
-    return start.startswith((*COMPRESSIONS, *OTHERS)) or start[257:262] == b"ustar"
+    return start.startswith((*COMPRESSIONS, *ZIP, *OTHERS)) or start[257:262] == b"ustar"
 
 
 def is_hidden(name: str) -> bool:
@@ -129,16 +130,14 @@ class Headers:
         return self.last
 
 
-def tar_members(
-    file: BinaryIO, path: Path, start: int = 0, end: int | None = None
-) -> Iterator[tarfile.TarInfo | Skipped]:
+def tar_members(file: BinaryIO, path: Path, start: int, end: int) -> Iterator[tarfile.TarInfo | Skipped]:
     """Yield the files of a tar archive in its own order, without folders; what is hidden is left out.
 
     Args:
-        file: the opened archive, or what it decompresses to.
+        file: the opened file.
         path: of the archive, for messages.
         start: where the archive begins in the file, in bytes.
-        end: where it ends; None: where it says itself.
+        end: where it ends.
     Raises:
         Refused: a file is a link, a device or stored with gaps, or its name points outside the archive.
         tarfile.TarError: the archive is damaged, or ends early.
@@ -151,7 +150,7 @@ def tar_members(
             archive.members.clear()  # or a million of them would fill the memory
             headers.renew()
             last = member.offset_data + -(-member.size // BLOCK) * BLOCK
-            if member.size < 0 or (end is not None and last > end):
+            if member.size < 0 or last > end:
                 raise tarfile.ReadError("it ends early")
             refuse_outside(path, member.name)
             if is_hidden(member.name):
@@ -163,8 +162,7 @@ def tar_members(
                 yield member
     if len(headers.last) < BLOCK or headers.last.strip(b"\0"):  # a whole archive ends with empty blocks
         raise tarfile.ReadError("it ends early")
-    if end is not None:
-        check_end(file, path, last, end)
+    check_end(file, path, last, end)
 
 
 def refuse_odd(path: Path, member: tarfile.TarInfo) -> None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from alexnet.checks import near_miss
 
+SPLITS = ("train", "test")  # of every set here
+
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:

@@ -33,6 +33,7 @@ import contextlib
 import errno
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from io import FileIO
 from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -165,7 +166,7 @@ class StoredSplit:
 
 
 @contextlib.contextmanager
-def reading(shard: Path) -> Generator[BinaryIO]:
+def reading(shard: Path) -> Generator[FileIO]:
     """Open a shard; what hinders the reading is said with its name.
 
     Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alexnet.data.archives import HIDDEN, Skipped, is_hidden
 
-LINK_TO_NOTHING, PIPE = NO_FILE = ("a link to nothing", "a pipe or a device")
+LINK_TO_NOTHING, PIPE = "a link to nothing", "a pipe or a device"
 
 
 def as_named(source: Path) -> Path:

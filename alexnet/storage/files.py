@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import secrets
+import shutil
 import zipfile
 from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
@@ -42,6 +43,35 @@ def written_whole(path: Path) -> Generator[BinaryIO]:
         if isinstance(error, OSError) and error.errno and error.filename in (None, str(temporary)):
             error.filename = str(path)  # a failed write does not name its file
         raise
+    sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def folder_written_whole(path: Path) -> Generator[Path]:
+    """Give a path at which to make a folder, which then takes the place of what is at another, or is removed.
+
+    What was there stays until then.
+
+    Args:
+        path: of the folder.
+    Raises:
+        OSError: it cannot be put there; what was there stays.
+    """
+    new, old = (path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART}") for _ in range(2))
+    try:
+        yield new
+        replaces = path.exists()
+        if replaces:
+            os.rename(path, old)
+        try:
+            os.rename(new, path)
+        except BaseException:
+            if replaces:
+                os.rename(old, path)
+            raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
     sync_folder(path.parent)
 
 

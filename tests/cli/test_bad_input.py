@@ -320,7 +320,7 @@ def test_unknown_names_are_met_with_those_that_are_known(words, folder, capsys):
         ("evaluate @net.pt --data @set --views 5", "invalid choice: 5 .*1, 10"),
         ("evaluate @net.pt --data @set --split all", "invalid choice: 'all' .*'?val'?"),
         ("evaluate @net.pt", "the following arguments are required: --data"),
-        ("data prepare cifar10 @images @new", "invalid choice: 'cifar10' .*'?imagenet'?"),
+        ("data prepare mnist @images @new", "invalid choice: 'mnist' .*'?imagenet'?"),
     ],
 )
 def test_words_that_an_option_does_not_take_are_met_with_those_that_it_takes(words, known, folder, capsys):

@@ -13,6 +13,7 @@ import alexnet
 from alexnet import data
 from alexnet.cli.main import EXAMPLES, build_parser, main
 from alexnet.data import catalogue
+from alexnet.devices import usable_cores
 from alexnet.experiments import EXPERIMENTS
 from support.parsers import all_parsers
 from support.samples import TINY, image_files, write_folder
@@ -149,7 +150,7 @@ def test_import_then_list(tmp_path, tiny, capsys):
     assert main(["data", "import", "cifar10", str(folder)]) == 0
     out = capsys.readouterr().out
     source = "CIFAR-10 (20 + 10 images, imported from a folder of PNG images)"
-    assert out == f"{source}\nstored in {tiny / 'cifar10.npz'}\n"
+    assert out.endswith(f"test: 10 images of 10 classes, 1 in each\n{source}\nstored in {tiny / 'cifar10'}\n")
     assert main(["data", "list"]) == 0
     out = capsys.readouterr().out
     assert str(tiny) in out and source in out and "0 MB" in out
@@ -162,8 +163,8 @@ def test_list_without_data_says_how_to_get_it_and_what_stands_in(capsys):
 
 
 def test_list_shows_damage(tiny, capsys):
-    tiny.mkdir()
-    (tiny / "cifar10.npz").write_bytes(b"?")
+    (tiny / "cifar10").mkdir(parents=True)
+    (tiny / "cifar10" / "set.json").write_bytes(b"?")
     assert main(["data", "list"]) == 2
     assert "is damaged" in capsys.readouterr().out
 
@@ -173,6 +174,7 @@ def test_get_passes_its_options_on(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(data, "get", lambda name, **options: given.update(options, name=name))
     monkeypatch.setattr("alexnet.cli.data.report", lambda name: 0)
     assert main(["data", "get", "cifar10", "--mirror", "http://x/y", "--keep-archive"]) == 0
+    assert given.pop("workers") == usable_cores()
     assert given == {"name": "cifar10", "mirror": "http://x/y", "keep_archive": True}
 
 

@@ -125,14 +125,14 @@ def names(folder) -> list[str]:
 
 def test_get_stores_the_set_and_removes_the_archive(folder):
     data.get("cifar10", progress=False)
-    assert names(folder) == ["cifar10.npz"]
+    assert names(folder) == ["cifar10"]
     assert data.load("cifar10").source == "CIFAR-10 (20 + 10 images, from the official archive)"
 
 
 def test_the_archive_can_be_kept_and_is_not_fetched_again(folder, server):
     for _ in range(2):
         data.get("cifar10", keep_archive=True, progress=False)
-    assert names(folder) == ["cifar-10-python.tar.gz", "cifar10.npz"]
+    assert names(folder) == ["cifar-10-python.tar.gz", "cifar10"]
     assert len(server.asked) == 1
 
 
@@ -144,7 +144,7 @@ def test_a_mirror_is_the_archive_or_its_folder(folder, server, known, monkeypatc
     base = official.rsplit("/", 1)[0]
     mirror = {"archive": official, "folder": base, "folder/": base + "/"}[form]
     data.get("cifar10", mirror=mirror, progress=False)
-    assert names(folder) == ["cifar10.npz"]
+    assert names(folder) == ["cifar10"]
 
 
 def test_a_download_that_breaks_goes_on_by_itself(folder, server):
@@ -152,7 +152,7 @@ def test_a_download_that_breaks_goes_on_by_itself(folder, server):
     data.get("cifar10", progress=False)
     assert server.asked == [None, "bytes=1000-", "bytes=1500-"]
     assert server.bytes_sent == len(server.content)  # no byte was fetched twice
-    assert names(folder) == ["cifar10.npz"]
+    assert names(folder) == ["cifar10"]
 
 
 def test_a_download_interrupted_at_half_goes_on_in_the_next_run(folder, part, server, known):
@@ -164,7 +164,7 @@ def test_a_download_interrupted_at_half_goes_on_in_the_next_run(folder, part, se
     data.get("cifar10", progress=False)
     assert server.asked == [None, f"bytes={half}-", f"bytes={half}-"]
     assert server.bytes_sent == len(server.content)
-    assert names(folder) == ["cifar10.npz"]
+    assert names(folder) == ["cifar10"]
 
 
 def test_a_server_without_ranges_begins_again(folder, part, server):
@@ -172,7 +172,7 @@ def test_a_server_without_ranges_begins_again(folder, part, server):
     part.write_bytes(b"x" * 1000)
     data.get("cifar10", progress=False)
     assert server.asked == ["bytes=1000-"]
-    assert names(folder) == ["cifar10.npz"]
+    assert names(folder) == ["cifar10"]
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -186,7 +186,7 @@ def test_what_is_here_stays_when_a_server_without_ranges_sends_the_same_again(fo
     server.break_after = [1500]
     data.get("cifar10", progress=False)
     assert server.asked == ["bytes=1000-", "bytes=1000-", "bytes=1500-"]
-    assert names(folder) == ["cifar10.npz"]
+    assert names(folder) == ["cifar10"]
 
 
 LOGIN = b"<html>log in</html>"
@@ -214,7 +214,7 @@ def test_a_login_page_leaves_what_has_arrived(folder, part, server, way, begun):
     server.content, server.ranges, server.chunked, server.forward = original, True, False, ""
     server.pages.clear()
     data.get("cifar10", progress=False)
-    assert names(folder) == ["cifar10.npz"] and server.asked[-1] == (f"bytes={begun}-" if begun else None)
+    assert names(folder) == ["cifar10"] and server.asked[-1] == (f"bytes={begun}-" if begun else None)
 
 
 def test_another_file_of_unknown_size_leaves_what_has_arrived(folder, part, server):
@@ -283,7 +283,7 @@ def test_a_server_that_crawls_is_given_up(folder, part, server, monkeypatch):
 def test_a_size_that_makes_no_sense_or_none_is_no_hindrance(folder, server, chunked):
     server.chunked, server.headers["Content-Length"] = chunked, "" if chunked else "many"
     data.get("cifar10", progress=False)
-    assert names(folder) == ["cifar10.npz"]
+    assert names(folder) == ["cifar10"]
 
 
 def test_an_endless_answer_ends_with_the_size_of_the_archive(folder, server):
@@ -319,7 +319,7 @@ def test_two_downloads_at_once_do_not_write_into_each_other(folder, server, know
             data.get("cifar10", progress=False)
         assert server.asked == []
     data.get("cifar10", progress=False)
-    assert names(folder) == ["cifar10.npz"]
+    assert names(folder) == ["cifar10"]
 
 
 def test_a_stale_part_is_found_removed_and_said(folder, part, server):
@@ -328,7 +328,7 @@ def test_a_stale_part_is_found_removed_and_said(folder, part, server):
         data.get("cifar10", progress=False)
     assert names(folder) == []
     data.get("cifar10", progress=False)
-    assert names(folder) == ["cifar10.npz"]
+    assert names(folder) == ["cifar10"]
 
 
 @pytest.mark.parametrize("extra", [0, 1])

@@ -1,5 +1,6 @@
 """Making a data set of archives and folders, and everything that can be wrong with them."""
 
+import hashlib
 import io
 import json
 import pickle
@@ -10,8 +11,11 @@ import numpy as np
 import pytest
 
 from alexnet import data
-from alexnet.data import catalogue, decode, members, obtain
+from alexnet.data import catalogue
+from alexnet.data.download import sha256_of
+from alexnet.data.prepare import batches
 from support.samples import (
+    COUNTS,
     TINY,
     encoded,
     expected,
@@ -79,7 +83,7 @@ def test_batches_in_the_official_layout(batch, tmp_path):
 
 def test_the_official_archive_is_known_by_its_checksum(tmp_path, monkeypatch):
     path = write_tar(tmp_path / "renamed.tar.gz", official_files(), "w:gz")
-    archive = replace(TINY.archive, sha256=obtain.sha256_of(path))
+    archive = replace(TINY.archive, sha256=sha256_of(path))
     monkeypatch.setitem(catalogue.KNOWN_SETS, "cifar10", replace(TINY, archive=archive))
     import_paths(path)
     assert_whole("from the official archive")
@@ -87,11 +91,69 @@ def test_the_official_archive_is_known_by_its_checksum(tmp_path, monkeypatch):
 
 def test_provenance_has_the_checksum_and_no_path(tmp_path):
     path = write_zip(tmp_path / "images.zip", image_files())
-    with np.load(import_paths(path)) as stored:
-        provenance = json.loads(str(stored["provenance"]))
-    assert provenance["inputs"] == [{"kind": "archive", "name": path.name, "sha256": obtain.sha256_of(path)}]
+    provenance = json.loads((import_paths(path) / "set.json").read_text())
+    given = {"kind": "archive", "name": path.name, "sha256": sha256_of(path)}
+    assert provenance["request"]["inputs"] == [given]
     assert provenance["formats"] == {"PNG": 30}
     assert str(tmp_path) not in str(provenance)
+
+
+def without(prefix: str) -> dict[str, bytes]:
+    return {name: content for name, content in image_files().items() if not name.startswith(prefix)}
+
+
+def of_kinds() -> dict[str, bytes]:
+    """Return the set as PPM, PNG and BMP, grey frogs among them, in folders named against their order."""
+    files = {}
+    for split, count in COUNTS.items():
+        for label, name in enumerate(TINY.classes):
+            for n in range(count):
+                kind, image = ("PPM", "PNG", "BMP")[(n + len(name)) % 3], pixels(split, label, n)
+                path = f"{'yx'[n]}/{split}/{name}/{'Ba'[n]}.{kind.lower()}"
+                files[path] = encoded(image[..., 0] if name == "frog" else image, kind)
+    return files
+
+
+def shuffled_batches() -> dict[str, bytes]:
+    """Return the official layout with its training images in another order."""
+    order = np.random.default_rng(1).permutation(20)
+    images, labels = expected("train").reshape(20, 3072)[order], (order % 10).tolist()
+    parts = {1: slice(0, 8), 2: slice(8, 20)}
+    changed = {n: python2_batch(images[part], labels[part]) for n, part in parts.items()}
+    return official_files() | {f"cifar-10-batches-py/data_batch_{n}": b for n, b in changed.items()}
+
+
+def same_names() -> dict[str, bytes]:
+    """Return the set with one name for both training images of a class, in two folders."""
+    return {f"p{'10'[int(k[-5])]}/{k[:-8]}0.png": content for k, content in image_files().items()}
+
+
+def batches_and_images() -> dict[str, bytes]:
+    batches = {name: content for name, content in official_files().items() if "data_batch" in name}
+    return batches | without("train")
+
+
+# Fingerprint and SHA-256 as they were when a set was stored as one .npz file: records name fingerprints.
+AS_EVER = {
+    "kinds": (of_kinds, "a folder of BMP/PNG/PPM images", "9f321585f68ae01f", "7b46872a395ed90d"),
+    "shuffled": (shuffled_batches, "an archive of batches", "f0b2224113efd1d7", "c2df8cbdab7b28a2"),
+    "same names": (same_names, "a folder of PNG images", "f0b2224113efd1d7", "085c080fa27336d6"),
+    "both": (batches_and_images, "an archive of PNG images", "f0b2224113efd1d7", "4832b11946b1a24c"),
+}
+
+
+@pytest.mark.parametrize("case", AS_EVER)
+def test_images_labels_order_and_fingerprint_are_what_they_have_always_been(case, tmp_path):
+    files, source, fingerprint, digest = AS_EVER[case]
+    in_folder = source.startswith("a folder")
+    write = write_folder if in_folder else lambda path, files: write_tar(path, files, "w:gz")
+    import_paths(write(tmp_path / "a", files()))
+    got = data.load("cifar10")
+    whole = hashlib.sha256()
+    for part in (got.train_images, got.train_labels, got.test_images, got.test_labels):
+        whole.update(part.numpy().tobytes())
+    assert (got.name, got.fingerprint, whole.hexdigest()[:16]) == ("cifar10", fingerprint, digest)
+    assert got.source == f"CIFAR-10 (20 + 10 images, imported from {source})"
 
 
 def test_files_that_systems_add_are_left_out(tmp_path):
@@ -128,29 +190,36 @@ def test_images_are_known_by_their_content_and_what_is_left_out_is_told(form, tm
     }
     said = []
     data.import_set("cifar10", [write[form]()], progress=False, tell=said.append)
-    opened, top = data.load("cifar10"), "a/" if form == "folder" else ""
+    opened = data.load("cifar10")
     np.testing.assert_array_equal(opened.train_images.numpy(), expected("train"))
     assert [int(image.max()) for image in opened.test_images[:4]] == [0, 50, 100, 150]
     assert said == [
-        f"left out, hidden: 1, {top}train/cat/.1.png",
-        f"left out, no part of the data set: 2, the first {top}README",
+        "left out, hidden: 1, a/train/cat/.1.png",
+        "left out, not an image: 2, the first a/README",
+        "train: 20 images of 10 classes, 2 in each",
+        "test: 10 images of 10 classes, 1 in each",
+        "converted: 1 GIF named TIFF, 1 palette",
+        "manifest.csv in the folder of the set names each of them",
     ]
 
 
-def test_nothing_is_said_of_what_else_the_official_archive_holds(tmp_path, monkeypatch):
-    path = write_tar(tmp_path / "a.tar.gz", official_files(), "w:gz")
+def test_nothing_is_said_of_what_else_the_official_archive_holds(tmp_path):
     said = []
+    path = write_tar(tmp_path / "a.tar.gz", official_files() | {"notes.txt": b"?"}, "w:gz")
     data.import_set("cifar10", [path], progress=False, tell=said.append)
-    assert said == ["left out, no part of the data set: 2, the first cifar-10-batches-py/batches.meta"]
-    archive = replace(TINY.archive, sha256=obtain.sha256_of(path))
-    monkeypatch.setitem(catalogue.KNOWN_SETS, "cifar10", replace(TINY, archive=archive))
-    data.import_set("cifar10", [path], progress=False, tell=said.append)
-    assert len(said) == 1
+    assert said[0] == "left out, not an image: 1, a.tar.gz/notes.txt"
+    assert said[1:] == [
+        "train: 20 images of 10 classes, 2 in each",
+        "test: 10 images of 10 classes, 1 in each",
+    ]
 
 
 def test_an_image_that_is_not_read_is_called_by_its_name(tmp_path):
     files = image_files() | {"train/cat/new": b"\0\0\0\x18ftypheic" + bytes(300)}
-    with pytest.raises(ValueError, match="train/cat/new is not an image that can be read: HEIC, which"):
+    del files["train/cat/0001.png"]
+    with pytest.raises(
+        ValueError, match="^a/train/cat/new: HEIC, which .*; the set needs every image, get it again$"
+    ):
         import_paths(write_folder(tmp_path / "a", files))
 
 
@@ -183,17 +252,16 @@ def test_images_are_decoded_as_they_are_prepared(tmp_path):
     np.testing.assert_array_equal(data.load("cifar10").train_images[0].numpy(), np.stack([wanted] * 3))
 
 
-def without(prefix: str) -> dict[str, bytes]:
-    return {name: content for name, content in image_files().items() if not name.startswith(prefix)}
-
-
 WRONG_SETS = {
     "missing class": (
         without("train/dog"),
         r"the class 'dog' is missing from train/; 2 images of it are needed",
     ),
     "missing split": (without("test"), "there are no images of test/"),
-    "nothing": ({"notes.txt": b""}, "there are no images of train/"),
+    "nothing": (
+        {"notes.txt": b""},
+        "there are no images of train/ .*; left out, not an image: 1, a.*/notes.txt$",
+    ),
     "too few": (without("train/dog/0001"), "train/dog has 1 images, not 2"),
     "too many": (
         image_files() | {"test/dog/9.png": encoded(pixels("test", 0, 9))},
@@ -210,15 +278,15 @@ WRONG_SETS = {
     "no class": (image_files() | {"train/0.png": b""}, "train/0.png lies neither in train/<class>/"),
     "size": (
         image_files() | {"test/dog/0000.png": encoded(np.zeros((32, 31, 3), np.uint8))},
-        "0000.png has 31 x 32 pixels, not 32 x 32",
+        "^a.*/test/dog/0000.png: 31 x 32 pixels, not 32 x 32; the set needs every image, get it again$",
     ),
     "no image": (
         image_files() | {"test/dog/0000.png": b"text"},
-        "test/dog/0000.png is not an image that can be",
+        "test/dog/0000.png: not an image; the set needs every image",
     ),
     "half an image": (
         image_files() | {"test/dog/0000.png": encoded(pixels("test", 5, 0))[:999]},
-        "test/dog/0000.png is not an image",
+        "test/dog/0000.png: damaged; the set needs every image",
     ),
 }
 
@@ -234,13 +302,23 @@ def test_a_set_that_is_not_whole_is_refused(case, form, tmp_path, tiny):
     )
     with pytest.raises(ValueError, match=message):
         import_paths(path)
-    assert not tiny.exists()
+    assert list(tiny.iterdir()) == []
 
 
 def test_the_same_path_twice_is_too_many(tmp_path):
     path = write_zip(tmp_path / "a.zip", image_files())
     with pytest.raises(ValueError, match="train/airplane has 4 images, not 2"):
         import_paths(path, path)
+
+
+def test_the_folder_of_the_data_sets_itself_is_no_source(tiny):
+    write_folder(tiny, image_files())
+    with pytest.raises(
+        ValueError, match=r"holds the folder of the data sets, .*, such as .*train and .*test$"
+    ):
+        import_paths(tiny)
+    import_paths(tiny / "train", tiny / "test")
+    assert_whole("imported from a folder of PNG images")
 
 
 def test_a_path_that_is_not_there_is_named_before_any_reading(tmp_path):
@@ -257,7 +335,7 @@ def test_an_archive_cut_short_is_damaged(form, share, tmp_path, tiny):
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     with pytest.raises(ValueError, match=r"is damaged, or not an archive|is missing from|are needed"):
         import_paths(path)
-    assert not tiny.exists()
+    assert list(tiny.iterdir()) == []
 
 
 @pytest.mark.parametrize("form", ["tar.gz", "tar.xz", "zip"])
@@ -266,13 +344,13 @@ def test_an_archive_with_a_changed_byte_is_damaged(form, tmp_path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 255
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="is damaged, or not an archive|is not an image"):
+    with pytest.raises(ValueError, match="is damaged, or not an archive|: damaged"):
         import_paths(path)
 
 
 def test_a_file_that_is_no_archive_is_called_so(tmp_path):
     (tmp_path / "notes.txt").write_text("not an archive")
-    with pytest.raises(ValueError, match="notes.txt is damaged, or not an archive"):
+    with pytest.raises(ValueError, match="left out, not an image: 1, notes.txt"):
         import_paths(tmp_path / "notes.txt")
 
 
@@ -305,10 +383,10 @@ def test_links_in_an_archive_are_refused(tmp_path):
         import_paths(tmp_path / "a.tar")
 
 
-def test_a_huge_member_is_refused_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr(members, "MAX_MEMBER_BYTES", 100)
-    with pytest.raises(ValueError, match="too many for a part of this data set"):
-        import_paths(write_zip(tmp_path / "a.zip", image_files()))
+def test_a_huge_batch_is_refused_unread(tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "MAX_BYTES", 100)
+    with pytest.raises(ValueError, match=r"data_batch_2 has [\d,]+ bytes, too many for a batch of images"):
+        import_paths(write_tar(tmp_path / "a.tar", official_files(), "w"))
 
 
 class Malice:
@@ -329,7 +407,7 @@ def test_a_batch_cannot_run_code(tmp_path):
         import_paths(path)
     assert not marker.exists()
     with pytest.raises(pickle.UnpicklingError, match=r"numpy\.load"):
-        decode.BatchUnpickler(io.BytesIO(pickle.dumps(np.load))).load()
+        batches.BatchUnpickler(io.BytesIO(pickle.dumps(np.load))).load()
 
 
 LISTS = [0, 1]  # and of these lists of two, and so on: an array of that would fill any memory

@@ -14,6 +14,7 @@ from alexnet.storage import files
 from alexnet.storage.files import (
     NewerFormat,
     check_format,
+    folder_written_whole,
     only_one,
     read_arrays,
     write_arrays,
@@ -68,6 +69,43 @@ def test_what_goes_wrong_on_the_way_leaves_the_old_file_and_nothing_else(old, er
         raise error
     assert caught.value is error
     assert_stands(old)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder that stands, with one file in it."""
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a").write_bytes(b"old")
+    return tmp_path / "set"
+
+
+def test_a_folder_takes_the_place_of_another_when_it_is_whole(folder):
+    for content in (b"new", b"newer"):
+        with folder_written_whole(folder) as new:
+            new.mkdir()
+            (new / "b").write_bytes(content)
+            assert (folder / ("a" if content == b"new" else "b")).is_file()
+        assert [path.name for path in folder.iterdir()] == ["b"] and (folder / "b").read_bytes() == content
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), KeyboardInterrupt()])
+@pytest.mark.parametrize("fails", ["inside", "first rename", "second rename"])
+def test_what_goes_wrong_leaves_the_old_folder_and_nothing_else(folder, monkeypatch, error, fails):
+    names, rename = iter(["first rename", "second rename"]), os.rename
+
+    def renamed(source, target):
+        if next(names, "") == fails:
+            raise error
+        rename(source, target)
+
+    monkeypatch.setattr(files.os, "rename", renamed)
+    with pytest.raises(type(error)) as caught, folder_written_whole(folder) as new:
+        new.mkdir()
+        if fails == "inside":
+            raise error
+    assert caught.value is error
+    assert list(folder.parent.iterdir()) == [folder] and (folder / "a").read_bytes() == b"old"
 
 
 @pytest.mark.parametrize("function", ["fsync", "replace"])

@@ -1,4 +1,4 @@
 """Make prepared sets of images, as ``alexnet data prepare`` does; `alexnet.data.prepared` opens them.
 
-Nothing here needs torch until a set is finished, so that the processes that decode start quickly.
+The processes that decode start quickly, as nothing that `alexnet.data.prepare.workers` imports needs torch.
 """

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from alexnet.bars import Bar
-from alexnet.data.prepared import StoredShard, checked_index, describe_stored
 from alexnet.data.splits import damaged
+from alexnet.data.stored import StoredShard, checked_index, describe_stored
 
 
 def damage_in(folder: Path, *, progress: bool = True) -> list[str]:

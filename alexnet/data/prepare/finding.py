@@ -7,6 +7,7 @@ from pathlib import Path
 from alexnet.bars import Bar
 from alexnet.data.archives import Skipped, is_archive_start
 from alexnet.data.formats import HEAD_BYTES, SUFFIXES, format_of, suffix_of
+from alexnet.data.prepare.batches import BESIDE, base_of, images_in, is_batch
 from alexnet.data.prepare.labels import Labels
 from alexnet.data.prepare.sources import File, Reader, files_of
 from alexnet.shown import printable
@@ -33,7 +34,7 @@ class LeftOut:
 
 
 def find(
-    sources: Iterable[Path], scratch: Path, left_out: LeftOut, *, progress: bool
+    sources: Iterable[Path], scratch: Path, left_out: LeftOut, *, batches: bool = False, progress: bool
 ) -> tuple[list[File], Labels]:
     """Return every image of the sources, and the labels that other files tell.
 
@@ -41,10 +42,11 @@ def find(
         sources: folders, archives and files.
         scratch: folder for decompressed archives.
         left_out: what is neither is counted there.
+        batches: look into those of CIFAR-10.
         progress: show how many files were found so far.
     Raises:
         FileNotFoundError: a source is not there.
-        ValueError: an archive or a file with labels is damaged.
+        ValueError: an archive, a batch or a file with labels is damaged.
     """
     images, labels = [], Labels()
     with Bar(desc="looking for images", unit=" files", disable=not progress) as bar, Reader() as reader:
@@ -56,6 +58,10 @@ def find(
                     left_out.add(file.reason, file.name)
                 elif is_image(file, reader):
                     images.append(file)
+                elif batches and is_batch(file):
+                    images += images_in(file, reader)
+                elif batches and base_of(file) in BESIDE:
+                    continue
                 elif not labels.take(file, reader):
                     left_out.add(kind_of_other(file, reader), file.name)
     return images, labels

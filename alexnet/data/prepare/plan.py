@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet.data import ilsvrc
+from alexnet.data.catalogue import KNOWN_SETS
 from alexnet.data.prepare.classes import check_names, check_splits
 from alexnet.data.prepare.finding import LeftOut, find
+from alexnet.data.prepare.known import in_turn, places_of_known
 from alexnet.data.prepare.labels import Labels
 from alexnet.data.prepare.levels import Level
 from alexnet.data.prepare.paths import images_to_keep, stem
@@ -21,7 +23,7 @@ from alexnet.data.prepare.sources import File
 from alexnet.data.walk import as_named
 from alexnet.shown import printable
 
-KINDS = ("imagenet", "imagenette", "folder")
+KINDS = ("imagenet", "imagenette", "folder", *KNOWN_SETS)
 # The ten easy classes of ILSVRC-2012 that make up Imagenette.
 IMAGENETTE = (
     "n01440764", "n02102040", "n02979186", "n03000684", "n03028079",
@@ -34,9 +36,10 @@ class Plan:
     """What is to be prepared.
 
     Attributes:
-        name: of the set: "ILSVRC-2012", "Imagenette", or that of the source.
+        name: of the set: "ILSVRC-2012", "Imagenette", "CIFAR-10", or that of the source.
         classes: identifier -> name, in the order of the labels.
-        splits: the images by split, sorted by class and name; those without images are left out.
+        splits: the images by split, sorted by class and name, or as `in_turn` does; those without images are
+            left out.
         remarks: sentences that the user should read.
     """
 
@@ -85,7 +88,7 @@ def make_plan(
         ValueError: a source is damaged, they do not hold such a set, or it can be read in two ways.
     """
     left_out = LeftOut()
-    files, labels = find(sources, scratch, left_out, progress=progress)
+    files, labels = find(sources, scratch, left_out, batches=kind in KNOWN_SETS, progress=progress)
     images, remarks = placed(kind, files, labels, class_level, left_out)
     if not images:
         raise ValueError(
@@ -103,7 +106,7 @@ def make_plan(
     remarks += check_splits(by_split, missing_classes=missing_classes) + said
     if "train" not in by_split:
         remarks.append("there are no training images: the set is for evaluation alone")
-    splits = sorted_splits(images, list(classes))
+    splits = (in_turn if kind in KNOWN_SETS else sorted_splits)(images, list(classes))
     if kind == "imagenet":
         official = ilsvrc.COUNTS[name.removeprefix("ILSVRC-")]
         for split, items in splits.items():
@@ -118,6 +121,8 @@ def placed(
     """Return the images with their places, and sentences on how these were found."""
     if kind == "folder":
         return places_in_folders(files, labels, class_level, left_out)
+    if kind in KNOWN_SETS:
+        return places_of_known(KNOWN_SETS[kind], files, left_out), []
     images, remarks = places_of_imagenet(files, labels, left_out), []
     if kind == "imagenet":
         images, num_patched = ilsvrc.patched(images)
@@ -139,6 +144,8 @@ def name_and_classes(
                 f"{min(found - set(IMAGENETTE))!r} is no class of Imagenette; for another set use `folder`"
             )
         return "Imagenette", named(IMAGENETTE)
+    if kind in KNOWN_SETS:
+        return KNOWN_SETS[kind].title, named(KNOWN_SETS[kind].classes)
     return printable(stem(as_named(sources[0]).name)), named(sorted(found))
 
 

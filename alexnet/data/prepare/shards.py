@@ -10,6 +10,8 @@ index::
     num_bytes       size of the .tar or .npy
     notes           JSON: [name, "converted" or "left out", why] of images that were not plain RGB
     enlarged        how many images were smaller than those of the set
+    formats         JSON: how many of the images were a JPEG, a PNG, ...
+    crc32           of all pixels in a .npy
 
 Both are functions of the images alone: no dates, no paths. The index is written last, so a shard that has
 one is whole.
@@ -19,6 +21,8 @@ import hashlib
 import io
 import json
 import tarfile
+import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -26,11 +30,15 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image
 
+from alexnet.data.formats import SUFFIXES as SUFFIXES_OF_IMAGES
+from alexnet.data.formats import format_of, suffix_of
 from alexnet.data.images import Unreadable, decode, in_brief, resize_and_crop, to_array, to_jpeg
+from alexnet.data.prepare.batches import BatchReader
 from alexnet.data.prepare.sources import File, Reader
 from alexnet.storage.files import read_arrays, write_arrays, written_whole
 
 DIGEST_BYTES = 16
+BATCH = "batch"  # as a format
 SUFFIXES = {"jpeg": ".tar", "raw": ".npy"}
 
 
@@ -43,12 +51,13 @@ class Item(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What became of an item: an image, or None; what is to be noted; whether it had to be enlarged."""
+    """What became of an item: an image, or None; what is to be noted; whether it was enlarged; its format."""
 
     item: Item
     image: Image.Image | None
     notes: list[str]
-    enlarged: bool
+    enlarged: bool = False
+    kind: str = ""
 
 
 class TarWriter:
@@ -80,7 +89,7 @@ class ArrayWriter:
     """Writes images as a .npy file."""
 
     def __init__(self, file: BinaryIO, size: int):
-        self._file, self._size, self._count = file, size, 0
+        self._file, self._size, self._count, self._crc = file, size, 0, 0
         file.write(array_header(0, size))
 
     def add(self, _name: str, image: Image.Image) -> bytes:
@@ -88,14 +97,15 @@ class ArrayWriter:
         content = to_array(image).tobytes()
         self._file.write(content)
         self._count += 1
+        self._crc = zlib.crc32(content, self._crc)
         return content
 
     def finish(self) -> dict[str, np.ndarray]:
-        """Write how many images there are; nothing is to be said of where they lie."""
+        """Write how many images there are; return what the index is to say of them all."""
         self._file.seek(0)
         self._file.write(array_header(self._count, self._size))
         self._file.seek(0, io.SEEK_END)
-        return {}
+        return {"crc32": np.array(self._crc, np.uint32)}
 
 
 WRITERS = {"jpeg": TarWriter, "raw": ArrayWriter}
@@ -109,22 +119,40 @@ def array_header(count: int, size: int) -> bytes:
     return buffer.getvalue()
 
 
-def standard_images(items: Sequence[Item], size: int) -> Iterator[Result]:
-    """Read, decode and scale images, one after another."""
+def standard_images(items: Sequence[Item], size: int, *, exact: bool) -> Iterator[Result]:
+    """Read, decode and scale images, one after another; other arguments as for `write_shard`."""
     with Reader() as reader:
+        batches = BatchReader(reader)
         for item in items:
             try:
-                image, notes = decode(item.file.name, reader.read(item.file))
-                yield Result(item, resize_and_crop(image, size), notes, min(image.size) < size)
+                image, notes, kind = opened(item.file, reader, batches)
+                if exact and image.size != (size, size):
+                    raise Unreadable("{} x {} pixels, not {} x {}".format(*image.size, size, size))
+                yield Result(item, resize_and_crop(image, size), notes, min(image.size) < size, kind)
             except Unreadable as error:
-                yield Result(item, None, [str(error)], False)
+                yield Result(item, None, [str(error)])
             except OSError as error:
                 error.filename = error.filename or item.file.path  # a read that fails does not name its file
                 raise
 
 
+def opened(file: File, reader: Reader, batches: BatchReader) -> tuple[Image.Image, list[str], str]:
+    """Return an image as `decode` does, and its format."""
+    if file.row is not None:
+        return batches.read(file), [], BATCH
+    content = reader.read(file)
+    kind = format_of(content) or SUFFIXES_OF_IMAGES.get(suffix_of(file.name), "other")
+    return *decode(file.name, content), kind
+
+
 def write_shard(
-    path: Path, items: Sequence[Item], *, size: int, form: str, report: Callable[[str | None], None]
+    path: Path,
+    items: Sequence[Item],
+    *,
+    size: int,
+    form: str,
+    exact: bool = False,
+    report: Callable[[str | None], None],
 ) -> None:
     """Make a shard and its index.
 
@@ -133,6 +161,7 @@ def write_shard(
         items: its images.
         size: height and width to scale them to.
         form: "jpeg" or "raw".
+        exact: images of another size are not scaled, but cannot be stored.
         report: called after each image with None, or why it could not be stored; what it raises ends the
             work.
     Raises:
@@ -143,7 +172,7 @@ def write_shard(
     notes: list[tuple[str, str, str]] = []
     with written_whole(path.with_suffix(SUFFIXES[form])) as file:
         writer = WRITERS[form](file, size)
-        for result in standard_images(items, size):
+        for result in standard_images(items, size, exact=exact):
             status = "left out" if result.image is None else "converted"
             notes += [(result.item.file.name, status, note) for note in result.notes]
             if result.image is not None:
@@ -162,6 +191,7 @@ def write_shard(
         "num_bytes": np.array(num_bytes),
         "notes": np.array(json.dumps(notes)),
         "enlarged": np.array(sum(result.enlarged for result in kept)),
+        "formats": np.array(json.dumps(Counter(result.kind for result in kept))),
     }
     write_arrays(path.with_suffix(".npz"), index | places)
 

@@ -12,17 +12,20 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar
 
 from alexnet.data.archives import (
+    OTHERS,
     UNPACK,
     Refused,
     Skipped,
     damage_explained,
     decompressor,
+    is_archive_start,
     is_damage,
     is_zip,
     refuse_outside,
     tar_members,
     zip_members,
 )
+from alexnet.data.formats import HEAD_BYTES, SUFFIXES, suffix_of
 from alexnet.data.images import MAX_BYTES, Unreadable, read_bytes
 from alexnet.data.walk import as_named, files_below, name_below
 from alexnet.storage.files import written_whole
@@ -46,6 +49,7 @@ class File(NamedTuple):
         size: in bytes, within an archive; 0 elsewhere.
         member: its name within a zip archive; None elsewhere.
         stamp: of the archive, see `stamp_of`; None elsewhere.
+        row: of an image in a batch (see `alexnet.data.prepare.batches`), the file being this; None elsewhere.
     """
 
     name: str
@@ -54,6 +58,7 @@ class File(NamedTuple):
     size: int = 0
     member: str | None = None
     stamp: Stamp | None = None
+    row: int | None = None
 
 
 def files_of(source: Path, scratch: Path) -> Iterator[File | Skipped]:
@@ -71,7 +76,11 @@ def files_of(source: Path, scratch: Path) -> Iterator[File | Skipped]:
     if not source.is_dir() and not source.is_file():
         raise ValueError(f"{source} is neither a file nor a folder, but a pipe or a device")
     if not source.is_dir():
-        yield from archive_or_file(source, source.name, scratch)
+        with source.open("rb") as file:
+            start = file.read(HEAD_BYTES)
+        is_one = is_archive_start(start) and not start.startswith(OTHERS)
+        is_one = is_one and suffix_of(source.name) not in SUFFIXES  # nor an image that is compressed
+        yield from archive_or_file(source, source.name, scratch, is_one=is_one)
         return
     base = as_named(source)
     for path in files_below(base):
@@ -81,10 +90,19 @@ def files_of(source: Path, scratch: Path) -> Iterator[File | Skipped]:
             yield from archive_or_file(path, name_below(base, path), scratch)
 
 
-def archive_or_file(path: Path, name: str, scratch: Path) -> Iterator[File | Skipped]:
-    """Yield the files of an archive, or the file itself if its name is not that of one."""
+def archive_or_file(
+    path: Path, name: str, scratch: Path, *, is_one: bool = False
+) -> Iterator[File | Skipped]:
+    """Yield the files of an archive, or the file itself if its name is not that of one.
+
+    Args:
+        path: of the file.
+        name: as the names of the files in it begin.
+        scratch: as for `files_of`.
+        is_one: it is an archive, whatever its name.
+    """
     refuse_outside(path, name, "rename it")
-    if not name.lower().endswith(ARCHIVES):
+    if not is_one and not name.lower().endswith(ARCHIVES):
         yield File(name, str(path))
         return
     with damage_explained(path):

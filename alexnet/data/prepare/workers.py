@@ -21,12 +21,13 @@ POLL_SECONDS = 0.2  # how often the progress of the processes is looked at
 
 
 class Job(NamedTuple):
-    """A shard to make: the path without suffix, the images, their size and form."""
+    """A shard to make: the path without suffix, and what `write_shard` needs besides."""
 
     path: Path
     items: Sequence[Item]
     size: int
     form: str
+    exact: bool = False
 
 
 class Progress(NamedTuple):
@@ -58,7 +59,7 @@ class Worker:
     @classmethod
     def make(cls, job: Job) -> None:
         """Make a shard."""
-        write_shard(job.path, job.items, size=job.size, form=job.form, report=cls.report)
+        write_shard(**job._asdict(), report=cls.report)
 
     @classmethod
     def report(cls, why: str | None) -> None:
@@ -124,4 +125,4 @@ def make_shards_here(jobs: Sequence[Job], progress: Callable[[Progress], None]) 
         progress(now)
 
     for job in jobs:
-        write_shard(job.path, job.items, size=job.size, form=job.form, report=report)
+        write_shard(**job._asdict(), report=report)
