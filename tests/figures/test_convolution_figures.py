@@ -41,6 +41,7 @@ def test_sliding_prints_the_products_and_their_sum():
         )
         assert printed[67:] == expected.flatten().tolist()
         assert f"sum of products: {(window * weights).sum()}<" in html
+        assert html.count('fill="#000"') == 49  # the image alone is grey
 
 
 def test_figures_are_the_same_at_every_run_and_small(monkeypatch):
