@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from alexnet.experiments.intervals import INCONCLUSIVE, mean_interval
+
 
 def gains(results: dict[str, Any], variant: str, over: str, measure: str = "test_error") -> list[float]:
     """Return by how much a variant lowers a measure, seed by seed; negative where it raises it.
@@ -17,14 +19,11 @@ def gains(results: dict[str, Any], variant: str, over: str, measure: str = "test
 
 
 def verdict(found: list[float]) -> str:
-    """Say in words what gains in an error rate show over several seeds."""
-    if len(found) < 2:
-        return "undecided: fewer than two seeds"
-    low, high = 100 * min(found), 100 * max(found)
-    if low > 0:
-        return f"lower in each of {len(found)} seeds, by {low:.1f} to {high:.1f} points"
-    if high < 0:
-        return f"higher in each of {len(found)} seeds, by {-high:.1f} to {-low:.1f} points"
-    lower = sum(gain > 0 for gain in found)
-    span = f"from {abs(low):.1f} points higher to {high:.1f} lower"
-    return f"undecided: lower in {lower} of {len(found)} seeds, {span}"
+    """Say in words what gains in an error rate show over several seeds: their mean with its 95% interval."""
+    interval = mean_interval(found)
+    if interval.num_values < 2:
+        return f"{INCONCLUSIVE}: fewer than two seeds"
+    turned = interval if interval.mean >= 0 else mean_interval([-gain for gain in found])
+    low, high = (f"{100 * end:+.1f}" for end in (turned.low, turned.high))
+    shown = f"{'lower' if interval.mean >= 0 else 'higher'} by {100 * turned.mean:.1f} points [{low}, {high}]"
+    return f"{INCONCLUSIVE}: {shown}" if interval.contains(0) else shown

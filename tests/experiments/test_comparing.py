@@ -18,13 +18,14 @@ def test_gains_are_taken_seed_by_seed():
 
 @pytest.mark.parametrize(
     ("found", "sentence"),
-    [
-        ([0.02, 0.01], "lower in each of 2 seeds, by 1.0 to 2.0 points"),
-        ([-0.02, -0.01], "higher in each of 2 seeds, by 1.0 to 2.0 points"),
-        ([0.02, -0.01, -0.04], "undecided: lower in 1 of 3 seeds, from 4.0 points higher to 2.0 lower"),
-        ([0.0, 0.01], "undecided: lower in 1 of 2 seeds, from 0.0 points higher to 1.0 lower"),
-        ([0.05], "undecided: fewer than two seeds"),
-        ([], "undecided: fewer than two seeds"),
+    [  # Student's t for 95%: 12.706 with two values, 4.303 with three
+        ([0.022, 0.020], "lower by 2.1 points [+0.8, +3.4]"),
+        ([-0.022, -0.020], "higher by 2.1 points [+0.8, +3.4]"),
+        ([0.02, 0.01], "inconclusive: lower by 1.5 points [-4.9, +7.9]"),  # lower in each of two seeds
+        ([0.02, -0.01, -0.04], "inconclusive: higher by 1.0 points [-6.5, +8.5]"),
+        ([0.0, 0.0], "inconclusive: lower by 0.0 points [+0.0, +0.0]"),
+        ([0.05], "inconclusive: fewer than two seeds"),
+        ([], "inconclusive: fewer than two seeds"),
     ],
 )
 def test_the_verdict_says_no_more_than_the_seeds_show(found, sentence):

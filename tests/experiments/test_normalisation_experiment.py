@@ -148,7 +148,7 @@ def results_of(**errors):
 def test_only_what_the_results_hold_is_compared():
     results = results_of(constant=[0.30, 0.32], lrn=[0.29, 0.33])
     assert experiment.comparisons(results) == [
-        ("lrn", "constant", "undecided: lower in 1 of 2 seeds, from 1.0 points higher to 1.0 lower")
+        ("lrn", "constant", "inconclusive: lower by 0.0 points [-12.7, +12.7]")
     ]
     results |= results_of(none=[0.31, 0.35])
     pairs = [(kind, over) for kind, over, _ in experiment.comparisons(results)]
