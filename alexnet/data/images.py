@@ -300,6 +300,6 @@ def to_jpeg(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def to_array(image: Image.Image) -> np.ndarray:
-    """Return the pixels of an image, (3, height, width) uint8."""
+def to_array(image: Image.Image | np.ndarray) -> np.ndarray:
+    """Return the pixels of an image, or of an array (height, width, 3), as (3, height, width) uint8."""
     return np.asarray(image).transpose(2, 0, 1)

@@ -97,7 +97,7 @@ def write_errors_explained(known: KnownSet) -> Generator[None]:
         if error.errno is None or not (failed.is_relative_to(root) or root.is_relative_to(failed)):
             raise  # it explains itself, or is about a file that was read
         pixels = 3 * known.height * known.width * sum(map(known.num_images, SPLITS))
-        num_bytes = known.archive.num_bytes + 2 * pixels  # the archive, the same unpacked, and the set
+        num_bytes = known.archive.num_bytes + 3 * pixels  # the archive, unpacked and decoded, and the set
         raise OSError(
             f"cannot write to {root}: {reason(error)}; {num_bytes / 1e6:.0f} MB are needed there, or in "
             "another folder that you name in the environment variable ALEXNET_DATA"

@@ -1,16 +1,18 @@
 """The batches of the official CIFAR-10 archive: pickled files of 10,000 images each, with their labels."""
 
+import hashlib
 import io
 import pickle
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from alexnet.data.catalogue import CIFAR10
 from alexnet.data.images import Unreadable
-from alexnet.data.prepare.sources import File, Reader
+from alexnet.data.prepare.sources import File, Reader, stamp_of
+from alexnet.storage.files import written_whole
 
 NAME = re.compile(r"(data_batch_\d+|test_batch)")
 BESIDE = ("batches.meta", "readme.html")  # in the official archive, and without images
@@ -30,9 +32,13 @@ def is_batch(file: File) -> bool:
     return NAME.fullmatch(base_of(file)) is not None
 
 
-def images_in(batch: File, reader: Reader) -> Iterator[File]:
+def images_in(batch: File, reader: Reader, scratch: Path) -> Iterator[File]:
     """Yield the images of a batch as if it were a folder with one in it for each class.
 
+    Args:
+        batch: the file.
+        reader: for it.
+        scratch: folder in which their pixels are stored.
     Raises:
         ValueError: it is no such batch.
     """
@@ -42,26 +48,19 @@ def images_in(batch: File, reader: Reader) -> Iterator[File]:
         content = reader.read(batch)
     except Unreadable as error:
         raise ValueError(f"{batch.name} is not a batch of images ({error})") from error
-    _, labels = decode_batch(batch.name, content)
+    images, labels = decode_batch(batch.name, content)
+    path = scratch / f"{hashlib.sha256(content).hexdigest()[:16]}.pixels"
+    with written_whole(path) as file:
+        file.write(images.tobytes())
+    stamp, size = stamp_of(path), images[:1].nbytes
     for row, label in enumerate(labels.tolist()):
-        yield batch._replace(name=f"{batch.name}/{CIFAR10.classes[label]}/{row:05}", row=row)
+        name = f"{batch.name}/{CIFAR10.classes[label]}/{row:05}"
+        yield File(name, str(path), row * size, size, stamp=stamp, is_pixels=True)
 
 
-class BatchReader:
-    """Reads images of batches; keeps the last batch, since its images come one after another."""
-
-    def __init__(self, reader: Reader):
-        self._reader = reader
-        self._last: tuple | None = None
-        self._images = np.empty((0, *SHAPE), np.uint8)
-
-    def read(self, file: File) -> Image.Image:
-        """Return an image that `images_in` has named; errors as of ``Reader.read``."""
-        batch = file[1:-1]  # without the names of image and class, and its row
-        if batch != self._last:
-            content = self._reader.read(file)
-            self._images, self._last = decode_batch(file.name, content)[0], batch
-        return Image.fromarray(self._images[file.row].transpose(1, 2, 0))
+def pixels_of(content: bytes) -> np.ndarray:
+    """Return an image (height, width, 3) that `images_in` has named from what was read of it."""
+    return np.frombuffer(content, np.uint8).reshape(SHAPE).transpose(1, 2, 0)
 
 
 class BatchUnpickler(pickle.Unpickler):

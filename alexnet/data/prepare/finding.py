@@ -40,7 +40,7 @@ def find(
 
     Args:
         sources: folders, archives and files.
-        scratch: folder for decompressed archives.
+        scratch: folder for decompressed archives and batches.
         left_out: what is neither is counted there.
         batches: look into those of CIFAR-10.
         progress: show how many files were found so far.
@@ -59,7 +59,7 @@ def find(
                 elif is_image(file, reader):
                     images.append(file)
                 elif batches and is_batch(file):
-                    images += images_in(file, reader)
+                    images += images_in(file, reader, scratch)
                 elif batches and base_of(file) in BESIDE:
                     continue
                 elif not labels.take(file, reader):

@@ -45,7 +45,7 @@ def places_of_known(known: KnownSet, files: Sequence[File], left_out: LeftOut) -
 def place_of(known: KnownSet, file: File) -> Place:
     """Return where an image belongs by the last folders of its path; a batch has its class for a folder."""
     folder, label, base = ("", "", *file.name.split("/"))[-3:]
-    if file.row is not None:
+    if file.is_pixels:
         return Place("test" if folder == "test_batch" else "train", label, f"{folder}/{base}")
     if folder not in SPLITS:
         raise ValueError(f"{file.name} lies neither in train/<class>/ nor in test/<class>/")
@@ -67,7 +67,7 @@ def in_turn(images: Images, classes: Sequence[str]) -> dict[str, list[Item]]:
     splits: dict[str, list[tuple]] = {"train": [], "val": [], "test": []}
     for position, (place, file) in sorted(enumerate(images), key=lambda entry: entry[1][0]):
         label, group = label_of[place.class_id], place[:2]
-        if file.row is None:
+        if not file.is_pixels:
             order = (turns[group], label, "", position)
             turns[group] += 1
         else:

@@ -25,7 +25,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -33,7 +33,7 @@ from PIL import Image
 from alexnet.data.formats import SUFFIXES as SUFFIXES_OF_IMAGES
 from alexnet.data.formats import format_of, suffix_of
 from alexnet.data.images import Unreadable, decode, in_brief, resize_and_crop, to_array, to_jpeg
-from alexnet.data.prepare.batches import BatchReader
+from alexnet.data.prepare.batches import pixels_of
 from alexnet.data.prepare.sources import File, Reader
 from alexnet.storage.files import read_arrays, write_arrays, written_whole
 
@@ -54,7 +54,7 @@ class Result(NamedTuple):
     """What became of an item: an image, or None; what is to be noted; whether it was enlarged; its format."""
 
     item: Item
-    image: Image.Image | None
+    image: Image.Image | np.ndarray | None
     notes: list[str]
     enlarged: bool = False
     kind: str = ""
@@ -92,7 +92,7 @@ class ArrayWriter:
         self._file, self._size, self._count, self._crc = file, size, 0, 0
         file.write(array_header(0, size))
 
-    def add(self, _name: str, image: Image.Image) -> bytes:
+    def add(self, _name: str, image: Image.Image | np.ndarray) -> bytes:
         """Write an image; return the bytes that it became."""
         content = to_array(image).tobytes()
         self._file.write(content)
@@ -108,7 +108,7 @@ class ArrayWriter:
         return {"crc32": np.array(self._crc, np.uint32)}
 
 
-WRITERS = {"jpeg": TarWriter, "raw": ArrayWriter}
+WRITERS: dict[str, Any] = {"jpeg": TarWriter, "raw": ArrayWriter}  # arrays come where the form is raw
 
 
 def array_header(count: int, size: int) -> bytes:
@@ -122,27 +122,23 @@ def array_header(count: int, size: int) -> bytes:
 def standard_images(items: Sequence[Item], size: int, *, exact: bool) -> Iterator[Result]:
     """Read, decode and scale images, one after another; other arguments as for `write_shard`."""
     with Reader() as reader:
-        batches = BatchReader(reader)
         for item in items:
             try:
-                image, notes, kind = opened(item.file, reader, batches)
+                content = reader.read(item.file)
+                if item.file.is_pixels:
+                    yield Result(item, pixels_of(content), [], kind=BATCH)
+                    continue
+                image, notes = decode(item.file.name, content)
                 if exact and image.size != (size, size):
                     raise Unreadable("{} x {} pixels, not {} x {}".format(*image.size, size, size))
-                yield Result(item, resize_and_crop(image, size), notes, min(image.size) < size, kind)
+                kind = format_of(content) or SUFFIXES_OF_IMAGES.get(suffix_of(item.file.name), "other")
+                scaled = image if exact else resize_and_crop(image, size)
+                yield Result(item, scaled, notes, min(image.size) < size, kind)
             except Unreadable as error:
                 yield Result(item, None, [str(error)])
             except OSError as error:
                 error.filename = error.filename or item.file.path  # a read that fails does not name its file
                 raise
-
-
-def opened(file: File, reader: Reader, batches: BatchReader) -> tuple[Image.Image, list[str], str]:
-    """Return an image as `decode` does, and its format."""
-    if file.row is not None:
-        return batches.read(file), [], BATCH
-    content = reader.read(file)
-    kind = format_of(content) or SUFFIXES_OF_IMAGES.get(suffix_of(file.name), "other")
-    return *decode(file.name, content), kind
 
 
 def write_shard(

@@ -49,7 +49,7 @@ class File(NamedTuple):
         size: in bytes, within an archive; 0 elsewhere.
         member: its name within a zip archive; None elsewhere.
         stamp: of the archive, see `stamp_of`; None elsewhere.
-        row: of an image in a batch (see `alexnet.data.prepare.batches`), the file being this; None elsewhere.
+        is_pixels: it is no image of any format, but one of a batch (see `alexnet.data.prepare.batches`).
     """
 
     name: str
@@ -58,7 +58,7 @@ class File(NamedTuple):
     size: int = 0
     member: str | None = None
     stamp: Stamp | None = None
-    row: int | None = None
+    is_pixels: bool = False
 
 
 def files_of(source: Path, scratch: Path) -> Iterator[File | Skipped]:

@@ -98,14 +98,17 @@ def test_a_stopped_one_is_continued_and_gives_the_same_files(tmp_path, monkeypat
     assert contents(tmp_path / "set") == contents(tmp_path / "whole")
 
 
-def test_of_a_batch_no_image_is_read_twice_and_no_batch_for_each_image(tmp_path, monkeypatch):
+def test_a_batch_is_decoded_once(tmp_path, monkeypatch):
     decoded, decode = [], batches.decode_batch
     monkeypatch.setattr(
         batches, "decode_batch", lambda name, content: decoded.append(name) or decode(name, content)
     )
-    source = write_tar(tmp_path / "a.tar", official_files(), "w")
-    prepared(source, tmp_path / "set", images_per_shard=100)
-    assert len(decoded) == 3 + 3  # for the labels, and for the images
+    prepared(write_tar(tmp_path / "a.tar", official_files(), "w"), tmp_path / "set")
+    assert sorted(name.rpartition("/")[2] for name in decoded) == [
+        "data_batch_1",
+        "data_batch_2",
+        "test_batch",
+    ]
 
 
 def test_other_kinds_see_no_images_in_a_batch(tmp_path):
