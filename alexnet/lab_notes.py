@@ -202,7 +202,7 @@ RUNS = (
 )
 
 
-def run_of(net: str, *, data: str, views: int = 10) -> LoggedRun:
+def find_run(net: str, *, data: str, views: int = 10) -> LoggedRun:
     """Return a run's scores; where a net has several on the same data, the first that was noted.
 
     Raises:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 
-def generator_of(*numbers: int) -> torch.Generator:
+def make_generator(*numbers: int) -> torch.Generator:
     """Return a generator for a combination of whole numbers, such as (seed, epoch).
 
     Raises:
@@ -37,7 +37,7 @@ def mask_generator(
         data_rank: along the mesh's "data".
         device: where the masks are drawn; each kind of device draws its own numbers.
     """
-    key = generator_of(seed, step, data_rank, DROPOUT).initial_seed()
+    key = make_generator(seed, step, data_rank, DROPOUT).initial_seed()
     return torch.Generator(device).manual_seed(key)
 
 

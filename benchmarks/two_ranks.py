@@ -21,7 +21,7 @@ from timing import interleaved, ratios, summary
 from torch import nn
 
 from alexnet.config import NetConfig
-from alexnet.distributed.parallel import ParallelAlexNet, connect, data_parallel, layout, mesh_of
+from alexnet.distributed.parallel import ParallelAlexNet, connect, data_parallel, layout, make_mesh
 from alexnet.models.alexnet import AlexNet, draw_masks
 from alexnet.models.traffic import communication, gradient_traffic
 from alexnet.optim.sgd import PaperSGD, param_groups
@@ -62,7 +62,7 @@ def steps_to_compare(
         steps[ONE] = training_step(AlexNet(config).to(device), config, batch, device, threads)
     for name, split in SPLITS.items():
         places = layout(2, config, split)
-        net = data_parallel(ParallelAlexNet(config, mesh_of(places, device)).to(device))
+        net = data_parallel(ParallelAlexNet(config, make_mesh(places, device)).to(device))
         share = batch // places.data_parallel
         steps[name] = training_step(net, config, share, device, max(threads // 2, 1))
     return {name: lambda step=step: (step(), dist.barrier()) for name, step in steps.items()}

@@ -3,14 +3,14 @@
 import pytest
 
 from alexnet import paper
-from alexnet.lab_notes import RUNS, TEST_2010, VAL_2012, run_of
+from alexnet.lab_notes import RUNS, TEST_2010, VAL_2012, find_run
 
 
 def test_every_traced_number_of_the_paper_is_a_logged_one():
-    best_2010 = run_of("145-2010", data=TEST_2010)
-    one_crop = run_of("145-2010", data=TEST_2010, views=1)
-    plain = run_of("145", data=VAL_2012)
-    pretrained = run_of("146-2012-2011", data=VAL_2012)
+    best_2010 = find_run("145-2010", data=TEST_2010)
+    one_crop = find_run("145-2010", data=TEST_2010, views=1)
+    plain = find_run("145", data=VAL_2012)
+    pretrained = find_run("146-2012-2011", data=VAL_2012)
     printed = {row.model: row for row in (*paper.ILSVRC2010_TEST, *paper.ILSVRC2012)}
     printed["one crop"] = paper.ILSVRC2010_ONE_CROP
     pairs = [(best_2010, "CNN"), (one_crop, "one crop"), (plain, "1 CNN"), (pretrained, "1 CNN*")]
@@ -27,14 +27,14 @@ def test_every_traced_number_of_the_paper_is_a_logged_one():
     ],
 )
 def test_the_gains_are_differences_of_logged_runs(net, base, data, top1, top5):
-    without, with_it = run_of(net, data=data), run_of(base, data=data)
+    without, with_it = find_run(net, data=data), find_run(base, data=data)
     assert (round(without.top1 - with_it.top1, 3), round(without.top5 - with_it.top5, 3)) == (top1, top5)
 
 
 def test_the_first_of_several_scores_is_found_and_a_missing_one_is_named():
-    assert run_of("145", data=VAL_2012).top1 == 0.406640
+    assert find_run("145", data=VAL_2012).top1 == 0.406640
     with pytest.raises(ValueError, match="no score of net '145' on ILSVRC-2010 test with 10 views"):
-        run_of("145", data=TEST_2010)
+        find_run("145", data=TEST_2010)
 
 
 def test_rates_are_fractions_in_order():

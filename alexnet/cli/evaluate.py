@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     from alexnet.devices import prepare_device
     from alexnet.distributed.parallel import Layout
     from alexnet.distributed.ranks import joined, placed, world_size
-    from alexnet.evaluation.classifier import check_alike, outputs_of
+    from alexnet.evaluation.classifier import check_alike, match_outputs
     from alexnet.evaluation.ensemble import evaluate_nets, rows_of, table
     from alexnet.evaluation.prediction import load_classifier
 
@@ -72,9 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
         check_alike(nets)
         dataset = open_prepared(arguments.data)
         split = dataset.val if arguments.split == "val" else dataset.split(arguments.split)
-        outputs = outputs_of(nets[0], dataset.classes).to(device)
+        outputs = match_outputs(nets[0], dataset.classes).to(device)
         nets[0].views(split.read(range(len(split))[:1]).to(device))  # raises if their sizes do not fit
-        loader = loader_of(split, arguments, ranks)
+        loader = make_loader(split, arguments, ranks)
         if arguments.json != STDOUT:
             tell(ranks, *introduction(nets, dataset, split, arguments.views))
         counts = evaluate_nets(
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         rows = rows_of(nets, counts, ranks.group)
         # Before anything is printed: there may be nobody any more to read it.
         if arguments.json is not None and ranks.is_first:
-            write_results(arguments.json, results_of(arguments, dataset, split, rows, device))
+            write_results(arguments.json, make_results(arguments, dataset, split, rows, device))
         if arguments.features is not None:
             write_features(arguments.features, nets[0], labelled(loader, outputs, ranks))
         if arguments.json != STDOUT:
@@ -133,7 +133,7 @@ def check_writable(path: Path) -> None:
         raise OSError(f"cannot write {path}: {error.strerror}; choose another folder") from error
 
 
-def loader_of(split, arguments: argparse.Namespace, ranks):
+def make_loader(split, arguments: argparse.Namespace, ranks):
     """Return the loader of this process's part of the images."""
     from alexnet.data.loader import evaluation_loader
     from alexnet.devices import local_size
@@ -181,7 +181,7 @@ def introduction(nets, dataset, split, num_views: int) -> list[str]:
     return lines + [f"{net.name}: {net.remark}" for net in nets if net.remark]
 
 
-def results_of(arguments: argparse.Namespace, dataset, split, rows, device) -> dict[str, Any]:
+def make_results(arguments: argparse.Namespace, dataset, split, rows, device) -> dict[str, Any]:
     """Return the results, with what they are results of, ready for JSON."""
     from alexnet.storage.records import environment
 

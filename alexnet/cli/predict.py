@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         class_of_folder,
         in_words,
         load_classifier,
-        probabilities_of,
+        predict_probabilities,
     )
 
     if arguments.top < 1:
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
             status = 2
             say(f"alexnet: {error}", to=sys.stderr)
             continue
-        (row,) = probabilities_of(classifier, [image], views=arguments.views)
+        (row,) = predict_probabilities(classifier, [image], views=arguments.views)
         right = class_of_folder(classifier, path)
         lines = in_words(classifier, row, top=arguments.top, right=right, width=width)
         say(printable(path) + (f" ({', '.join(notes)})" if notes else ""), *lines)

@@ -125,7 +125,7 @@ def run_training(arguments: argparse.Namespace) -> int:
     from alexnet.training.progress import Progress
     from alexnet.training.signals import exit_status
 
-    return exit_status(train(settings_of(arguments), Progress()).results["signal"])
+    return exit_status(train(make_settings(arguments), Progress()).results["signal"])
 
 
 def run_dry(arguments: argparse.Namespace) -> int:
@@ -134,7 +134,7 @@ def run_dry(arguments: argparse.Namespace) -> int:
     from alexnet.training import dry_run
     from alexnet.training.dry_runs import as_json
 
-    found = dry_run(settings_of(arguments))
+    found = dry_run(make_settings(arguments))
     if found is None:  # the first process says it
         return 0
     if arguments.json not in (None, STDOUT):
@@ -143,7 +143,7 @@ def run_dry(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def settings_of(arguments: argparse.Namespace):
+def make_settings(arguments: argparse.Namespace):
     """Return the settings that were asked for, as `alexnet.training.TrainSettings`."""
     from alexnet.training import TrainSettings
 

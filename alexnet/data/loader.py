@@ -34,7 +34,7 @@ from alexnet.data.workers import (
     room_for,
 )
 from alexnet.devices import local_size, usable_cores
-from alexnet.seeds import generator_of
+from alexnet.seeds import make_generator
 
 ORDERS = ("shuffled", "fixed", "stored")
 
@@ -57,7 +57,7 @@ def epoch_order(num_images: int, seed: int, epoch: int, order: str = "shuffled")
         raise ValueError(f"order must be one of {', '.join(ORDERS)}, got {order!r}")
     if order == "stored":
         return torch.arange(num_images)
-    return torch.randperm(num_images, generator=generator_of(seed, 0 if order == "fixed" else epoch))
+    return torch.randperm(num_images, generator=make_generator(seed, 0 if order == "fixed" else epoch))
 
 
 def batches_of(

@@ -40,7 +40,7 @@ from alexnet.distributed.towers import (
     with_halo,
 )
 from alexnet.models.alexnet import AlexNet, Masks
-from alexnet.models.stages import stages_of
+from alexnet.models.stages import make_stages
 
 AXES = ("data", "tower")
 
@@ -115,7 +115,7 @@ def rendezvous() -> dict[str, Any]:
     return {"store": dist.PrefixStore(f"start-{start}", store), "rank": rank, "world_size": world_size}
 
 
-def mesh_of(places: Layout, device: torch.device) -> DeviceMesh:
+def make_mesh(places: Layout, device: torch.device) -> DeviceMesh:
     """Return the mesh (data, tower) of all processes; each of them must call this."""
     return init_device_mesh(device.type, places, mesh_dim_names=AXES)
 
@@ -129,7 +129,7 @@ class ParallelAlexNet(nn.Module):
     Attributes:
         tower: this process's share, a `Tower`, or the whole `AlexNet` where nothing is split; its
             parameters have the names of the whole net's.
-        mesh: of `mesh_of`.
+        mesh: of `make_mesh`.
     """
 
     def __init__(self, config: NetConfig, mesh: DeviceMesh, *, generator: torch.Generator | None = None):
@@ -152,7 +152,7 @@ class ParallelAlexNet(nn.Module):
                 f"the net {config.name!r} has {config.towers} towers, the mesh has {self.num_towers}"
             )
         whole = AlexNet(config, generator=generator)
-        if self.num_towers > 2 and any(stage.crossing == "edges" for stage in stages_of(config)):
+        if self.num_towers > 2 and any(stage.crossing == "edges" for stage in make_stages(config)):
             raise ValueError(f"two towers at most can share a normalisation, got {self.num_towers}")
         self.tower: AlexNet | Tower = whole if self.num_towers == 1 else Tower(config)
         if self.num_towers > 1:

@@ -11,7 +11,7 @@ import torch.distributed as dist
 from torch.distributed.device_mesh import DeviceMesh
 
 from alexnet.devices import device_named
-from alexnet.distributed.parallel import Layout, connect, mesh_of
+from alexnet.distributed.parallel import Layout, connect, make_mesh
 
 Value = TypeVar("Value")
 
@@ -180,7 +180,7 @@ def placed(ranks: Ranks, layout: Layout) -> Ranks:
     """Return this process's part of a training that is laid out like this; all processes must call this."""
     if ranks.size == 1:
         return ranks
-    mesh = mesh_of(layout, ranks.device)
+    mesh = make_mesh(layout, ranks.device)
     data_rank = mesh.get_local_rank("data")
     return replace(ranks, mesh=mesh, data_rank=data_rank, num_data=layout.data_parallel)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from alexnet.config import NetConfig
 from alexnet.models.alexnet import Masks, add_children, check_images, run
-from alexnet.models.stages import Stage, children_of, dropout_inputs, stages_of
+from alexnet.models.stages import Stage, dropout_inputs, make_children, make_stages
 from alexnet.models.traffic import halo_width
 
 State = dict[str, Tensor]
@@ -32,8 +32,8 @@ class Tower(nn.Module):
     def __init__(self, config: NetConfig):
         """Build the share of one tower; its parameters hold no values before `split` ones are loaded."""
         super().__init__()
-        self.config, self.stages = config, stages_of(config)
-        add_children(self, children_of(config, config.towers))
+        self.config, self.stages = config, make_stages(config)
+        add_children(self, make_children(config, config.towers))
 
     def check(self, images: Tensor) -> Tensor:
         """Return the images if they have the shape that the network reads."""

@@ -102,7 +102,7 @@ class Classifier:
         return log_average_views(self.net, self.views(images, num_views))
 
 
-def classifier_of(weights: Weights, *, name: str) -> Classifier:
+def make_classifier(weights: Weights, *, name: str) -> Classifier:
     """Return the classifier of a checkpoint that was loaded.
 
     Args:
@@ -172,13 +172,13 @@ def check_alike(classifiers: Sequence[Classifier]) -> None:
     for other in classifiers[1:]:
         together = f"{first.name} and {other.name} do not go together: "
         if other.classes != first.classes:
-            raise ValueError(together + difference_of(first.classes, other.classes))
+            raise ValueError(together + describe_difference(first.classes, other.classes))
         sizes = [f"{each.net.config.input_size} of {each.image_size}" for each in (first, other)]
         if sizes[0] != sizes[1]:
             raise ValueError(f"{together}one reads {sizes[0]} pixels of an image, the other {sizes[1]}")
 
 
-def difference_of(classes: Sequence[str], others: Sequence[str]) -> str:
+def describe_difference(classes: Sequence[str], others: Sequence[str]) -> str:
     """Say in what two lists of classes differ."""
     if len(classes) != len(others):
         return f"one knows {len(classes)} classes, the other {len(others)}"
@@ -186,7 +186,7 @@ def difference_of(classes: Sequence[str], others: Sequence[str]) -> str:
     return f"class {number} is {classes[number]!r} in one and {others[number]!r} in the other"
 
 
-def outputs_of(classifier: Classifier, classes: Sequence[str]) -> Tensor:
+def match_outputs(classifier: Classifier, classes: Sequence[str]) -> Tensor:
     """Return which output of the net stands for each class of a data set.
 
     A set may have some of the classes alone, or in another order, as Imagenette has 10 of ImageNet's 1000.

@@ -75,10 +75,10 @@ def rows_of(classifiers: Sequence[Classifier], counts: Sequence[Counts], group: 
         names.append(f"average of {len(names)}")
     totals = [sum_over_ranks(each, group) for each in counts]
     num_classes = len(classifiers[0].classes)
-    return [(name, results_of(total, num_classes)) for name, total in zip(names, totals, strict=True)]
+    return [(name, make_results(total, num_classes)) for name, total in zip(names, totals, strict=True)]
 
 
-def results_of(counts: Counts, num_classes: int) -> Results:
+def make_results(counts: Counts, num_classes: int) -> Results:
     """Return "top1" and "top5", error rates as fractions, and "nll", the mean loss in nats.
 
     None stands for top-5 of five classes or fewer, which is never wrong, and for a loss that is not finite.

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from alexnet.data.loading import ImageLike, load_image
 from alexnet.evaluation import pretrained
-from alexnet.evaluation.classifier import Classifier, classifier_of
+from alexnet.evaluation.classifier import Classifier, make_classifier
 from alexnet.models.pretrained import NAME, cached_file, read
 from alexnet.shown import printable
 from alexnet.storage import checkpoints
@@ -45,8 +45,8 @@ def load_classifier(source: str | Path, device: torch.device | str = "cpu") -> C
         found = read(path, device)
         if found is None:
             raise
-        return pretrained.classifier_of(found, name=name)
-    return classifier_of(weights, name=name)
+        return pretrained.make_classifier(found, name=name)
+    return make_classifier(weights, name=name)
 
 
 def predict(
@@ -71,14 +71,14 @@ def predict(
     found: list[Guesses] = []
     for start in range(0, len(images), BATCH):
         stored = [load_image(image, classifier.image_size) for image in images[start : start + BATCH]]
-        for row in probabilities_of(classifier, stored, views=views):
+        for row in predict_probabilities(classifier, stored, views=views):
             best = row.topk(min(top, len(row)))
             names = [classifier.names[place] for place in best.indices.tolist()]
             found.append(list(zip(names, best.values.tolist(), strict=True)))
     return found
 
 
-def probabilities_of(classifier: Classifier, images: Sequence[Tensor], *, views: int = 1) -> Tensor:
+def predict_probabilities(classifier: Classifier, images: Sequence[Tensor], *, views: int = 1) -> Tensor:
     """Return the probability of every class: (N, classes) float64, on the CPU.
 
     Args:

@@ -9,7 +9,7 @@ from alexnet.paper import ILSVRC_NUM_CLASSES, IMAGE_SIZE
 from alexnet.recipes import net_config
 
 
-def classifier_of(found: Found, *, name: str) -> Classifier:
+def make_classifier(found: Found, *, name: str) -> Classifier:
     """Return torchvision's AlexNet as a classifier of images of 0 to 255, like every other.
 
     It was trained on (x / 255 - mean) / std, with a mean and a std for each channel. That is

@@ -34,8 +34,8 @@ from alexnet.experiments.runs import (
     SEARCH_SEED,
     Trials,
     best_of_held_out,
+    compose_record,
     open_dataset,
-    record_of,
 )
 from alexnet.experiments.trials import LAST_PART, Labelled, parts, rate_in
 from alexnet.experiments.verdicts import gains, verdict
@@ -170,7 +170,7 @@ class Outcome:
     seconds: float
 
 
-def trial_of(variant: str, *, rate: float, epochs: int, num_classes: int, **others: Any) -> Trial:
+def make_trial(variant: str, *, rate: float, epochs: int, num_classes: int, **others: Any) -> Trial:
     """Make the trial of a variant.
 
     Args:
@@ -338,7 +338,7 @@ def run(arguments: argparse.Namespace) -> int:
     train = dataset.train_images, dataset.train_labels
     test = dataset.test_images, dataset.test_labels
     make = partial(
-        trial_of,
+        make_trial,
         epochs=arguments.epochs,
         num_classes=len(dataset.classes),
         num_train=arguments.train_size,
@@ -369,7 +369,7 @@ def make_record(
     variants = {name: asdict(PARTS[name]) for name in arguments.variants}
     config = {"base": asdict(base.recipe), "variants": variants, "num_train": base.num_train}
     config |= {"rates": arguments.rates, "search_seed": SEARCH_SEED, "last_part": LAST_PART}
-    return record_of(
+    return compose_record(
         dataset,
         arguments,
         experiment=NAME,

@@ -27,7 +27,7 @@ from alexnet.experiments.intervals import (
 from alexnet.experiments.verdicts import gains
 from alexnet.functional import dropout_at_test, local_response_norm, output_size
 from alexnet.functional.lrn_formula import channel_formula
-from alexnet.models import layers_of, summary, total
+from alexnet.models import list_layers, summary, total
 from alexnet.optim import PaperSGD
 from alexnet.optim.schedule import LOGGED
 from alexnet.recipes import PAPER
@@ -88,7 +88,7 @@ def neurons_per_layer() -> Finding:
 
 
 def layer_shapes() -> Finding:
-    convolutions = [layer for layer in layers_of(PAPER.net) if layer.kind == "conv"]
+    convolutions = [layer for layer in list_layers(PAPER.net) if layer.kind == "conv"]
     ours = [
         (layer.out_channels, (layer.kernel_size,) * 2 + (layer.in_channels // layer.groups,))
         for layer in convolutions
@@ -99,7 +99,7 @@ def layer_shapes() -> Finding:
 
 
 def input_224() -> Finding:
-    conv1 = layers_of(PAPER.net)[0]
+    conv1 = list_layers(PAPER.net)[0]
     sizes = {
         rounding: output_size(paper.INPUT_SIZE, conv1.kernel_size, stride=conv1.stride, rounding=rounding)
         for rounding in ("floor", "ceil")
@@ -120,7 +120,7 @@ def conv_share() -> Finding:
 def gpu_connectivity() -> Finding:
     agrees = all(
         known.groups == (1 if printed.reads_both_gpus else paper.NUM_GPUS)
-        for known in layers_of(PAPER.net)
+        for known in list_layers(PAPER.net)
         for printed in paper.LAYERS
         if known.name == printed.name and known.kind == "conv"
     )
@@ -176,7 +176,7 @@ def update_rule() -> Finding:
 
 def logged(worse: str, better: str, data: str, *, remark: str = "") -> Finding:
     """Return by how much a network of the authors errs less than another, by their own notes."""
-    runs = [lab_notes.run_of(net, data=data) for net in (worse, better)]
+    runs = [lab_notes.find_run(net, data=data) for net in (worse, better)]
     top1, top5 = (100 * (getattr(runs[0], name) - getattr(runs[1], name)) for name in ("top1", "top5"))
     return Finding(
         ours=f"{top1:.2f} and {top5:.2f} points",
@@ -188,7 +188,7 @@ def logged(worse: str, better: str, data: str, *, remark: str = "") -> Finding:
 
 def errors_logged(nets: Sequence[tuple[str, int]], data: str, remark: str = "") -> Finding:
     """Return the errors that the authors noted of networks, each by its name and its number of views."""
-    runs = [lab_notes.run_of(net, data=data, views=views) for net, views in nets]
+    runs = [lab_notes.find_run(net, data=data, views=views) for net, views in nets]
     shown = "; ".join(f"{run.top1:.2%} and {run.top5:.2%}" for run in runs)
     named = ", ".join(f"#{net} with {views} view{'s' * (views > 1)}" for net, views in nets)
     return Finding(ours=shown, verdict=LOGS, basis=f"{named}, {data}{remark}")

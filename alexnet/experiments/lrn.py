@@ -28,8 +28,8 @@ from alexnet.experiments.runs import (
     SEARCH_SEED,
     Trials,
     best_of_held_out,
+    compose_record,
     open_dataset,
-    record_of,
 )
 from alexnet.experiments.trials import LAST_PART, Outcome, Trial, run_trial
 from alexnet.experiments.verdicts import gains, verdict
@@ -176,7 +176,7 @@ def make_record(
     config |= {"rates": arguments.rates, "search_seed": SEARCH_SEED, "last_part": LAST_PART}
     chosen = "each kind at its best rate of" if len(arguments.rates) > 1 else "all kinds at rate"
     rates = ", ".join(f"{rate:g}" for rate in arguments.rates)
-    return record_of(
+    return compose_record(
         dataset,
         arguments,
         experiment=NAME,

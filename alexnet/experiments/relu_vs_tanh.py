@@ -18,7 +18,7 @@ import torch
 
 from alexnet import data, paper
 from alexnet.experiments.learning_curves import WINDOWS_PER_EPOCH, Run, RunConfig, Setup, epochs_to
-from alexnet.experiments.runs import SEARCH_SEED, Laboratory, open_dataset, record_of
+from alexnet.experiments.runs import SEARCH_SEED, Laboratory, compose_record, open_dataset
 from alexnet.storage import records
 
 NAME = "relu-vs-tanh"
@@ -181,7 +181,7 @@ def make_record(
     config = {key: value for key, value in asdict(base).items() if key not in varied}
     config |= {"target": TARGET, "search_seed": SEARCH_SEED}
     config["setups"] = {name: asdict(SETUPS[name]) | {"stop_error": STOP_ERRORS[name]} for name in results}
-    return record_of(
+    return compose_record(
         dataset,
         arguments,
         experiment=NAME,

@@ -146,7 +146,7 @@ def open_dataset(arguments: argparse.Namespace) -> data.ImageSet:
     return dataset
 
 
-def record_of(
+def compose_record(
     dataset: data.ImageSet, arguments: argparse.Namespace, *, seconds: float, **parts: Any
 ) -> records.Record:
     """Put results and their provenance together.

@@ -56,7 +56,7 @@ class ResponseNorm(torch.autograd.Function):
         buffer = buffers(x, spec.windows, spec.k)
         for x_block, y_block in blocks(x, y, groups=spec.groups):
             x_block = x_block.to(computing_dtype(x))
-            energy = energy_of(x_block, buffer(x_block.shape), spec)
+            energy = compute_energy(x_block, buffer(x_block.shape), spec)
             torch.mul(x_block, inverse_power(energy, spec.beta), out=y_block)
         return y
 
@@ -71,7 +71,7 @@ class ResponseNorm(torch.autograd.Function):
         mirrored_buffer = buffers(x, [window[::-1] for window in spec.windows], 0.0)
         for x_block, g_block, gx_block in blocks(x, g, gx, groups=spec.groups):
             x_block, g_block = x_block.to(computing_dtype(x)), g_block.to(computing_dtype(x))
-            energy = energy_of(x_block, buffer(x_block.shape), spec)
+            energy = compute_energy(x_block, buffer(x_block.shape), spec)
             direct = inverse_power(energy, spec.beta).mul_(g_block)
             mirrored = mirrored_buffer(x_block.shape)
             torch.mul(direct, x_block, out=mirrored.inner).div_(energy)
@@ -136,7 +136,7 @@ def buffers(
     return functools.cache(lambda shape: PaddedBuffer(shape, in_order, margin))
 
 
-def energy_of(block: Tensor, buffer: PaddedBuffer, spec: NormSpec) -> Tensor:
+def compute_energy(block: Tensor, buffer: PaddedBuffer, spec: NormSpec) -> Tensor:
     """Return k + alpha * (sum of the squares in the window round each element).
 
     Each square brings its equal share of k along, as the margins do, which saves a pass over the sums.

@@ -1,7 +1,7 @@
 """AlexNet, its layers and their sizes, and the small networks of the experiments (paper 3)."""
 
 from alexnet.models.alexnet import AlexNet, draw_masks
-from alexnet.models.architecture import CONV_LAYERS, layers_of
+from alexnet.models.architecture import CONV_LAYERS, list_layers
 from alexnet.models.cifar import dense_stack, four_layer_net
 from alexnet.models.summary import memory, summary, total
 from alexnet.models.torchvision import from_torchvision
@@ -16,7 +16,7 @@ __all__ = [
     "four_layer_net",
     "from_torchvision",
     "gradient_traffic",
-    "layers_of",
+    "list_layers",
     "memory",
     "summary",
     "total",

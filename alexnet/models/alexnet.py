@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from alexnet.config import NetConfig
 from alexnet.functional.dropout import dropout_mask
-from alexnet.models.architecture import layers_of
+from alexnet.models.architecture import list_layers
 from alexnet.models.layers import Dropout
-from alexnet.models.stages import DROPOUT, children_of, dropout_inputs
+from alexnet.models.stages import DROPOUT, dropout_inputs, make_children
 from alexnet.recipes import PAPER
 
 Masks = Mapping[str, Tensor]
@@ -31,7 +31,7 @@ class AlexNet(nn.Module):
 
     Attributes:
         config: which network.
-        layers: the table of its layers, `alexnet.models.architecture.layers_of`.
+        layers: the table of its layers, `alexnet.models.architecture.list_layers`.
     """
 
     fc8: nn.Linear  # in every network, as any layer that is not in REMOVABLE_LAYERS
@@ -45,8 +45,8 @@ class AlexNet(nn.Module):
         """
         super().__init__()
         self.config = config
-        self.layers = layers_of(config)
-        add_children(self, children_of(config))
+        self.layers = list_layers(config)
+        add_children(self, make_children(config))
         initialise(self, generator)
 
     def forward(self, images: Tensor, masks: Masks | None = None) -> Tensor:

@@ -91,7 +91,7 @@ class Layer:
         return self.kind in ("conv", "dense")
 
 
-def layers_of(config: NetConfig) -> tuple[Layer, ...]:
+def list_layers(config: NetConfig) -> tuple[Layer, ...]:
     """Return a network's layers in the order of computation.
 
     Raises:

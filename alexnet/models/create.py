@@ -63,7 +63,7 @@ def create_model(
     if weights is None:
         options = changes if num_classes is None else changes | {"num_classes": num_classes}
         return AlexNet(net_config(name or "paper", **options), generator=generator)
-    state, found = parameters_of(weights)
+    state, found = read_parameters(weights)
     if name is not None:
         found = net_config(name, **changes)
     elif found is None:
@@ -79,7 +79,7 @@ def create_model(
     return net
 
 
-def parameters_of(weights: Weights) -> tuple[Mapping[str, Tensor], NetConfig | None]:
+def read_parameters(weights: Weights) -> tuple[Mapping[str, Tensor], NetConfig | None]:
     """Return parameters under our names, and the network that they are of, if that is told.
 
     Errors as of `create_model`.

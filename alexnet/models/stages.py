@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from alexnet.config import NetConfig
-from alexnet.models.architecture import Layer, layers_of
+from alexnet.models.architecture import Layer, list_layers
 from alexnet.models.layers import (
     Conv2d,
     Dropout,
@@ -41,13 +41,13 @@ class Stage(NamedTuple):
     children: tuple[str, ...]
 
 
-def names_of(config: NetConfig) -> Iterator[tuple[Layer, tuple[str, ...]]]:
+def child_names(config: NetConfig) -> Iterator[tuple[Layer, tuple[str, ...]]]:
     """Yield each layer of the table with the names of the modules that compute it.
 
     A ReLU belongs to the layer before it: in layer 1 of the 2012 code that is the pooling.
     """
     flat = False
-    for layer in layers_of(config):
+    for layer in list_layers(config):
         before, after = [], []
         if layer.kind == "dense":
             before += [] if flat else ["flatten"]
@@ -61,7 +61,7 @@ def names_of(config: NetConfig) -> Iterator[tuple[Layer, tuple[str, ...]]]:
         yield layer, (*before, layer.name, *after)
 
 
-def children_of(config: NetConfig, num_parts: int = 1) -> Iterator[tuple[str, nn.Module]]:
+def make_children(config: NetConfig, num_parts: int = 1) -> Iterator[tuple[str, nn.Module]]:
     """Yield the modules of a network with their names, in the order of computation, without values.
 
     Args:
@@ -69,7 +69,7 @@ def children_of(config: NetConfig, num_parts: int = 1) -> Iterator[tuple[str, nn
         num_parts: 1 for all of it, the number of towers for the share of one.
     """
     with torch.device("meta"):  # so that no layer draws initial values of torch's choice
-        for layer, names in names_of(config):
+        for layer, names in child_names(config):
             for name in names:
                 yield name, build(name, layer, config, num_parts)
 
@@ -117,13 +117,13 @@ def build_layer(layer: Layer, config: NetConfig, num_parts: int) -> nn.Module:
     )
 
 
-def stages_of(config: NetConfig) -> tuple[Stage, ...]:
+def make_stages(config: NetConfig) -> tuple[Stage, ...]:
     """Cut the layers where something crosses between towers.
 
     The last hidden layer and the output layer are stages of their own also where nothing crosses.
     """
     stages: list[Stage] = [Stage("", (), ())]
-    for layer, names in names_of(config):
+    for layer, names in child_names(config):
         crossing = ""
         if layer.kind == "norm" and layer.name != "spatial_norm2" and config.towers > 1:
             crossing = "" if config.lrn_per_tower else "edges"
@@ -139,6 +139,6 @@ def stages_of(config: NetConfig) -> tuple[Stage, ...]:
 
 def dropout_inputs(config: NetConfig) -> dict[str, int]:
     """Return the dense layers whose input dropout acts on, with the number of inputs, all towers together."""
-    dense = [layer for layer in layers_of(config) if layer.kind == "dense"]
+    dense = [layer for layer in list_layers(config) if layer.kind == "dense"]
     chosen = dense[:-1] if config.dropout_before else dense[1:]
     return {layer.name: layer.in_channels for layer in chosen} if config.dropout else {}

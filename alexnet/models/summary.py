@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from alexnet import paper
 from alexnet.checks import whole
 from alexnet.config import NetConfig
-from alexnet.models.architecture import Layer, layers_of
+from alexnet.models.architecture import Layer, list_layers
 from alexnet.models.stages import dropout_inputs
 from alexnet.models.traffic import communication
 
@@ -104,14 +104,14 @@ def rows_of(config: NetConfig, batch_size: int, num_parts: int) -> tuple[Row, ..
             activation_bytes=numbers * bytes_per_value,
         )
     ]
-    for layer in layers_of(config):
+    for layer in list_layers(config):
         mask = masks.get(layer.name, 0) // (num_parts if layer.name == "fc8" else 1)
         extra = 2 * mask * bytes_per_value + received.get(layer.name, 0)
-        rows.append(row_of(layer, bytes_per_value, num_parts, extra))
+        rows.append(make_row(layer, bytes_per_value, num_parts, extra))
     return tuple(rows)
 
 
-def row_of(layer: Layer, bytes_per_value: int, num_parts: int, extra_bytes: int) -> Row:
+def make_row(layer: Layer, bytes_per_value: int, num_parts: int, extra_bytes: int) -> Row:
     """Return one layer's row; every tower has all outputs and biases of fc8, and its share of the rest."""
     last = layer.name == "fc8"
     channels = layer.out_channels if last else layer.out_channels // num_parts

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from alexnet.config import NetConfig
-from alexnet.models.architecture import layers_of
-from alexnet.models.stages import stages_of
+from alexnet.models.architecture import list_layers
+from alexnet.models.stages import make_stages
 
 
 class Traffic(NamedTuple):
@@ -43,7 +43,7 @@ def communication(config: NetConfig, batch_size: int, *, bytes_per_number: int =
     """
     bytes_per_value, towers = batch_size * bytes_per_number, config.towers
     rows = []
-    for stage in stages_of(config):
+    for stage in make_stages(config):
         if stage.crossing == "sum":
             logits = config.num_classes * bytes_per_value
             rows.append(Traffic("fc8", "sum", 2 * (towers - 1) * logits // towers, 0))
@@ -61,5 +61,5 @@ def gradient_traffic(config: NetConfig, replicas: int, *, bytes_per_number: int 
 
     As in any sum over R devices that leaves the result on all, that is 2 (R - 1) / R of the parameters.
     """
-    parameters = sum(layer.num_parameters for layer in layers_of(config))
+    parameters = sum(layer.num_parameters for layer in list_layers(config))
     return 2 * (replicas - 1) * parameters * bytes_per_number // replicas

@@ -193,7 +193,7 @@ def param_groups(net: nn.Module, learning: LearningConfig) -> list[dict[str, Any
     """
     members: dict[str, list[nn.Parameter]] = {name: [] for name in GROUPS}
     for name, parameter in net.named_parameters():
-        members[group_of(name)].append(parameter)
+        members[find_group(name)].append(parameter)
     rates = {"bias": learning.rate * learning.bias_rate_factor}
     decays = {} if learning.decay_biases else {"bias": 0.0}
     return [
@@ -209,7 +209,7 @@ def param_groups(net: nn.Module, learning: LearningConfig) -> list[dict[str, Any
     ]
 
 
-def group_of(name: str) -> str:
+def find_group(name: str) -> str:
     """Return the one of ``GROUPS`` that a parameter belongs to, by its name in the net.
 
     Raises:

@@ -239,15 +239,15 @@ def read(path: Path, device: torch.device | str) -> dict[str, Any]:
             from_safetensors(path, device) if path.suffix == safe.SUFFIX else tensorfile.read(path, device)
         )
     except Damaged as error:
-        raise Damaged(f"{error}; {instead_of(path)}") from error
+        raise Damaged(f"{error}; {suggest_instead(path)}") from error
     if content.get("format") not in (CHECKPOINT, WEIGHTS):
-        raise Damaged(f"{path} is no checkpoint of this package; {instead_of(path)}")
+        raise Damaged(f"{path} is no checkpoint of this package; {suggest_instead(path)}")
     try:
         check_format(path, content.get("version"), VERSION)
     except NewerFormat:
         raise
     except ValueError as error:
-        raise Damaged(f"{path} is damaged ({error}); {instead_of(path)}") from error
+        raise Damaged(f"{path} is damaged ({error}); {suggest_instead(path)}") from error
     return content
 
 
@@ -261,7 +261,7 @@ def from_safetensors(path: Path, device: torch.device | str) -> dict[str, Any]:
     }
 
 
-def instead_of(path: Path) -> str:
+def suggest_instead(path: Path) -> str:
     """Say what can be taken in place of a checkpoint that is damaged."""
     folders = path.parent, path.parent / CHECKPOINTS
     others = [other for folder in folders for other in newest_first(folder) if other != path]
@@ -278,9 +278,11 @@ def members(path: Path, content: dict[str, Any], kind: type[Weights]) -> dict[st
     """
     for name, hint in get_type_hints(kind).items():
         if name not in content:
-            raise Damaged(f"{path} has no {name!r}, so it is no whole checkpoint; {instead_of(path)}")
+            raise Damaged(f"{path} has no {name!r}, so it is no whole checkpoint; {suggest_instead(path)}")
         if not has_type(content[name], hint):
-            raise Damaged(f"{path} is no checkpoint: its {name!r} is no {words(hint)}; {instead_of(path)}")
+            raise Damaged(
+                f"{path} is no checkpoint: its {name!r} is no {words(hint)}; {suggest_instead(path)}"
+            )
     return {f.name: content[f.name] for f in fields(kind)}
 
 

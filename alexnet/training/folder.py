@@ -34,7 +34,7 @@ from alexnet.training.board import Board
 from alexnet.training.log import Line, Log
 from alexnet.training.plan import Plan
 from alexnet.training.settings import TrainSettings, changes_in_words, kept, read_kept
-from alexnet.training.state import record_of, write_checkpoint
+from alexnet.training.state import compose_record, write_checkpoint
 
 
 def locked(path: Path, *, patience: float = 0.0) -> IO[str] | None:
@@ -192,7 +192,7 @@ class RunFolder:
             before = load(self.path / RECORD)
             return replace(before, results=before.results | ended)
         results = {"training": {}, "validations": [], "step": 0, "epochs": 0.0, **ended}
-        record = record_of(plan, device, 0.0, results)
+        record = compose_record(plan, device, 0.0, results)
         self.save_record(record)
         return record
 
@@ -281,7 +281,7 @@ def open_folder(settings: TrainSettings, ranks: Ranks) -> RunFolder | None:
     return opened[0] if opened else None
 
 
-def results_of(log: Log, **more: Any) -> dict[str, Any]:
+def make_results(log: Log, **more: Any) -> dict[str, Any]:
     """Return what a record says of a run: the last training window, all validations, and more.
 
     Args:

@@ -17,7 +17,7 @@ from alexnet.models.alexnet import AlexNet, Masks, draw_masks
 from alexnet.optim.schedule import Rates, apply_rates
 from alexnet.optim.sgd import PaperSGD, load_velocities, param_groups, velocities
 from alexnet.optim.step import StepResult, train_step
-from alexnet.seeds import AUGMENTATION, WEIGHTS, generator_of, mask_generator
+from alexnet.seeds import AUGMENTATION, WEIGHTS, make_generator, mask_generator
 from alexnet.training.plan import Plan
 from alexnet.training.signals import end_if_asked
 from alexnet.transforms.training import prepare_training
@@ -60,7 +60,7 @@ class Learner:
         self.recipe, self.ranks, self.seed, self.precision = recipe, ranks, seed, precision
         self.statistics = statistics.to(ranks.device)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        generator = generator_of(seed, WEIGHTS)
+        generator = make_generator(seed, WEIGHTS)
         net: AlexNet | ParallelAlexNet
         if ranks.mesh is None:
             net = AlexNet(recipe.net, generator=generator)
@@ -88,7 +88,7 @@ class Learner:
             batch.images,
             config=self.recipe.augment,
             statistics=self.statistics,
-            generator=generator_of(*position, AUGMENTATION),
+            generator=make_generator(*position, AUGMENTATION),
             colour_noise=rates.colour_noise,
         )
         device = self.ranks.device

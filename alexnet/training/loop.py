@@ -21,15 +21,15 @@ from alexnet.storage.records import Record, load
 from alexnet.storage.run_files import RECORD
 from alexnet.training.batches import batches_from, training_loader, validation_loader
 from alexnet.training.events import Event, message
-from alexnet.training.folder import RunFolder, of_first, open_folder, results_of
+from alexnet.training.folder import RunFolder, make_results, of_first, open_folder
 from alexnet.training.learner import Learner, make_learner
 from alexnet.training.log import Line
 from alexnet.training.messages import device_in_words, end_in_words, plan_in_words
 from alexnet.training.plan import Plan, make_plan
 from alexnet.training.saves import Saves
 from alexnet.training.settings import TrainSettings
-from alexnet.training.signals import Stopped, StopWish, asked, name_of, started_again
-from alexnet.training.state import record_of, resume
+from alexnet.training.signals import Stopped, StopWish, asked, name_signal, started_again
+from alexnet.training.state import compose_record, resume
 from alexnet.training.validation import validate
 from alexnet.training.window import Diverged, Window
 
@@ -80,7 +80,7 @@ def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
             try:
                 learner = make_learner(plan, ranks, lambda sentence: tell(message(sentence)), stop_signal)
             except Stopped as stopped:
-                ended = {"ended": name_of(stopped.signal), "signal": stopped.signal}
+                ended = {"ended": name_signal(stopped.signal), "signal": stopped.signal}
                 record = ranks.broadcast(lambda: of_first(folder).record_unbegun(plan, ranks.device, ended))
                 tell(Event("end", {"text": end_in_words(settings, record)}))
                 return record
@@ -146,7 +146,7 @@ class Run:
         self.tell(Event("plan", self.plan_values()))
         batches = batches_from(self.loader, self.step, self.ranks.device)
         signal = self.between_steps(asked(self.ranks, self.stop_signal))
-        while not (ended := name_of(signal) or self.ended()):
+        while not (ended := name_signal(signal) or self.ended()):
             agreement = self.ranks.max_async(lambda: (self.stop_signal(), self.saves.due_by_clock()))
             with self.saved_if_unread():
                 batch = self.ranks.in_all(lambda: next(batches))
@@ -326,7 +326,7 @@ class Run:
         more: dict[str, Any] = {"ended": ended, "signal": signal}
         if ended == "finished" and self.validation_loader is not None:
             rates, signal = self.validated(ten_views=True)
-            more |= {"ended": name_of(signal), "signal": signal} if signal else {"ten_views": rates}
+            more |= {"ended": name_signal(signal), "signal": signal} if signal else {"ten_views": rates}
         record = self.ranks.broadcast(lambda: self.write_record(**more))
         self.tell(Event("end", {"text": end_in_words(self.plan.settings, record)}))
         return record
@@ -334,8 +334,8 @@ class Run:
     def write_record(self, **more: Any) -> Record:
         """Write the record of the run as far as it has come."""
         folder = of_first(self.folder)
-        results = results_of(folder.log, step=self.step, epochs=self.plan.epoch(self.step), **more)
-        record = record_of(self.plan, self.ranks.device, time.monotonic() - self.start, results)
+        results = make_results(folder.log, step=self.step, epochs=self.plan.epoch(self.step), **more)
+        record = compose_record(self.plan, self.ranks.device, time.monotonic() - self.start, results)
         folder.save_record(record)
         return record
 

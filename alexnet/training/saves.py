@@ -9,7 +9,7 @@ from alexnet.training.folder import RunFolder, is_gone, of_first
 from alexnet.training.learner import Learner
 from alexnet.training.plan import Plan
 from alexnet.training.settings import every
-from alexnet.training.state import checkpoint_of
+from alexnet.training.state import make_checkpoint
 from alexnet.training.window import Diverged, Window
 
 
@@ -85,7 +85,7 @@ class Saves:
         if self.ranks.max([bool(broken)])[0]:
             what = broken[0] if broken else "a parameter of another process"
             raise Diverged(f"training diverged by step {step}: {what} is not finite")
-        checkpoint = checkpoint_of(self.plan, self.learner, step, validations)
+        checkpoint = make_checkpoint(self.plan, self.learner, step, validations)
         self.ranks.broadcast(lambda: of_first(self.folder).save(checkpoint))
         self.step, self.num_validations = step, len(validations)
         if finished:

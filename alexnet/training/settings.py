@@ -166,11 +166,11 @@ class TrainSettings:
         for f in fields(self):
             value = getattr(self, f.name)
             if value != f.default or f.name in ("data", "recipe"):
-                words += [option_of(f.name)] if value is True else [option_of(f.name), f"{value}"]
+                words += [name_option(f.name)] if value is True else [name_option(f.name), f"{value}"]
         return words
 
 
-def option_of(name: str) -> str:
+def name_option(name: str) -> str:
     """Return the option that stands for a setting on the command line."""
     return "--" + name.replace("_", "-")
 
@@ -254,7 +254,7 @@ def changes_in_words(before: tuple[TrainSettings, int], now: tuple[TrainSettings
         now: what is asked for now, likewise.
     """
     (old, old_ranks), (new, new_ranks) = before, now
-    pairs = [(option_of(name), getattr(old, name), getattr(new, name)) for name in CHANGEABLE]
+    pairs = [(name_option(name), getattr(old, name), getattr(new, name)) for name in CHANGEABLE]
     pairs.append(("processes", old_ranks, new_ranks))
     changed = [f"{name} {in_word(now)}, was {in_word(was)}" for name, was, now in pairs if was != now]
     return f"other settings than this run had so far: {'; '.join(changed)}" if changed else ""

@@ -94,6 +94,6 @@ def started_again() -> bool:
     return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
 
 
-def name_of(number: int) -> str:
+def name_signal(number: int) -> str:
     """Return a signal's name; nothing for 0."""
     return signal.Signals(number).name if number else ""

@@ -38,7 +38,7 @@ def recipe_text(plan: Plan) -> str:
     return json.dumps(config.to_dict(plan.recipe))
 
 
-def checkpoint_of(plan: Plan, learner: Learner, step: int, validations: Sequence[Validation]) -> Checkpoint:
+def make_checkpoint(plan: Plan, learner: Learner, step: int, validations: Sequence[Validation]) -> Checkpoint:
     """Return the checkpoint of a training, whole in the first process; all processes must call this.
 
     Args:
@@ -180,7 +180,7 @@ def check_parameters(checkpoint: Checkpoint, plan: Plan, path: Path) -> None:
         raise Damaged(str(error)) from error
 
 
-def record_of(plan: Plan, device: torch.device, seconds: float, results: dict[str, Any]) -> Record:
+def compose_record(plan: Plan, device: torch.device, seconds: float, results: dict[str, Any]) -> Record:
     """Return the record of a run as far as it has come.
 
     Args:

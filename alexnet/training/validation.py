@@ -45,7 +45,7 @@ def validate(
         check_replicas(learner.net)
     learner.net.eval()
     batches = batches_of(loader, ranks, first_step, stop_signal)
-    counts = evaluate(learner.net, batches, views=views_of(learner, ten_views))
+    counts = evaluate(learner.net, batches, views=make_views(learner, ten_views))
     if ranks.mesh is not None:
         counts = sum_over_ranks(counts, ranks.mesh.get_group("data"))
     return {**counts.error_rates(), "nll": counts.mean_loss()}
@@ -62,7 +62,7 @@ def batches_of(
             yield batch.images, batch.labels
 
 
-def views_of(learner: Learner, ten_views: bool) -> Views:
+def make_views(learner: Learner, ten_views: bool) -> Views:
     """Return what makes views of stored images."""
     options: dict[str, Any] = {"size": learner.recipe.net.input_size, "statistics": learner.statistics}
     if ten_views:

@@ -9,8 +9,8 @@ import torch
 from alexnet import config
 from alexnet.cli.main import main
 from alexnet.data.prepared import open_prepared
-from alexnet.evaluation.classifier import classifier_of
-from alexnet.evaluation.ensemble import evaluate_nets, log_average_nets, results_of, table
+from alexnet.evaluation.classifier import make_classifier
+from alexnet.evaluation.ensemble import evaluate_nets, log_average_nets, make_results, table
 from alexnet.evaluation.errors import Counts, average_nets
 from alexnet.evaluation.prediction import load_classifier
 from support import trained
@@ -178,17 +178,17 @@ def test_the_average_is_that_of_probabilities_also_of_tiny_ones():
 def test_a_net_that_diverged_is_always_wrong_and_the_file_can_still_be_written(folder):
     weights = trained.weights()
     weights.weights["fc8.weight"].fill_(float("nan"))
-    net = classifier_of(weights, name="broken")
+    net = make_classifier(weights, name="broken")
     images = torch.zeros(2, 3, 20, 20, dtype=torch.uint8)
     (counts,) = evaluate_nets([net], [(images, torch.tensor([0, 6]))])
-    assert results_of(counts, 7) == {"top1": 1.0, "top5": 1.0, "nll": None}
-    assert "not finite" in table([("broken", results_of(counts, 7))])
+    assert make_results(counts, 7) == {"top1": 1.0, "top5": 1.0, "nll": None}
+    assert "not finite" in table([("broken", make_results(counts, 7))])
 
 
 def test_of_few_classes_there_is_no_top5():
     counts = Counts(num_images=4, wrong={1: 1, 5: 0}, loss_sum=2.0)
-    assert results_of(counts, 6)["top5"] == 0
-    result = results_of(counts, 5)
+    assert make_results(counts, 6)["top5"] == 0
+    result = make_results(counts, 5)
     assert result == {"top1": 0.25, "top5": None, "nll": 0.5}
     lines = table([("net", result)]).splitlines()
     assert lines[1].split() == ["net", "25.00%", "-", "0.5000"]

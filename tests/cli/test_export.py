@@ -8,7 +8,7 @@ from safetensors import safe_open
 from alexnet import create_model, load_classifier
 from alexnet.cli.main import main
 from alexnet.data.loading import load_image
-from alexnet.evaluation.prediction import probabilities_of
+from alexnet.evaluation.prediction import predict_probabilities
 from alexnet.storage import checkpoints
 from support import trained
 
@@ -31,7 +31,8 @@ def test_a_run_is_exported_and_predicts_the_same(run, tmp_path, capsys):
     ]
     for views in (1, 10):
         assert torch.equal(
-            probabilities_of(ours, images, views=views), probabilities_of(theirs, images, views=views)
+            predict_probabilities(ours, images, views=views),
+            predict_probabilities(theirs, images, views=views),
         )
     with safe_open(file, "pt") as content:
         names = set(content.keys())

@@ -8,12 +8,12 @@ import torch.distributed as dist
 import torch.multiprocessing
 
 from alexnet.data.workers import processes
-from alexnet.distributed.parallel import ParallelAlexNet, connect, layout, mesh_of
+from alexnet.distributed.parallel import ParallelAlexNet, connect, layout, make_mesh
 from alexnet.distributed.towers import join
 from alexnet.models.traffic import communication
 from alexnet.optim.sgd import velocities
 from alexnet.recipes import net_config
-from alexnet.seeds import generator_of, mask_generator
+from alexnet.seeds import make_generator, mask_generator
 from support import ranks
 from support.one_device import BATCH, RECIPES, STEPS, OneDevice, assert_equal, masks_of, narrow, seeded
 
@@ -213,7 +213,7 @@ def test_masks_depend_on_the_seed_the_step_and_the_copy_alone():
     draws = [torch.rand(4, generator=mask_generator(*key)).tolist() for key in keys]
     assert len({tuple(draw) for draw in draws}) == len(keys)
     assert draws[0] == torch.rand(4, generator=mask_generator(0, 0, 0)).tolist()
-    assert draws[0] != torch.rand(4, generator=generator_of(0, 0)).tolist()  # that of the order
+    assert draws[0] != torch.rand(4, generator=make_generator(0, 0)).tolist()  # that of the order
 
 
 def test_a_process_that_torchrun_did_not_start(monkeypatch):
@@ -229,7 +229,7 @@ def test_a_process_alone_is_a_net_on_one_device(monkeypatch):
     device = connect()
     try:
         config = narrow("paper")
-        mesh = mesh_of(layout(dist.get_world_size(), config), device)
+        mesh = make_mesh(layout(dist.get_world_size(), config), device)
         net = ParallelAlexNet(config, mesh, generator=seeded()).double().to(device)
         one = OneDevice("paper")
         logits = net(one.images.to(device), masks_of(config, 0, 0, BATCH)).detach().cpu()

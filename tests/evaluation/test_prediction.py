@@ -13,13 +13,13 @@ from alexnet.cli.main import main
 from alexnet.data.loading import load_image
 from alexnet.data.prepare.run import prepare
 from alexnet.data.prepared import open_prepared
-from alexnet.evaluation.classifier import check_alike, classifier_of, outputs_of
+from alexnet.evaluation.classifier import check_alike, make_classifier, match_outputs
 from alexnet.evaluation.prediction import (
     class_of_folder,
     in_words,
     load_classifier,
     predict,
-    probabilities_of,
+    predict_probabilities,
 )
 from alexnet.storage import checkpoints
 from support import trained
@@ -52,7 +52,7 @@ def test_probabilities_are_those_of_every_crop_by_itself(folder, name, base, see
     split = open_prepared(folder / "set").val
     images = split.read(range(len(split)))
     expected = trained.probabilities(trained.weights(base, seed=seed), images.numpy(), views)
-    got = probabilities_of(load_classifier(folder / name), list(images), views=views)
+    got = predict_probabilities(load_classifier(folder / name), list(images), views=views)
     np.testing.assert_allclose(got.numpy(), expected, atol=1e-5)
     assert len(set(expected.argmax(1))) > 2, "these images tell no nets apart"
 
@@ -219,7 +219,7 @@ def test_a_classifier_has_all_that_belongs_to_it(folder, classifier):
     assert classifier.net.config == trained.recipe().net and not classifier.remark
     assert (classifier.statistics.num_images, classifier.mean) == (12345, "centre")
     assert load_classifier(folder / "paper.pt").mean == "under-crop"
-    nameless = classifier_of(replace(trained.weights(), names=[]), name="x")
+    nameless = make_classifier(replace(trained.weights(), names=[]), name="x")
     assert nameless.names == trained.CLASSES
 
 
@@ -254,12 +254,12 @@ def test_a_classifier_has_all_that_belongs_to_it(folder, classifier):
 )
 def test_a_file_whose_parts_do_not_fit_is_refused(changes, sentence):
     with pytest.raises(ValueError, match=sentence):
-        classifier_of(replace(trained.weights(), **changes), name="x")
+        make_classifier(replace(trained.weights(), **changes), name="x")
 
 
 def test_nets_that_differ_in_classes_or_sizes_do_not_go_together(classifier):
     def other(**options):
-        return classifier_of(trained.weights(**options), name="other")
+        return make_classifier(trained.weights(**options), name="other")
 
     check_alike([classifier])
     check_alike([classifier, other(base="paper")])
@@ -274,11 +274,11 @@ def test_nets_that_differ_in_classes_or_sizes_do_not_go_together(classifier):
 
 
 def test_the_classes_of_a_set_are_found_by_their_names(classifier):
-    assert outputs_of(classifier, ("gnu", "ant", "fox")).tolist() == [6, 0, 5]
+    assert match_outputs(classifier, ("gnu", "ant", "fox")).tolist() == [6, 0, 5]
     with pytest.raises(
         ValueError, match="knows 7 classes, and 'hen' is none of them; the data have 3 .* 2 of"
     ):
-        outputs_of(classifier, ("gnu", "hen", "the gnu"))
+        match_outputs(classifier, ("gnu", "hen", "the gnu"))
 
 
 def test_the_class_is_told_by_the_folder(classifier, tmp_path, monkeypatch):

@@ -8,8 +8,8 @@ import torch
 import torchvision
 from torch import nn
 
-from alexnet.evaluation.prediction import load_classifier, probabilities_of
-from alexnet.evaluation.pretrained import classifier_of
+from alexnet.evaluation.prediction import load_classifier, predict_probabilities
+from alexnet.evaluation.pretrained import make_classifier
 from alexnet.models import pretrained
 from alexnet.models.torchvision import from_torchvision
 from support import trained
@@ -44,7 +44,7 @@ def test_torchvisions_weights_give_what_torchvision_gives(torchvisions, theirs, 
     transforms = torchvision.models.AlexNet_Weights.IMAGENET1K_V1.transforms()
     with torch.no_grad():
         expected = nn.functional.softmax(torchvisions(transforms(images)).double(), dim=1)
-    got = probabilities_of(classifier, list(images))
+    got = predict_probabilities(classifier, list(images))
     assert expected.std(0).max() > 1e-3, "these images tell nothing"
     torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-7)
     assert classifier.classes[:2] == ("n01440764", "n01443537")
@@ -124,7 +124,7 @@ def test_a_checkpoint_of_another_program_with_ten_classes_is_a_classifier(kind, 
     assert torch.equal(got.net.fc8.bias, ten["classifier.6.bias"])
     assert got.classes == tuple("0123456789") and got.names[3] == "class 3"
     assert got.remark.endswith("; the file does not name its classes, so they are numbered")
-    assert probabilities_of(got, [torch.zeros(3, 256, 256, dtype=torch.uint8)]).shape == (1, 10)
+    assert predict_probabilities(got, [torch.zeros(3, 256, 256, dtype=torch.uint8)]).shape == (1, 10)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_classes_are_those_that_the_file_names(extra, classes):
 
 def test_classes_with_names_are_not_numbered(ten):
     names = tuple("abcdefghij")
-    got = classifier_of(pretrained.Found(from_torchvision(ten), names), name="x")
+    got = make_classifier(pretrained.Found(from_torchvision(ten), names), name="x")
     assert got.classes == got.names == names and "numbered" not in got.remark
 
 

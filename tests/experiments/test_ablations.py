@@ -10,7 +10,7 @@ from alexnet.cli.experiment import add_options
 from alexnet.data import synthetic
 from alexnet.data.statistics import compute_statistics
 from alexnet.experiments import ablations as experiment
-from alexnet.experiments.ablations import PARTS, Outcome, Trial, run_trial, trial_of
+from alexnet.experiments.ablations import PARTS, Outcome, Trial, make_trial, run_trial
 from alexnet.models.alexnet import AlexNet
 from alexnet.recipes import CODE2012, DIFFERENCES
 from alexnet.storage import records
@@ -20,7 +20,7 @@ OTHERS = {"seed": 0, "num_train": 300}
 
 
 def trial(variant, **changes) -> Trial:
-    return trial_of(variant, **({"rate": 0.003, "epochs": 2, "num_classes": 10} | OTHERS | changes))
+    return make_trial(variant, **({"rate": 0.003, "epochs": 2, "num_classes": 10} | OTHERS | changes))
 
 
 @pytest.fixture(scope="module")

@@ -138,7 +138,7 @@ def test_a_single_rate_is_taken_without_a_search():
     assert entry["search"] == [] and bench.asked == [(0.1, 5, False)]
 
 
-def results_of(**errors):
+def make_results(**errors):
     return {
         kind: {"runs": [{"seed": seed, "test_error": error} for seed, error in enumerate(values)]}
         for kind, values in errors.items()
@@ -146,11 +146,11 @@ def results_of(**errors):
 
 
 def test_only_what_the_results_hold_is_compared():
-    results = results_of(constant=[0.30, 0.32], lrn=[0.29, 0.33])
+    results = make_results(constant=[0.30, 0.32], lrn=[0.29, 0.33])
     assert experiment.comparisons(results) == [
         ("lrn", "constant", "inconclusive: lower by 0.0 points [-12.7, +12.7]")
     ]
-    results |= results_of(none=[0.31, 0.35])
+    results |= make_results(none=[0.31, 0.35])
     pairs = [(kind, over) for kind, over, _ in experiment.comparisons(results)]
     assert pairs == [("constant", "none"), ("lrn", "none"), ("lrn", "constant")]
     assert {name for pair in experiment.COMPARED for name in pair} == experiment.KINDS.keys()

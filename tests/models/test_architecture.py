@@ -7,16 +7,16 @@ import torch
 import torchvision
 
 from alexnet import paper
-from alexnet.models.architecture import layers_of
+from alexnet.models.architecture import list_layers
 from alexnet.recipes import CODE2012, NETS, PAPER, net_config
 
 
 def table(config):
-    return {layer.name: layer for layer in layers_of(config)}
+    return {layer.name: layer for layer in list_layers(config)}
 
 
 def learning(config):
-    return [layer for layer in layers_of(config) if layer.has_parameters]
+    return [layer for layer in list_layers(config) if layer.has_parameters]
 
 
 def totals(config):
@@ -145,7 +145,7 @@ def test_shapes(name):
 
 @pytest.mark.parametrize("name", NETS)
 def test_layers_follow_one_another(name):
-    layers = layers_of(net_config(name))
+    layers = list_layers(net_config(name))
     assert (layers[0].in_channels, layers[0].in_size) == (3, 28 if name == "small" else 224)
     for below, above in zip(layers, layers[1:], strict=False):
         if above.kind == "dense":
@@ -175,7 +175,7 @@ def test_who_reads_whom():
     assert {name for name, layer in layers.items() if layer.crosses} == {"conv3", "fc6", "fc7", "fc8"}
     assert table(net_config("sixth-conv"))["conv6"].crosses
     for name in ("merged", "half", "torchvision"):
-        assert not any(layer.crosses or layer.groups > 1 for layer in layers_of(net_config(name)))
+        assert not any(layer.crosses or layer.groups > 1 for layer in list_layers(net_config(name)))
 
 
 def test_normalisations_stand_behind_the_first_two_layers():
@@ -265,4 +265,4 @@ def test_a_smaller_net_starts_with_signals_of_the_same_size():
 
 def test_images_too_small_for_the_windows_are_refused():
     with pytest.raises(ValueError, match="no window of 11 pixels fits into 6 pixels with padding 1 at each"):
-        layers_of(replace(PAPER.net, input_size=6, rounding="floor", paddings=(1, 2, 1, 1, 1)))
+        list_layers(replace(PAPER.net, input_size=6, rounding="floor", paddings=(1, 2, 1, 1, 1)))

@@ -10,8 +10,8 @@ from torch import nn
 
 from alexnet.distributed.towers import Tower
 from alexnet.models.alexnet import AlexNet, draw_masks
-from alexnet.models.architecture import layers_of
-from alexnet.models.stages import stages_of
+from alexnet.models.architecture import list_layers
+from alexnet.models.stages import make_stages
 from alexnet.models.torchvision import from_torchvision
 from alexnet.recipes import CODE2012, DIFFERENCES, NETS, PAPER, RECIPES, net_config
 from references import net as references_net
@@ -120,12 +120,12 @@ def test_modules_agree_with_the_table(name, base):
     with torch.device("meta"):
         net = AlexNet(config).eval()
         outputs = run_by_layers(net, torch.empty(2, 3, config.input_size, config.input_size))
-    for layer in layers_of(config):
+    for layer in list_layers(config):
         counted = sum(p.numel() for p in net.get_submodule(layer.name).parameters())
         assert counted == layer.num_parameters
         pixels = (layer.out_size,) * 2 if layer.kind != "dense" else ()
         assert outputs[layer.name].shape == (2, layer.out_channels, *pixels)
-    learning = [layer.name for layer in layers_of(config) if layer.has_parameters]
+    learning = [layer.name for layer in list_layers(config) if layer.has_parameters]
     assert list(net.state_dict()) == [f"{name}.{kind}" for name in learning for kind in ("weight", "bias")]
 
 
@@ -153,7 +153,9 @@ def test_two_towers_have_all_parameters_of_the_net(name):
 
 def test_crossings():
     def crossings(config):
-        return [(stage.crossing, stage.layers[0].name if stage.layers else "") for stage in stages_of(config)]
+        return [
+            (stage.crossing, stage.layers[0].name if stage.layers else "") for stage in make_stages(config)
+        ]
 
     gathers = [("gather", "conv3"), ("gather", "fc6"), ("gather", "fc7"), ("", "fc8"), ("sum", "")]
     assert crossings(CODE2012.net) == [("", "conv1"), *gathers]

@@ -5,7 +5,7 @@ import torch
 
 from alexnet import paper
 from alexnet.models.alexnet import AlexNet, draw_masks
-from alexnet.models.architecture import layers_of
+from alexnet.models.architecture import list_layers
 from alexnet.models.layers import Conv2d, PartOfLinear
 from alexnet.models.stages import dropout_inputs
 from alexnet.recipes import PAPER, RECIPES, net_config
@@ -64,7 +64,7 @@ def test_without_masks_training_draws_from_torchs_generator():
 def test_weights_and_biases_start_as_the_paper_says(name):
     config = narrow(name, conv_channels=(32, 64, 64, 64, 64), dense_units=(128, 128), num_classes=100)
     net = AlexNet(config, generator=seeded(6))
-    for layer in layers_of(config):
+    for layer in list_layers(config):
         if not layer.has_parameters:
             continue
         module = net.get_submodule(layer.name)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from alexnet import paper
-from alexnet.optim.sgd import GROUPS, PaperSGD, group_of, load_velocities, param_groups, velocities
+from alexnet.optim.sgd import GROUPS, PaperSGD, find_group, load_velocities, param_groups, velocities
 from alexnet.recipes import CODE2012, PAPER
 from references import optim as references_optim
 
@@ -228,11 +228,11 @@ def test_a_net_without_conv1_has_no_group_for_it():
 
 
 def test_the_layers_name_decides_wherever_it_stands():
-    assert group_of("tower_a.conv1.weight") == "conv1.weight"
-    assert group_of("tower_a.conv1.bias") == "bias"
-    assert group_of("conv10.weight") == "weight"
+    assert find_group("tower_a.conv1.weight") == "conv1.weight"
+    assert find_group("tower_a.conv1.bias") == "bias"
+    assert find_group("conv10.weight") == "weight"
     with pytest.raises(ValueError, match="the parameter 'fc6.scale' is neither a weight nor a bias"):
-        group_of("fc6.scale")
+        find_group("fc6.scale")
 
 
 def train(net, optimizer, steps):

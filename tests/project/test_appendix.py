@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from alexnet import paper
-from alexnet.models.architecture import layers_of
+from alexnet.models.architecture import list_layers
 from alexnet.recipes import DIFFERENCES, PAPER
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
@@ -45,7 +45,7 @@ def test_values_are_those_of_the_paper():
 
 
 def test_layers_and_their_sizes_are_those_of_the_net():
-    layers = layers_of(PAPER.net)
+    layers = list_layers(PAPER.net)
     named = {layer.name for layer in layers}
     sizes = {row[0]: row[2] for row in rows(3) if row[0] in named}
     assert list(sizes) == [layer.name for layer in layers]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from alexnet.models.alexnet import AlexNet, run
-from alexnet.models.stages import names_of
+from alexnet.models.stages import child_names
 from alexnet.recipes import RECIPES
 
 # 68 pixels make 16, 8, 4 and 2: three zeros beside the image, as 224 does, and every last pool overhangs.
@@ -49,6 +49,6 @@ def random_images(config, num=2, dtype=torch.float64):
 def run_by_layers(net, x, masks=None):
     """Run a net one layer at a time: the output of each by name."""
     outputs = {}
-    for layer, names in names_of(net.config):
+    for layer, names in child_names(net.config):
         outputs[layer.name] = x = run([(name, net.get_submodule(name)) for name in names], x, masks)
     return outputs

@@ -18,7 +18,7 @@ from alexnet.distributed.parallel import (
     check_replicas,
     data_parallel,
     gather_state,
-    mesh_of,
+    make_mesh,
     scatter_state,
 )
 from alexnet.optim.sgd import PaperSGD, load_velocities, param_groups, velocities
@@ -32,7 +32,7 @@ class Run:
 
     def __init__(self, base, layout, dtype=torch.float64, **changes):
         self.config = narrow(base, **changes)
-        self.mesh = mesh_of(layout, CPU)
+        self.mesh = make_mesh(layout, CPU)
         self.net = ParallelAlexNet(self.config, self.mesh, generator=seeded()).to(dtype)
         self.model = data_parallel(self.net)
         self.optimizer = PaperSGD(param_groups(self.model, learning_of(base)))

@@ -17,7 +17,7 @@ from alexnet.data.prepared import in_memory
 from alexnet.models.alexnet import AlexNet, draw_masks
 from alexnet.optim.schedule import apply_rates, schedule_for
 from alexnet.optim.sgd import PaperSGD, param_groups
-from alexnet.seeds import generator_of, mask_generator
+from alexnet.seeds import make_generator, mask_generator
 from alexnet.storage import files
 from alexnet.storage.checkpoints import load
 from alexnet.training import TrainSettings, train
@@ -95,7 +95,7 @@ def by_hand(recipe, dataset, num_steps, *, seed, num_data=1):
     num_data: parts of each batch, each with draws of its own, whose mean gradients are averaged.
     """
     statistics = statistics_of(dataset, progress=False)
-    net = AlexNet(recipe.net, generator=generator_of(seed, 3)).train()
+    net = AlexNet(recipe.net, generator=make_generator(seed, 3)).train()
     optimizer = PaperSGD(param_groups(net, recipe.learning))
     schedule, size, seen = schedule_for(recipe.learning), recipe.learning.batch_size, []
     for step in range(num_steps):
@@ -111,7 +111,7 @@ def by_hand(recipe, dataset, num_steps, *, seed, num_data=1):
                 dataset.train.read(indices),
                 config=recipe.augment,
                 statistics=statistics,
-                generator=generator_of(seed, step, part, 2),
+                generator=make_generator(seed, step, part, 2),
                 colour_noise=rates.colour_noise,
             )
             masks = draw_masks(recipe.net, len(indices), generator=mask_generator(seed, step, part))

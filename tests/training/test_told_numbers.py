@@ -74,7 +74,7 @@ def test_ten_views_subtract_the_part_of_the_mean_image_that_the_recipe_names():
     for mean in ("centre", "under-crop"):
         recipe = SimpleNamespace(net=SimpleNamespace(input_size=28), augment=SimpleNamespace(mean=mean))
         measured = SimpleNamespace(recipe=recipe, statistics=statistics)
-        views[mean] = torch.stack(list(validation.views_of(measured, ten_views=True)(images)))
+        views[mean] = torch.stack(list(validation.make_views(measured, ten_views=True)(images)))
         expected = list(ten_crops(images, size=28, statistics=statistics, mean=mean))
         assert len(expected) == 10 and torch.equal(views[mean], torch.stack(expected))
     assert not torch.equal(views["centre"], views["under-crop"])

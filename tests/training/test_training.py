@@ -410,7 +410,7 @@ def parsed(words):
     command.add(parser.add_subparsers())
     arguments = parser.parse_args(["train", *words])
     assert arguments.run is command.run
-    return command.settings_of(arguments)
+    return command.make_settings(arguments)
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ import math
 from alexnet import paper
 from alexnet.figures.sliders import explore
 from alexnet.functional.geometry import four_sides
-from alexnet.models.architecture import layers_of
+from alexnet.models.architecture import list_layers
 from alexnet.models.stages import dropout_inputs
 from alexnet.models.summary import BYTES_PER_NUMBER, COPIES_OF_PARAMETERS, summary, total
 from alexnet.recipes import PAPER
 
-LAYERS = {layer.name: layer for layer in layers_of(PAPER.net)}
+LAYERS = {layer.name: layer for layer in list_layers(PAPER.net)}
 PARTS = tuple(layer for layer in LAYERS.values() if layer.has_parameters)
 MIB = 2**20
 CHANNELS, POOL_SIZE, POOL_STRIDE = PAPER.net.input_channels, PAPER.net.pool_size, PAPER.net.pool_stride

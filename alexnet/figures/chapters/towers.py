@@ -1,10 +1,10 @@
 """Figure 2 of the paper, redrawn: the two towers, and what a unit of each layer reads (paper 3.5)."""
 
 from alexnet.figures.sliders import explore
-from alexnet.models.architecture import Layer, layers_of
+from alexnet.models.architecture import Layer, list_layers
 from alexnet.recipes import PAPER
 
-LAYERS = {layer.name: layer for layer in layers_of(PAPER.net)}
+LAYERS = {layer.name: layer for layer in list_layers(PAPER.net)}
 PARTS = tuple(layer for layer in LAYERS.values() if layer.has_parameters)
 CENTRES = (92, 268)  # of tower a and tower b in the drawing
 WIDTH, BOX, STEP, TOP = 150, 42, 68, 84  # of a box; its height; from one to the next; where conv1 begins
