@@ -29,6 +29,9 @@ ENVIRONMENT = {
     # on a busy machine, sleeping at once doubles the time of small trainings on an idle one.
     "OMP_WAIT_POLICY": "PASSIVE",
     "GOMP_SPINCOUNT": "100000",
+    # glibc gives large buffers back to the system after a step and must have them cleared again in the next.
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else the kernel prints a remark of its debugger
 }
 

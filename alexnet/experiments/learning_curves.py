@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.models.cifar import four_layer_net
+from alexnet.optim.sgd import PaperSGD
 from alexnet.optim.step import StepResult, shuffled_batches, train_step
 
 WINDOWS_PER_EPOCH = 4
@@ -119,7 +120,7 @@ def run_once(
         generator=generator,
     )
     net = net.to(config.device).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(net.parameters(), lr=config.rate, momentum=config.momentum)
+    optimizer = PaperSGD(net.parameters(), lr=config.rate, momentum=config.momentum, weight_decay=0)
     mean, factor = prepare(images, config.setup.input_scale)
     images, labels, mean = (tensor.to(config.device) for tensor in (images, labels, mean))
     device_type = torch.device(config.device).type
