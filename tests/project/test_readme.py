@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alexnet.experiments import relu_vs_tanh
+from alexnet.experiments.claims import CLAIMS
+from alexnet.experiments.evidence import finding
 from alexnet.storage import records
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,19 +36,12 @@ def test_tree_in_the_readme_is_the_tree():
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-def test_measured_numbers_are_those_of_the_record():
-    record = records.load("relu-vs-tanh")
-    targets = [round(0.5 - 0.01 * i, 2) for i in range(31)]
-    target, hardest = relu_vs_tanh.ratios_by_target(record.results, "2012", targets)[-1]
-    slowest = max(relu_vs_tanh.target_epochs(record.results, "2012", "relu"))
-    scaled = relu_vs_tanh.ratio(record.results, "scaled")
-    assert (
-        f"scales of 2012: {hardest['mean']:.1f} times at {target:.0%}, "
-        f"more than {record.config['max_epochs'] / slowest:.1f} times at 25%; "
-        f"scaled as today: {scaled['mean']:.1f} times at 25% "
-        f"| CIFAR-10, 50,000 images, {len(record.seeds)} seeds |"
-    ) in text_of("README.md")
+def test_measured_numbers_and_the_verdict_are_those_of_the_ledger():
+    record, found = records.load("relu-vs-tanh"), finding("relu-speed")
+    row = f"| {found.ours} | {found.verdict} | CIFAR-10, 50,000 images, {len(record.seeds)} seeds |"
+    assert row in text_of("README.md")
     assert record.data["name"] == "cifar10"
+    assert f"lists all {len(CLAIMS)} claims" in text_of("README.md")
 
 
 def test_the_training_on_imagenette_is_that_of_its_record():
@@ -55,7 +49,7 @@ def test_the_training_on_imagenette_is_that_of_its_record():
     results, last = record.results, record.results["validations"][-1]
     assert (
         f"validation top-1 error {last['top1']:.1%} after {results['epochs']:.1f} epochs, from 90% "
-        f"| Imagenette, {record.data['images']['train']:,} images, {len(record.seeds)} seed |"
+        f"(Imagenette, {record.data['images']['train']:,} images, {len(record.seeds)} seed)"
     ) in text_of("README.md")
     assert last["step"] == results["step"] and record.data["classes"] == 10
     losses = [loss for _, loss, _ in results["log"]]
