@@ -1,11 +1,16 @@
 """The device that a process computes on, and how many processor cores it may use."""
 
 import contextlib
+import ctypes
 import os
 import re
+import sys
 from collections.abc import Generator
 
 import torch
+
+# Parameters of glibc's mallopt, from malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def usable_cores() -> int:
@@ -60,6 +65,19 @@ def prepare_device(device: torch.device, *, deterministic: bool = False) -> None
     # torchrun sets OMP_NUM_THREADS to 1 where it is not set; a larger number was somebody's wish.
     if local > 1 and os.environ.get("OMP_NUM_THREADS", "1") == "1":
         torch.set_num_threads(max(1, usable_cores() // local))
+
+
+def keep_buffers() -> None:
+    """Let the C library keep the memory that is freed, for as long as this process lives; glibc alone can.
+
+    Otherwise it gives large buffers back to the system after every step, which clears them before it gives
+    them out again. The process then stays as large as it ever was.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            mallopt = ctypes.CDLL(None).mallopt
+            mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+            mallopt(M_MMAP_MAX, 0)
 
 
 def settle(device: torch.device) -> None:

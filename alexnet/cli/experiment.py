@@ -40,10 +40,11 @@ def add_options(parser: argparse.ArgumentParser, module: ModuleType) -> None:
 
 def run_experiment(module: ModuleType, arguments: argparse.Namespace) -> Any:
     """Run an experiment on the device that was chosen."""
-    from alexnet.devices import device_named
+    from alexnet.devices import device_named, keep_buffers
 
     check(arguments)
     arguments.device = str(device_named(arguments.device))
+    keep_buffers()
     return module.run(arguments)
 
 

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from alexnet.functional.lrn_formula import computing_dtype, guard_zero
 
-# About the share of the cache that a core has to itself: the few arrays of this size that a block of
-# images needs then do not travel to main memory between one pass and the next.
-BLOCK_BYTES = 1_250_000
+# The few arrays of this size that a block of images needs fit together into the cache that a core has to
+# itself, and do not travel to main memory between one pass and the next.
+BLOCK_BYTES = 500_000
 
 
 class NormSpec(NamedTuple):
