@@ -1,5 +1,6 @@
 """The ledger: every claim has its evidence, and every verdict follows from it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,6 +142,14 @@ def test_the_page_has_a_row_for_each_claim():
     other = ["nothing to insert"]
     page.insert(None, "other", other)
     assert other == ["nothing to insert"]
+
+
+@pytest.mark.parametrize("notebook", sorted(BOOK.glob("*.ipynb")), ids=lambda path: path.stem[:2])
+def test_chapters_judge_in_the_words_of_the_ledger(notebook):
+    words = set(
+        re.findall(r"\*\*(holds|fails|open|undecided|confirmed|agrees)\b", notebook.read_text("utf-8"), re.I)
+    )
+    assert words == set(), f"say one of {', '.join(VERDICTS)}"
 
 
 def test_cells_cannot_break_the_table():
