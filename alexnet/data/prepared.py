@@ -8,17 +8,22 @@ A prepared set is a folder::
     train-00000.npz ...        the index of each shard: labels, names, where each image lies
 """
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import torch
 
 from alexnet.checks import near_miss
 from alexnet.data import store
 from alexnet.data.catalogue import KNOWN_SETS
 from alexnet.data.generated import synthetic
 from alexnet.data.imageset import ImageSet
-from alexnet.data.splits import MemorySplit, Split, StoredSplit
+from alexnet.data.splits import MemorySplit, PartOfSplit, Split, StoredSplit
 from alexnet.data.stored import checked_index, describe_stored
+
+HELD_OUT = 10  # one of so many training images of each class, where a training has no others to validate on
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,6 +94,31 @@ def open_prepared(name_or_path: str | Path) -> PreparedSet:
             f"{near_miss(str(name_or_path), ('default', *KNOWN_SETS))}"
         )
     return open_set(name_or_path)
+
+
+def with_validation(dataset: PreparedSet) -> PreparedSet:
+    """Return a set whose test images a training can leave alone until it is over.
+
+    Where there are test images and no validation images, a tenth of the training images of each class becomes
+    the split "val", the same tenth at every call: whatever is chosen by a test error makes it too low.
+    """
+    if "val" in dataset.splits or not {"train", "test"} <= dataset.splits.keys():
+        return dataset
+    labels = dataset.train.labels
+    shuffled = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
+    held_out = torch.zeros(len(labels), dtype=torch.bool)
+    for label in range(len(dataset.classes)):
+        of_class = shuffled[labels[shuffled] == label]
+        held_out[of_class[: len(of_class) // HELD_OUT]] = True
+    if not held_out.any():
+        return dataset
+    parts = {
+        name: PartOfSplit(dataset.train, chosen.nonzero()[:, 0])
+        for name, chosen in (("train", ~held_out), ("val", held_out))
+    }
+    told = f"{dataset.fingerprint}, one of {HELD_OUT} held out"
+    fingerprint = hashlib.sha256(told.encode()).hexdigest()[:16]
+    return replace(dataset, splits={**dataset.splits, **parts}, fingerprint=fingerprint)
 
 
 def in_memory(images: ImageSet) -> PreparedSet:

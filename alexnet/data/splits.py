@@ -101,6 +101,32 @@ class MemorySplit:
         return self.images[checked(indices, len(self))]
 
 
+class PartOfSplit:
+    """A `Split` of some images of another one.
+
+    Attributes:
+        labels: as of `Split`.
+        shape: as of `Split`.
+        in_memory: as of `Split`.
+    """
+
+    def __init__(self, whole: Split, places: Tensor):
+        """Choose images. places: (n,) int64, indices into the whole split."""
+        self.whole, self.places = whole, places
+        self.labels, self.shape, self.in_memory = whole.labels[places], whole.shape, whole.in_memory
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def read(self, indices: Indices) -> Tensor:
+        """Return images, as `Split` says.
+
+        Raises:
+            IndexError: there is no image of such an index.
+        """
+        return self.whole.read(self.places[checked(indices, len(self))])
+
+
 class StoredSplit:
     """A `Split` of a prepared set.
 

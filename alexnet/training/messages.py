@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import torch
 
+from alexnet.data.splits import PartOfSplit
 from alexnet.distributed.ranks import Ranks, world_size
 from alexnet.storage.records import Record
 from alexnet.storage.run_files import WEIGHTS
@@ -20,7 +21,8 @@ def plan_in_words(plan: Plan) -> str:
     if plan.layout.towers > 1:
         towers += ", each on a device of its own"
     share = f", {learning.batch_size // nets} for each of {nets} nets" if nets > 1 else ""
-    validation = f"{len(val):,} to validate on" if val is not None else "none to validate on"
+    held_out = " held out of them" if isinstance(val, PartOfSplit) else ""
+    validation = f"{len(val):,}{held_out} to validate on" if val is not None else "none to validate on"
     return (
         f"data: {plan.dataset.source}: {len(train):,} images of {size}x{size} to train on, "
         f"{validation}, {len(plan.dataset.classes)} classes\n"

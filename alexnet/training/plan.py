@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alexnet.config import NetConfig, Recipe
-from alexnet.data.prepared import PreparedSet, open_prepared
+from alexnet.data.prepared import PreparedSet, open_prepared, with_validation
 from alexnet.data.splits import Split
 from alexnet.distributed.parallel import Layout, layout
 from alexnet.optim.schedule import Schedule, schedule_for
@@ -19,7 +19,7 @@ class Plan:
 
     Attributes:
         settings: what was asked for.
-        dataset: the data.
+        dataset: the data, with validation images of its own or held out of the training images.
         recipe: fitted to the images and their classes, with the epochs and the batch size asked for.
         layout: how many whole nets work side by side, and on how many devices each of them is.
         steps_per_epoch: full batches in a pass over the training images.
@@ -40,7 +40,7 @@ class Plan:
     @property
     def validation_split(self) -> Split | None:
         """The images to validate on; None in a set that has none."""
-        return self.dataset.val if {"val", "test"} & self.dataset.splits.keys() else None
+        return self.dataset.splits.get("val")
 
     @property
     def schedule(self) -> Schedule:
@@ -69,7 +69,7 @@ def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
         FileNotFoundError: the data or the recipe are not there.
         ValueError: the data, the net, the batches and the ranks do not go together.
     """
-    dataset = open_prepared(settings.data)
+    dataset = with_validation(open_prepared(settings.data))
     recipe = fitted_recipe(settings, dataset)
     batch_size, num_images = recipe.learning.batch_size, len(dataset.train)
     places = layout(num_ranks, recipe.net, settings.parallel)

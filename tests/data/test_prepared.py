@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from alexnet import data
 from alexnet.data import catalogue, splits
 from alexnet.data.prepare.check import damage_in
-from alexnet.data.prepared import open_prepared, open_set
+from alexnet.data.prepared import in_memory, open_prepared, open_set, with_validation
 from alexnet.training import TrainSettings
 from alexnet.training.plan import make_plan
 from support.archives import jpeg, write
@@ -285,6 +286,38 @@ def test_the_default_set_looks_like_a_prepared_one(monkeypatch):
     assert torch.equal(got.val.read([5, 3]), images.test_images[[5, 3]])
     with pytest.raises(IndexError):
         got.val.read([-1])
+
+
+def test_a_tenth_of_each_class_is_held_out_where_there_is_no_validation_split():
+    images = data.synthetic(num_train=250, num_test=30)
+    whole = in_memory(images)
+    got, again = with_validation(whole), with_validation(whole)
+    assert [len(got.splits[name]) for name in ("train", "val", "test")] == [230, 20, 30]
+    assert got.val.labels.bincount().tolist() == [2] * 10 and torch.equal(got.val.labels, again.val.labels)
+    assert torch.equal(got.val.read(range(20)), again.val.read(range(20)))
+    pixels = {
+        name: [x.numpy().tobytes() for x in got.splits[name].read(range(len(got.splits[name])))]
+        for name in ("train", "val")
+    }
+    assert sorted(pixels["train"] + pixels["val"]) == sorted(x.numpy().tobytes() for x in images.train_images)
+    by_pixels = {
+        x.numpy().tobytes(): n for x, n in zip(images.train_images, images.train_labels.tolist(), strict=True)
+    }
+    assert [by_pixels[x] for x in pixels["val"]] == got.val.labels.tolist()
+    assert got.split("test") is whole.split("test") and got.train.shape == (3, 32, 32) and got.val.in_memory
+    assert (
+        got.fingerprint == again.fingerprint != whole.fingerprint
+    )  # no checkpoint goes on with other images
+    with pytest.raises(IndexError, match="there is no image 20; there are 20"):
+        got.val.read([20])
+
+
+def test_validation_images_that_are_there_stay():
+    whole = in_memory(data.synthetic(num_train=100, num_test=10))
+    named = replace(whole, splits={"train": whole.train, "val": whole.split("test")})
+    assert with_validation(named) is named
+    alone = replace(whole, splits={"train": whole.train})
+    assert with_validation(alone) is alone
 
 
 def test_cifar10_looks_like_a_prepared_set(monkeypatch, tmp_path):

@@ -48,7 +48,8 @@ def settings_for(folder, base="code2012", *, learning=None, **settings):
 
 def tiny_dataset(num_train=STEPS_PER_EPOCH * 8 + 3, num_test=12):
     """Three images more than full batches; fewer to validate on than two batches."""
-    return in_memory(synthetic(num_train=num_train, num_test=num_test))
+    dataset = in_memory(synthetic(num_train=num_train, num_test=num_test))
+    return replace(dataset, splits={"train": dataset.train, "val": dataset.split("test")})
 
 
 def use(monkeypatch, dataset):

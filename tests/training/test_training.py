@@ -13,6 +13,8 @@ import torch.nn.functional as F
 
 from alexnet.cli import train as command
 from alexnet.data.first_pass import statistics_of
+from alexnet.data.generated import synthetic
+from alexnet.data.prepared import in_memory
 from alexnet.distributed.parallel import Layout
 from alexnet.optim.schedule import schedule_for
 from alexnet.optim.sgd import velocities
@@ -309,7 +311,7 @@ def test_the_net_fits_the_images(folder, monkeypatch):
         dataset = tiny_dataset(num_train=128)
         images = dataset.train.images.repeat(1, 1, data_size // 32, data_size // 32)
         train = replace(dataset.train, images=images)
-        use(monkeypatch, replace(dataset, splits={"train": train, "test": train}))
+        use(monkeypatch, replace(dataset, splits={"train": train, "val": train}))
         plan = planning.make_plan(TrainSettings(**settings))
         return plan.recipe.net.name, plan.recipe.net.num_classes, plan.recipe.augment.num_offsets
 
@@ -318,6 +320,18 @@ def test_the_net_fits_the_images(folder, monkeypatch):
     assert chosen(256) == ("paper", 10, 32) and chosen(256, net="half") == ("half", 10, 32)
     with pytest.raises(ValueError, match="images of 32 pixels are smaller than the 224"):
         chosen(net="merged")
+
+
+def test_no_training_validates_on_test_images(monkeypatch, folder):
+    dataset = in_memory(synthetic(num_train=200, num_test=20))
+    use(monkeypatch, dataset)
+    record, events = run(settings_for(folder, max_steps=2))
+    assert record.data["images"] == {"train": 180, "test": 20, "val": 20}
+    assert "180 images of 32x32 to train on, 20 held out of them to validate on" in events[0].values["text"]
+    plan = planning.make_plan(TrainSettings(recipe="paper", batch_size=8))  # cuts its rate by their error
+    test = {image.numpy().tobytes() for image in dataset.split("test").read(range(20))}
+    seen = {image.numpy().tobytes() for image in plan.validation_split.read(range(20))}
+    assert len(seen) == 20 and not seen & test
 
 
 def plan_of(num_ranks=1, **settings):
