@@ -202,6 +202,42 @@ RUNS = (
 )
 
 
+CONTEST_SOURCE = "https://image-net.org/challenges/LSVRC/2012/results.html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContestEntry:
+    """A file of predictions that the authors handed in to ILSVRC-2012, as the page of results has it.
+
+    Attributes:
+        file: its name, which lists the networks whose predictions it averages.
+        nets: their numbers; those of `LoggedRun` where the notes have a score.
+        top5: error rate on the test set, a fraction.
+        about: what the page says of the training images.
+    """
+
+    file: str
+    nets: tuple[str, ...]
+    top5: float
+    about: str
+
+
+CONTEST = (
+    ContestEntry(
+        file="test-preds-131-137-145-135-145f.txt",
+        nets=("131", "137", "145", "135", "145f"),
+        top5=0.16422,
+        about="only supplied training data",
+    ),
+    ContestEntry(
+        file="test-preds-141-146.2009-131-137-145-146.2011-145f.",
+        nets=("141", "146.2009", "131", "137", "145", "146.2011", "145f"),
+        top5=0.15315,
+        about="extra training data from the Fall 2011 release",
+    ),
+)
+
+
 def find_run(net: str, *, data: str, views: int = 10) -> LoggedRun:
     """Return a run's scores; where a net has several on the same data, the first that was noted.
 

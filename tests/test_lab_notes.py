@@ -3,7 +3,7 @@
 import pytest
 
 from alexnet import paper
-from alexnet.lab_notes import RUNS, TEST_2010, VAL_2012, find_run
+from alexnet.lab_notes import CONTEST, RUNS, TEST_2010, VAL_2012, find_run
 
 
 def test_every_traced_number_of_the_paper_is_a_logged_one():
@@ -40,3 +40,13 @@ def test_the_first_of_several_scores_is_found_and_a_missing_one_is_named():
 def test_rates_are_fractions_in_order():
     for run in RUNS:
         assert 0.1 < run.top5 < run.top1 < 0.5
+
+
+def test_the_averages_of_table_2_are_those_of_the_contest():
+    """The names of the files list the networks; the page rounds nothing."""
+    printed = {row.model: row.top5_test for row in paper.ILSVRC2012}
+    for entry, model in zip(CONTEST, ("5 CNNs", "7 CNNs*"), strict=True):
+        assert round(entry.top5, 3) == printed[model] and len(entry.nets) == int(model[0])
+        assert entry.file.removesuffix("txt").removesuffix(".") == "-".join(("test-preds", *entry.nets))
+    five, seven = (set(entry.nets) for entry in CONTEST)
+    assert five - seven == {"135"}
