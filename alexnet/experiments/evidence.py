@@ -334,6 +334,19 @@ def in_memory() -> Finding:
     return needs_ilsvrc(ours=shown, basis="the memory is computed")
 
 
+def with_averages() -> Finding:
+    """One network by the notes; the averages by the contest's page, which knows their test errors alone."""
+    found = errors_logged((("145", 10),), VALIDATION)
+    averages = " and ".join(f"{entry.top5:.2%} of {len(entry.nets)}" for entry in lab_notes.CONTEST)
+    ours = f"{found.ours}; averaged networks on the test set, top-5: {averages}"
+    return replace(found, ours=ours, basis=f"{found.basis}, and the contest's page of results")
+
+
+def with_published(finding: Finding, published: str) -> Finding:
+    """Add what others have published at full scale."""
+    return replace(finding, basis=f"{finding.basis}. Full scale: {published}")
+
+
 VALIDATION, TEST = lab_notes.VAL_2012, lab_notes.TEST_2010
 ZEILER = (
     "Zeiler & Fergus 2014, table 3, top-1 on the validation set of ILSVRC-2012: 40.5% whole, 45.4% without "
@@ -370,9 +383,7 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
     "lr-schedule": schedule_logged,
     "train-time": in_memory,
     "ilsvrc2010": partial(errors_logged, (("145-2010", 10),), TEST),
-    "ilsvrc2012": partial(
-        errors_logged, (("145", 10),), VALIDATION, "; of seven averaged networks no note is left"
-    ),
+    "ilsvrc2012": with_averages,
     "imagenet2009": needs_ilsvrc,
     "kernels": partial(unknown, "networks that have learned enough, at several seeds"),
     "retrieval": partial(unknown, "a network that has learned enough, at several seeds"),
@@ -381,19 +392,6 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
         unknown, "an outlook that the years since have borne out, not one that is measured here"
     ),
 }
-
-
-def with_averages() -> Finding:
-    """One network by the notes; the averages by the contest's page, which knows their test errors alone."""
-    found = errors_logged((("145", 10),), VALIDATION)
-    averages = " and ".join(f"{entry.top5:.2%} of {len(entry.nets)}" for entry in lab_notes.CONTEST)
-    ours = f"{found.ours}; averaged networks on the test set, top-5: {averages}"
-    return replace(found, ours=ours, basis=f"{found.basis}, and the contest's page of results")
-
-
-def with_published(finding: Finding, published: str) -> Finding:
-    """Add what others have published at full scale."""
-    return replace(finding, basis=f"{finding.basis}. Full scale: {published}")
 
 
 def finding(id: str) -> Finding:
