@@ -22,7 +22,7 @@ from alexnet.functional.activations import unit_by_name
 #: The standard deviations of the initial weights in the 2012 layer files, from the first layer to the last.
 STDS_2012 = {"conv1": 1e-4, "conv2": 1e-2, "conv3": 1e-2, "output": 1e-2}
 STDS_2012_DENSE = {**STDS_2012, "dense": 0.1, "output": 0.1}
-INITIALISATIONS = ("2012", "scaled")
+INITIALISATIONS = ("2012", "scaled", "equal")
 
 
 class Activation(nn.Module):
@@ -58,7 +58,8 @@ def four_layer_net(
         unit: a name in ``alexnet.functional.UNITS``.
         initialisation: "2012" for the normal distributions of the 2012 layer files, which want images of
             0..255 with the mean subtracted; "scaled" for widths chosen from the fan-in (He et al. for ReLU,
-            Glorot & Bengio for the others), which want images of unit variance. Biases are 0 in both.
+            Glorot & Bengio for the others), which want images of unit variance; "equal" for those of He et al.
+            whatever the unit. Biases are 0 in all.
         generator: source of all random numbers.
         channels: output channels of the three convolutions.
         dense: units of a dense layer before the output; 0 for none.
@@ -88,7 +89,7 @@ def four_layer_net(
     if initialisation == "2012":
         initialise_2012(net, generator)
     else:
-        initialise_scaled(net, unit, generator)
+        initialise_scaled(net, "relu" if initialisation == "equal" else unit, generator)
     return net
 
 

@@ -1,0 +1,192 @@
+"""What an experiment compares: arms, each a network with its inputs and its way of learning.
+
+An arm is told from another by the fields in which it departs from the defaults. A field that is added later,
+with a default that changes nothing, therefore leaves the names of finished trials as they are.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from alexnet.config import AugmentConfig, LearningConfig, NetConfig
+from alexnet.data.statistics import Statistics
+from alexnet.models.alexnet import AlexNet, draw_masks
+from alexnet.models.cifar import four_layer_net
+from alexnet.models.layers import LocalResponseNorm
+from alexnet.optim.sgd import param_groups
+from alexnet.transforms.ten_crop import prepare_centre
+from alexnet.transforms.training import prepare_training
+
+# The constants of layers-conv-local-11pct: scale 0.001, which the code divides by the size, and a 1 for k.
+CODE_CONSTANTS = {"n": 5, "k": 1.0, "alpha": 1e-3, "beta": 0.75, "divide_alpha": True}
+#: Kinds of normalisation behind the first two convolutions. LRN stands behind the activation function, as in
+#: paper and code; batch normalisation before it, as by its authors (Ioffe & Szegedy 2015).
+NORMALISATIONS: dict[str, tuple[str, Callable[[int], nn.Module]] | None] = {
+    "none": None,
+    "constant": ("unit", lambda channels: LocalResponseNorm(alpha=0.0)),
+    "lrn": ("unit", lambda channels: LocalResponseNorm()),
+    "lrn-11pct": ("unit", lambda channels: LocalResponseNorm(**CODE_CONSTANTS)),
+    "batch": ("conv", nn.BatchNorm2d),
+}
+NORMALISED = ("1", "2")  # the layers that get it
+
+
+@dataclass(frozen=True, kw_only=True)
+class FourLayerConfig:
+    """A network of four layers for 32x32 images, see `alexnet.models.cifar.four_layer_net` (3.1, 3.3).
+
+    Attributes:
+        unit: the activation function, a name in ``alexnet.functional.UNITS``.
+        initialisation: of the weights, by name.
+        channels: output channels of the three convolutions.
+        dense: units of a dense layer before the output; 0 for none.
+        normalisation: a name in ``NORMALISATIONS``.
+    """
+
+    unit: str = "relu"
+    initialisation: str = "scaled"
+    channels: tuple[int, ...] = (32, 32, 64)
+    dense: int = 0
+    normalisation: str = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One of the ways of training that an experiment compares.
+
+    Attributes:
+        about: what it is, in a few words.
+        net: the network.
+        learning: of the training; the search for the best learning rate starts at its rate.
+        augment: how training images differ from the stored ones; None: all are seen as in the test.
+        unit_variance: grey levels minus their mean image are divided by their standard deviation.
+        conv1_rate_factor: the learning rate of conv1's weights as a multiple of that of the others.
+        drops: after which parts of the epochs the rate is divided by ten.
+    """
+
+    about: str
+    net: NetConfig | FourLayerConfig
+    learning: LearningConfig
+    augment: AugmentConfig | None = None
+    unit_variance: bool = False
+    conv1_rate_factor: float = 1.0
+    drops: tuple[float, ...] = field(default=())
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The fields that tell the arm from others, without its text and where its search starts."""
+        settings = departures(self)
+        del settings["about"]
+        settings["net"].pop("name", None)
+        settings["learning"].pop("rate", None)
+        return settings
+
+    def build(self, generator: torch.Generator, *, num_classes: int) -> nn.Module:
+        """Make the network with its initial weights."""
+        if isinstance(self.net, NetConfig):
+            return AlexNet(self.net, generator=generator)
+        config = self.net
+        net = four_layer_net(
+            config.unit,
+            initialisation=config.initialisation,
+            channels=config.channels,
+            dense=config.dense,
+            num_classes=num_classes,
+            generator=generator,
+        )
+        return normalised(net, config.normalisation)
+
+    def draw_masks(self, num_images: int, generator: torch.Generator, device: str) -> dict[str, Any]:
+        """Draw what the network's forward pass takes beside a batch: the masks of dropout."""
+        if not isinstance(self.net, NetConfig) or self.net.dropout == 0:
+            return {}
+        masks = draw_masks(self.net, num_images, generator=generator)
+        return {"masks": {name: mask.to(device) for name, mask in masks.items()}}
+
+    def rate_groups(self, net: nn.Module, rate: float) -> list[dict[str, Any]]:
+        """Return the groups of parameters for the optimizer, each with its rate before the first drop."""
+        groups = param_groups(net, self.learning)
+        for group in groups:
+            factor = self.learning.bias_rate_factor if group["name"] == "bias" else 1.0
+            group["lr"] = rate * (self.conv1_rate_factor if group["name"] == "conv1.weight" else factor)
+        return groups
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Inputs:
+    """Makes what an arm's network reads of stored images (N, 3, H, W) uint8, on their device.
+
+    Attributes:
+        arm: whose network reads them.
+        statistics: of the training images.
+        factor: of the grey levels minus their mean.
+    """
+
+    arm: Arm
+    statistics: Statistics
+    factor: float
+
+    def training(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Make a training batch: augmented where the arm is."""
+        if self.arm.augment is None:
+            return self.evaluation(images)
+        drawn = prepare_training(
+            images,
+            config=self.arm.augment,
+            statistics=self.statistics,
+            generator=generator,
+            colour_noise=True,
+        )
+        return self.scaled(drawn)
+
+    def evaluation(self, images: Tensor) -> Tensor:
+        """Make the central view of each image."""
+        size = self.arm.net.input_size if isinstance(self.arm.net, NetConfig) else images.shape[-1]
+        return self.scaled(prepare_centre(images, size=size, statistics=self.statistics))
+
+    def scaled(self, x: Tensor) -> Tensor:
+        """Multiply by the factor, and lay out with the channels last, which is the faster way."""
+        x = x if self.factor == 1 else x * self.factor
+        return x.contiguous(memory_format=torch.channels_last)
+
+
+def normalised(net: nn.Sequential, kind: str) -> nn.Sequential:
+    """Put a kind of normalisation into the first two layers of a `four_layer_net`.
+
+    Args:
+        net: its layers and weights are taken over.
+        kind: a name in ``NORMALISATIONS``.
+    Raises:
+        ValueError: there is no such kind.
+    """
+    if kind not in NORMALISATIONS:
+        raise ValueError(f"there is no normalisation {kind!r}; there are {', '.join(NORMALISATIONS)}")
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    chosen = NORMALISATIONS[kind]
+    for name, layer in net.named_children():
+        layers[name] = layer
+        number = name[-1]
+        if chosen and number in NORMALISED:
+            place, make = chosen
+            if name == place + number:
+                layers[f"norm{number}"] = make(len(net.get_parameter(f"conv{number}.bias")))
+    return nn.Sequential(layers)
+
+
+def departures(config: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass that differ from their defaults, those of dataclasses in it likewise.
+
+    The kind of a nested dataclass is named where the field allows several.
+    """
+    found: dict[str, Any] = {}
+    for known in fields(config):
+        value = getattr(config, known.name)
+        if is_dataclass(value):
+            found[known.name] = {"kind": type(value).__name__} | departures(value)
+        elif known.default is MISSING or value != known.default:
+            found[known.name] = list(value) if isinstance(value, tuple) else value
+    return found

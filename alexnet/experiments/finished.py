@@ -1,0 +1,166 @@
+"""Finished trials, one JSON line each: what an experiment has measured so far, and never measures again."""
+
+import datetime
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from alexnet.experiments.trial import Outcome, Trial
+from alexnet.storage import records
+
+DIGITS = 5
+
+
+class Finished:
+    """The finished trials of an experiment on one data set.
+
+    Attributes:
+        lines: all of them, as dictionaries.
+    """
+
+    def __init__(self, fingerprint: str, sources: list[Path | Traversable], path: Path | None = None):
+        """Read what there is.
+
+        Args:
+            fingerprint: of the data set; trials on another one are passed over.
+            sources: files of lines; those that are not there are passed over.
+            path: of the file to which `add` appends, one of the sources or a new one; None: nothing is added.
+        Raises:
+            ValueError: a line is none that this version reads.
+        """
+        self.fingerprint, self.path = fingerprint, path
+        self.lines: list[dict[str, Any]] = []
+        self.known: dict[str, list[dict[str, Any]]] = {}
+        for source in sources:
+            for line in read_lines(source):
+                if line["data"] == fingerprint:
+                    self.keep(line)
+
+    def keep(self, line: dict[str, Any]) -> None:
+        """Take a line in; the same trial from another machine is a repetition and counts once."""
+        self.lines.append(line)
+        self.known.setdefault(line["trial"], []).append(line)
+
+    def find(self, trial: Trial) -> Outcome | None:
+        """Return the outcome of a trial, or None where it has not been run.
+
+        A race that was given up before the trial's limit has not been run.
+        """
+        for line in self.known.get(trial.digest(self.fingerprint), ()):
+            outcome = read_outcome(line["outcome"])
+            gave_up = outcome.epochs < trial.epochs - 1e-6 and line["gave_up"]
+            if not gave_up:
+                return outcome
+        return None
+
+    def add(self, trial: Trial, outcome: Outcome, environment: dict[str, Any]) -> None:
+        """Append a trial to the file: one write, so that several processes may share it.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        assert self.path is not None
+        gave_up = trial.stop_error is not None and outcome.epochs >= trial.epochs - 1e-6
+        line = {
+            "trial": trial.digest(self.fingerprint),
+            "arm": trial.arm,
+            "rate": trial.rate,
+            "seed": trial.seed,
+            "split": trial.split,
+            "num_train": trial.num_train,
+            "settings": trial.of.settings,
+            "windows": trial.windows,
+            "stop_error": trial.stop_error,
+            "gave_up": gave_up,
+            "data": self.fingerprint,
+            "outcome": rounded(asdict(outcome)),
+            "environment": environment,
+            "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+        }
+        append_line(self.path, line)
+        self.keep(line)
+
+
+def shipped(name: str) -> Traversable:
+    """Return the file of an experiment's trials that comes with the package; it need not exist."""
+    return resources.files("alexnet._data") / "records" / "trials" / f"{name}.jsonl"
+
+
+def read_lines(source: Path | Traversable) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a file. An end that was cut off, by a full disk or a crash, is passed over.
+
+    Raises:
+        ValueError: a line is damaged, or is none of a trial.
+    """
+    if not source.is_file():
+        return
+    *whole, _cut = source.read_text(encoding="utf-8").split("\n")
+    for number, text in enumerate(whole, 1):
+        try:
+            line = json.loads(text)
+            if not {"trial", "data", "outcome", "gave_up"} <= line.keys():
+                raise ValueError("it lacks fields")
+        except (ValueError, AttributeError) as error:
+            raise ValueError(
+                f"line {number} of {source} is not of a finished trial: {error}; delete that line, and the "
+                "same command runs the trial again"
+            ) from error
+        yield line
+
+
+def append_line(path: Path, line: dict[str, Any]) -> None:
+    """Append a line to a file; an end that was cut off is closed first, and so is never taken for a line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(line, allow_nan=False, ensure_ascii=False) + "\n"
+    with path.open("ab+") as file:
+        end = file.seek(0, os.SEEK_END)
+        if end:
+            file.seek(end - 1)
+            if file.read(1) != b"\n":
+                cut_off(file)
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def cut_off(file: Any) -> None:
+    """Remove what follows the last line break of a file."""
+    file.seek(0)
+    file.truncate(file.read().rfind(b"\n") + 1)
+
+
+def rounded(outcome: dict[str, Any]) -> dict[str, Any]:
+    """Return an outcome ready for JSON; a number that is none becomes None."""
+
+    def short(value: float) -> float | None:
+        return round(value, DIGITS) if math.isfinite(value) else None
+
+    return {
+        name: [short(v) for v in value] if isinstance(value, list) else short(value)
+        for name, value in outcome.items()
+    }
+
+
+def read_outcome(values: dict[str, Any]) -> Outcome:
+    """Return the outcome that `rounded` made the dictionary of; None becomes infinite."""
+
+    def long(value: float | None) -> float:
+        return math.inf if value is None else value
+
+    read: dict[str, Any] = {
+        name: [long(v) for v in value] if isinstance(value, list) else long(value)
+        for name, value in values.items()
+    }
+    return Outcome(**read)
+
+
+def this_environment(device: str) -> dict[str, Any]:
+    """Describe software and machine for a line, in short (see `alexnet.storage.records.environment`)."""
+    known = records.environment(device)
+    return {key: known[key] for key in ("commit", "torch", "device", "instructions", "threads")}

@@ -1,0 +1,77 @@
+"""How much faster does a four-layer network learn with ReLU than with tanh (paper 3.1, figure 1)?
+
+The protocol: all training images of CIFAR-10, no regularisation of any kind, stochastic gradient descent with
+momentum 0.9 and batches of 128, and for every arm the learning rate that suits it best, found by a search of
+its own with the measure of the results. What is measured is the number of epochs until the training error,
+counted while training and averaged over an epoch, has fallen to 25%, the paper's target.
+
+The paper does not say which network, initial weights or input scale it used. The arms are both activation
+functions in each setup: initial weights of the 2012 files or by fan-in, times inputs in grey levels or of
+unit variance (four cells); the weights of 2012 on grey levels with a smaller rate for conv1, which undoes
+the scale of its inputs; equal initial weights for both functions; and a dense layer more. Three further
+functions learn in the setup "scaled".
+"""
+
+from alexnet import paper
+from alexnet.config import LearningConfig
+from alexnet.experiments.arms import Arm, FourLayerConfig
+from alexnet.experiments.engine import Comparison, Experiment
+
+WINDOWS = 4
+MAX_EPOCHS = 60
+GREY_VARIANCE = 64.0**2  # about that of CIFAR-10's grey levels minus their mean image
+UNITS = {
+    "relu": "ReLU",
+    "tanh": "tanh",
+    "scaled_tanh": "1.7159 tanh(2x/3)",
+    "abs_tanh": "|tanh|",
+    "sigmoid": "sigmoid",
+}
+
+#: What the paper leaves open, by name: initial weights, unit variance, factor of conv1's rate, dense units.
+SETUPS: dict[str, tuple[str, bool, float, int]] = {
+    "scaled": ("scaled", True, 1.0, 0),
+    "2012": ("2012", False, 1.0, 0),
+    "2012-unit": ("2012", True, 1.0, 0),
+    "scaled-grey": ("scaled", False, 1.0, 0),
+    "2012-conv1": ("2012", False, 1 / GREY_VARIANCE, 0),
+    "equal": ("equal", True, 1.0, 0),
+    "four-hidden": ("scaled", True, 1.0, 64),
+}
+# Where the search for the rate begins.
+FIRST_RATES = {
+    "scaled": {"relu": 0.01, "tanh": 0.0316, "scaled_tanh": 0.0316, "abs_tanh": 0.00316, "sigmoid": 0.0316},
+    "2012": {"relu": 0.00316, "tanh": 0.01},
+    "2012-unit": {"relu": 0.0316, "tanh": 0.0316},
+    "scaled-grey": {"relu": 0.0000316, "tanh": 0.01},
+    "2012-conv1": {"relu": 0.01, "tanh": 0.0316},
+    "equal": {"relu": 0.01, "tanh": 0.0316},
+    "four-hidden": {"relu": 0.01, "tanh": 0.0316},
+}
+
+
+def make_arm(setup: str, unit: str) -> Arm:
+    """Return the arm of an activation function in a setup."""
+    weights, unit_variance, conv1_rate_factor, dense = SETUPS[setup]
+    return Arm(
+        about=f"{UNITS[unit]} in the setup {setup}",
+        net=FourLayerConfig(unit=unit, initialisation=weights, dense=dense),
+        learning=LearningConfig(
+            weight_decay=0.0, rate=FIRST_RATES[setup][unit], schedule="constant", epochs=MAX_EPOCHS
+        ),
+        unit_variance=unit_variance,
+        conv1_rate_factor=conv1_rate_factor,
+    )
+
+
+EXPERIMENT = Experiment(
+    name="relu-speed",
+    description="epochs to 25% training error on CIFAR-10 for ReLU, tanh and others (paper 3.1, figure 1)",
+    arms={f"{setup}/{unit}": make_arm(setup, unit) for setup, units in FIRST_RATES.items() for unit in units},
+    num_train=50_000,
+    answers={
+        "relu-speed": Comparison(better="scaled/relu", worse="scaled/tanh", measure="epochs_to_target"),
+    },
+    windows=WINDOWS,
+    stop_error=paper.RELU_TARGET_TRAINING_ERROR,
+)
