@@ -1,6 +1,7 @@
 """Response normalisation: across neighbouring channels, and over a window of pixels (paper 3.3).
 
-``lrn_formula`` has the formulas as they are printed, ``lrn_fused`` the fast form; here is who gets which.
+``lrn_formula`` has the formulas as they are printed, ``lrn_fused`` the fast form, ``lrn_band`` that for few
+channels; here is who gets which.
 """
 
 from functools import partial
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from alexnet.checks import whole
+from alexnet.functional.lrn_band import BandNorm, fits_band
 from alexnet.functional.lrn_formula import channel_formula, neighbours, pixel_formula
 from alexnet.functional.lrn_fused import NormSpec, ResponseNorm
 
@@ -112,4 +114,4 @@ def response_norm(x: Tensor, spec: NormSpec) -> Tensor:
         return spec.formula(x)
     if not x.is_contiguous(memory_format=torch.channels_last):
         x = x.contiguous()
-    return ResponseNorm.apply(x, spec)
+    return (BandNorm if fits_band(x, spec) else ResponseNorm).apply(x, spec)

@@ -58,8 +58,8 @@ def four_layer_net(
         unit: a name in ``alexnet.functional.UNITS``.
         initialisation: "2012" for the normal distributions of the 2012 layer files, which want images of
             0..255 with the mean subtracted; "scaled" for widths chosen from the fan-in (He et al. for ReLU,
-            Glorot & Bengio for the others), which want images of unit variance; "equal" for those of He et al.
-            whatever the unit. Biases are 0 in all.
+            Glorot & Bengio for the others), which want images of unit variance; "equal" for the widths of
+            He et al. with any unit. Biases are 0 in all.
         generator: source of all random numbers.
         channels: output channels of the three convolutions.
         dense: units of a dense layer before the output; 0 for none.

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from alexnet import functional, paper
-from alexnet.functional import local_response_norm, lrn_fused, spatial_response_norm
+from alexnet.functional import local_response_norm, lrn_band, lrn_fused, spatial_response_norm
 from alexnet.models import layers
 from references import layers as references
 
@@ -43,6 +43,7 @@ def tensor(shape=(2, 12, 2, 3), seed=7, memory=torch.contiguous_format):
 @pytest.fixture(params=[1, 10**9], ids=["an image a block", "one block"])
 def block(request, monkeypatch):
     monkeypatch.setattr(lrn_fused, "BLOCK_BYTES", request.param)
+    monkeypatch.setattr(lrn_band, "KEPT_BYTES", request.param - 1)  # of small blocks nothing is kept
 
 
 @FORMATS
@@ -212,6 +213,30 @@ def test_nothing_but_the_input_is_kept_and_without_a_gradient_nothing():
             y = local_response_norm(x)
         local_response_norm(x.detach())
     assert len(kept) == 1 and not y.requires_grad
+
+
+def test_few_channels_side_by_side_are_summed_by_a_matrix_product(monkeypatch):
+    forms = []
+    for form in (lrn_band.BandNorm, lrn_fused.ResponseNorm):
+        apply = form.apply
+        monkeypatch.setattr(form, "apply", lambda *a, f=form, apply=apply: forms.append(f) or apply(*a))
+    for memory, channels in (
+        (torch.channels_last, 64),
+        (torch.contiguous_format, 64),
+        (torch.channels_last, 65),
+    ):
+        local_response_norm(torch.ones(2, channels, 3, 3).contiguous(memory_format=memory))
+    assert forms == [lrn_band.BandNorm, lrn_fused.ResponseNorm, lrn_fused.ResponseNorm]
+
+
+def test_energies_are_kept_where_they_are_small(monkeypatch):
+    kept = []
+    x = tensor(memory=torch.channels_last)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.shape) or t, lambda t: t):
+        local_response_norm(x)
+        monkeypatch.setattr(lrn_band, "KEPT_BYTES", x.nbytes - 1)
+        local_response_norm(x)
+    assert kept == [x.shape] * 3
 
 
 def test_the_input_must_not_change_before_the_way_back():
