@@ -199,6 +199,47 @@ RUNS = (
         top5=0.1834,
         lines="",
     ),
+    LoggedRun(
+        net="137",
+        about="on the data of 2010",
+        data=TEST_2010,
+        views=10,
+        top1=0.376167,
+        top5=0.171247,
+        lines="182-183",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandMadeSchedule:
+    """When somebody changed the settings of a run by hand. Each change comes in the course of an epoch.
+
+    Attributes:
+        net: the number under which the run was kept, as in `LoggedRun`.
+        cuts: epochs in which the learning rate of the weights was divided by ten.
+        noise_off: epoch in which the colour noise was switched off; None where nothing is noted.
+        conv1_frozen: epoch in which the rate of conv1 was set to zero.
+        end: epoch in which the run was stopped.
+        lines: of its file.
+    """
+
+    net: str
+    cuts: tuple[int, ...]
+    noise_off: int | None
+    conv1_frozen: int
+    end: int
+    lines: str
+
+
+SCHEDULES = (
+    HandMadeSchedule(net="145", cuts=(25, 51, 79), noise_off=67, conv1_frozen=72, end=91, lines="169-181"),
+    HandMadeSchedule(
+        net="145-2010", cuts=(23, 51, 78), noise_off=68, conv1_frozen=72, end=93, lines="170-176"
+    ),
+    HandMadeSchedule(net="147", cuts=(23, 51, 79), noise_off=None, conv1_frozen=79, end=90, lines="169-172"),
+    HandMadeSchedule(net="148", cuts=(22, 44, 86), noise_off=69, conv1_frozen=73, end=97, lines="141-146"),
+    HandMadeSchedule(net="145-half", cuts=(20, 48), noise_off=66, conv1_frozen=72, end=96, lines="95-99"),
 )
 
 
@@ -248,3 +289,15 @@ def find_run(net: str, *, data: str, views: int = 10) -> LoggedRun:
         if (run.net, run.data, run.views) == (net, data, views):
             return run
     raise ValueError(f"no score of net {net!r} on {data} with {views} views is noted")
+
+
+def find_schedule(net: str) -> HandMadeSchedule:
+    """Return the changes by hand that are noted of a run.
+
+    Raises:
+        ValueError: none of its changes are kept here.
+    """
+    for schedule in SCHEDULES:
+        if schedule.net == net:
+            return schedule
+    raise ValueError(f"no schedule of net {net!r} is noted here")

@@ -3,7 +3,8 @@
 import pytest
 
 from alexnet import paper
-from alexnet.lab_notes import CONTEST, RUNS, TEST_2010, VAL_2012, find_run
+from alexnet.lab_notes import CONTEST, RUNS, SCHEDULES, TEST_2010, VAL_2012, find_run, find_schedule
+from alexnet.optim.schedule import LOGGED
 
 
 def test_every_traced_number_of_the_paper_is_a_logged_one():
@@ -35,6 +36,24 @@ def test_the_first_of_several_scores_is_found_and_a_missing_one_is_named():
     assert find_run("145", data=VAL_2012).top1 == 0.406640
     with pytest.raises(ValueError, match="no score of net '145' on ILSVRC-2010 test with 10 views"):
         find_run("145", data=TEST_2010)
+
+
+@pytest.mark.parametrize(("net", "name"), [("145", "logged-2012"), ("145-2010", "logged-2010")])
+def test_the_schedules_of_the_net_of_the_paper_are_those_that_can_be_trained_with(net, name):
+    noted, logged = find_schedule(net), LOGGED[name]
+    epochs = {stage.epoch: stage for stage in logged.stages}
+    first_with = {stage.weight_cuts: stage.epoch for stage in reversed(logged.stages)}
+    assert noted.cuts == tuple(first_with[cut] for cut in (1, 2, 3)) and noted.end == logged.num_epochs
+    assert not epochs[noted.noise_off].colour_noise and epochs[noted.conv1_frozen].conv1_cuts is None
+
+
+def test_no_ablation_had_the_schedule_of_the_net_that_it_is_compared_with():
+    cuts = {noted.net: (*noted.cuts, noted.end, noted.noise_off) for noted in SCHEDULES}
+    for net, base in (("145-half", "145-2010"), ("148", "145"), ("147", "145")):
+        assert cuts[net] != cuts[base]
+    assert len(set(cuts.values())) == len(SCHEDULES)
+    with pytest.raises(ValueError, match="no schedule of net '150' is noted here"):
+        find_schedule("150")
 
 
 def test_rates_are_fractions_in_order():
