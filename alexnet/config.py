@@ -15,7 +15,7 @@ ORDERS = ("shuffled", "fixed")
 PARALLEL = ("auto", "towers", "data")  # what several devices share in training
 PRECISIONS = ("float32", "bfloat16")
 ROUNDINGS = ("ceil", "floor")
-SCHEDULES = ("plateau", "logged-2012", "logged-2010", "constant")
+SCHEDULES = ("plateau", "logged-2012", "logged-2010", "late", "constant")
 CONV_LAYERS = tuple(layer.name for layer in paper.LAYERS if layer.kernel_shape)
 CROSSING_LAYERS = (*CONV_LAYERS[1:], "conv6")
 REMOVABLE_LAYERS = ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
@@ -184,8 +184,8 @@ class LearningConfig:
         bias_rate_factor: the rate of biases as a multiple of that of weights.
         decay_biases: whether weight decay acts on biases too.
         schedule: one of ``SCHEDULES`` (see `alexnet.optim.schedule`).
-        epochs: length of the training; a logged schedule is stretched to it, "plateau" ends by itself and
-            takes it as the limit.
+        epochs: length of the training; a logged schedule and "late" are stretched to it, "plateau" ends by
+            itself and takes it as the limit.
         plateau_patience: epochs without a new lowest validation error after which "plateau" divides by 10.
         order: "shuffled" anew in each epoch, or "fixed": one random order for all epochs.
     """

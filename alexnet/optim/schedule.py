@@ -1,4 +1,4 @@
-"""Learning rates over the epochs: cut when the validation error stalls (paper 5), or as logged in 2012.
+"""Learning rates over the epochs: cut when the validation error stalls (paper 5), as logged in 2012, or late.
 
 A schedule is a function of the epoch and of the validation errors so far, and has no other state: a training
 that is resumed needs the list of errors and nothing more.
@@ -149,6 +149,17 @@ LOGGED = {
     ),
 }
 
+# For short trainings: most of the logged epochs are at small rates, of which there must be many.
+LATE = StagedSchedule(
+    stages=(
+        Stage(0, 0, 0, 0, True),
+        Stage(60, 1, 1, 1, True),
+        Stage(80, 2, 2, 2, True),
+        Stage(93, 3, 3, 3, True),
+    ),
+    num_epochs=100,
+)
+
 
 def logged(name: str, *, rate: float, bias_rate: float) -> StagedSchedule:
     """Return the schedule of one of the two runs of the paper's net.
@@ -202,6 +213,8 @@ def schedule_for(learning: LearningConfig) -> Schedule:
     rates = {"rate": learning.rate, "bias_rate": learning.rate * learning.bias_rate_factor}
     if learning.schedule in LOGGED:
         return stretched(logged(learning.schedule, **rates), learning.epochs)
+    if learning.schedule == "late":
+        return stretched(replace(LATE, **rates), learning.epochs)
     if learning.schedule == "plateau":
         return PlateauSchedule(patience=learning.plateau_patience, num_epochs=learning.epochs, **rates)
     if learning.schedule == "constant":

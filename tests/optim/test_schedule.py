@@ -163,6 +163,15 @@ def test_every_name_of_a_recipe_has_its_schedule():
     assert schedule_for(LearningConfig(schedule="plateau", plateau_patience=3)).patience == 3
 
 
+def test_the_late_schedule_cuts_all_rates_at_60_80_and_93_percent():
+    schedule = schedule_for(LearningConfig(schedule="late", rate=0.01, bias_rate_factor=2.0, epochs=50))
+    for epoch, divisor in [(0, 1), (29.9, 1), (30, 10), (39.9, 10), (40, 100), (46.4, 100), (46.6, 1000)]:
+        rates = schedule.rates(epoch)
+        assert (rates.weight_rate, rates.conv1_rate) == pytest.approx((0.01 / divisor,) * 2, rel=1e-12)
+        assert rates.bias_rate == pytest.approx(0.02 / divisor, rel=1e-12) and rates.colour_noise
+    assert not schedule.rates(49.9).finished and schedule.rates(50).finished
+
+
 def test_the_recipes_schedules():
     assert isinstance(schedule_for(PAPER.learning), PlateauSchedule)
     schedule = schedule_for(CODE2012.learning)
