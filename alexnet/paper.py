@@ -1,7 +1,7 @@
 """Every number that the paper prints, by section; the only place where they are written.
 
 Krizhevsky, Sutskever & Hinton: ImageNet Classification with Deep Convolutional Neural Networks. NIPS 2012.
-Error rates are fractions between 0 and 1. Numbers that the paper rounds ("about 60 million") are kept as
+Error rates are fractions between 0 and 1. Numbers that the paper rounds (60 million parameters) are kept as
 printed; what they are exactly, the package computes. Where the paper contradicts itself or the 2012 code,
 the printed number stands here.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class PrintedLayer:
-    """A layer as section 3.5 and figure 2 describe it.
+    """A layer as section 3.5 describes it, its neurons by the caption of figure 2.
 
     Attributes:
         name: in the notation of this package.
@@ -40,12 +40,12 @@ class ErrorRates:
     top5_test: float | None = None
 
 
-# Abstract, section 1: the network in one breath
+# Abstract: the network in one breath; section 4 repeats the parameters
 NUM_PARAMETERS = 60_000_000
 NUM_NEURONS = 650_000
 NUM_CONV_LAYERS = 5
 NUM_DENSE_LAYERS = 3
-CONV_LAYER_PARAMETER_SHARE = 0.01  # each convolutional layer holds no more than this (1, 7)
+CONV_LAYER_PARAMETER_SHARE = 0.01  # each convolutional layer holds no more than this (1)
 REMOVED_LAYER_TOP1_LOSS = 0.02  # about, for any middle layer (7)
 
 # Section 2: the data set
