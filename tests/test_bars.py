@@ -2,11 +2,8 @@
 
 import io
 
-import pytest
-
 from alexnet import bars
 from alexnet.bars import Bar
-from alexnet.experiments.runs import bar_updater
 
 
 class Terminal(io.StringIO):
@@ -26,24 +23,11 @@ def one_by_one(bar):
         bar.update()
 
 
-def as_experiments_do(bar):
-    show = bar_updater(bar)
-    for epoch in range(1, 51):
-        show(float(epoch), 0.25)
-
-
-@pytest.mark.parametrize("move", [one_by_one, as_experiments_do])
-def test_a_bar_is_drawn_live_in_a_terminal_and_seldom_in_a_file(monkeypatch, move):
+def test_a_bar_is_drawn_live_in_a_terminal_and_seldom_in_a_file(monkeypatch):
     monkeypatch.setattr(bars, "SECONDS_BETWEEN", (0.0, 3600.0))
-    assert draws(Terminal(), move)[0] >= 50
-    count, text = draws(io.StringIO(), move)
+    assert draws(Terminal(), one_by_one)[0] >= 50
+    count, text = draws(io.StringIO(), one_by_one)
     assert count <= 2 and "100%" in text and text.endswith("\n")
-
-
-def test_an_experiment_of_no_known_length_moves_its_bar():
-    with Bar(file=io.StringIO()) as bar:
-        bar_updater(bar)(2.5, 0.25)
-        assert bar.n == 2.5
 
 
 def test_a_notebook_is_live_and_a_process_without_streams_is_not():

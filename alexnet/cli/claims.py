@@ -1,20 +1,31 @@
-"""``alexnet claims``: what the paper claims, and what is known of it."""
+"""``alexnet claims``: what the paper claims, what is known of it, and the measurement of what is not."""
 
 import argparse
+import math
 import textwrap
+import time
+from dataclasses import replace
 
 WIDTH = 100
+RUN = "run"
 
 
 def add(commands) -> None:
     """Add ``alexnet claims`` to the commands."""
+    from alexnet.cli.experiment import add_running
+
     parser = commands.add_parser(
         "claims",
-        help="list the paper's claims with the verdict on each",
+        help="list the paper's claims with the verdict on each, or measure them",
         description="List the claims of the paper, what it prints and what is known of each, or show one of "
-        "them with what the verdict rests on, what it lacks and the command that measures it again.",
+        "them with what the verdict rests on, what it lacks and the command that measures it again. With "
+        "`run`, train what inconclusive claims lack, or more seeds, the claim that is soonest settled first; "
+        "finished trials of the package count, and the same command resumes what was stopped.",
     )
-    parser.add_argument("id", metavar="ID", nargs="?", help="the claim; `alexnet claims` lists them")
+    text = "the claim; `alexnet claims` lists them. After `run` several, or none for all that can be measured"
+    parser.add_argument("words", metavar="[run] ID", nargs="*", help=text)
+    options = parser.add_argument_group("with run")
+    add_running(options)
     parser.set_defaults(run=run)
 
 
@@ -23,13 +34,64 @@ def run(arguments: argparse.Namespace) -> int:
     from alexnet.experiments.claims import claim_by_id
     from alexnet.experiments.evidence import finding, ledger
 
-    if arguments.id:
-        claim = claim_by_id(arguments.id)
-        print(details(claim, finding(claim.id)))
+    words = arguments.words
+    if words[:1] == [RUN]:
+        return measure(arguments, [claim_by_id(id).id for id in words[1:]])
+    if words:
+        known = [claim_by_id(id) for id in words]
+        print("\n\n".join(details(claim, finding(claim.id)) for claim in known))
     else:
         print("\n".join(line for known in ledger() for line in brief(*known)))
         print("\n`alexnet claims ID` shows what a verdict rests on and what it lacks.")
     return 0
+
+
+def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
+    """Run what claims lack, as long as the budget lasts, and say what came of it."""
+    from alexnet import data
+    from alexnet.cli.experiment import execution
+    from alexnet.experiments import EXPERIMENTS
+    from alexnet.experiments.campaign import open_finished, run_campaign
+    from alexnet.experiments.sharpen import steps
+
+    answered = {id for known in EXPERIMENTS.values() for id in known.answers}
+    if ids and (without := [id for id in ids if id not in answered]):
+        can = ", ".join(sorted(answered))
+        raise ValueError(f"no experiment answers {', '.join(without)}; those that can be measured are {can}")
+    how = execution(arguments)
+    dataset = data.load_or_default("cifar10")
+    print(f"data: {dataset.source}")
+    experiments = {}
+    for name, known in EXPERIMENTS.items():
+        path = arguments.trials / f"{name}.jsonl"
+        experiments[name] = known, open_finished(name, dataset.fingerprint, path, with_shipped=True)
+    print(f"finished trials are kept in {arguments.trials}: the same command resumes there")
+    end = math.inf if how.budget is None else time.monotonic() + how.budget
+    complete = True
+    while complete and (todo := steps(experiments, ids or sorted(answered))):
+        step = todo[0]
+        known, finished = experiments[step.experiment.name]
+        asked = known.answers[step.id]
+        print(f"{step.id}: {asked.better} against {asked.worse}, {len(step.seeds)} seeds")
+        left = None if end == math.inf else max(0.0, end - time.monotonic())
+        arms = (asked.better, asked.worse)
+        now = replace(how, budget=left)
+        complete = run_campaign(known, dataset, finished, now, arms=arms, seeds=step.seeds)
+        print(told(known, finished, step.id))
+    print("every claim is settled, or has all the seeds" if complete else "the budget is used up")
+    return 0
+
+
+def told(experiment, finished, id: str) -> str:
+    """Say in one line what an experiment answers to a claim by now."""
+    from alexnet.experiments.answers import answer
+    from alexnet.experiments.search import find_arms
+
+    known = answer(experiment, find_arms(experiment, finished), id)
+    if known is None:
+        return f"{id}: fewer than two seeds of both so far"
+    lacking = f"; lacks {', '.join(known.lacking)}" if known.lacking else ""
+    return f"{id}: {known.verdict}, {known.shown}{lacking}"
 
 
 def brief(claim, found) -> list[str]:

@@ -2,12 +2,17 @@
 
 import argparse
 import functools
+import re
+import signal
+import sys
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from alexnet.checks import positive, whole
 from alexnet.cli.options import add_option
+
+SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 
 
 def add_experiment(commands, with_experiments: bool) -> None:
@@ -19,52 +24,106 @@ def add_experiment(commands, with_experiments: bool) -> None:
         from alexnet.experiments import EXPERIMENTS
 
         names = experiment.add_subparsers(title="experiments", metavar="NAME")
-        for name, module in EXPERIMENTS.items():
-            about = module.DESCRIPTION.replace("%", "%%")  # argparse formats a help, but no description
-            parser = names.add_parser(name, help=about, description=module.DESCRIPTION)
-            add_options(parser, module)
-            parser.set_defaults(run=functools.partial(run_experiment, module))
+        for name, known in EXPERIMENTS.items():
+            about = known.description.replace("%", "%%")  # argparse formats a help, but no description
+            parser = names.add_parser(name, help=about, description=known.description)
+            add_options(parser, known)
+            parser.set_defaults(run=functools.partial(run_experiment, known))
 
 
-def add_options(parser: argparse.ArgumentParser, module: ModuleType) -> None:
-    """Add an experiment's own options, then those that all have."""
+def add_options(parser: argparse.ArgumentParser, known) -> None:
+    """Add the options of an experiment; what it declares is the default."""
     add = functools.partial(add_option, parser)
-    module.add_options(add)
-    add("--seeds", "one run for each of these", nargs="+", type=int, metavar="SEED", default=[0, 1, 2])
-    add("--device")
-    folder = Path("runs", module.NAME)
-    add("--runs", "folder that keeps finished runs", type=Path, metavar="FOLDER", default=folder)
-    file = Path("runs", f"{module.NAME}.json")
+    add("--arms", "what is compared", nargs="+", choices=list(known.arms), metavar="ARM", shown="all")
+    seeds = {"nargs": "+", "type": int, "metavar": "SEED", "default": list(known.seeds)}
+    add("--seeds", "one training for each of these at every arm's best learning rate", **seeds)
+    add("--train-size", default=known.num_train, type=int)
+    add("--epochs", default=None, type=float, shown="each arm's own")
+    add_running(parser)
+    file = Path("runs", f"{known.name}.json")
     add("--record", "where to write the record, as JSON", type=Path, metavar="FILE", default=file)
 
 
-def run_experiment(module: ModuleType, arguments: argparse.Namespace) -> Any:
-    """Run an experiment on the device that was chosen."""
-    from alexnet.devices import device_named, keep_buffers
+def add_running(parser: argparse.ArgumentParser) -> None:
+    """Add the options of how trials are run."""
+    add = functools.partial(add_option, parser)
+    add("--jobs", "trials at a time, each with one thread", type=int, metavar="N", shown="one for each core")
+    budget = "begin no trial that would end later than this, such as 90s, 10m or 2h"
+    add("--budget", budget, type=seconds_of, metavar="TIME", shown="no limit")
+    folder = {"type": Path, "metavar": "FOLDER", "default": Path("runs", "trials")}
+    add("--trials", "folder that keeps finished trials", **folder)
+    add("--device")
+
+
+def seconds_of(text: str) -> float:
+    """Read "90s", "10m", "2h" and the like.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is none of these.
+    """
+    match = re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*(s|m|min|h)", text.strip())
+    if not match:
+        raise argparse.ArgumentTypeError(f"expected a time such as 90s, 10m or 2h, got {text!r}")
+    return float(match[1]) * SECONDS[match[2]]
+
+
+def execution(arguments: argparse.Namespace):
+    """Return how trials are run, by the options of `add_running`."""
+    from alexnet.devices import device_named, usable_cores
+    from alexnet.experiments.execution import Execution
+
+    jobs = usable_cores() if arguments.jobs is None else arguments.jobs
+    whole("--jobs", jobs)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes of trials end as well
+    return Execution(device=str(device_named(arguments.device)), jobs=jobs, budget=arguments.budget)
+
+
+def run_experiment(known, arguments: argparse.Namespace) -> Any:
+    """Run an experiment as the command line asks for it, and write its record."""
+    from alexnet import data
+    from alexnet.experiments.campaign import compose_record, open_finished, print_summary, run_campaign
 
     check(arguments)
-    arguments.device = str(device_named(arguments.device))
-    keep_buffers()
-    return module.run(arguments)
+    known = scaled(known, arguments)
+    how = execution(arguments)
+    dataset = data.load_or_default("cifar10")
+    print(f"data: {dataset.source}")
+    path = arguments.trials / f"{known.name}.jsonl"
+    print(f"finished trials are kept in {path}: the same command resumes there")
+    finished = open_finished(known.name, dataset.fingerprint, path, with_shipped=False)
+    complete = run_campaign(known, dataset, finished, how, arms=arguments.arms or (), seeds=arguments.seeds)
+    record = compose_record(known, dataset, finished, how.device)
+    record.save(arguments.record)
+    print_summary(record)
+    print(f"record written to {arguments.record}" + ("" if complete else "; the budget is used up"))
+    return 0
+
+
+def scaled(known, arguments: argparse.Namespace):
+    """Return the experiment at the scale that was asked for."""
+    arms = known.arms
+    if arguments.epochs is not None:
+        arms = {
+            name: replace(arm, learning=replace(arm.learning, epochs=arguments.epochs))
+            for name, arm in arms.items()
+        }
+    return replace(known, arms=arms, num_train=arguments.train_size)
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """Raise ValueError for a number that no run can have."""
-    for name in ("epochs", "max_epochs", "train_size"):
-        value = getattr(arguments, name, None)  # not every experiment has them all
-        if value is not None:
-            whole(f"--{name.replace('_', '-')}", value)
+    """Raise ValueError for a number that no trial can have."""
+    whole("--train-size", arguments.train_size)
+    if arguments.epochs is not None:
+        positive("--epochs", arguments.epochs)
     for seed in arguments.seeds:
         whole("--seeds", seed, least=0)
-    for rate in getattr(arguments, "rates", ()):
-        positive("--rates", rate)
 
 
 def run_experiment_list(_arguments: argparse.Namespace) -> int:
     """Run ``alexnet experiment`` without a name."""
     from alexnet.experiments import EXPERIMENTS
 
-    for name, module in EXPERIMENTS.items():
-        print(f"{name:16} {module.DESCRIPTION}")
+    for name, known in EXPERIMENTS.items():
+        print(f"{name:16} {known.description}")
     print("\n`alexnet experiment NAME --help` shows what can be chosen.")
     return 0

@@ -45,8 +45,8 @@ EXAMPLES = (
     ),
     ("which class does an image belong to?", "alexnet predict runs/default-paper-seed0 image.jpg"),
     ("which experiments are there?", "alexnet experiment"),
-    ("what can be chosen in one of them?", "alexnet experiment relu-vs-tanh --help"),
-    ("run it; stopped and started again, it resumes", "alexnet experiment relu-vs-tanh"),
+    ("what can be chosen in one of them?", "alexnet experiment relu-speed --help"),
+    ("run it; stopped and started again, it resumes", "alexnet experiment relu-speed"),
 )
 
 

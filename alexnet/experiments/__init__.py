@@ -1,5 +1,5 @@
 """The experiments, by the name under which ``alexnet experiment`` runs them."""
 
-from alexnet.experiments import ablations, lrn, relu_vs_tanh
+from alexnet.experiments import lrn, parts, relu_speed
 
-EXPERIMENTS = {module.NAME: module for module in (relu_vs_tanh, lrn, ablations)}
+EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in (relu_speed, lrn, parts)}

@@ -12,8 +12,10 @@ from functools import cache, partial
 import torch
 
 from alexnet import lab_notes, paper
-from alexnet.experiments import relu_vs_tanh
+from alexnet.experiments import EXPERIMENTS, readings
+from alexnet.experiments.answers import ENOUGH_IMAGES, ENOUGH_SEEDS, answer, experiment_for
 from alexnet.experiments.claims import CLAIMS, Claim
+from alexnet.experiments.finished import Finished
 from alexnet.experiments.intervals import (
     CONTRADICTED,
     INCONCLUSIVE,
@@ -24,6 +26,7 @@ from alexnet.experiments.intervals import (
     ratio_interval,
     verdict,
 )
+from alexnet.experiments.search import Found, find_arms
 from alexnet.experiments.verdicts import gains
 from alexnet.functional import dropout_at_test, local_response_norm, output_size
 from alexnet.functional.lrn_formula import channel_formula
@@ -35,7 +38,6 @@ from alexnet.storage import records
 
 EXACT, LOGS, ILSVRC = "exact", "from the authors' logs", "needs ILSVRC"
 VERDICTS = ("supported", CONTRADICTED, INCONCLUSIVE, EXACT, LOGS, ILSVRC)
-ENOUGH_SEEDS, ENOUGH_IMAGES = 5, 10_000
 NEARLY = 0.02  # printed totals are round numbers: the true ones may be this part away
 
 
@@ -225,7 +227,13 @@ def unfit(found: records.Record, *, tuned: bool, num_train: int) -> list[str]:
 
 
 def measured(
-    effect: Interval, shown: str, found: records.Record, lacking: list[str], *, corrected_p: float = 0.0
+    id: str,
+    effect: Interval,
+    shown: str,
+    found: records.Record,
+    lacking: list[str],
+    *,
+    corrected_p: float = 0.0,
 ) -> Finding:
     """Judge a measured effect; a measurement that lacks something stays inconclusive, whatever it shows."""
     judged = INCONCLUSIVE if lacking else verdict(effect, corrected_p=corrected_p)
@@ -234,7 +242,31 @@ def measured(
         verdict=judged,
         basis=f"{found.scale}; interval of 95%",
         lacking=", ".join(lacking),
-        command=f"alexnet experiment {found.experiment} --seeds 0 1 2 3 4",
+        command=f"alexnet claims run {id}",
+    )
+
+
+# Measured by the engine
+
+
+@cache
+def package_arms(name: str) -> Mapping[str, Found]:
+    """What the finished trials that come with the package show of an experiment's arms."""
+    return find_arms(EXPERIMENTS[name], Finished.of_package(name))
+
+
+def answered(id: str) -> Finding | None:
+    """Return what an experiment answers to a claim; None before both its arms have two seeds."""
+    experiment = experiment_for(id)
+    known = answer(experiment, package_arms(experiment.name), id) if experiment else None
+    if known is None:
+        return None
+    return Finding(
+        ours=known.shown,
+        verdict=known.verdict,
+        basis=known.basis,
+        lacking=", ".join(known.lacking),
+        command=f"alexnet claims run {id}",
     )
 
 
@@ -260,39 +292,47 @@ def corrected() -> Mapping[str, float]:
 
 
 def ablated(id: str, *lacking: str) -> Finding:
-    """Return what a part of the network gains in the record of ablations, which may lack more than others."""
+    """Return what a part of the network gains, by the engine or, before that, by the record of ablations."""
+    if (known := answered(id)) is not None:
+        return known
     found, (better, worse, measure) = record("ablations"), ABLATED[id]
     effect = mean_interval(gains(found.results["variants"], better, worse, measure))
     kind = "training" if measure == "train_error" else "test"
     shown = f"{effect.in_points()} points of {kind} error, *{worse}* less *{better}*"
     unfits = unfit(found, tuned=False, num_train=found.config["num_train"])
-    return measured(effect, shown, found, [*unfits, *lacking], corrected_p=corrected()[id])
+    return measured(id, effect, shown, found, [*unfits, *lacking], corrected_p=corrected()[id])
 
 
-def overfitting(better: str, worse: str) -> Finding:
+def overfitting(id: str, better: str, worse: str) -> Finding:
     """Return by how much the gap between test and training error shrinks."""
+    if (known := answered(id)) is not None:
+        return known
     found = record("ablations")
     variants = found.results["variants"]
     tested, trained = (gains(variants, better, worse, name) for name in ("test_error", "train_error"))
     effect = mean_interval([a - b for a, b in zip(tested, trained, strict=True)])
     shown = f"{effect.in_points()} points of test less training error, *{worse}* less *{better}*"
     lacking = unfit(found, tuned=False, num_train=found.config["num_train"])
-    return measured(effect, shown, found, [*lacking, "not compared at equal training error"])
+    return measured(id, effect, shown, found, [*lacking, "not compared at equal training error"])
 
 
 def relu_speed() -> Finding:
+    if (known := answered("relu-speed")) is not None:
+        return known
     found = record("relu-vs-tanh")
-    epochs = {unit: relu_vs_tanh.target_epochs(found.results, "scaled", unit) for unit in ("tanh", "relu")}
+    epochs = {unit: readings.target_epochs(found.results, "scaled", unit) for unit in ("tanh", "relu")}
     effect = ratio_interval(epochs["tanh"], epochs["relu"])
     shown = f"{effect.mean:.2f} [{effect.low:.2f}, {effect.high:.2f}] times with weights scaled by fan-in"
-    slowest = max(relu_vs_tanh.target_epochs(found.results, "2012", "relu"))
+    slowest = max(readings.target_epochs(found.results, "2012", "relu"))
     shown += f"; more than {found.config['max_epochs'] / slowest:.1f} times with those of 2012"
     lacking = unfit(found, tuned=True, num_train=50_000)
     lacking.append("with the weights of 2012, tanh was stopped before it reached 25%")
-    return measured(effect, shown, found, lacking)
+    return measured("relu-speed", effect, shown, found, lacking)
 
 
 def lrn_cifar() -> Finding:
+    if (known := answered("lrn-cifar")) is not None:
+        return known
     found = record("lrn")
     effect = mean_interval(gains(found.results, "lrn-11pct", "none"))
     lacking = unfit(found, tuned=True, num_train=found.config["num_train"])
@@ -304,7 +344,7 @@ def lrn_cifar() -> Finding:
             lacking.append("best learning rates at the edge of the grid")
             break
     lacking.append(f"{found.config['epochs']} epochs of the authors' 500 or so, in a smaller network")
-    return measured(effect, f"{effect.in_points()} points of test error", found, lacking)
+    return measured("lrn-cifar", effect, f"{effect.in_points()} points of test error", found, lacking)
 
 
 # Not yet
@@ -368,13 +408,13 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
     "lrn-accuracy": partial(logged, "148", "145", VALIDATION),
     "lrn-cifar": lrn_cifar,
     "pool-accuracy": partial(logged, "147", "145", VALIDATION),
-    "pool-overfit": partial(overfitting, "base", "no-overlap"),
+    "pool-overfit": partial(overfitting, "pool-overfit", "base", "no-overlap"),
     "aug-factor": aug_factor,
-    "aug-needed": partial(overfitting, "base", "no-augmentation"),
+    "aug-needed": partial(overfitting, "aug-needed", "base", "no-augmentation"),
     "pca-colour": partial(ablated, "pca-colour"),
     "aug-free": partial(unknown, "a timed training on a GPU"),
     "ten-crop": partial(errors_logged, (("145-2010", 1), ("145-2010", 10)), TEST),
-    "dropout-overfit": partial(overfitting, "base", "no-dropout"),
+    "dropout-overfit": partial(overfitting, "dropout-overfit", "base", "no-dropout"),
     "dropout-iterations": partial(unknown, "trainings to convergence with dropout and without"),
     "dropout-mean": dropout_mean,
     "update-rule": update_rule,

@@ -4,7 +4,7 @@ import datetime
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -24,7 +24,7 @@ class Finished:
         lines: all of them, as dictionaries.
     """
 
-    def __init__(self, fingerprint: str, sources: list[Path | Traversable], path: Path | None = None):
+    def __init__(self, fingerprint: str, sources: Sequence[Path | Traversable], path: Path | None = None):
         """Read what there is.
 
         Args:
@@ -42,6 +42,13 @@ class Finished:
                 if line["data"] == fingerprint:
                     self.keep(line)
 
+    @classmethod
+    def of_package(cls, name: str) -> "Finished":
+        """Return the finished trials of an experiment that come with the package, all on one data set."""
+        source = shipped(name)
+        fingerprint = next((line["data"] for line in read_lines(source)), "")
+        return cls(fingerprint, [source])
+
     def keep(self, line: dict[str, Any]) -> None:
         """Take a line in; the same trial from another machine is a repetition and counts once."""
         self.lines.append(line)
@@ -58,6 +65,10 @@ class Finished:
             if not gave_up:
                 return outcome
         return None
+
+    def seeds(self, arm: str) -> list[int]:
+        """Return the seeds of an arm of that name that have been run at any rate."""
+        return sorted({line["seed"] for line in self.lines if line["arm"] == arm})
 
     def add(self, trial: Trial, outcome: Outcome, environment: dict[str, Any]) -> None:
         """Append a trial to the file: one write, so that several processes may share it.

@@ -15,7 +15,7 @@ functions learn in the setup "scaled".
 from alexnet import paper
 from alexnet.config import LearningConfig
 from alexnet.experiments.arms import Arm, FourLayerConfig
-from alexnet.experiments.engine import Comparison, Experiment
+from alexnet.experiments.experiment import Comparison, Experiment
 
 WINDOWS = 4
 MAX_EPOCHS = 60
@@ -70,7 +70,7 @@ EXPERIMENT = Experiment(
     arms={f"{setup}/{unit}": make_arm(setup, unit) for setup, units in FIRST_RATES.items() for unit in units},
     num_train=50_000,
     answers={
-        "relu-speed": Comparison(better="scaled/relu", worse="scaled/tanh", measure="epochs_to_target"),
+        "relu-speed": Comparison(better="scaled/relu", worse="scaled/tanh", measure="epochs"),
     },
     windows=WINDOWS,
     stop_error=paper.RELU_TARGET_TRAINING_ERROR,

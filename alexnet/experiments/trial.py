@@ -221,7 +221,7 @@ def epochs_to(errors: list[float], target: float, *, windows: int) -> float:
     Returns:
         epochs, or infinity if the training never got there.
     """
-    means = [statistics.fmean(errors[i : i + windows]) for i in range(len(errors) - windows + 1)]
+    means = moving_mean(errors, windows)
     for i, mean in enumerate(means):
         if mean <= target:
             at = 0.5 + i / windows
@@ -229,6 +229,11 @@ def epochs_to(errors: list[float], target: float, *, windows: int) -> float:
                 return at
             return at - (target - mean) / (means[i - 1] - mean) / windows
     return math.inf
+
+
+def moving_mean(values: list[float], width: int) -> list[float]:
+    """Return the mean of every ``width`` values that follow each other; empty if there are fewer."""
+    return [statistics.fmean(values[i : i + width]) for i in range(len(values) - width + 1)]
 
 
 def make_inputs(arm: Arm, images: Tensor) -> Inputs:

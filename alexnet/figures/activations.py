@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from alexnet import figures
-from alexnet.experiments.learning_curves import WINDOWS_PER_EPOCH, moving_mean
 from alexnet.experiments.probes import UnitSignals
+from alexnet.experiments.readings import WINDOWS
+from alexnet.experiments.trial import moving_mean
 from alexnet.functional.activations import slope, unit_by_name
 
 UNIT_LABELS = {
@@ -49,7 +50,7 @@ def learning_curves(axis: Axes, entries: dict[str, dict], target: float) -> None
 
     Args:
         axis: to draw into.
-        entries: {unit: entry} as ``relu_vs_tanh`` records them.
+        entries: {unit: entry} as the record relu-vs-tanh has them.
         target: drawn as a line.
     """
     for unit, entry in entries.items():
@@ -67,7 +68,7 @@ def learning_curves(axis: Axes, entries: dict[str, dict], target: float) -> None
 
 def smooth_curve(run: dict) -> tuple[list[float], list[float]]:
     """Return a recorded run's epochs and errors, averaged over an epoch."""
-    return moving_mean(run["epochs"], WINDOWS_PER_EPOCH), moving_mean(run["errors"], WINDOWS_PER_EPOCH)
+    return moving_mean(run["epochs"], WINDOWS), moving_mean(run["errors"], WINDOWS)
 
 
 def ratios_by_target(axis: Axes, curves: dict[str, list[tuple[float, dict[str, float]]]]) -> None:
@@ -75,7 +76,7 @@ def ratios_by_target(axis: Axes, curves: dict[str, list[tuple[float, dict[str, f
 
     Args:
         axis: to draw into.
-        curves: {name: [(target, ratio)]} as ``relu_vs_tanh.ratios_by_target`` gives them.
+        curves: {name: [(target, ratio)]} as `readings.ratios_by_target` gives them.
     """
     for name, points in curves.items():
         targets = [target for target, _ in points]

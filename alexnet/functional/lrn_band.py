@@ -6,6 +6,7 @@ the fastest way to sum over each one's neighbours; its cost grows with the squar
 Letters in shapes: N images, C channels, H height, W width, M rows of C channels, one a pixel.
 """
 
+import functools
 from collections.abc import Iterator
 
 import torch
@@ -38,10 +39,10 @@ class BandNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor, spec: NormSpec) -> Tensor:
-        y, band = torch.empty_like(x), band_matrix(x, spec)
+        y, band = torch.empty_like(x), band_matrix(x.shape[1], spec.windows[2], spec.groups, x.dtype)
         keeping = ctx.needs_input_grad[0] and x.nbytes <= KEPT_BYTES
         energies = torch.empty_like(x) if keeping else None
-        for x_rows, y_rows, *kept in rows(x, y, *([energies] if keeping else [])):
+        for x_rows, y_rows, *kept in rows(x, y, *([] if energies is None else [energies])):
             energy = compute_energy(x_rows, band, spec, out=kept[0] if kept else None)
             torch.mul(x_rows, inverse_power(energy, spec.beta), out=y_rows)
         ctx.save_for_backward(x, energies)
@@ -55,7 +56,7 @@ class BandNorm(torch.autograd.Function):
         if torch.is_grad_enabled():  # the derivative will itself be differentiated
             return torch.autograd.grad(spec.formula(x), x, g, create_graph=True)[0], None
         g = g.contiguous(memory_format=torch.channels_last)
-        gx, band = torch.empty_like(x), band_matrix(x, spec)
+        gx, band = torch.empty_like(x), band_matrix(x.shape[1], spec.windows[2], spec.groups, x.dtype)
         factor = -2 * spec.alpha * spec.beta
         for x_rows, g_rows, gx_rows, *kept in rows(x, g, gx, *([] if energies is None else [energies])):
             energy = kept[0] if kept else compute_energy(x_rows, band, spec)
@@ -65,12 +66,13 @@ class BandNorm(torch.autograd.Function):
         return gx, None
 
 
-def band_matrix(x: Tensor, spec: NormSpec) -> Tensor:
-    """Return (C, C) with the dtype of x: 1 in row j of column i where j is in the window round i, or 0."""
-    low, high = spec.windows[2]
-    channel = torch.arange(x.shape[1])
-    apart, group = channel[:, None] - channel, channel // (x.shape[1] // spec.groups)
-    return ((apart >= -low) & (apart <= high) & (group[:, None] == group)).to(x.dtype)
+@functools.lru_cache(maxsize=32)
+def band_matrix(channels: int, window: tuple[int, int], groups: int, dtype: torch.dtype) -> Tensor:
+    """Return (C, C): 1 in row j of column i where j is in the window round i and in its group, or 0."""
+    low, high = window
+    channel = torch.arange(channels)
+    apart, group = channel[:, None] - channel, channel // (channels // groups)
+    return ((apart >= -low) & (apart <= high) & (group[:, None] == group)).to(dtype)
 
 
 def rows(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:

@@ -11,6 +11,7 @@ import pytest
 
 import alexnet
 from alexnet import data
+from alexnet.cli import experiment
 from alexnet.cli.main import EXAMPLES, build_parser, main
 from alexnet.data import catalogue
 from alexnet.devices import usable_cores
@@ -50,6 +51,7 @@ SCRIPT = """
 import sys
 from types import SimpleNamespace
 import alexnet
+from alexnet.cli import experiment
 from alexnet.cli.main import EXAMPLES, build_parser, main
 
 def root():
@@ -217,11 +219,10 @@ def test_our_own_mistakes_are_not_hidden(monkeypatch):
 def test_experiments_are_listed_and_run(monkeypatch, capsys):
     assert main(["experiment"]) == 0
     out = capsys.readouterr().out
-    for name, module in EXPERIMENTS.items():
-        assert name in out and module.DESCRIPTION in out
-    name, module = next(iter(EXPERIMENTS.items()))
-    monkeypatch.setattr(module, "run", lambda arguments: 7)
-    assert main(["experiment", name]) == 7
+    for name, known in EXPERIMENTS.items():
+        assert name in out and known.description in out
+    monkeypatch.setattr(experiment, "run_experiment", lambda known, arguments: 7)
+    assert main(["experiment", next(iter(EXPERIMENTS))]) == 7
 
 
 def test_an_experiment_that_does_not_exist_is_refused(capsys):

@@ -7,8 +7,9 @@ from dataclasses import fields
 import pytest
 import torch
 
+from alexnet.cli import experiment
 from alexnet.cli.main import build_parser, main
-from alexnet.experiments import EXPERIMENTS
+from alexnet.devices import usable_cores
 from alexnet.training import TrainSettings
 from support.parsers import all_parsers
 
@@ -70,8 +71,8 @@ def test_the_older_name_of_parallel_is_understood_and_not_shown(capsys):
         ("train --bach-size 4", "unrecognized arguments: --bach-size 4; did you mean '--batch-size'?"),
         ("train --sede=3", "unrecognized arguments: --sede=3; did you mean '--seed'?"),
         ("evaluate a.pt --data default --precison bfloat16", "did you mean '--precision'?"),
-        ("experiment relu-vs-tan", "did you mean 'relu-vs-tanh'?"),
-        ("experiment lrn --rate-s 0.1", "did you mean '--rates'?"),
+        ("experiment relu-sped", "did you mean 'relu-speed'?"),
+        ("experiment parts --arm-s base", "did you mean '--arms'?"),
         ("--verison data list", "did you mean '--version'?"),
     ],
 )
@@ -107,29 +108,12 @@ def test_a_name_that_is_nearly_known_is_answered_with_the_known_one(words, meant
 
 
 def test_an_experiment_gets_the_device_that_auto_stands_for(monkeypatch):
-    name, module = next(iter(EXPERIMENTS.items()))
-    monkeypatch.setattr(module, "run", lambda arguments: arguments.device)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert main(["experiment", name]) == "cpu"
-    assert main(["experiment", name, "--device", "gpu"]) == 2
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        ("lrn --epochs 0", "--epochs must be a whole number of at least 1, got 0"),
-        ("lrn --train-size -5", "--train-size must be a whole number of at least 1, got -5"),
-        ("lrn --rates 0.1 nan", "--rates must be a finite number above 0, got nan"),
-        ("ablations --train-size 0", "--train-size must be a whole number of at least 1, got 0"),
-        ("ablations --seeds 1 -2", "--seeds must be a whole number of at least 0, got -2"),
-        ("relu-vs-tanh --max-epochs 0", "--max-epochs must be a whole number of at least 1, got 0"),
-    ],
-)
-def test_an_experiment_refuses_numbers_that_no_run_can_have(words, sentence, monkeypatch, capsys):
-    for module in EXPERIMENTS.values():
-        monkeypatch.setattr(module, "run", lambda arguments: pytest.fail("it was run"))
-    assert main(["experiment", *words.split()]) == 2
-    assert capsys.readouterr().err == f"alexnet: {sentence}\n"
+    monkeypatch.setattr(experiment.signal, "signal", lambda *_: None)
+    arguments = build_parser(with_experiments=True).parse_args(["experiment", "parts"])
+    how = experiment.execution(arguments)
+    assert (how.device, how.jobs, how.budget) == ("cpu", usable_cores(), None)
+    assert main(["experiment", "parts", "--device", "gpu"]) == 2
 
 
 OLD_WORDS = re.compile(

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from alexnet.cli.main import main
-from alexnet.experiments import evidence
+from alexnet.experiments import answers, evidence
 from alexnet.experiments.claims import CLAIMS, claim_by_id
 from alexnet.experiments.evidence import EVIDENCE, VERDICTS, Finding, finding, ledger
 from alexnet.experiments.intervals import Interval
+from alexnet.experiments.search import Found
+from alexnet.experiments.trial import Outcome
 from alexnet.storage import records
 from tools import ledger as page
 
@@ -88,7 +90,7 @@ EFFECT = Interval(0.02, 0.01, 0.03, 5)
 
 
 def judged(effect=EFFECT, lacking=(), **others):
-    return evidence.measured(effect, "shown", RECORD, list(lacking), **others).verdict
+    return evidence.measured("pca-colour", effect, "shown", RECORD, list(lacking), **others).verdict
 
 
 def test_a_measurement_is_judged_by_its_interval_and_only_where_it_is_fit():
@@ -123,13 +125,57 @@ def test_a_ledger_follows_its_records(monkeypatch):
     assert finding("pca-colour").ours.startswith("+5.2 [")
 
 
+def campaign_with(monkeypatch, base, other, settled=True):
+    """Let the experiment "parts" have five seeds of two arms with these errors."""
+
+    def found(errors):
+        runs = {seed: outcome_of(error) for seed, error in enumerate(errors)}
+        return Found(scores={0.01: (0.3, 1.0)}, settled=settled, rate=0.01, runs=runs)
+
+    arms = {"base": found(base), "no-colour-noise": found(other)}
+    monkeypatch.setattr(evidence, "package_arms", lambda name: arms if name == "parts" else {})
+
+
+def outcome_of(error):
+    numbers = {"train_error": 0.1, "train_loss": 0.5, "error": error, "loss": 1.0}
+    return Outcome(errors=[0.5], losses=[1.0], epochs=1.0, seconds=1.0, **numbers)
+
+
+BASE, WORSE = [0.30, 0.31, 0.29, 0.30, 0.32], [0.33, 0.35, 0.32, 0.33, 0.36]
+
+
+@pytest.mark.parametrize(
+    ("base", "other", "settled", "verdict"),
+    [
+        (BASE, WORSE, True, "supported"),
+        (WORSE, BASE, True, "contradicted"),
+        (BASE, [0.30, 0.32, 0.28, 0.31, 0.31], True, "inconclusive"),
+        (BASE, WORSE, False, "inconclusive"),  # the search for the rate goes on
+        (BASE[:4], WORSE[:4], True, "inconclusive"),  # four seeds
+    ],
+)
+def test_an_experiment_answers_by_its_trials(monkeypatch, base, other, settled, verdict):
+    campaign_with(monkeypatch, base, other, settled)
+    found = finding("pca-colour")
+    assert found.verdict == verdict and f"{len(base)} seeds" in found.basis
+    assert found.command == "alexnet claims run pca-colour"
+    assert bool(found.lacking) == (not settled or len(base) < 5)
+
+
+def test_many_answers_given_together_are_corrected(monkeypatch):
+    campaign_with(monkeypatch, BASE, WORSE)
+    assert finding("pca-colour").verdict == "supported"
+    monkeypatch.setattr(answers, "holm", lambda found: dict.fromkeys(found, 0.2))
+    assert finding("pca-colour").verdict == "inconclusive"
+
+
 def test_the_command_lists_and_explains(capsys):
     assert main(["claims"]) == 0
     listed = capsys.readouterr().out
     assert all(f"\n{id} " in f"\n{listed}" for id in IDS) and max(map(len, listed.splitlines())) <= 100
     assert main(["claims", "relu-speed"]) == 0
     shown = capsys.readouterr().out
-    for word in ("25% training error", "verdict   inconclusive", "lacks", "alexnet experiment relu-vs-tanh"):
+    for word in ("25% training error", "verdict   inconclusive", "lacks", "alexnet claims run relu-speed"):
         assert word in " ".join(shown.split()) or word in shown
     assert main(["claims", "relu-sped"]) == 2
     assert "there is no claim 'relu-sped'; did you mean 'relu-speed'?" in capsys.readouterr().err

@@ -1,0 +1,161 @@
+"""An experiment from its start to its record: what ``alexnet experiment`` does."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from alexnet import data
+from alexnet.experiments.execution import Execution, execute
+from alexnet.experiments.experiment import EPOCHS, Experiment
+from alexnet.experiments.finished import Finished, rounded, shipped
+from alexnet.experiments.intervals import Interval, mean_interval, ratio_interval
+from alexnet.experiments.search import SEARCH_SEED, Found, compare, find_arms, pending
+from alexnet.experiments.trial import Outcome, Trial, epochs_to
+from alexnet.storage import records
+
+
+def run_campaign(
+    experiment: Experiment,
+    dataset: data.ImageSet,
+    finished: Finished,
+    how: Execution,
+    *,
+    arms: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+) -> bool:
+    """Run what an experiment lacks, and print every finished trial with what is left.
+
+    Args:
+        experiment: what is measured.
+        dataset: of the images.
+        finished: its trials so far.
+        how: they are run.
+        arms: those that are asked for; none: all.
+        seeds: at every best rate; none: the experiment's.
+    Returns:
+        whether nothing is left; False where the budget was used up before.
+    """
+    seeds = seeds or experiment.seeds
+
+    def say(trial: Trial, outcome: Outcome) -> None:
+        measure = f"{trial.split} error {outcome.error:.1%}"
+        if trial.stop_error is not None:
+            epochs = experiment.measure(outcome, EPOCHS)
+            measure = f"{epochs:.2f} epochs" if math.isfinite(epochs) else "not there"
+        came = f"{describe_trial(trial)}: {measure}, {outcome.seconds:.0f} s"
+        print(f"{came}; {left(experiment, finished, arms, seeds)}", flush=True)
+
+    print(left(experiment, finished, arms, seeds))
+
+    def begin(trial: Trial) -> None:
+        print(f"{describe_trial(trial)} begins", flush=True)
+
+    return execute(lambda: pending(experiment, finished, seeds, arms), finished, dataset, how, say, begin)
+
+
+def describe_trial(trial: Trial) -> str:
+    """Name a trial, for people."""
+    searching = " (search)" if trial.seed == SEARCH_SEED else ""
+    return f"{trial.arm}, learning rate {trial.rate:.3g}, seed {trial.seed}{searching}"
+
+
+def left(experiment: Experiment, finished: Finished, arms: Sequence[str], seeds: Sequence[int]) -> str:
+    """Say how many trials are left at least and how long they take by those that are finished."""
+    found = find_arms(experiment, finished)
+    count = 0
+    for arm in arms or experiment.arms:
+        searching = 3 if arm not in found else 0 if found[arm].settled else 1
+        done = len(found[arm].runs.keys() & set(seeds)) if arm in found else 0
+        count += searching + len(seeds) - done
+    seconds = [line["outcome"]["seconds"] for line in finished.lines]
+    hours = f", about {count * statistics.fmean(seconds) / 3600:.1f} hours of a core" if seconds else ""
+    return f"{count} trials are left{hours}" if count else "no trial is left"
+
+
+def interval_of(measure: str, differences: Sequence[float]) -> Interval:
+    """Return the interval of a comparison's differences, or of the ratios of a race."""
+    if measure == EPOCHS:
+        return ratio_interval(differences, [1.0] * len(differences))
+    return mean_interval(differences)
+
+
+def compose_record(
+    experiment: Experiment, dataset: data.ImageSet, finished: Finished, device: str
+) -> records.Record:
+    """Put what an experiment has found and its provenance together.
+
+    The results have the experiment's "arms", for each its text, the "rate" that was found, whether the search
+    is "settled", the "search" [[rate, score, second score], ...] and its "runs", for every seed a dictionary
+    with the fields of `Outcome`; and the "answers" to its claims with their intervals.
+    """
+    arms = find_arms(experiment, finished)
+    runs = {seed for found in arms.values() for seed in found.runs}
+    answers = {}
+    for id, comparison in experiment.answers.items():
+        interval = interval_of(comparison.measure, compare(experiment, comparison, arms))
+        answers[id] = asdict(comparison) | rounded(asdict(interval))
+    return records.Record(
+        experiment=experiment.name,
+        scale=describe_scale(experiment, dataset.source, arms),
+        data={"name": dataset.name, "source": dataset.source, "fingerprint": dataset.fingerprint},
+        config={
+            "num_train": experiment.num_train,
+            "windows": experiment.windows,
+            "stop_error": experiment.stop_error,
+            "arms": {name: experiment.arms[name].settings for name in arms},
+        },
+        seeds=sorted(runs),
+        environment=records.environment(device),
+        seconds=round(sum(line["outcome"]["seconds"] for line in finished.lines), 1),
+        results={
+            "arms": {name: describe_arm(experiment, name, arms[name]) for name in arms},
+            "answers": answers,
+        },
+    )
+
+
+def describe_scale(experiment: Experiment, source: str, arms: dict[str, Found]) -> str:
+    """Say in one sentence on which data and how often."""
+    counts = {len(found.runs) for found in arms.values()} or {0}
+    seeds = " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
+    images = f"{experiment.num_train:,} training images of {source}"
+    return f"{images}; {seeds} seeds at each arm's best learning rate"
+
+
+def describe_arm(experiment: Experiment, name: str, found: Found) -> dict[str, Any]:
+    """Return an arm's results for the record."""
+    return {
+        "about": experiment.arms[name].about,
+        "rate": found.rate,
+        "settled": found.settled,
+        "search": [[rate, *rounded({"score": list(score)})["score"]] for rate, score in found.scores.items()],
+        "runs": [{"seed": seed} | rounded(asdict(outcome)) for seed, outcome in found.runs.items()],
+    }
+
+
+def open_finished(name: str, fingerprint: str, path: Path, *, with_shipped: bool) -> Finished:
+    """Open an experiment's finished trials on a data set: those in a file, and those of the package."""
+    return Finished(fingerprint, [path, *([shipped(name)] if with_shipped else [])], path)
+
+
+def print_summary(record: records.Record) -> None:
+    """Print each arm's measure over its seeds, and the answers."""
+    race = record.config["stop_error"] is not None
+    for name, arm in record.results["arms"].items():
+        if race:
+            target, windows = record.config["stop_error"], record.config["windows"]
+            found = [epochs_to(run["errors"], target, windows=windows) for run in arm["runs"]]
+            shown = " ".join(f"{epochs:.2f}" if math.isfinite(epochs) else "-" for epochs in found)
+        else:
+            shown = " ".join("-" if run["error"] is None else f"{run['error']:.1%}" for run in arm["runs"])
+        searching = "" if arm["settled"] else " so far"
+        print(f"{name:20} rate {arm['rate']:<9g}{searching} {'epochs' if race else 'test error'}: {shown}")
+    for id, answer in record.results["answers"].items():
+        if answer["mean"] is not None:
+            numbers = (answer[part] for part in ("mean", "low", "high"))
+            shown = [f"{number:.4f}" if number is not None else "unbounded" for number in numbers]
+            pair = f"{answer['better']} against {answer['worse']}, {answer['measure']}"
+            print(f"{id}: {pair}: {shown[0]} [{shown[1]}, {shown[2]}]")

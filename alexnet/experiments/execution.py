@@ -1,0 +1,143 @@
+"""How trials are run: here or in several processes, in the time there is, each finished one kept at once."""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from multiprocessing import active_children, get_context
+from typing import Any
+
+import torch
+
+from alexnet import data
+from alexnet.devices import keep_buffers
+from alexnet.experiments.finished import Finished, this_environment
+from alexnet.experiments.trial import Outcome, Trial, run_trial
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """How trials are run.
+
+    Attributes:
+        device: of the networks.
+        jobs: trials at a time, each a process with one thread; on one GPU they share it.
+        budget: seconds after which no trial is begun, and none that would end later by what is known of its
+            arm; None: no limit.
+    """
+
+    device: str = "cpu"
+    jobs: int = 1
+    budget: float | None = None
+
+
+def execute(
+    next_trials: Callable[[], list[Trial]],
+    finished: Finished,
+    dataset: data.ImageSet,
+    how: Execution,
+    on_finished: Callable[[Trial, Outcome], None],
+    on_begun: Callable[[Trial], None] = lambda trial: None,
+) -> bool:
+    """Run trials until there are none left or the budget is used up.
+
+    Args:
+        next_trials: returns those that can be run now; asked again after each.
+        finished: gets every finished trial.
+        dataset: of the images.
+        how: they are run.
+        on_finished: called with a trial and its outcome.
+        on_begun: called with a trial that begins.
+    Returns:
+        whether none is left.
+    """
+    end = math.inf if how.budget is None else time.monotonic() + how.budget
+    running: dict[Future, Trial] = {}
+    with workers(how, dataset) as submit:
+        while True:
+            todo = [trial for trial in next_trials() if trial not in running.values()]
+            for trial in todo:
+                if len(running) < how.jobs and fits(trial, finished, end):
+                    on_begun(trial)
+                    running[submit(trial)] = trial
+            if not running:
+                return not todo
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                trial = running.pop(future)
+                outcome, environment = future.result()
+                finished.add(trial, outcome, environment)
+                on_finished(trial, outcome)
+
+
+def fits(trial: Trial, finished: Finished, end: float) -> bool:
+    """Whether a trial would end in time, by the seconds an epoch of the slowest trial so far took."""
+    left = end - time.monotonic()
+    if left == math.inf:
+        return True
+    here = [
+        line["outcome"]["seconds"] / (line["outcome"]["epochs"] * line["num_train"])
+        for line in finished.lines
+        if line["arm"] == trial.arm and line["outcome"]["epochs"]
+    ]
+    return left > (max(here) * trial.epochs * trial.num_train if here else 0)
+
+
+@contextlib.contextmanager
+def workers(how: Execution, dataset: data.ImageSet) -> Generator[Callable[[Trial], Future]]:
+    """Give the function that runs a trial, here or in one of several processes, and returns its future.
+
+    The processes end with the context, in the midst of their trials where it is left by an error.
+    """
+    prepare_process()
+    if how.jobs == 1:
+        yield lambda trial: done(run_on(dataset, trial, how.device))
+        return
+    others = set(active_children())
+    executor = ProcessPoolExecutor(
+        how.jobs, mp_context=get_context("spawn"), initializer=begin_worker, initargs=(dataset,)
+    )
+    try:
+        yield lambda trial: executor.submit(run_in_worker, trial, how.device)
+    except BaseException:
+        for child in set(active_children()) - others:
+            child.terminate()
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def done(value: Any) -> Future:
+    """Return a future that has its value."""
+    future: Future = Future()
+    future.set_result(value)
+    return future
+
+
+def prepare_process() -> None:
+    """Settle how this process computes: one thread, so that sums have one order wherever a trial runs."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)  # processors are slow with the smallest of numbers
+    keep_buffers()
+
+
+WORKER: dict[str, data.ImageSet] = {}
+
+
+def begin_worker(dataset: data.ImageSet) -> None:
+    """Keep the images in a new process."""
+    prepare_process()
+    WORKER["dataset"] = dataset
+
+
+def run_in_worker(trial: Trial, device: str) -> tuple[Outcome, dict[str, Any]]:
+    """Run a trial on the images that the process keeps."""
+    return run_on(WORKER["dataset"], trial, device)
+
+
+def run_on(dataset: data.ImageSet, trial: Trial, device: str) -> tuple[Outcome, dict[str, Any]]:
+    """Run a trial, and say on which machine."""
+    train = dataset.train_images, dataset.train_labels
+    test = dataset.test_images, dataset.test_labels
+    return run_trial(trial, train, test, device=device)[0], this_environment(device)

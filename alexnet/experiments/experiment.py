@@ -1,0 +1,87 @@
+"""What an experiment is: the arms that it compares, at which scale, and the claims that it answers."""
+
+import math
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from alexnet.experiments.arms import Arm
+from alexnet.experiments.trial import GUESSING, Outcome, Trial, epochs_to
+
+Score = tuple[float, float]
+GAP, EPOCHS = "gap", "epochs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What answers a claim: by how much an arm does better than another.
+
+    Attributes:
+        better: the arm that does better if the claim is right.
+        worse: the arm that it is compared with.
+        measure: "error", "loss", "train_error", "train_loss"; "gap", error less training error; or "epochs",
+            those to the target of a race, of which the ratio counts.
+    """
+
+    better: str
+    worse: str
+    measure: str = "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """What is compared, at which scale, and the claims that it answers.
+
+    Attributes:
+        name: under which ``alexnet experiment`` runs it.
+        description: one sentence.
+        arms: by name, in the order in which they are run.
+        num_train: training images.
+        seeds: of the trials at the best rate, at least.
+        answers: by the claim's id.
+        windows: measurements of the training error in an epoch.
+        stop_error: of a race to this training error, see `alexnet.experiments.trial.Trial`.
+    """
+
+    name: str
+    description: str
+    arms: Mapping[str, Arm]
+    num_train: int
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    answers: Mapping[str, Comparison] = field(default_factory=dict)
+    windows: int = 1
+    stop_error: float | None = None
+
+    def trial(self, arm: str, *, rate: float, seed: int, split: str) -> Trial:
+        """Return a trial of an arm at this experiment's scale."""
+        return Trial(
+            arm=arm,
+            of=self.arms[arm],
+            rate=rate,
+            seed=seed,
+            num_train=self.num_train,
+            split=split,
+            windows=self.windows,
+            stop_error=self.stop_error,
+        )
+
+    def score(self, outcome: Outcome) -> Score:
+        """Return what the search for the rate makes small: the outcome by the measure of the results.
+
+        A training that has learned nothing scores infinity, as differences among those are chance.
+        """
+        if self.stop_error is None:
+            error = outcome.error if outcome.error < GUESSING else math.inf
+            return error, outcome.loss
+        end = statistics.fmean(outcome.errors[-self.windows :])
+        epochs = epochs_to(outcome.errors, self.stop_error, windows=self.windows)
+        return epochs, end if end < GUESSING else math.inf
+
+    def measure(self, outcome: Outcome, name: str) -> float:
+        """Return a measure of a comparison, see `Comparison`."""
+        if name == GAP:
+            return outcome.error - outcome.train_error
+        if name == EPOCHS:
+            assert self.stop_error is not None
+            return epochs_to(outcome.errors, self.stop_error, windows=self.windows)
+        return getattr(outcome, name)

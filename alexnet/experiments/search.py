@@ -1,0 +1,161 @@
+"""Which trials an experiment needs next: the search for every arm's learning rate, then the seeds.
+
+What is to be done follows from the finished trials alone, so that an experiment is stopped and goes on, on
+this machine or on another, and nothing is computed twice.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from alexnet.experiments.experiment import EPOCHS, Comparison, Experiment, Score
+from alexnet.experiments.finished import Finished
+from alexnet.experiments.trial import HELD_OUT, TEST, Outcome, Trial
+
+SEARCH_SEED = 100
+RATE_FACTOR = 10**0.5
+FARTHEST = 4  # steps from the first rate, while nothing has been learned at any
+
+
+def search_trial(experiment: Experiment, arm: str, k: int, found: Mapping[int, Score]) -> Trial:
+    """Return the trial at the k-th rate above the one where the arm's search starts.
+
+    A race is judged by the images that it trains on, and given up where it can no longer be the fastest.
+
+    Args:
+        experiment: of the arm.
+        arm: its name.
+        k: the place of the rate.
+        found: the scores at other places.
+    """
+    split = HELD_OUT if experiment.stop_error is None else TEST
+    rate = rate_at(experiment.arms[arm].learning.rate, k)
+    trial = experiment.trial(arm, rate=rate, seed=SEARCH_SEED, split=split)
+    fastest = min((score[0] for score in found.values()), default=math.inf)
+    if experiment.stop_error is None or fastest == math.inf:
+        return trial
+    learning = replace(trial.of.learning, epochs=min(trial.epochs, math.ceil(fastest + 0.5)))
+    return replace(trial, of=replace(trial.of, learning=learning))
+
+
+def searched(experiment: Experiment, arm: str, finished: Finished) -> dict[int, Score]:
+    """Return the score at every rate that has been tried, by its place above the first one.
+
+    Starting at 0 only places are looked at that the search asks for, so that the answer depends on the
+    finished trials and not on their order.
+    """
+    found: dict[int, Score] = {}
+    while True:
+        new = {}
+        for k in wanted(found):
+            outcome = finished.find(search_trial(experiment, arm, k, found))
+            if outcome is not None:
+                new[k] = experiment.score(outcome)
+        if not new:
+            return found
+        found |= new
+
+
+def wanted(found: Mapping[int, Score]) -> list[int]:
+    """Return the places of the rates that a search needs next; none if the best has both its neighbours.
+
+    The end of what was tried is never a result: the search goes on beyond it. Where nothing was learned
+    at any rate, both ends are extended, as the rates can be too small or too large.
+    """
+    if not found:
+        return [0]
+    best = best_place(found)
+    if not math.isfinite(found[best][0]) and not math.isfinite(found[best][1]):
+        ends = (min(found) - 1, max(found) + 1)
+        return [k for k in ends if abs(k) <= FARTHEST]
+    return [k for k in (best - 1, best + 1) if k not in found]
+
+
+def best_place(found: Mapping[int, Score]) -> int:
+    """Return the place of the best rate; of equals the one nearer to where the search began."""
+    return min(found, key=lambda k: (found[k], abs(k)))
+
+
+def rate_at(first_rate: float, k: int) -> float:
+    """Return the k-th rate above the first on the grid of powers of sqrt(10), to three digits."""
+    first_power = round(math.log(first_rate, RATE_FACTOR))
+    return float(f"{RATE_FACTOR ** (first_power + k):.3g}")
+
+
+def pending(
+    experiment: Experiment, finished: Finished, seeds: Sequence[int], arms: Iterable[str] = ()
+) -> list[Trial]:
+    """Return the trials that can be run now, the first ones first.
+
+    Args:
+        experiment: what is measured.
+        finished: its finished trials.
+        seeds: to be run at every arm's best rate.
+        arms: those that are asked for; none: all.
+    """
+    todo = []
+    for arm in arms or experiment.arms:
+        found = searched(experiment, arm, finished)
+        places = wanted(found)
+        if places:
+            todo += [search_trial(experiment, arm, k, found) for k in places]
+            continue
+        rate = rate_at(experiment.arms[arm].learning.rate, best_place(found))
+        trials = [experiment.trial(arm, rate=rate, seed=seed, split=TEST) for seed in seeds]
+        todo += [trial for trial in trials if finished.find(trial) is None]
+    return todo
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the finished trials show of an arm.
+
+    Attributes:
+        scores: by the learning rate, rising.
+        settled: the best rate has both its neighbours.
+        rate: the best.
+        runs: the outcome of every finished seed at that rate.
+    """
+
+    scores: dict[float, Score]
+    settled: bool
+    rate: float
+    runs: dict[int, Outcome]
+
+
+def find_arms(experiment: Experiment, finished: Finished) -> dict[str, Found]:
+    """Return what is known of each arm of which any trial is finished."""
+    found = {}
+    for arm, entry in experiment.arms.items():
+        scores = searched(experiment, arm, finished)
+        if not scores:
+            continue
+        rate = rate_at(entry.learning.rate, best_place(scores))
+        runs = {}
+        for seed in finished.seeds(arm):
+            outcome = finished.find(experiment.trial(arm, rate=rate, seed=seed, split=TEST))
+            if outcome is not None and seed != SEARCH_SEED:
+                runs[seed] = outcome
+        found[arm] = Found(
+            scores={rate_at(entry.learning.rate, k): scores[k] for k in sorted(scores)},
+            settled=not wanted(scores),
+            rate=rate,
+            runs=runs,
+        )
+    return found
+
+
+def compare(experiment: Experiment, comparison: Comparison, arms: Mapping[str, Found]) -> list[float]:
+    """Return by how much the better arm has the smaller measure, seed by seed; of a race the ratios.
+
+    Only seeds that both arms have count, and of a race those in which both arrived.
+    """
+    better, worse = (
+        arms[name].runs if name in arms else {} for name in (comparison.better, comparison.worse)
+    )
+    pairs = [
+        tuple(experiment.measure(run[seed], comparison.measure) for run in (worse, better))
+        for seed in sorted(better.keys() & worse.keys())
+    ]
+    pairs = [pair for pair in pairs if all(map(math.isfinite, pair))]
+    return [a / b if comparison.measure == EPOCHS else a - b for a, b in pairs]

@@ -1,0 +1,94 @@
+"""Which claim to measure next, and with how many seeds: what ``alexnet claims run`` decides."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from alexnet.experiments.answers import ENOUGH_SEEDS, answer
+from alexnet.experiments.experiment import EPOCHS, Experiment
+from alexnet.experiments.finished import Finished
+from alexnet.experiments.search import Found, compare, find_arms
+
+MOST_SEEDS = 20
+SEARCHING = 3  # trials that a search takes at least
+# How many standard errors an effect must be away from none: Student's t for a dozen seeds, and half as much
+# again, since the mean will come out otherwise once more.
+FAR = 3.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What would sharpen a claim.
+
+    Attributes:
+        id: of the claim.
+        experiment: that answers it.
+        seeds: that both its arms are to have.
+        seconds: that this takes on one core by the trials so far; infinite where there are none.
+    """
+
+    id: str
+    experiment: Experiment
+    seeds: tuple[int, ...]
+    seconds: float
+
+
+def needed_seeds(effects: Sequence[float], *, race: bool = False) -> int:
+    """Return how many seeds would tell an effect of this size from none, by the spread so far.
+
+    Args:
+        effects: differences by seed, or for a race ratios.
+        race: they are ratios.
+    Returns:
+        at least 5, at most 20: an effect that needs more is too small to matter here.
+    """
+    values = [math.log(effect) for effect in effects] if race else list(effects)
+    if len(values) < 2:
+        return ENOUGH_SEEDS
+    mean, deviation = statistics.fmean(values), statistics.stdev(values)
+    if mean == 0:
+        return MOST_SEEDS
+    return min(MOST_SEEDS, max(ENOUGH_SEEDS, math.ceil((FAR * deviation / mean) ** 2)))
+
+
+def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finished, id: str) -> Step | None:
+    """Return what would sharpen a claim; None where it is settled, or has all the seeds it is given.
+
+    How many those are is decided once, by the first five: who looked again after every seed, and stopped at
+    the first verdict, would find one too often.
+    """
+    asked = experiment.answers[id]
+    known = answer(experiment, arms, id)
+    if known is not None and known.settled:
+        return None
+    first = compare(experiment, asked, arms)[:ENOUGH_SEEDS]
+    count = needed_seeds(first, race=asked.measure == EPOCHS) if len(first) == ENOUGH_SEEDS else ENOUGH_SEEDS
+    seeds = tuple(range(max(count, len(experiment.seeds))))
+    seconds = [line["outcome"]["seconds"] for line in finished.lines]
+    missing = 0
+    for name in (asked.better, asked.worse):
+        found = arms.get(name)
+        if found is None or not found.settled:
+            missing += SEARCHING
+        missing += len(set(seeds) - (found.runs.keys() if found else set()))
+    if not missing:
+        return None
+    took = missing * statistics.fmean(seconds) if seconds else math.inf
+    return Step(id=id, experiment=experiment, seeds=seeds, seconds=took)
+
+
+def steps(experiments: Mapping[str, tuple[Experiment, Finished]], ids: Sequence[str]) -> list[Step]:
+    """Return what would sharpen these claims, the soonest done first.
+
+    Args:
+        experiments: by name, with their finished trials.
+        ids: of the claims; those that no experiment answers are passed over.
+    """
+    found = []
+    for experiment, finished in experiments.values():
+        arms = find_arms(experiment, finished)
+        for id in experiment.answers:
+            if id in ids and (step := next_step(experiment, arms, finished, id)):
+                found.append(step)
+    return sorted(found, key=lambda step: step.seconds)

@@ -1,0 +1,201 @@
+"""What an arm is: its network, its inputs, and the settings by which its trials are known."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from alexnet.config import LearningConfig, NetConfig
+from alexnet.experiments import EXPERIMENTS
+from alexnet.experiments.arms import NORMALISATIONS, Arm, FourLayerConfig, departures, normalised
+from alexnet.experiments.parts import ARMS
+from alexnet.experiments.trial import Trial, make_inputs
+from alexnet.functional import local_response_norm
+from alexnet.models import summary, total
+from alexnet.models.alexnet import AlexNet
+from alexnet.models.cifar import four_layer_net
+from alexnet.transforms.ten_crop import prepare_centre
+
+
+def net_of(kind):
+    arm = Arm(
+        about="",
+        net=FourLayerConfig(initialisation="2012", channels=(4, 4, 4), normalisation=kind),
+        learning=LearningConfig(),
+    )
+    return arm.build(torch.Generator().manual_seed(3), num_classes=10)
+
+
+@pytest.mark.parametrize(
+    ("kind", "layers"),
+    [
+        ("none", ["conv1", "unit1", "pool1", "conv2", "unit2", "pool2", "conv3"]),
+        ("lrn", ["conv1", "unit1", "norm1", "pool1", "conv2", "unit2", "norm2", "pool2", "conv3"]),
+        ("batch", ["conv1", "norm1", "unit1", "pool1", "conv2", "norm2", "unit2", "pool2", "conv3"]),
+    ],
+)
+def test_the_first_two_layers_are_normalised(kind, layers):
+    names = [name for name, _ in net_of(kind).named_children()]
+    assert names == [*layers, "unit3", "pool3", "flatten", "output"]
+
+
+def test_a_seed_gives_every_kind_the_same_initial_weights():
+    plain = four_layer_net(
+        "relu", initialisation="2012", channels=(4, 4, 4), generator=torch.Generator().manual_seed(3)
+    )
+    for kind in NORMALISATIONS:
+        for name in ("conv1", "conv2", "conv3", "output"):
+            assert torch.equal(net_of(kind).get_submodule(name).weight, plain.get_submodule(name).weight)
+
+
+def test_each_kind_computes_what_it_is_called():
+    x = 200 * torch.rand(2, 6, 3, 3, generator=torch.Generator().manual_seed(1))
+    layer = {kind: net_of(kind).norm1 for kind in NORMALISATIONS if kind != "none"}
+    torch.testing.assert_close(layer["lrn"](x), local_response_norm(x))
+    torch.testing.assert_close(layer["constant"](x), x / 2**0.75)
+    expected = local_response_norm(x, n=5, k=1, alpha=0.001 / 5, beta=0.75)
+    torch.testing.assert_close(layer["lrn-11pct"](x), expected)
+    assert isinstance(layer["batch"], nn.BatchNorm2d) and layer["batch"].num_features == 4
+
+
+def test_an_unknown_kind_is_named():
+    with pytest.raises(ValueError, match="no normalisation 'layer'; there are none, constant, lrn"):
+        normalised(nn.Sequential(), "layer")
+
+
+def maps_of(arm):
+    """Sizes of the maps after conv1 and after each pool."""
+    net = AlexNet(arm.net, generator=torch.Generator().manual_seed(0)).eval()
+    sizes = []
+    for layer in net.layers:
+        if layer.name == "conv1" or layer.kind == "pool":
+            net.get_submodule(layer.name).register_forward_hook(lambda *call: sizes.append(call[2].shape[-1]))
+    net(torch.zeros(1, 3, 28, 28))
+    return sizes
+
+
+def test_both_kinds_of_pool_give_maps_of_the_same_sizes():
+    assert maps_of(ARMS["base"]) == maps_of(ARMS["no-overlap"]) == [28, 14, 7, 3]
+
+
+def test_most_parameters_are_dense_and_one_tower_has_as_many_as_two():
+    counts = {}
+    for name in ("base", "one-tower"):
+        rows = summary(ARMS[name].net).rows
+        counts[name] = total(rows, "num_parameters")
+        dense = sum(row.num_parameters for row in rows if row.layer.startswith("fc"))
+        assert dense > 0.9 * counts[name]
+    assert counts["one-tower"] == pytest.approx(counts["base"], rel=0.01)
+
+
+def differences(one, other, path=""):
+    """The fields in which two arms' settings differ."""
+    found = set()
+    for name in one.keys() | other.keys():
+        a, b = one.get(name), other.get(name)
+        if isinstance(a, dict) and isinstance(b, dict):
+            found |= differences(a, b, f"{path}{name}.")
+        elif a != b:
+            found.add(path + name)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arm", "fields"),
+    [
+        ("half", {"net.towers", "net.conv_channels"}),
+        ("one-tower", {"net.towers", "net.conv_channels"}),
+        ("no-lrn", {"net.lrn"}),
+        ("constant", {"net.lrn_alpha"}),
+        ("no-overlap", {"net.pool_size", "net.rounding"}),
+        ("no-augmentation", {"augment"}),
+        ("no-colour-noise", {"augment.colour_noise"}),
+        ("no-dropout", {"net.dropout"}),
+        ("no-weight-decay", {"learning.weight_decay"}),
+        ("more-weight-decay", {"learning.weight_decay"}),
+        ("biases-0", {"net.bias_one"}),
+        ("without-conv3", {"net.removed", "net.crossing"}),
+        ("without-conv4", {"net.removed"}),
+        ("without-conv5", {"net.removed"}),
+        ("without-fc7", {"net.removed"}),
+        ("long", {"learning.epochs"}),
+        ("no-dropout-half", {"net.dropout", "learning.epochs"}),
+    ],
+)
+def test_a_part_is_taken_away_and_nothing_else(arm, fields):
+    assert differences(ARMS["base"].settings, ARMS[arm].settings) == fields
+
+
+def test_settings_are_what_departs_from_the_defaults_without_texts_names_and_first_rates():
+    arm = Arm(
+        about="x", net=NetConfig(name="mine", towers=1), learning=LearningConfig(rate=0.3, momentum=0.5)
+    )
+    assert arm.settings == {
+        "net": {"kind": "NetConfig", "towers": 1},
+        "learning": {"kind": "LearningConfig", "momentum": 0.5},
+    }
+    assert departures(LearningConfig()) == {}
+
+
+def test_trials_are_known_by_what_changes_their_outcome(tiny):
+    """The digest was written down when the first trials were kept: another one would orphan them all."""
+    experiment = tiny("relu", "tanh")
+    one = experiment.trial("relu", rate=0.01, seed=0, split="test")
+    assert one.digest("data") == "fce08ec500cf"
+    others = [
+        replace(one, rate=0.02),
+        replace(one, seed=1),
+        replace(one, split="held-out"),
+        replace(one, num_train=99),
+        replace(one, stop_error=0.25),
+        replace(one, of=experiment.arms["tanh"]),
+        replace(one, of=replace(one.of, drops=(0.5,))),
+        replace(one, of=replace(one.of, learning=replace(one.of.learning, epochs=2))),
+    ]
+    digests = {trial.digest("data") for trial in (one, *others)} | {one.digest("other data")}
+    assert len(digests) == len(others) + 2
+    texts = replace(one, arm="renamed", of=replace(one.of, about="other words"))
+    assert texts.digest("data") == one.digest("data")
+
+
+def test_a_longer_race_is_known_by_the_name_of_the_shorter(tiny):
+    one = Trial(arm="relu", of=tiny("relu").arms["relu"], rate=0.1, seed=0, num_train=9, stop_error=0.25)
+    longer = replace(one, of=replace(one.of, learning=replace(one.of.learning, epochs=50)))
+    assert one.digest("") == longer.digest("")
+
+
+def test_no_two_arms_of_an_experiment_are_the_same():
+    for experiment in EXPERIMENTS.values():
+        settings = [repr(arm.settings) for arm in experiment.arms.values()]
+        assert len(set(settings)) == len(settings)
+        assert {name for asked in experiment.answers.values() for name in (asked.better, asked.worse)} <= set(
+            experiment.arms
+        )
+
+
+def test_inputs_are_augmented_in_training_alone_and_scaled_where_the_arm_says_so(examples):
+    images = examples[0][:20]
+    base, plain, quiet = (
+        make_inputs(ARMS[name], images) for name in ("base", "no-augmentation", "no-colour-noise")
+    )
+    centre = prepare_centre(images, size=28, statistics=base.statistics)
+    made = {}
+    for name, inputs in {"base": base, "plain": plain, "quiet": quiet}.items():
+        assert torch.equal(inputs.evaluation(images), centre)
+        made[name] = inputs.training(images, torch.Generator().manual_seed(1))
+    assert torch.equal(made["plain"], centre) and not torch.equal(made["quiet"], centre)
+    shifts = made["base"] - made["quiet"]  # constant in each channel of each image
+    assert shifts.std((2, 3)).max() < 1e-3 and shifts.mean((2, 3)).std() > 0.5
+    unit = make_inputs(EXPERIMENTS["relu-speed"].arms["scaled/relu"], images).evaluation(images)
+    assert unit.double().var(correction=0).item() == pytest.approx(1, rel=1e-5)
+    assert unit.double().mean(0).abs().max() < 1e-5
+
+
+def test_groups_have_the_rates_of_the_arm():
+    arm = EXPERIMENTS["relu-speed"].arms["2012-conv1/tanh"]
+    net = arm.build(torch.Generator().manual_seed(0), num_classes=10)
+    rates = {group["name"]: group["lr"] for group in arm.rate_groups(net, 0.1)}
+    assert rates == {"conv1.weight": pytest.approx(0.1 / 64**2), "weight": 0.1, "bias": 0.1}
+    twice = replace(arm, learning=replace(arm.learning, bias_rate_factor=2.0))
+    assert {group["name"]: group["lr"] for group in twice.rate_groups(net, 0.1)}["bias"] == 0.2

@@ -1,0 +1,199 @@
+"""Whole campaigns of tiny trials: run, stopped, gone on with, recorded."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from alexnet import data
+from alexnet.cli import experiment as command
+from alexnet.cli.main import main
+from alexnet.experiments import EXPERIMENTS, campaign, execution
+from alexnet.experiments.execution import Execution, execute, fits
+from alexnet.experiments.experiment import Comparison
+from alexnet.experiments.finished import Finished
+from alexnet.experiments.search import pending
+from alexnet.storage import records
+
+
+@pytest.fixture
+def small(tiny):
+    return tiny("relu", "tanh", answers={"relu-speed": Comparison(better="relu", worse="tanh")})
+
+
+def test_a_campaign_runs_what_is_missing_and_says_what_is_left(small, tiny_set, tmp_path, capsys):
+    path = tmp_path / "lines.jsonl"
+    kept = Finished(tiny_set.fingerprint, [path], path)
+    assert campaign.run_campaign(small, tiny_set, kept, Execution(), seeds=(0, 1))
+    printed = capsys.readouterr().out
+    assert printed.startswith("10 trials are left\n") and printed.endswith("s; no trial is left\n")
+    assert (
+        "relu, learning rate 0.01, seed 100 (search): held-out error " in printed
+        and "hours of a core" in printed
+    )
+    count = len(kept.lines)
+    assert count == len(path.read_text().splitlines()) >= 10
+    again = Finished(tiny_set.fingerprint, [path], path)
+    assert campaign.run_campaign(small, tiny_set, again, Execution(), seeds=(0, 1))
+    assert len(again.lines) == count  # nothing was computed twice
+
+
+def test_the_record_has_arms_rates_seeds_and_answers(small, tiny_set, tmp_path):
+    path = tmp_path / "lines.jsonl"
+    kept = Finished(tiny_set.fingerprint, [path], path)
+    execute(lambda: pending(small, kept, (0, 1)), kept, tiny_set, Execution(), lambda *_: None)
+    record = campaign.compose_record(small, tiny_set, kept, "cpu")
+    record.save(tmp_path / "record.json")
+    read = records.load(tmp_path / "record.json")
+    assert read.seeds == [0, 1] and read.config["num_train"] == 100
+    assert "100 training images of " in read.scale and "; 2 seeds at" in read.scale
+    for arm in read.results["arms"].values():
+        rates = [rate for rate, *_ in arm["search"]]
+        assert arm["settled"] and min(rates) < arm["rate"] < max(rates) and len(arm["runs"]) == 2
+    runs = {name: [run["error"] for run in arm["runs"]] for name, arm in read.results["arms"].items()}
+    answer = read.results["answers"]["relu-speed"]
+    mean = sum(runs["tanh"]) / 2 - sum(runs["relu"]) / 2
+    assert answer["mean"] == pytest.approx(mean, abs=2e-5) and answer["num_values"] == 2
+
+
+def test_processes_give_what_one_gives(small, tiny_set):
+    found = []
+    for jobs in (1, 2):
+        kept = Finished(tiny_set.fingerprint, [])
+        kept.add = lambda trial, outcome, _, kept=kept: kept.keep(
+            {
+                "trial": trial.digest(tiny_set.fingerprint),
+                "arm": trial.arm,
+                "seed": trial.seed,
+                "num_train": trial.num_train,
+                "gave_up": False,
+                "outcome": vars(outcome),
+            }
+        )
+        assert execute(
+            lambda kept=kept: pending(small, kept, (0,), ["relu"]),
+            kept,
+            tiny_set,
+            Execution(jobs=jobs),
+            lambda *_: None,
+        )
+        found.append({line["trial"]: line["outcome"]["losses"] for line in kept.lines})
+    assert found[0] == found[1] and len(found[0]) >= 4
+
+
+def test_no_trial_begins_that_would_end_after_the_budget(small, tiny_set, outcome, tmp_path, monkeypatch):
+    path = tmp_path / "lines.jsonl"
+    kept = Finished(tiny_set.fingerprint, [], path)
+    first, second = pending(small, kept, (0,))
+    kept.add(first, outcome(seconds=50.0), {})  # an epoch
+    monkeypatch.setattr(execution.time, "monotonic", lambda: 0.0)
+    assert fits(first, kept, end=51) and not fits(first, kept, end=49)
+    assert fits(second, kept, end=1) and not fits(second, kept, end=0)  # of this arm nothing is known
+    longer = replace(first, num_train=300)
+    assert not fits(longer, kept, end=149) and fits(longer, kept, end=151)
+    unbounded = execute(
+        lambda: [first], kept, tiny_set, Execution(budget=40), lambda *_: pytest.fail("it was begun")
+    )
+    assert not unbounded
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("10m", 600), ("1.5 min", 90), ("2h", 7200), (".5h", 1800)]
+)
+def test_times_are_read(text, seconds):
+    assert command.seconds_of(text) == seconds
+
+
+def test_the_command_goes_on_where_it_stopped(tiny_set, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(data, "load_or_default", lambda name: tiny_set)
+    monkeypatch.setattr(command.signal, "signal", lambda *_: None)
+    words = [
+        "experiment",
+        "lrn-cifar",
+        "--arms",
+        "none",
+        "--seeds",
+        "3",
+        "--train-size",
+        "100",
+        "--epochs",
+        "0.5",
+    ]
+    words += ["--jobs", "1", "--device", "cpu", "--trials", str(tmp_path)]
+    words += ["--record", str(tmp_path / "r.json")]
+    assert main([*words, "--budget", "0s"]) == 0
+    assert "the budget is used up" in capsys.readouterr().out
+    assert records.load(tmp_path / "r.json").results["arms"] == {}
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert "no trial is left" in printed and "none                 rate" in printed
+    record = (tmp_path / "r.json").read_text()
+    assert json.loads(record)["seeds"] == [3]
+    monkeypatch.setattr(execution, "run_trial", lambda *_: pytest.fail("a finished trial was repeated"))
+    assert main(words) == 0
+    assert (tmp_path / "r.json").read_text() == record
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--train-size", "0"], "--train-size must be a whole number"),
+        (["--epochs", "0"], "--epochs must be a finite number above 0"),
+        (["--seeds", "-1"], "--seeds must be a whole number"),
+        (["--jobs", "0"], "--jobs must be a whole number"),
+    ],
+)
+def test_numbers_that_no_trial_can_have_are_refused(words, sentence, capsys):
+    assert main(["experiment", "parts", *words]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGTERM to catch")
+def test_processes_end_with_the_command(tmp_path):
+    """A campaign that is told to end leaves no process behind and no line that is not whole."""
+    code = """
+import argparse, time
+from dataclasses import replace
+from multiprocessing import active_children
+from alexnet.cli import experiment as command
+from alexnet.data import synthetic
+from alexnet.experiments import EXPERIMENTS, execution
+how = command.execution(argparse.Namespace(jobs=2, device="cpu", budget=None))
+known = EXPERIMENTS["lrn-cifar"]
+trial = replace(known.trial("none", rate=0.001, seed=0, split="test"), num_train=10)
+if __name__ == "__main__":
+    with execution.workers(how, synthetic(num_train=20, num_test=10, seed=1)) as submit:
+        submit(trial).result()
+        print(*[child.pid for child in active_children()], flush=True)
+        time.sleep(600)
+"""
+    script = tmp_path / "campaign.py"
+    script.write_text(code)
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pids = [int(word) for word in process.stdout.readline().split()]
+        assert pids
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 143
+    end = time.monotonic() + 60
+    while time.monotonic() < end and any(map(is_running, pids)):
+        time.sleep(0.05)
+    assert not any(map(is_running, pids))
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_every_experiment_has_enough_seeds_and_images():
+    for experiment in EXPERIMENTS.values():
+        assert len(experiment.seeds) >= 5 and experiment.num_train >= 10_000

@@ -1,0 +1,86 @@
+"""What is read from the records of earlier campaigns."""
+
+import pytest
+
+from alexnet.experiments import readings
+from alexnet.storage import records
+
+
+def recorded(*crossings):
+    """Runs whose errors fall by 0.1 an epoch, averaged over an epoch, through 0.25 at the given epochs."""
+    width = 1 / readings.WINDOWS
+    epochs = [width * (i + 0.5) for i in range(60)]
+    return [
+        {"epochs": epochs, "errors": [0.25 - 0.1 * (e - crossing) for e in epochs], "seconds": 1.0}
+        for crossing in crossings
+    ]
+
+
+RESULTS = {
+    "scaled": {
+        "relu": {"rate": 0.01, "runs": recorded(4.0, 6.0)},
+        "tanh": {"rate": 0.01, "runs": recorded(9.0, 12.0)},
+        "sigmoid": {"rate": 0.01, "runs": []},
+    }
+}
+
+
+def test_the_ratio_is_of_the_means_with_its_extremes():
+    got = readings.ratio(RESULTS, "scaled")
+    assert got == pytest.approx({"mean": 10.5 / 5, "low": 9 / 6, "high": 12 / 4})
+    later = readings.ratio(RESULTS, "scaled", target=0.15)  # one epoch after
+    assert later == pytest.approx({"mean": 11.5 / 6, "low": 10 / 7, "high": 13 / 5})
+
+
+def test_ratios_by_target_leave_out_what_was_not_reached():
+    got = readings.ratios_by_target(RESULTS, "scaled", [0.25, 0.15, -99.0])
+    assert [target for target, _ in got] == [0.25, 0.15]
+    assert got[0][1] == readings.ratio(RESULTS, "scaled")
+
+
+def test_a_unit_that_did_not_arrive_has_no_ratio():
+    with pytest.raises(ValueError, match="sigmoid did not reach 25% in every run"):
+        readings.ratio(RESULTS, "scaled", slow="sigmoid")
+
+
+def make_results(**errors):
+    return {
+        kind: {"runs": [{"seed": seed, "test_error": error} for seed, error in enumerate(values)]}
+        for kind, values in errors.items()
+    }
+
+
+def test_only_what_the_results_hold_is_compared():
+    results = make_results(constant=[0.30, 0.32], lrn=[0.29, 0.33])
+    assert readings.comparisons(results) == [
+        ("lrn", "constant", "inconclusive: lower by 0.0 points [-12.7, +12.7]")
+    ]
+    results |= make_results(none=[0.31, 0.35])
+    pairs = [(kind, over) for kind, over, _ in readings.comparisons(results)]
+    assert pairs == [("constant", "none"), ("lrn", "none"), ("lrn", "constant")]
+
+
+def test_the_table_shows_spreads_and_what_the_seeds_say():
+    def runs(*errors):
+        return {
+            "runs": [
+                {"seed": seed, "train_error": error / 2, "test_error": error}
+                for seed, error in enumerate(errors)
+            ]
+        }
+
+    found = {"base": runs(0.30, 0.32), "half": runs(0.33, 0.34)}
+    record = records.Record(
+        experiment="ablations", scale="9 images", data={}, config={}, seeds=[0, 1], seconds=5400.0,
+        environment={"device": "cpu: slow"}, results={"rate": 0.003, "variants": found},
+    )  # fmt: skip
+    lines = readings.comparison(record, ["base", "half"]).split("\n")
+    assert lines[2] == "| *base*: all parts | 15.0% to 16.0% | 30.0% to 32.0% |  |"
+    assert lines[3].endswith("| 33.0% to 34.0% | inconclusive: higher by 2.5 points [-3.9, +8.9] |")
+    assert lines[4:] == ["", "9 images, rate 0.003. All 2 variants: 1.5 hours on cpu: slow."]
+    turned = readings.comparison(record, ["base"], over="half").split("\n")
+    assert turned[2].endswith("| inconclusive: lower by 2.5 points [-3.9, +8.9] |")
+
+
+def test_every_variant_of_the_record_has_words():
+    assert readings.VARIANTS.keys() == records.load("ablations").results["variants"].keys()

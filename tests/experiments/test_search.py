@@ -1,0 +1,152 @@
+"""Which trials an experiment needs: the search that never ends at an edge, the seeds, the comparisons."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from alexnet.experiments.experiment import Comparison
+from alexnet.experiments.finished import Finished
+from alexnet.experiments.search import (
+    FARTHEST,
+    SEARCH_SEED,
+    best_place,
+    compare,
+    find_arms,
+    pending,
+    rate_at,
+    searched,
+    wanted,
+)
+
+
+def test_rates_lie_on_one_grid_wherever_the_search_begins():
+    assert [rate_at(0.01, k) for k in (-1, 0, 1, 2)] == [0.00316, 0.01, 0.0316, 0.1]
+    assert [rate_at(0.00316, k) for k in (0, 1)] == [0.00316, 0.01]
+
+
+@pytest.mark.parametrize(
+    ("found", "next_places"),
+    [
+        ({}, [0]),
+        ({0: (0.3, 1.0)}, [-1, 1]),
+        ({-1: (0.4, 1.0), 0: (0.3, 1.0), 1: (0.35, 1.0)}, []),
+        ({-1: (0.4, 1.0), 0: (0.3, 1.0), 1: (0.2, 1.0)}, [2]),  # the best is at the edge
+        ({-1: (0.4, 1.0), 0: (0.3, 1.0), 1: (0.3, 1.0)}, []),  # of equals the nearer one
+        ({-1: (0.4, 1.0), 0: (0.3, 1.0), 1: (0.3, 0.9)}, [2]),  # equal errors, a smaller loss
+        ({0: (math.inf, math.inf)}, [-1, 1]),
+        (dict.fromkeys((-1, 0, 1), (math.inf, math.inf)), [-2, 2]),
+        (dict.fromkeys(range(-FARTHEST, FARTHEST + 1), (math.inf, math.inf)), []),
+        ({-1: (math.inf, 0.6), 0: (math.inf, 0.7), 1: (math.inf, 0.8)}, [-2]),  # nobody arrived
+    ],
+)
+def test_the_best_rate_has_both_its_neighbours_or_the_search_goes_on(found, next_places):
+    assert wanted(found) == next_places
+
+
+class Landscape(Finished):
+    """Trials whose outcomes are looked up by their rate; those that were asked for are kept in order."""
+
+    def __init__(self, table):
+        super().__init__("", [])
+        self.table, self.run = table, {}
+
+    def find(self, trial):
+        return self.run.get((trial.rate, trial.seed, trial.arm))
+
+    def seeds(self, arm):
+        return sorted({seed for _, seed, of in self.run if of == arm})
+
+    def run_all(self, experiment, seeds=(0, 1)):
+        asked = []
+        while todo := pending(experiment, self, seeds):
+            trial = todo[0]
+            asked.append((trial.rate, trial.seed, trial.split, trial.epochs))
+            self.run[trial.rate, trial.seed, trial.arm] = self.table(trial)
+        return asked
+
+
+def test_the_search_climbs_past_its_first_edge_and_the_seeds_run_at_the_best_rate(tiny, outcome):
+    errors = {0.00316: 0.5, 0.01: 0.4, 0.0316: 0.35, 0.1: 0.3, 0.316: 0.45}
+    bench = Landscape(lambda trial: outcome(errors[trial.rate]))
+    asked = bench.run_all(tiny("relu"))
+    searching = [(rate, SEARCH_SEED, "held-out", 1) for rate in (0.01, 0.00316, 0.0316, 0.1, 0.316)]
+    assert asked == [*searching, (0.1, 0, "test", 1), (0.1, 1, "test", 1)]
+    found = find_arms(tiny("relu"), bench)["relu"]
+    assert found.rate == 0.1 and found.settled and list(found.runs) == [0, 1]
+    assert list(found.scores) == sorted(errors) and found.scores[0.1] == (0.3, 1.0)
+
+
+def test_rates_at_which_nothing_is_learned_do_not_lead_the_search_away(tiny, outcome):
+    errors = {0.01: 0.91, 0.0316: 0.86, 0.00316: 0.4, 0.001: 0.5}
+    bench = Landscape(lambda trial: outcome(errors[trial.rate]))
+    bench.run_all(tiny("relu"))
+    assert find_arms(tiny("relu"), bench)["relu"].rate == 0.00316
+
+
+def race(tiny, limit=60):
+    experiment = tiny("relu", windows=1, stop_error=0.25)
+    arm = experiment.arms["relu"]
+    return replace(experiment, arms={"relu": replace(arm, learning=replace(arm.learning, epochs=limit))})
+
+
+def at_epoch(epochs, outcome, limit):
+    """The outcome of a race that arrives in the middle of an epoch, or is given up."""
+    errors = [0.5] * limit if epochs > limit else [0.5] * (epochs - 1) + [0.25]
+    return outcome(errors=errors, epochs=float(len(errors)))
+
+
+def test_a_race_is_given_up_where_it_can_no_longer_be_the_fastest(tiny, outcome):
+    arrives = {0.00316: 50, 0.01: 20, 0.0316: 12, 0.1: 9, 0.316: 30}
+    bench = Landscape(lambda trial: at_epoch(arrives[trial.rate], outcome, int(trial.epochs)))
+    asked = bench.run_all(race(tiny), seeds=(0,))
+    assert [(rate, limit) for rate, _, _, limit in asked] == [
+        (0.01, 60),
+        (0.00316, 20),
+        (0.0316, 20),
+        (0.1, 12),
+        (0.316, 9),
+        (0.1, 60),
+    ]
+    assert all(split == "test" for _, _, split, _ in asked)  # judged by its training error alone
+    assert best_place(searched(race(tiny), "relu", bench)) == 2
+
+
+def test_the_arms_that_are_asked_for_are_run_in_their_order(tiny, outcome):
+    experiment = tiny("relu", "tanh", "sigmoid")
+    bench = Landscape(lambda trial: outcome())
+    assert [trial.arm for trial in pending(experiment, bench, (0,))] == ["relu", "tanh", "sigmoid"]
+    assert [trial.arm for trial in pending(experiment, bench, (0,), ["tanh"])] == ["tanh"]
+
+
+def test_comparisons_are_made_seed_by_seed(tiny, outcome):
+    experiment = tiny("relu", "tanh")
+    table = {
+        ("relu", 0): outcome(0.30, train_error=0.10),
+        ("relu", 1): outcome(0.31, train_error=0.10),
+        ("tanh", 0): outcome(0.34, train_error=0.20),
+        ("tanh", 2): outcome(0.99),
+    }
+    bench = Landscape(None)
+    for arm in ("relu", "tanh"):
+        for k in (-1, 0, 1):
+            bench.run[rate_at(0.01, k), SEARCH_SEED, arm] = outcome(0.3 + abs(k) / 10)
+    for (arm, seed), found in table.items():
+        bench.run[0.01, seed, arm] = found
+    arms = find_arms(experiment, bench)
+    asked = Comparison(better="relu", worse="tanh")
+    assert compare(experiment, asked, arms) == pytest.approx([0.04])
+    assert compare(experiment, replace(asked, measure="gap"), arms) == pytest.approx([0.14 - 0.20])
+    assert compare(experiment, replace(asked, worse="sigmoid"), arms) == []
+
+
+def test_races_are_compared_by_ratios_of_those_who_arrived(tiny, outcome):
+    experiment = tiny("relu", "tanh", windows=1, stop_error=0.25)
+    bench = Landscape(None)
+    for arm in ("relu", "tanh"):
+        for k in (-1, 0, 1):
+            bench.run[rate_at(0.01, k), SEARCH_SEED, arm] = at_epoch(3 + abs(k), outcome, 9)
+    for arm, seed, epochs in (("relu", 0, 2), ("tanh", 0, 5), ("relu", 1, 2), ("tanh", 1, 99)):
+        bench.run[0.01, seed, arm] = at_epoch(epochs, outcome, 9)
+    asked = Comparison(better="relu", worse="tanh", measure="epochs")
+    assert compare(experiment, asked, find_arms(experiment, bench)) == pytest.approx([4.5 / 1.5])

@@ -1,0 +1,107 @@
+"""What `alexnet claims run` measures next."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from alexnet import data
+from alexnet.cli import experiment as command
+from alexnet.cli.main import main
+from alexnet.experiments import EXPERIMENTS
+from alexnet.experiments.experiment import Comparison
+from alexnet.experiments.finished import Finished
+from alexnet.experiments.search import Found
+from alexnet.experiments.sharpen import MOST_SEEDS, needed_seeds, next_step, steps
+
+
+@pytest.mark.parametrize(
+    ("effects", "count"),
+    [
+        ([], 5),
+        ([0.01], 5),
+        ([0.02, 0.021, 0.019], 5),  # plain already
+        ([0.03, -0.01, 0.01], 20),  # a deviation twice the mean: 44 would be needed
+        ([0.02, 0.00, 0.01], 11),  # a deviation as large as the mean: 3.3 squared
+        ([0.01, -0.01], MOST_SEEDS),  # no effect at all
+    ],
+)
+def test_the_seeds_that_an_effect_of_this_size_needs(effects, count):
+    assert needed_seeds(effects) == count
+    assert needed_seeds([math.exp(effect) for effect in effects], race=True) == count
+
+
+@pytest.fixture
+def known(tiny):
+    answers = {
+        "pca-colour": Comparison(better="relu", worse="tanh"),
+        "init": Comparison(better="relu", worse="sigmoid"),
+    }
+    return tiny("relu", "tanh", "sigmoid", answers=answers, num_train=10_000, seeds=tuple(range(5)))
+
+
+def found(outcome, errors, settled=True):
+    runs = {seed: outcome(error) for seed, error in enumerate(errors)}
+    return Found(scores={0.01: (0.3, 1.0)}, settled=settled, rate=0.01, runs=runs)
+
+
+BASE = [0.30, 0.31, 0.29, 0.30, 0.32]
+
+
+def test_what_is_settled_is_left_alone_and_what_is_not_gets_seeds_once(known, outcome):
+    nothing = Finished("", [])
+    base = found(outcome, BASE)
+    worse = found(outcome, [error + 0.03 + seed / 1000 for seed, error in enumerate(BASE)])
+    assert next_step(known, {"relu": base, "tanh": worse}, nothing, "pca-colour") is None
+    noisy = [0.31, 0.30, 0.31, 0.30, 0.34]  # differences of a point, deviation of 1.4
+    step = next_step(known, {"relu": base, "tanh": found(outcome, noisy)}, nothing, "pca-colour")
+    assert step is not None and step.seeds == tuple(range(MOST_SEEDS)) and step.seconds == math.inf
+    far = found(outcome, noisy + [0.4] * (MOST_SEEDS - 5))
+    full = found(outcome, BASE + [0.3 + seed % 2 / 5 for seed in range(MOST_SEEDS - 5)])
+    assert next_step(known, {"relu": full, "tanh": far}, nothing, "pca-colour") is None  # it has had them
+
+
+def test_an_unsettled_search_is_gone_on_with(known, outcome):
+    base, worse = found(outcome, BASE), found(outcome, [e + 0.03 for e in BASE], settled=False)
+    step = next_step(known, {"relu": base, "tanh": worse}, Finished("", []), "pca-colour")
+    assert step is not None and step.seeds == (0, 1, 2, 3, 4)
+
+
+def test_the_claim_that_is_soonest_settled_comes_first(known, outcome, monkeypatch):
+    kept = Finished("", [])
+    kept.lines = [{"outcome": {"seconds": 10.0}}]
+    arms = {"relu": found(outcome, BASE), "sigmoid": found(outcome, BASE[:4])}
+    monkeypatch.setattr("alexnet.experiments.sharpen.find_arms", lambda *_: arms)
+    order = steps({"tiny": (known, kept)}, ["pca-colour", "init"])
+    assert [(step.id, step.seconds) for step in order] == [("init", 10), ("pca-colour", 80)]
+    assert [step.id for step in steps({"tiny": (known, kept)}, ["pca-colour"])] == ["pca-colour"]
+
+
+def test_the_command_measures_within_its_budget_and_goes_on(tiny_set, tmp_path, monkeypatch, capsys):
+    small = EXPERIMENTS["lrn-cifar"]
+    arms = {
+        name: replace(arm, learning=replace(arm.learning, epochs=0.5)) for name, arm in small.arms.items()
+    }
+    small = replace(small, arms=arms, num_train=100)
+    monkeypatch.setattr("alexnet.experiments.EXPERIMENTS", {"lrn-cifar": small})
+    monkeypatch.setattr(data, "load_or_default", lambda name: tiny_set)
+    monkeypatch.setattr(command.signal, "signal", lambda *_: None)
+    words = ["claims", "run", "lrn-cifar", "--jobs", "1", "--device", "cpu", "--trials", str(tmp_path)]
+    assert main([*words, "--budget", "0s"]) == 0
+    printed = capsys.readouterr().out
+    assert "lrn-cifar: lrn against constant, 5 seeds" in printed and "the budget is used up" in printed
+    monkeypatch.setattr("alexnet.experiments.sharpen.needed_seeds", lambda *_, **__: 5)
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert "lrn-cifar: inconclusive, " in printed and "100 training images of at least 10,000" in printed
+    assert "every claim is settled, or has all the seeds" in printed
+    count = len((tmp_path / "lrn-cifar.jsonl").read_text().splitlines())
+    assert count >= 16 and main(words) == 0
+    assert len((tmp_path / "lrn-cifar.jsonl").read_text().splitlines()) == count
+
+
+def test_a_claim_that_no_experiment_answers_is_refused(capsys):
+    assert main(["claims", "run", "params"]) == 2
+    assert "no experiment answers params; those that can be measured are " in capsys.readouterr().err
+    assert main(["claims", "run", "relu-sped"]) == 2
+    assert "did you mean 'relu-speed'" in capsys.readouterr().err

@@ -1,0 +1,136 @@
+"""One trial: what it trains on, how it ends, what it measures."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from alexnet.config import LearningConfig
+from alexnet.experiments import trial as module
+from alexnet.experiments.arms import Arm, FourLayerConfig
+from alexnet.experiments.parts import ARMS
+from alexnet.experiments.trial import Trial, epochs_to, parts, run_trial
+
+ARM = Arm(
+    about="",
+    net=FourLayerConfig(initialisation="2012", channels=(8, 8, 8), normalisation="batch"),
+    learning=LearningConfig(schedule="constant", epochs=5, batch_size=15, weight_decay=0.0),
+)
+ONE = Trial(arm="one", of=ARM, rate=0.01, seed=0, num_train=300)
+
+
+def with_learning(trial, **changes):
+    return replace(trial, of=replace(trial.of, learning=replace(trial.of.learning, **changes)))
+
+
+def test_the_crossing_lies_on_the_straight_line_between_windows():
+    errors = [0.8, 0.5, 0.3, 0.2]  # of one epoch each, in their middles
+    assert epochs_to(errors, 0.25, windows=1) == pytest.approx(3.0)
+    assert epochs_to(errors, 0.3, windows=1) == pytest.approx(2.5)
+    assert epochs_to(errors, 0.35, windows=1) == pytest.approx(1.5 + 0.75)
+
+
+def test_errors_are_averaged_over_an_epoch_first():
+    # Means of two windows, half an epoch apart: 0.7 at 0.5, 0.5 at 1, 0.3 at 1.5.
+    assert epochs_to([0.8, 0.6, 0.4, 0.2], 0.4, windows=2) == pytest.approx(1.25)
+    assert epochs_to([0.8, 0.2], 0.4, windows=4) == math.inf
+
+
+def test_the_first_crossing_counts_and_none_is_infinite():
+    assert epochs_to([0.8, 0.2, 0.6, 0.2], 0.5, windows=1) == pytest.approx(1.0)
+    assert epochs_to([0.8, 0.7], 0.25, windows=1) == epochs_to([], 0.25, windows=1) == math.inf
+    assert epochs_to([0.1], 0.25, windows=1) == 0.5
+
+
+def test_a_trial_learns_is_judged_by_the_test_images_and_repeats(examples):
+    images, labels = examples
+    outcome, net = run_trial(ONE, examples, (images[300:], labels[300:]))
+    assert outcome.errors[-1] < outcome.errors[0] and outcome.error < 0.5, outcome
+    assert len(outcome.errors) == len(outcome.losses) == 5 == outcome.epochs and not net.training
+    wrong = (images[300:], (labels[300:] + 1) % 10)
+    again, _ = run_trial(ONE, examples, wrong)
+    assert (again.errors, again.losses, again.train_error) == (
+        outcome.errors,
+        outcome.losses,
+        outcome.train_error,
+    )
+    assert again.error > outcome.error + 0.1 and again.loss > outcome.loss
+    short = with_learning(ONE, epochs=1)
+    one, other = (run_trial(replace(short, seed=n), examples, wrong)[0] for n in (0, 1))
+    assert one.losses != other.losses
+
+
+def test_arms_of_a_seed_see_the_same_images_in_the_same_order(examples, monkeypatch):
+    seen = []
+    step = module.train_step
+    monkeypatch.setattr(module, "train_step", lambda net, opt, x, y: seen.append(y) or step(net, opt, x, y))
+    for name in ("base", "half"):
+        arm = replace(ARMS[name], learning=replace(ARMS[name].learning, epochs=1, batch_size=20))
+        run_trial(Trial(arm=name, of=arm, rate=0.001, seed=3, num_train=60), examples, examples)
+    assert len(seen) == 6 and all(torch.equal(a, b) for a, b in zip(seen[:3], seen[3:], strict=True))
+
+
+def test_the_rate_drops_after_the_parts_that_the_arm_names(examples, monkeypatch):
+    rates = []
+    step = module.train_step
+
+    def watched(net, optimizer, x, y):
+        rates.append({group["name"]: group["lr"] for group in optimizer.param_groups})
+        return step(net, optimizer, x, y)
+
+    monkeypatch.setattr(module, "train_step", watched)
+    arm = replace(ARM, drops=(0.5, 0.75), learning=replace(ARM.learning, epochs=4, bias_rate_factor=2.0))
+    run_trial(replace(ONE, of=arm, num_train=30), examples, examples)
+    assert [r["weight"] for r in rates] == pytest.approx([0.01] * 4 + [0.001] * 2 + [0.0001] * 2)
+    assert all(r["bias"] == pytest.approx(2 * r["weight"]) for r in rates)
+
+
+def test_windows_divide_every_epoch_also_where_its_steps_do_not(examples):
+    trial = replace(with_learning(ONE, epochs=2, batch_size=15), windows=4)
+    seen = []
+    outcome, _ = run_trial(trial, examples, examples, on_window=lambda *at: seen.append(at))
+    assert len(outcome.errors) == 8  # 20 steps an epoch: five a window
+    assert [epoch for epoch, _ in seen] == pytest.approx([0.25 * i for i in range(1, 9)])
+    odd, _ = run_trial(replace(trial, num_train=255), examples, examples)  # 17 steps: 5, 5, 5, 2
+    assert len(odd.errors) == 8
+
+
+def test_a_race_ends_where_it_arrives_and_where_it_never_will(examples, monkeypatch):
+    race = replace(ONE, windows=2, stop_error=0.99)
+    assert run_trial(race, examples, examples)[0].epochs == 1  # the first mean over an epoch
+    monkeypatch.setattr(module, "HOPELESS_EPOCH", 1)
+    monkeypatch.setattr(module, "HOPELESS_ERROR", 0.0)
+    assert run_trial(replace(race, stop_error=0.0), examples, examples)[0].epochs == 1.5
+
+
+def test_a_diverging_trial_ends_and_gets_nothing_right(examples):
+    plain = replace(ARM, net=replace(ARM.net, normalisation="none"))
+    outcome, _ = run_trial(replace(ONE, of=plain, rate=1e9), examples, examples)
+    assert outcome.epochs < 5 and outcome.error == 1
+
+
+def test_held_out_images_come_after_those_that_are_trained_on(examples):
+    images, labels = examples
+    trial = replace(ONE, split="held-out")
+    (trained, truth), (held, held_truth) = parts(trial, examples, (images[:0], labels[:0]))
+    assert torch.equal(trained, images[:300]) and torch.equal(truth, labels[:300])
+    assert torch.equal(held, images[300:]) and torch.equal(held_truth, labels[300:])
+    assert torch.equal(parts(ONE, examples, (images[:7], labels[:7]))[1][0], images[:7])
+
+
+def test_many_held_out_images_are_the_last_ones(examples, monkeypatch):
+    monkeypatch.setattr(module, "MOST_HELD_OUT", 60)
+    assert torch.equal(parts(replace(ONE, split="held-out"), examples, examples)[1][0], examples[0][340:])
+
+
+@pytest.mark.parametrize(
+    ("num_train", "split", "sentence"),
+    [
+        (401, "test", "401 training images were asked for, there are 400"),
+        (380, "held-out", "380 training images leave 20 of 400 .* fewer than a tenth; .*`--train-size 360`"),
+    ],
+)
+def test_too_many_images_are_refused(examples, num_train, split, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        parts(replace(ONE, num_train=num_train, split=split), examples, examples)
