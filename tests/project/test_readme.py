@@ -51,6 +51,10 @@ def test_the_training_on_imagenette_is_that_of_its_record():
         f"validation top-1 error {last['top1']:.1%} after {results['epochs']:.1f} epochs, from 90% "
         f"(Imagenette, {record.data['images']['train']:,} images, {len(record.seeds)} seed)"
     ) in text_of("README.md")
+    linear = records.load("imagenette-baselines").results
+    colours, with_hog = linear["colour histogram"], linear["HOG and colour histogram"]
+    control = f"on colour histograms has {colours['top1']:.1%}, on HOG with colours {with_hog['top1']:.1%}:"
+    assert control in text_of("README.md")
     assert last["step"] == results["step"] and record.data["classes"] == 10
     losses = [loss for _, loss, _ in results["log"]]
     guessing = math.log(record.data["classes"])
