@@ -5,12 +5,14 @@ import ctypes
 import os
 import re
 import sys
+import time
 from collections.abc import Generator
 
 import torch
 
 # Parameters of glibc's mallopt, from malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+SLOW = 1.5  # times as long: worth a warning
 
 
 def usable_cores() -> int:
@@ -78,6 +80,37 @@ def keep_buffers() -> None:
             mallopt = ctypes.CDLL(None).mallopt
             mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
             mallopt(M_MMAP_MAX, 0)
+
+
+def bfloat16_slowdown(repeats: int = 3) -> float:
+    """Measure how many times as long as in float32 a convolution and its gradients take in bfloat16 here.
+
+    Processors without instructions for it convert every number: that is many times as slow.
+
+    Args:
+        repeats: of either, of which the fastest counts.
+    """
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        x = torch.ones(4, 32, 28, 28, dtype=dtype, requires_grad=True)
+        weight = torch.ones(32, 32, 3, 3, dtype=dtype, requires_grad=True)
+        times = []
+        for _ in range(repeats + 1):  # the first prepares the kernel
+            start = time.perf_counter()
+            torch.conv2d(x, weight, padding=1).sum().backward()
+            times.append(time.perf_counter() - start)
+        seconds[dtype] = min(times[1:])
+    return seconds[torch.bfloat16] / seconds[torch.float32]
+
+
+def bfloat16_warning(device: torch.device, precision: str) -> str:
+    """Say that bfloat16 is slow where it was asked for and is slower than float32; else nothing."""
+    if device.type != "cpu" or precision != "bfloat16" or (times := bfloat16_slowdown()) < SLOW:
+        return ""
+    return (
+        f"bfloat16 takes {times:.0f} times as long as float32 on this processor, which has no instructions "
+        "for it; choose `--precision float32`"
+    )
 
 
 def settle(device: torch.device) -> None:

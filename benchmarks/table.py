@@ -12,6 +12,7 @@ TITLES = {  # file: what the ratio compares with
     "lrn": ("Local response normalisation", "`F.local_response_norm`, the same work"),
     "training_step": ("A training step", "`torchvision.models.alexnet`, contiguous"),
     "two_ranks": ("A training step on two processes", "the step on one device"),
+    "trials": ("An epoch of a trial", "the same network in plain PyTorch"),
     "input_pipeline": ("Images for training", "`ImageFolder` with `RandomResizedCrop`"),
 }
 INTRODUCTION = """\

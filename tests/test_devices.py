@@ -5,8 +5,10 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+import torch
 
-from alexnet.devices import keep_buffers
+from alexnet import devices
+from alexnet.devices import bfloat16_slowdown, bfloat16_warning, keep_buffers
 
 
 @pytest.fixture
@@ -31,3 +33,20 @@ def test_other_systems_and_libraries_are_left_alone(monkeypatch, asked):
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())  # it has no mallopt, as musl
     keep_buffers()
+
+
+def test_bfloat16_is_warned_of_where_it_is_slow_and_nowhere_else(monkeypatch):
+    monkeypatch.setattr(devices, "bfloat16_slowdown", lambda: 9.3)
+    cpu = torch.device("cpu")
+    assert bfloat16_warning(cpu, "bfloat16").startswith("bfloat16 takes 9 times as long as float32")
+    assert bfloat16_warning(cpu, "float32") == bfloat16_warning(torch.device("cuda"), "bfloat16") == ""
+    monkeypatch.setattr(devices, "bfloat16_slowdown", lambda: 0.6)
+    assert bfloat16_warning(cpu, "bfloat16") == ""
+
+
+def test_the_slowdown_is_a_ratio_of_times(monkeypatch):
+    ticks = iter(
+        [0, 9, 10, 11, 20, 23, 30, 39, 40, 44, 50, 58]
+    )  # seconds 9 1 3 and 9 4 8; the first does not count
+    monkeypatch.setattr(devices.time, "perf_counter", lambda: next(ticks))
+    assert bfloat16_slowdown(repeats=2) == 4

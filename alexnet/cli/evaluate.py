@@ -56,7 +56,7 @@ def add(commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run ``alexnet evaluate``."""
     from alexnet.data.prepared import open_prepared
-    from alexnet.devices import prepare_device
+    from alexnet.devices import bfloat16_warning, prepare_device
     from alexnet.distributed.parallel import Layout
     from alexnet.distributed.ranks import joined, placed, world_size
     from alexnet.evaluation.classifier import check_alike, match_outputs
@@ -77,6 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
         loader = make_loader(split, arguments, ranks)
         if arguments.json != STDOUT:
             tell(ranks, *introduction(nets, dataset, split, arguments.views))
+            if warning := bfloat16_warning(device, arguments.precision):
+                tell(ranks, warning)
         counts = evaluate_nets(
             nets,
             labelled(loader, outputs, ranks),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 
 from alexnet.data.splits import PartOfSplit
+from alexnet.devices import bfloat16_warning
 from alexnet.distributed.ranks import Ranks, world_size
 from alexnet.storage.records import Record
 from alexnet.storage.run_files import WEIGHTS
@@ -50,7 +51,8 @@ def device_in_words(ranks: Ranks, settings: TrainSettings) -> str:
         return f"device: {torch.cuda.get_device_name(ranks.device)}, {several}, {settings.precision}"
     threads = torch.get_num_threads()
     each = f"{threads} thread{'s' * (threads > 1)}{' each' * (ranks.size > 1)}"
-    return f"device: CPU, {several}, {each}, {settings.precision}"
+    warning = bfloat16_warning(ranks.device, settings.precision)
+    return f"device: CPU, {several}, {each}, {settings.precision}" + (f"\n{warning}" if warning else "")
 
 
 def end_in_words(settings: TrainSettings, record: Record) -> str:

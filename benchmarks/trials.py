@@ -1,0 +1,134 @@
+"""How long do the trials of an experiment train, against plain PyTorch and against the arithmetic alone?
+
+    python benchmarks/trials.py [--images N] [--repeats N] [--json PATH]
+
+What is timed is an epoch on one thread, with crops, reflections and colour noise, of the base of the
+experiment "parts". Plain PyTorch is the same network with ``nn.LocalResponseNorm`` and ``torch.optim.SGD``,
+and maps with the channels first. The bound is that of the multiply-adds: one product of matrices with as
+many.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from timing import interleaved, ratios, summary
+from torch import Tensor, nn
+
+from alexnet.data import synthetic
+from alexnet.devices import keep_buffers
+from alexnet.experiments.arms import Arm
+from alexnet.experiments.parts import ARMS
+from alexnet.experiments.trial import make_inputs
+from alexnet.functional import lrn
+from alexnet.models import summary as layers_of
+from alexnet.models import total
+from alexnet.optim import PaperSGD, shuffled_batches, train_step
+from alexnet.storage.files import write_json
+from alexnet.storage.records import environment
+
+PLAIN = "plain PyTorch, batch 128"
+SIDE = 1024
+PASSES = 3  # forward, gradient by the inputs, gradient by the weights
+
+
+def epoch_of(arm: Arm, images: Tensor, labels: Tensor, *, plain: bool = False) -> Callable[[], Any]:
+    """Return what trains an arm's network for an epoch."""
+    inputs = make_inputs(arm, images)
+    generator = torch.Generator().manual_seed(0)
+    net = arm.build(generator, num_classes=10).train()
+    groups = arm.rate_groups(net, 1e-6)
+    if plain:
+        for name in [name for name, _ in net.named_children()]:
+            if name.startswith("norm"):
+                setattr(net, name, nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0))
+        optimizer: torch.optim.Optimizer = torch.optim.SGD(groups, lr=1e-6)
+    else:
+        net, optimizer = net.to(memory_format=torch.channels_last), PaperSGD(groups)
+
+    def epoch() -> None:
+        batches = shuffled_batches(images, labels, batch_size=arm.learning.batch_size, generator=generator)
+        for x, y in batches:
+            model = partial(net, **arm.draw_masks(len(x), generator, "cpu"))
+            ready = inputs.training(x, generator)
+            train_step(model, optimizer, ready.contiguous() if plain else ready, y)
+
+    return epoch
+
+
+def products(arm: Arm, count: int) -> Callable[[], Any]:
+    """Return what multiplies matrices with as many multiply-adds as an epoch has."""
+    needed = PASSES * count * total(layers_of(arm.net).rows, "num_multiply_adds")
+    a, b = torch.randn(2, SIDE, SIDE)
+    rows = max(1, round(needed / SIDE**2))  # of a tall matrix
+    tall = a.repeat(rows // SIDE + 1, 1)[:rows]
+    return lambda: tall @ b
+
+
+@contextmanager
+def passes_alone() -> Iterator[None]:
+    """Sum the windows of response normalisation by passes over memory, also where channels are few."""
+    fits = lrn.fits_band
+    lrn.fits_band = lambda *_: False
+    try:
+        yield
+    finally:
+        lrn.fits_band = fits
+
+
+def by_passes(epoch: Callable[[], Any]) -> Callable[[], None]:
+    """Return an epoch without the matrix products of `alexnet.functional.lrn_band`."""
+
+    def run() -> None:
+        with passes_alone():
+            epoch()
+
+    return run
+
+
+def main() -> None:
+    """Measure, print, and write what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=1024, help="images of an epoch")
+    parser.add_argument("--repeats", type=int, default=9, help="rounds that count")
+    parser.add_argument("--json", type=Path, help="where to write the results")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    keep_buffers()
+    found = synthetic(num_train=arguments.images, num_test=10, seed=0)
+    images, labels = found.train_images, found.train_labels
+    base = ARMS["base"]
+    small = replace(base, learning=replace(base.learning, batch_size=32))
+    functions = {
+        PLAIN: epoch_of(base, images, labels, plain=True),
+        "ours, batch 32, windows by passes": by_passes(epoch_of(small, images, labels)),
+        "ours, batch 32": epoch_of(small, images, labels),
+        "ours, batch 128": epoch_of(base, images, labels),
+        "the multiply-adds alone": products(base, arguments.images),
+    }
+    seconds = interleaved(functions, repeats=arguments.repeats)
+    results = {}
+    print(f"{'':36} {'images/s':>9}  times as fast as {PLAIN} (quartiles)")
+    for name, its in seconds.items():
+        ratio = ratios(seconds[PLAIN], its)
+        results[name] = {"seconds": summary(its), "times_as_fast": ratio}
+        median = results[name]["seconds"]["median"]
+        print(
+            f"{name:36} {arguments.images / median:9.0f}  {ratio['median']:.2f} "
+            f"({ratio['quartile_1']:.2f} to {ratio['quartile_3']:.2f})"
+        )
+    if arguments.json:
+        settings = {"images": arguments.images, "repeats": arguments.repeats}
+        write_json(
+            arguments.json, {"environment": environment("cpu"), "settings": settings, "results": results}
+        )
+
+
+if __name__ == "__main__":
+    main()
