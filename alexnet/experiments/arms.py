@@ -6,7 +6,7 @@ with a default that changes nothing, therefore leaves the names of finished tria
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
 
 import torch
@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from alexnet.config import AugmentConfig, LearningConfig, NetConfig
 from alexnet.data.statistics import Statistics
 from alexnet.models.alexnet import AlexNet, draw_masks
-from alexnet.models.cifar import four_layer_net
+from alexnet.models.cifar import LOCAL_INPUT_SIZE, conv_local_net, four_layer_net
 from alexnet.models.layers import LocalResponseNorm
 from alexnet.optim.sgd import param_groups
 from alexnet.transforms.ten_crop import prepare_centre
 from alexnet.transforms.training import prepare_training
 
 # The constants of layers-conv-local-11pct: scale 0.001, which the code divides by the size, and a 1 for k.
-CODE_CONSTANTS = {"n": 5, "k": 1.0, "alpha": 1e-3, "beta": 0.75, "divide_alpha": True}
+CODE_CONSTANTS: dict[str, Any] = {"n": 5, "k": 1.0, "alpha": 1e-3, "beta": 0.75, "divide_alpha": True}
 #: Kinds of normalisation behind the first two convolutions. LRN stands behind the activation function, as in
 #: paper and code; batch normalisation before it, as by its authors (Ioffe & Szegedy 2015).
 NORMALISATIONS: dict[str, tuple[str, Callable[[int], nn.Module]] | None] = {
@@ -32,6 +32,8 @@ NORMALISATIONS: dict[str, tuple[str, Callable[[int], nn.Module]] | None] = {
     "lrn-11pct": ("unit", lambda channels: LocalResponseNorm(**CODE_CONSTANTS)),
     "batch": ("conv", nn.BatchNorm2d),
 }
+# The public file of the 11% network has wider windows, and the first of them behind the pool.
+PUBLIC_CONSTANTS = CODE_CONSTANTS | {"n": 9}
 NORMALISED = ("1", "2")  # the layers that get it
 
 
@@ -55,6 +57,24 @@ class FourLayerConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConvLocalConfig:
+    """A network of the authors' files for CIFAR-10, see `alexnet.models.cifar.conv_local_net` (3.3).
+
+    Attributes:
+        local3: maps of the first locally connected layer.
+        normalisation: a name in ``NORMALISATIONS``, or "lrn-public".
+        input_size: height and width of the images, in pixels.
+    """
+
+    local3: int = 32
+    normalisation: str = "none"
+    input_size: int = LOCAL_INPUT_SIZE
+
+
+Network = NetConfig | FourLayerConfig | ConvLocalConfig
+
+
+@dataclass(frozen=True, kw_only=True)
 class Arm:
     """One of the ways of training that an experiment compares.
 
@@ -66,15 +86,17 @@ class Arm:
         unit_variance: grey levels minus their mean image are divided by their standard deviation.
         conv1_rate_factor: the learning rate of conv1's weights as a multiple of that of the others.
         drops: after which parts of the epochs the rate is divided by ten.
+        weight_decays: (layer, decay of its weights) where it is not that of the learning.
     """
 
     about: str
-    net: NetConfig | FourLayerConfig
+    net: Network
     learning: LearningConfig
     augment: AugmentConfig | None = None
     unit_variance: bool = False
     conv1_rate_factor: float = 1.0
-    drops: tuple[float, ...] = field(default=())
+    drops: tuple[float, ...] = ()
+    weight_decays: tuple[tuple[str, float], ...] = ()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -90,6 +112,9 @@ class Arm:
         if isinstance(self.net, NetConfig):
             return AlexNet(self.net, generator=generator)
         config = self.net
+        if isinstance(config, ConvLocalConfig):
+            net = conv_local_net(generator=generator, local3=config.local3, num_classes=num_classes)
+            return normalised(net, config.normalisation)
         net = four_layer_net(
             config.unit,
             initialisation=config.initialisation,
@@ -113,7 +138,16 @@ class Arm:
         for group in groups:
             factor = self.learning.bias_rate_factor if group["name"] == "bias" else 1.0
             group["lr"] = rate * (self.conv1_rate_factor if group["name"] == "conv1.weight" else factor)
-        return groups
+        return self.with_weight_decays(groups, net)
+
+    def with_weight_decays(self, groups: list[dict[str, Any]], net: nn.Module) -> list[dict[str, Any]]:
+        """Return the groups with one more for each layer whose weights decay at a rate of their own."""
+        for layer, decay in self.weight_decays:
+            weight = net.get_parameter(f"{layer}.weight")
+            (group,) = [group for group in groups if any(weight is one for one in group["params"])]
+            group["params"] = [one for one in group["params"] if one is not weight]
+            groups.append(group | {"params": [weight], "weight_decay": decay})
+        return [group for group in groups if group["params"]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -145,7 +179,7 @@ class Inputs:
 
     def evaluation(self, images: Tensor) -> Tensor:
         """Make the central view of each image."""
-        size = self.arm.net.input_size if isinstance(self.arm.net, NetConfig) else images.shape[-1]
+        size = images.shape[-1] if isinstance(self.arm.net, FourLayerConfig) else self.arm.net.input_size
         return self.scaled(prepare_centre(images, size=size, statistics=self.statistics))
 
     def scaled(self, x: Tensor) -> Tensor:
@@ -155,17 +189,24 @@ class Inputs:
 
 
 def normalised(net: nn.Sequential, kind: str) -> nn.Sequential:
-    """Put a kind of normalisation into the first two layers of a `four_layer_net`.
+    """Put a kind of normalisation into the first two layers of one of the small networks.
 
     Args:
         net: its layers and weights are taken over.
-        kind: a name in ``NORMALISATIONS``.
+        kind: a name in ``NORMALISATIONS``, or "lrn-public".
     Raises:
         ValueError: there is no such kind.
     """
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    if kind == "lrn-public":
+        public = {"pool1": "norm1", "unit2": "norm2"}
+        for name, layer in net.named_children():
+            layers[name] = layer
+            if name in public:
+                layers[public[name]] = LocalResponseNorm(**PUBLIC_CONSTANTS)
+        return nn.Sequential(layers)
     if kind not in NORMALISATIONS:
         raise ValueError(f"there is no normalisation {kind!r}; there are {', '.join(NORMALISATIONS)}")
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
     chosen = NORMALISATIONS[kind]
     for name, layer in net.named_children():
         layers[name] = layer

@@ -11,10 +11,12 @@ ways to count to four:
 * ``layers-80sec``: the same with a dense layer of 64 units before the output layer, four hidden layers.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alexnet.functional.activations import unit_by_name
@@ -22,6 +24,9 @@ from alexnet.functional.activations import unit_by_name
 #: The standard deviations of the initial weights in the 2012 layer files, from the first layer to the last.
 STDS_2012 = {"conv1": 1e-4, "conv2": 1e-2, "conv3": 1e-2, "output": 1e-2}
 STDS_2012_DENSE = {**STDS_2012, "dense": 0.1, "output": 0.1}
+#: The same for layers-conv-local-13pct and -11pct.
+STDS_LOCAL = {"conv1": 1e-4, "conv2": 1e-2, "local3": 0.04, "local4": 0.04, "fc10": 1e-2}
+LOCAL_INPUT_SIZE = 24  # pixels of the crops that the two networks read
 INITIALISATIONS = ("2012", "scaled", "equal")
 
 
@@ -93,6 +98,63 @@ def four_layer_net(
     return net
 
 
+class LocallyConnected2d(nn.Module):
+    """A convolution whose every position has kernels of its own: "local" in the 2012 layer files.
+
+    Attributes:
+        weight: (H * W, C * K * K, C_out), for each position, row by row, what an inner product is taken with.
+        bias: (C_out, H, W).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, size: int, padding: int):
+        super().__init__()
+        self.kernel_size, self.padding = kernel_size, padding
+        self.side = size + 2 * padding - kernel_size + 1
+        inputs = in_channels * kernel_size**2
+        self.weight = nn.Parameter(torch.randn(self.side**2, inputs, out_channels) / math.sqrt(inputs))
+        self.bias = nn.Parameter(torch.zeros(out_channels, self.side, self.side))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, C_out, H, W) of x (N, C, size, size)."""
+        patches = F.unfold(x, self.kernel_size, padding=self.padding).permute(
+            2, 0, 1
+        )  # (H * W, N, C * K * K)
+        maps = torch.bmm(patches, self.weight).permute(1, 2, 0)
+        return maps.unflatten(2, (self.side, self.side)) + self.bias
+
+    def extra_repr(self) -> str:
+        return f"{tuple(self.weight.shape)}, kernel_size={self.kernel_size}, padding={self.padding}"
+
+
+def conv_local_net(*, generator: torch.Generator, local3: int = 32, num_classes: int = 10) -> nn.Sequential:
+    """Build the network of layers-conv-local-13pct, for crops of 24x24 pixels (paper 3.3).
+
+    Two convolutions of 64 kernels of 5x5, each followed by ReLU and overlapping maximum pooling that rounds
+    sizes up (24 -> 12 -> 6), two locally connected layers of 3x3 with ReLU, and the output layer. Weights are
+    normal with the standard deviations of the file, which want images of 0..255 with the mean subtracted.
+
+    Args:
+        generator: source of all random numbers.
+        local3: maps of the first locally connected layer; 64 in the public file of the 11% network.
+        num_classes: outputs.
+    Returns:
+        a network from (N, 3, 24, 24) to logits (N, num_classes), its layers named conv1, unit1, ..., fc10.
+    """
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for i, c_in in enumerate((3, 64), start=1):
+        layers[f"conv{i}"] = nn.Conv2d(c_in, 64, 5, padding=2)
+        layers[f"unit{i}"] = Activation("relu")
+        layers[f"pool{i}"] = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+    for i, (c_in, c_out) in enumerate(((64, local3), (local3, 32)), start=3):
+        layers[f"local{i}"] = LocallyConnected2d(c_in, c_out, 3, size=LOCAL_INPUT_SIZE // 4, padding=1)
+        layers[f"unit{i}"] = Activation("relu")
+    layers["flatten"] = nn.Flatten()
+    layers["fc10"] = nn.Linear(32 * (LOCAL_INPUT_SIZE // 4) ** 2, num_classes)
+    net = nn.Sequential(layers)
+    draw_weights(net, STDS_LOCAL, generator)
+    return net
+
+
 def dense_stack(
     unit: str,
     *,
@@ -126,7 +188,11 @@ def dense_stack(
 
 def initialise_2012(net: nn.Sequential, generator: torch.Generator) -> None:
     """Draw every weight from N(0, std^2) with the std of the 2012 layer files; set biases to 0."""
-    stds = STDS_2012_DENSE if "dense" in dict(net.named_children()) else STDS_2012
+    draw_weights(net, STDS_2012_DENSE if "dense" in dict(net.named_children()) else STDS_2012, generator)
+
+
+def draw_weights(net: nn.Sequential, stds: dict[str, float], generator: torch.Generator) -> None:
+    """Draw every weight from N(0, std^2) with the std of its layer; set biases to 0."""
     for name, std in stds.items():
         nn.init.normal_(net.get_parameter(f"{name}.weight"), std=std, generator=generator)
         nn.init.zeros_(net.get_parameter(f"{name}.bias"))

@@ -14,7 +14,10 @@ PAGES = [*ROOT.glob("*.md"), ROOT / "data" / "README.md", *ROOT.glob("book/*.md"
 COMMAND = r"(?:torchrun {0}*-m )?alexnet ([a-z]{0}*)"
 # In a line of its own, or in backquotes; torchrun before it or not.
 PLACES = re.compile(f"(?m)^\\s*{COMMAND.format('.')}$|`{COMMAND.format('[^`]')}`")
-STAND_INS = {"KIND": "imagenet", "NAME": "lrn-cifar"}  # for words that are to be replaced by one of a few
+STAND_INS = {
+    "KIND": "imagenet",
+    "NAME": "four-layer-lrn",
+}  # for words that are to be replaced by one of a few
 
 
 def prose(path: Path) -> str:

@@ -59,6 +59,36 @@ def test_each_kind_computes_what_it_is_called():
     assert isinstance(layer["batch"], nn.BatchNorm2d) and layer["batch"].num_features == 4
 
 
+def test_the_authors_networks_for_cifar_are_those_of_their_files():
+    """The numbers of parameters were worked out by hand from the files."""
+    arms = EXPERIMENTS["conv-local"].arms
+    nets = {name: arm.build(torch.Generator().manual_seed(0), num_classes=10) for name, arm in arms.items()}
+    counts = {name: sum(p.numel() for p in net.parameters()) for name, net in nets.items()}
+    assert counts["13pct"] == counts["11pct"] == counts["constant"] == 1_116_490
+    assert counts["11pct-public"] == 1_116_490 + 36 * (577 * 32 + 9 * 32 * 32)
+    assert nets["13pct"](torch.zeros(2, 3, 24, 24)).shape == (2, 10)
+    names = {name: " ".join(child for child, _ in net.named_children()) for name, net in nets.items()}
+    assert names["11pct"].startswith("conv1 unit1 norm1 pool1 conv2 unit2 norm2 pool2 local3 unit3 local4")
+    assert names["11pct-public"].startswith("conv1 unit1 pool1 norm1 conv2 unit2 norm2 pool2 local3")
+    x = 200 * torch.rand(2, 64, 3, 3, generator=torch.Generator().manual_seed(1))
+    for name, n in (("11pct", 5), ("11pct-public", 9)):
+        expected = local_response_norm(x, n=n, k=1, alpha=0.001 / n, beta=0.75)
+        torch.testing.assert_close(nets[name].norm1(x), expected)
+
+
+def test_layers_decay_as_their_files_say():
+    arm = EXPERIMENTS["conv-local"].arms["11pct-public"]
+    net = arm.build(torch.Generator().manual_seed(0), num_classes=10)
+    groups = arm.rate_groups(net, 0.001)
+    names = {parameter: name for name, parameter in net.named_parameters()}
+    found = {names[one]: (group["lr"], group["weight_decay"]) for group in groups for one in group["params"]}
+    assert found.keys() == set(names.values())
+    for name, (rate, decay) in found.items():
+        layer, kind = name.split(".")
+        decays = {"local3": 0.004, "local4": 0.004, "fc10": 0.01} if kind == "weight" else {}
+        assert (rate, decay) == (0.002 if kind == "bias" else 0.001, decays.get(layer, 0.0)), name
+
+
 def test_an_unknown_kind_is_named():
     with pytest.raises(ValueError, match="no normalisation 'layer'; there are none, constant, lrn"):
         normalised(nn.Sequential(), "layer")

@@ -114,7 +114,7 @@ def test_the_command_goes_on_where_it_stopped(tiny_set, tmp_path, monkeypatch, c
     monkeypatch.setattr(command.signal, "signal", lambda *_: None)
     words = [
         "experiment",
-        "lrn-cifar",
+        "four-layer-lrn",
         "--arms",
         "none",
         "--seeds",
@@ -164,7 +164,7 @@ from alexnet.cli import experiment as command
 from alexnet.data import synthetic
 from alexnet.experiments import EXPERIMENTS, execution
 how = command.execution(argparse.Namespace(jobs=2, device="cpu", budget=None))
-known = EXPERIMENTS["lrn-cifar"]
+known = EXPERIMENTS["four-layer-lrn"]
 trial = replace(known.trial("none", rate=0.001, seed=0, split="test"), num_train=10)
 if __name__ == "__main__":
     with execution.workers(how, synthetic(num_train=20, num_test=10, seed=1)) as submit:

@@ -78,12 +78,13 @@ def test_the_claim_that_is_soonest_settled_comes_first(known, outcome, monkeypat
 
 
 def test_the_command_measures_within_its_budget_and_goes_on(tiny_set, tmp_path, monkeypatch, capsys):
-    small = EXPERIMENTS["lrn-cifar"]
+    small = EXPERIMENTS["four-layer-lrn"]
     arms = {
         name: replace(arm, learning=replace(arm.learning, epochs=0.5)) for name, arm in small.arms.items()
     }
-    small = replace(small, arms=arms, num_train=100)
-    monkeypatch.setattr("alexnet.experiments.EXPERIMENTS", {"lrn-cifar": small})
+    asked = {"lrn-cifar": Comparison(better="lrn", worse="constant")}
+    small = replace(small, arms=arms, num_train=100, answers=asked)
+    monkeypatch.setattr("alexnet.experiments.EXPERIMENTS", {small.name: small})
     monkeypatch.setattr(data, "load_or_default", lambda name: tiny_set)
     monkeypatch.setattr(command.signal, "signal", lambda *_: None)
     words = ["claims", "run", "lrn-cifar", "--jobs", "1", "--device", "cpu", "--trials", str(tmp_path)]
@@ -95,9 +96,9 @@ def test_the_command_measures_within_its_budget_and_goes_on(tiny_set, tmp_path, 
     printed = capsys.readouterr().out
     assert "lrn-cifar: inconclusive, " in printed and "100 training images of at least 10,000" in printed
     assert "every claim is settled, or has all the seeds" in printed
-    count = len((tmp_path / "lrn-cifar.jsonl").read_text().splitlines())
+    count = len((tmp_path / "four-layer-lrn.jsonl").read_text().splitlines())
     assert count >= 16 and main(words) == 0
-    assert len((tmp_path / "lrn-cifar.jsonl").read_text().splitlines()) == count
+    assert len((tmp_path / "four-layer-lrn.jsonl").read_text().splitlines()) == count
 
 
 def test_a_claim_that_no_experiment_answers_is_refused(capsys):
