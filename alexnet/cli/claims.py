@@ -71,12 +71,10 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
     while complete and (todo := steps(experiments, ids or sorted(answered))):
         step = todo[0]
         known, finished = experiments[step.experiment.name]
-        asked = known.answers[step.id]
-        print(f"{step.id}: {asked.better} against {asked.worse}, {len(step.seeds)} seeds")
+        print(f"{step.id}: {', '.join(step.arms)}, {len(step.seeds)} seeds")
         left = None if end == math.inf else max(0.0, end - time.monotonic())
-        arms = (asked.better, asked.worse)
         now = replace(how, budget=left)
-        complete = run_campaign(known, dataset, finished, now, arms=arms, seeds=step.seeds)
+        complete = run_campaign(known, dataset, finished, now, arms=step.arms, seeds=step.seeds)
         print(told(known, finished, step.id))
     print("every claim is settled, or has all the seeds" if complete else "the budget is used up")
     return 0
@@ -89,7 +87,7 @@ def told(experiment, finished, id: str) -> str:
 
     known = answer(experiment, find_arms(experiment, finished), id)
     if known is None:
-        return f"{id}: fewer than two seeds of both so far"
+        return f"{id}: fewer than two seeds of each arm so far"
     lacking = f"; lacks {', '.join(known.lacking)}" if known.lacking else ""
     return f"{id}: {known.verdict}, {known.shown}{lacking}"
 

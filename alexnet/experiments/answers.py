@@ -1,13 +1,21 @@
 """What the engine's finished trials answer to a claim: an effect with its interval, and a verdict from it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from alexnet.experiments import EXPERIMENTS
 from alexnet.experiments.campaign import interval_of
-from alexnet.experiments.experiment import EPOCHS, GAP, Comparison, Experiment
-from alexnet.experiments.intervals import INCONCLUSIVE, Interval, holm, p_value, verdict
+from alexnet.experiments.experiment import EARLY, EPOCHS, GAP, Comparison, Experiment
+from alexnet.experiments.intervals import (
+    CONTRADICTED,
+    INCONCLUSIVE,
+    SUPPORTED,
+    Interval,
+    holm,
+    p_value,
+    verdict,
+)
 from alexnet.experiments.search import Found, compare
 
 ENOUGH_SEEDS, ENOUGH_IMAGES = 5, 10_000
@@ -17,7 +25,9 @@ MEASURES = {
     "train_error": "training error",
     "train_loss": "training loss",
     GAP: "test less training error",
+    EARLY: "training loss at the beginning",
 }
+LOSSES = ("loss", "train_loss", EARLY)  # in nats, not in points
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,19 +35,16 @@ class Answer:
     """What an experiment answers to a claim.
 
     Attributes:
-        shown: the effect with its interval, for people.
-        verdict: supported, contradicted or inconclusive.
+        shown: the effects with their intervals, for people.
+        verdict: supported where every comparison supports the claim, contradicted where one contradicts it.
         basis: data, seeds and scale.
         lacking: what must be there before there is a verdict; empty where all is.
-        effect: the interval, of a race that of the ratio.
-        settled: the verdict is not inconclusive.
     """
 
     shown: str
     verdict: str
     basis: str
     lacking: list[str]
-    effect: Interval
 
     @property
     def settled(self) -> bool:
@@ -51,53 +58,86 @@ def experiment_for(id: str) -> Experiment | None:
 
 
 def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer | None:
-    """Return what an experiment answers to a claim; None before both its arms have two seeds.
+    """Return what an experiment answers to a claim; None before all its arms have two seeds.
 
     Args:
         experiment: that has the claim among its answers.
         arms: what its finished trials show.
         id: of the claim.
     """
-    asked = experiment.answers[id]
-    effect = interval_of(asked.measure, compare(experiment, asked, arms))
-    if effect.num_values < 2:
+    comparisons = experiment.answers[id]
+    effects = [interval_of(asked.measure, compare(experiment, asked, arms)) for asked in comparisons]
+    count = min(effect.num_values for effect in effects)
+    if count < 2:
         return None
-    lacking = lacks(experiment, asked, arms, effect)
-    race = asked.measure == EPOCHS
-    judged = verdict(effect, nothing=1.0 if race else 0.0, corrected_p=corrected(experiment, arms)[id])
-    if race:
-        shown = f"{effect.mean:.2f} [{effect.low:.2f}, {effect.high:.2f}] times as many epochs"
-    else:
-        shown = f"{effect.in_points()} points of {MEASURES[asked.measure]}"
+    p_values = corrected(experiment, arms)
+    verdicts = {
+        verdict(effect, nothing=nothing_of(asked), corrected_p=p_values[asked])
+        for asked, effect in zip(comparisons, effects, strict=True)
+    }
+    lacking = lacks(experiment, comparisons, arms, count)
+    pairs = zip(comparisons, effects, strict=True)
     return Answer(
-        shown=f"{shown}, *{asked.worse}* against *{asked.better}*",
-        verdict=INCONCLUSIVE if lacking else judged,
-        basis=f"{experiment.num_train:,} training images of CIFAR-10, {effect.num_values} seeds, "
+        shown="; ".join(describe_effect(asked, effect) for asked, effect in pairs),
+        verdict=INCONCLUSIVE if lacking else all_together(verdicts),
+        basis=f"{experiment.num_train:,} training images of CIFAR-10, {count} seeds, "
         "every arm at its own learning rate; interval of 95%",
         lacking=lacking,
-        effect=effect,
     )
 
 
-def corrected(experiment: Experiment, arms: Mapping[str, Found]) -> Mapping[str, float]:
-    """Return the p-values of an experiment's answers, corrected for being given together."""
+def all_together(verdicts: Collection[str]) -> str:
+    """Return the verdict on a claim that says several things: supported where all are."""
+    if CONTRADICTED in verdicts:
+        return CONTRADICTED
+    return INCONCLUSIVE if INCONCLUSIVE in verdicts else SUPPORTED
+
+
+def nothing_of(asked: Comparison) -> float:
+    """Return the value of no effect."""
+    return 1.0 if asked.measure == EPOCHS else 0.0
+
+
+def describe_effect(asked: Comparison, effect: Interval) -> str:
+    """Say an effect with its interval and what is compared."""
+    if asked.measure == EPOCHS:
+        shown = f"{effect.mean:.2f} [{effect.low:.2f}, {effect.high:.2f}] times as many epochs"
+    elif asked.measure in LOSSES:
+        shown = (
+            f"{effect.mean:+.3f} [{effect.low:+.3f}, {effect.high:+.3f}] nats of {MEASURES[asked.measure]}"
+        )
+    else:
+        shown = f"{effect.in_points()} points of {MEASURES[asked.measure]}"
+    return f"{shown}, *{asked.worse}* against *{asked.better}*"
+
+
+def corrected(experiment: Experiment, arms: Mapping[str, Found]) -> Mapping[Comparison, float]:
+    """Return the p-values of an experiment's comparisons, corrected for being made together."""
     found = {}
-    for id, asked in experiment.answers.items():
+    for asked in dict.fromkeys(one for comparisons in experiment.answers.values() for one in comparisons):
         effects = compare(experiment, asked, arms)
-        found[id] = p_value([math.log(x) for x in effects] if asked.measure == EPOCHS else effects)
+        found[asked] = p_value([math.log(x) for x in effects] if asked.measure == EPOCHS else effects)
     return holm(found)
 
 
 def lacks(
-    experiment: Experiment, asked: Comparison, arms: Mapping[str, Found], effect: Interval
+    experiment: Experiment, comparisons: Sequence[Comparison], arms: Mapping[str, Found], count: int
 ) -> list[str]:
-    """Say what an answer lacks to be a verdict."""
+    """Say what an answer lacks to be a verdict.
+
+    Args:
+        experiment: that gives it.
+        comparisons: that it rests on.
+        arms: what the finished trials show.
+        count: seeds that all the comparisons have.
+    """
     said = []
-    if effect.num_values < ENOUGH_SEEDS:
-        said.append(f"{effect.num_values} seeds of at least {ENOUGH_SEEDS}")
+    if count < ENOUGH_SEEDS:
+        said.append(f"{count} seeds of at least {ENOUGH_SEEDS}")
     if experiment.num_train < ENOUGH_IMAGES:
         said.append(f"{experiment.num_train:,} training images of at least {ENOUGH_IMAGES:,}")
-    searching = [name for name in (asked.better, asked.worse) if not arms[name].settled]
+    names = dict.fromkeys(name for asked in comparisons for name in (asked.better, asked.worse))
+    searching = [name for name in names if not arms[name].settled]
     if searching:
-        said.append(f"the search for the learning rate of {' and '.join(searching)} goes on")
+        said.append(f"the search for the learning rate of {' and '.join(searching)} has not ended")
     return said

@@ -89,14 +89,16 @@ def compose_record(
 
     The results have the experiment's "arms", for each its text, the "rate" that was found, whether the search
     is "settled", the "search" [[rate, score, second score], ...] and its "runs", for every seed a dictionary
-    with the fields of `Outcome`; and the "answers" to its claims with their intervals.
+    with the fields of `Outcome`; and the "answers" to its claims, for each the comparisons with intervals.
     """
     arms = find_arms(experiment, finished)
     runs = {seed for found in arms.values() for seed in found.runs}
     answers = {}
-    for id, comparison in experiment.answers.items():
-        interval = interval_of(comparison.measure, compare(experiment, comparison, arms))
-        answers[id] = asdict(comparison) | rounded(asdict(interval))
+    for id, comparisons in experiment.answers.items():
+        answers[id] = []
+        for comparison in comparisons:
+            interval = interval_of(comparison.measure, compare(experiment, comparison, arms))
+            answers[id].append(asdict(comparison) | rounded(asdict(interval)))
     return records.Record(
         experiment=experiment.name,
         scale=describe_scale(experiment, dataset.source, arms),
@@ -153,9 +155,10 @@ def print_summary(record: records.Record) -> None:
             shown = " ".join("-" if run["error"] is None else f"{run['error']:.1%}" for run in arm["runs"])
         searching = "" if arm["settled"] else " so far"
         print(f"{name:20} rate {arm['rate']:<9g}{searching} {'epochs' if race else 'test error'}: {shown}")
-    for id, answer in record.results["answers"].items():
-        if answer["mean"] is not None:
-            numbers = (answer[part] for part in ("mean", "low", "high"))
-            shown = [f"{number:.4f}" if number is not None else "unbounded" for number in numbers]
-            pair = f"{answer['better']} against {answer['worse']}, {answer['measure']}"
-            print(f"{id}: {pair}: {shown[0]} [{shown[1]}, {shown[2]}]")
+    for id, answers in record.results["answers"].items():
+        for answer in answers:
+            if answer["mean"] is not None:
+                numbers = (answer[part] for part in ("mean", "low", "high"))
+                shown = [f"{number:.4f}" if number is not None else "unbounded" for number in numbers]
+                pair = f"{answer['better']} against {answer['worse']}, {answer['measure']}"
+                print(f"{id}: {pair}: {shown[0]} [{shown[1]}, {shown[2]}]")

@@ -54,5 +54,5 @@ EXPERIMENT = Experiment(
         "batch": make_arm("the 13% network with batch normalisation", normalisation="batch"),
     },
     num_train=40_000,
-    answers={"lrn-cifar": Comparison(better="11pct", worse="13pct")},
+    answers={"lrn-cifar": (Comparison(better="11pct", worse="13pct"),)},
 )

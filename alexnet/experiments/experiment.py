@@ -9,7 +9,8 @@ from alexnet.experiments.arms import Arm
 from alexnet.experiments.trial import GUESSING, Outcome, Trial, epochs_to
 
 Score = tuple[float, float]
-GAP, EPOCHS = "gap", "epochs"
+GAP, EARLY, EPOCHS = "gap", "early_loss", "epochs"
+EARLY_PART = 0.1  # of a training: what "early" means
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +20,9 @@ class Comparison:
     Attributes:
         better: the arm that does better if the claim is right.
         worse: the arm that it is compared with.
-        measure: "error", "loss", "train_error", "train_loss"; "gap", error less training error; or "epochs",
-            those to the target of a race, of which the ratio counts.
+        measure: "error", "loss", "train_error", "train_loss"; "gap", error less training error; "early_loss",
+            the mean training loss over the first tenth of the training; or "epochs", those to the target of
+            a race, of which the ratio counts.
     """
 
     better: str
@@ -38,7 +40,7 @@ class Experiment:
         arms: by name, in the order in which they are run.
         num_train: training images.
         seeds: of the trials at the best rate, at least.
-        answers: by the claim's id.
+        answers: by the claim's id the comparisons that must all come out for it.
         windows: measurements of the training error in an epoch.
         stop_error: of a race to this training error, see `alexnet.experiments.trial.Trial`.
     """
@@ -48,7 +50,7 @@ class Experiment:
     arms: Mapping[str, Arm]
     num_train: int
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    answers: Mapping[str, Comparison] = field(default_factory=dict)
+    answers: Mapping[str, tuple[Comparison, ...]] = field(default_factory=dict)
     windows: int = 1
     stop_error: float | None = None
 
@@ -81,6 +83,8 @@ class Experiment:
         """Return a measure of a comparison, see `Comparison`."""
         if name == GAP:
             return outcome.error - outcome.train_error
+        if name == EARLY:
+            return statistics.fmean(outcome.losses[: max(1, round(EARLY_PART * len(outcome.losses)))])
         if name == EPOCHS:
             assert self.stop_error is not None
             return epochs_to(outcome.errors, self.stop_error, windows=self.windows)

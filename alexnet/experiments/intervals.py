@@ -6,10 +6,13 @@ distribution, so the interval of their mean is Student's.
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from scipy import stats
+
+Key = TypeVar("Key", bound=Hashable)
 
 CONFIDENCE = 0.95
 SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
@@ -83,7 +86,7 @@ def p_value(values: Sequence[float]) -> float:
     return 2 * stats.t.sf(abs(mean) / deviation * math.sqrt(len(values)), len(values) - 1).item()
 
 
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
     """Correct the p-values of comparisons that are made together, by Holm's method.
 
     Among many comparisons some look decided by luck. With the corrected values, the chance that any of those

@@ -15,7 +15,7 @@ from typing import Any
 
 from alexnet.config import AugmentConfig
 from alexnet.experiments.arms import Arm
-from alexnet.experiments.experiment import GAP, Comparison, Experiment
+from alexnet.experiments.experiment import EARLY, GAP, Comparison, Experiment
 from alexnet.recipes import PAPER, VARIANTS, adapt_to_images, net_config
 
 EPOCHS, DROPS = 60, (2 / 3, 8 / 9)
@@ -93,21 +93,27 @@ ARMS = {
     "no-dropout-half": make_arm("no dropout, half the epochs", net={"dropout": 0.0}, times=0.5),
 }
 
+
+def loss_of(arm: str, measure: str = "error") -> Comparison:
+    """Compare the base with an arm that lacks something."""
+    return Comparison(better="base", worse=arm, measure=measure)
+
+
 EXPERIMENT = Experiment(
     name="parts",
     description="a small AlexNet on CIFAR-10 without one of its parts at a time (paper 3.2 to 5, 7)",
     arms=ARMS,
     num_train=10_000,
     answers={
-        "remove-layer": Comparison(better="base", worse="without-conv4"),
-        "two-gpu-accuracy": Comparison(better="base", worse="half"),
-        "lrn-accuracy": Comparison(better="base", worse="constant"),
-        "pool-accuracy": Comparison(better="base", worse="no-overlap"),
-        "pool-overfit": Comparison(better="base", worse="no-overlap", measure=GAP),
-        "aug-needed": Comparison(better="base", worse="no-augmentation", measure=GAP),
-        "pca-colour": Comparison(better="base", worse="no-colour-noise"),
-        "dropout-overfit": Comparison(better="base", worse="no-dropout", measure=GAP),
-        "weight-decay": Comparison(better="base", worse="no-weight-decay", measure="train_error"),
-        "init": Comparison(better="base", worse="biases-0"),
+        "remove-layer": tuple(loss_of(f"without-conv{i}") for i in (3, 4, 5)),
+        "two-gpu-accuracy": (loss_of("half"),),
+        "lrn-accuracy": (loss_of("constant"), loss_of("no-lrn")),
+        "pool-accuracy": (loss_of("no-overlap"),),
+        "pool-overfit": (loss_of("no-overlap", GAP),),
+        "aug-needed": (loss_of("no-augmentation", GAP), loss_of("no-augmentation")),
+        "pca-colour": (loss_of("no-colour-noise"),),
+        "dropout-overfit": (loss_of("no-dropout", GAP), loss_of("no-dropout")),
+        "weight-decay": (loss_of("no-weight-decay", "train_error"),),
+        "init": (loss_of("biases-0", EARLY),),
     },
 )

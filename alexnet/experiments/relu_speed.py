@@ -70,7 +70,10 @@ EXPERIMENT = Experiment(
     arms={f"{setup}/{unit}": make_arm(setup, unit) for setup, units in FIRST_RATES.items() for unit in units},
     num_train=50_000,
     answers={
-        "relu-speed": Comparison(better="scaled/relu", worse="scaled/tanh", measure="epochs"),
+        "relu-speed": tuple(
+            Comparison(better=f"{setup}/relu", worse=f"{setup}/tanh", measure="epochs")
+            for setup in ("scaled", "2012")
+        ),
     },
     windows=WINDOWS,
     stop_error=paper.RELU_TARGET_TRAINING_ERROR,

@@ -24,12 +24,14 @@ class Step:
     Attributes:
         id: of the claim.
         experiment: that answers it.
-        seeds: that both its arms are to have.
+        arms: that it rests on.
+        seeds: that all of them are to have.
         seconds: that this takes on one core by the trials so far; infinite where there are none.
     """
 
     id: str
     experiment: Experiment
+    arms: tuple[str, ...]
     seeds: tuple[int, ...]
     seconds: float
 
@@ -58,16 +60,19 @@ def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finis
     How many those are is decided once, by the first five: who looked again after every seed, and stopped at
     the first verdict, would find one too often.
     """
-    asked = experiment.answers[id]
     known = answer(experiment, arms, id)
     if known is not None and known.settled:
         return None
-    first = compare(experiment, asked, arms)[:ENOUGH_SEEDS]
-    count = needed_seeds(first, race=asked.measure == EPOCHS) if len(first) == ENOUGH_SEEDS else ENOUGH_SEEDS
-    seeds = tuple(range(max(count, len(experiment.seeds))))
+    count = len(experiment.seeds)
+    for asked in experiment.answers[id]:
+        first = compare(experiment, asked, arms)[:ENOUGH_SEEDS]
+        if len(first) == ENOUGH_SEEDS:
+            count = max(count, needed_seeds(first, race=asked.measure == EPOCHS))
+    seeds = tuple(range(count))
     seconds = [line["outcome"]["seconds"] for line in finished.lines]
     missing = 0
-    for name in (asked.better, asked.worse):
+    names = dict.fromkeys(name for asked in experiment.answers[id] for name in (asked.better, asked.worse))
+    for name in names:
         found = arms.get(name)
         if found is None or not found.settled:
             missing += SEARCHING
@@ -75,7 +80,7 @@ def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finis
     if not missing:
         return None
     took = missing * statistics.fmean(seconds) if seconds else math.inf
-    return Step(id=id, experiment=experiment, seeds=seeds, seconds=took)
+    return Step(id=id, experiment=experiment, arms=tuple(names), seeds=seeds, seconds=took)
 
 
 def steps(experiments: Mapping[str, tuple[Experiment, Finished]], ids: Sequence[str]) -> list[Step]:

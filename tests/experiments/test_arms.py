@@ -199,9 +199,10 @@ def test_no_two_arms_of_an_experiment_are_the_same():
     for experiment in EXPERIMENTS.values():
         settings = [repr(arm.settings) for arm in experiment.arms.values()]
         assert len(set(settings)) == len(settings)
-        assert {name for asked in experiment.answers.values() for name in (asked.better, asked.worse)} <= set(
-            experiment.arms
-        )
+        for comparisons in experiment.answers.values():
+            assert comparisons and {n for one in comparisons for n in (one.better, one.worse)} <= set(
+                experiment.arms
+            )
 
 
 def test_inputs_are_augmented_in_training_alone_and_scaled_where_the_arm_says_so(examples):

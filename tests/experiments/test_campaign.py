@@ -23,7 +23,7 @@ from alexnet.storage import records
 
 @pytest.fixture
 def small(tiny):
-    return tiny("relu", "tanh", answers={"relu-speed": Comparison(better="relu", worse="tanh")})
+    return tiny("relu", "tanh", answers={"relu-speed": (Comparison(better="relu", worse="tanh"),)})
 
 
 def test_a_campaign_runs_what_is_missing_and_says_what_is_left(small, tiny_set, tmp_path, capsys):
@@ -56,7 +56,7 @@ def test_the_record_has_arms_rates_seeds_and_answers(small, tiny_set, tmp_path):
         rates = [rate for rate, *_ in arm["search"]]
         assert arm["settled"] and min(rates) < arm["rate"] < max(rates) and len(arm["runs"]) == 2
     runs = {name: [run["error"] for run in arm["runs"]] for name, arm in read.results["arms"].items()}
-    answer = read.results["answers"]["relu-speed"]
+    (answer,) = read.results["answers"]["relu-speed"]
     mean = sum(runs["tanh"]) / 2 - sum(runs["relu"]) / 2
     assert answer["mean"] == pytest.approx(mean, abs=2e-5) and answer["num_values"] == 2
 

@@ -9,6 +9,7 @@ from alexnet import data
 from alexnet.cli import experiment as command
 from alexnet.cli.main import main
 from alexnet.experiments import EXPERIMENTS
+from alexnet.experiments.answers import answer
 from alexnet.experiments.experiment import Comparison
 from alexnet.experiments.finished import Finished
 from alexnet.experiments.search import Found
@@ -33,10 +34,8 @@ def test_the_seeds_that_an_effect_of_this_size_needs(effects, count):
 
 @pytest.fixture
 def known(tiny):
-    answers = {
-        "pca-colour": Comparison(better="relu", worse="tanh"),
-        "init": Comparison(better="relu", worse="sigmoid"),
-    }
+    pairs = {"pca-colour": "tanh", "init": "sigmoid"}
+    answers = {id: (Comparison(better="relu", worse=worse),) for id, worse in pairs.items()}
     return tiny("relu", "tanh", "sigmoid", answers=answers, num_train=10_000, seeds=tuple(range(5)))
 
 
@@ -82,7 +81,7 @@ def test_the_command_measures_within_its_budget_and_goes_on(tiny_set, tmp_path, 
     arms = {
         name: replace(arm, learning=replace(arm.learning, epochs=0.5)) for name, arm in small.arms.items()
     }
-    asked = {"lrn-cifar": Comparison(better="lrn", worse="constant")}
+    asked = {"lrn-cifar": (Comparison(better="lrn", worse="constant"),)}
     small = replace(small, arms=arms, num_train=100, answers=asked)
     monkeypatch.setattr("alexnet.experiments.EXPERIMENTS", {small.name: small})
     monkeypatch.setattr(data, "load_or_default", lambda name: tiny_set)
@@ -90,7 +89,7 @@ def test_the_command_measures_within_its_budget_and_goes_on(tiny_set, tmp_path, 
     words = ["claims", "run", "lrn-cifar", "--jobs", "1", "--device", "cpu", "--trials", str(tmp_path)]
     assert main([*words, "--budget", "0s"]) == 0
     printed = capsys.readouterr().out
-    assert "lrn-cifar: lrn against constant, 5 seeds" in printed and "the budget is used up" in printed
+    assert "lrn-cifar: lrn, constant, 5 seeds" in printed and "the budget is used up" in printed
     monkeypatch.setattr("alexnet.experiments.sharpen.needed_seeds", lambda *_, **__: 5)
     assert main(words) == 0
     printed = capsys.readouterr().out
@@ -106,3 +105,29 @@ def test_a_claim_that_no_experiment_answers_is_refused(capsys):
     assert "no experiment answers params; those that can be measured are " in capsys.readouterr().err
     assert main(["claims", "run", "relu-sped"]) == 2
     assert "did you mean 'relu-speed'" in capsys.readouterr().err
+
+
+def test_a_claim_of_several_parts_needs_all_of_them(known, outcome):
+    pairs = tuple(Comparison(better="relu", worse=worse) for worse in ("tanh", "sigmoid"))
+    several = replace(known, answers={"remove-layer": pairs})
+    worse, same = [e + 0.03 + i / 1000 for i, e in enumerate(BASE)], [0.30, 0.32, 0.28, 0.31, 0.31]
+    better = [e - 0.03 - i / 1000 for i, e in enumerate(BASE)]
+    for other, verdict in ((worse, "supported"), (same, "inconclusive"), (better, "contradicted")):
+        arms = {
+            "relu": found(outcome, BASE),
+            "tanh": found(outcome, worse),
+            "sigmoid": found(outcome, other),
+        }
+        told = answer(several, arms, "remove-layer")
+        assert told is not None and told.verdict == verdict and told.shown.count("points of test error") == 2
+    step = next_step(several, arms | {"sigmoid": found(outcome, same)}, Finished("", []), "remove-layer")
+    assert step is not None and step.arms == ("relu", "tanh", "sigmoid") and step.seeds == tuple(range(20))
+
+
+def test_effects_are_told_in_their_units(known, outcome):
+    arms = {name: found(outcome, BASE) for name in ("relu", "tanh")}
+    arms["tanh"].runs.update({seed: outcome(0.3, loss=1.25, losses=[2.0] + [0.1] * 9) for seed in range(5)})
+    for measure, unit in (("loss", "+0.250 [+0.250, +0.250] nats of test loss"), ("early_loss", "+0.500 [")):
+        asked = Comparison(better="relu", worse="tanh", measure=measure)
+        told = answer(replace(known, answers={"init": (asked,)}), arms, "init")
+        assert told is not None and unit in told.shown and "*tanh* against *relu*" in told.shown
