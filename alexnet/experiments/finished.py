@@ -50,9 +50,11 @@ class Finished:
         return cls(fingerprint, [source])
 
     def keep(self, line: dict[str, Any]) -> None:
-        """Take a line in; the same trial from another machine is a repetition and counts once."""
-        self.lines.append(line)
-        self.known.setdefault(line["trial"], []).append(line)
+        """Take a line in, once; the same trial from another machine is a repetition, and the first counts."""
+        same = self.known.setdefault(line["trial"], [])
+        if line not in same:
+            same.append(line)
+            self.lines.append(line)
 
     def find(self, trial: Trial) -> Outcome | None:
         """Return the outcome of a trial, or None where it has not been run.

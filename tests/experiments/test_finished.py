@@ -34,6 +34,7 @@ def test_a_trial_is_kept_and_found_again_on_its_data_alone(trial, outcome, tmp_p
         assert found is not None and found.error == 0.12346 and kept.seeds("relu") == [4]
         assert kept.find(replace(trial, seed=5)) is None and kept.seeds("tanh") == []
     assert Finished("other", [path]).find(trial) is None
+    assert len(Finished("data", [path, path]).lines) == 1
     (line,) = path.read_text().splitlines()
     told = json.loads(line)
     assert told["arm"] == "relu" and told["rate"] == 0.01 and told["environment"] == ENVIRONMENT
