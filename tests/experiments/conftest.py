@@ -5,9 +5,20 @@ import torch
 
 from alexnet.config import LearningConfig
 from alexnet.data import synthetic
+from alexnet.experiments import execution
 from alexnet.experiments.arms import Arm, FourLayerConfig
 from alexnet.experiments.experiment import Experiment
 from alexnet.experiments.trial import Outcome
+
+
+@pytest.fixture(autouse=True)
+def this_process(monkeypatch):
+    """Leave the process as it was: a trial settles how many threads it has and what the smallest numbers are."""
+    monkeypatch.setattr(execution, "keep_buffers", lambda: None)
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")

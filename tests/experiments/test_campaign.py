@@ -61,31 +61,6 @@ def test_the_record_has_arms_rates_seeds_and_answers(small, tiny_set, tmp_path):
     assert answer["mean"] == pytest.approx(mean, abs=2e-5) and answer["num_values"] == 2
 
 
-def test_processes_give_what_one_gives(small, tiny_set):
-    found = []
-    for jobs in (1, 2):
-        kept = Finished(tiny_set.fingerprint, [])
-        kept.add = lambda trial, outcome, _, kept=kept: kept.keep(
-            {
-                "trial": trial.digest(tiny_set.fingerprint),
-                "arm": trial.arm,
-                "seed": trial.seed,
-                "num_train": trial.num_train,
-                "gave_up": False,
-                "outcome": vars(outcome),
-            }
-        )
-        assert execute(
-            lambda kept=kept: pending(small, kept, (0,), ["relu"]),
-            kept,
-            tiny_set,
-            Execution(jobs=jobs),
-            lambda *_: None,
-        )
-        found.append({line["trial"]: line["outcome"]["losses"] for line in kept.lines})
-    assert found[0] == found[1] and len(found[0]) >= 4
-
-
 def test_no_trial_begins_that_would_end_after_the_budget(small, tiny_set, outcome, tmp_path, monkeypatch):
     path = tmp_path / "lines.jsonl"
     kept = Finished(tiny_set.fingerprint, [], path)
@@ -153,30 +128,34 @@ def test_numbers_that_no_trial_can_have_are_refused(words, sentence, capsys):
     assert sentence in capsys.readouterr().err
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGTERM to catch")
-def test_processes_end_with_the_command(tmp_path):
-    """A campaign that is told to end leaves no process behind and no line that is not whole."""
-    code = """
-import argparse, time
+SCRIPT = """
+import argparse, json, time
 from dataclasses import replace
 from multiprocessing import active_children
 from alexnet.cli import experiment as command
 from alexnet.data import synthetic
 from alexnet.experiments import EXPERIMENTS, execution
 how = command.execution(argparse.Namespace(jobs=2, device="cpu", budget=None))
-known = EXPERIMENTS["four-layer-lrn"]
-trial = replace(known.trial("none", rate=0.001, seed=0, split="test"), num_train=10)
+trial = replace(EXPERIMENTS["four-layer-lrn"].trial("none", rate=0.001, seed=0, split="test"), num_train=128)
+learning = replace(trial.of.learning, epochs=2)
+trial = replace(trial, of=replace(trial.of, learning=learning))
+images = synthetic(num_train=140, num_test=20, seed=2)
 if __name__ == "__main__":
-    with execution.workers(how, synthetic(num_train=20, num_test=10, seed=1)) as submit:
-        submit(trial).result()
-        print(*[child.pid for child in active_children()], flush=True)
+    with execution.workers(how, images) as submit:
+        outcome, _ = submit(trial).result()
+        print(json.dumps([outcome.losses, *[child.pid for child in active_children()]]), flush=True)
         time.sleep(600)
 """
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGTERM to catch")
+def test_processes_give_what_one_gives_and_end_with_the_command(tiny_set, tmp_path):
+    """A campaign that is told to end leaves no process behind."""
     script = tmp_path / "campaign.py"
-    script.write_text(code)
+    script.write_text(SCRIPT)
     with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        pids = [int(word) for word in process.stdout.readline().split()]
+        losses, *pids = json.loads(process.stdout.readline())
         assert pids
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 143
@@ -184,6 +163,12 @@ if __name__ == "__main__":
     while time.monotonic() < end and any(map(is_running, pids)):
         time.sleep(0.05)
     assert not any(map(is_running, pids))
+
+    trial = EXPERIMENTS["four-layer-lrn"].trial("none", rate=0.001, seed=0, split="test")
+    learning = replace(trial.of.learning, epochs=2)
+    trial = replace(trial, num_train=128, of=replace(trial.of, learning=learning))
+    execution.prepare_process()
+    assert execution.run_on(tiny_set, trial, "cpu")[0].losses == losses
 
 
 def is_running(pid):

@@ -79,7 +79,10 @@ def test_the_claim_that_is_soonest_settled_comes_first(known, outcome, monkeypat
 def test_the_command_measures_within_its_budget_and_goes_on(tiny_set, tmp_path, monkeypatch, capsys):
     small = EXPERIMENTS["four-layer-lrn"]
     arms = {
-        name: replace(arm, learning=replace(arm.learning, epochs=0.5)) for name, arm in small.arms.items()
+        name: replace(
+            arm, net=replace(arm.net, channels=(4, 4, 4)), learning=replace(arm.learning, epochs=0.5)
+        )
+        for name, arm in small.arms.items()
     }
     asked = {"lrn-cifar": (Comparison(better="lrn", worse="constant"),)}
     small = replace(small, arms=arms, num_train=100, answers=asked)
