@@ -13,7 +13,7 @@ from alexnet.experiments.trial import Outcome
 
 @pytest.fixture(autouse=True)
 def this_process(monkeypatch):
-    """Leave the process as it was: a trial settles how many threads it has and what the smallest numbers are."""
+    """Leave the process as it was: a trial settles its threads and what counts as 0."""
     monkeypatch.setattr(execution, "keep_buffers", lambda: None)
     threads = torch.get_num_threads()
     yield
