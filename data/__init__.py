@@ -1,1 +1,1 @@
-"""The folder `data/` of the repository, shipped as `alexnet._data`: the records of measured runs."""
+"""The folder `data/` of the repository, shipped as `alexnet._data`: records of runs, trained networks."""

@@ -17,16 +17,25 @@ def add(commands) -> None:
     parser = commands.add_parser("export", help="write trained weights as safetensors", description=about)
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT)
     parser.add_argument("file", metavar="FILE", type=Path, help="where to write, FILE.safetensors")
+    parser.add_argument(
+        "--half",
+        action="store_true",
+        help="in half precision (float16): half the size, three digits of each weight; read as float32 again",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``alexnet export``."""
+    from alexnet.models.pretrained import file_of
     from alexnet.storage import checkpoints, safe
 
     if arguments.file.suffix != safe.SUFFIX:
         raise ValueError(f"{arguments.file} must end on {safe.SUFFIX}")
-    source = checkpoints.weights_file(Path(arguments.checkpoint).expanduser())
-    checkpoints.save_weights(arguments.file.expanduser(), checkpoints.load_weights(source))
+    source = file_of(arguments.checkpoint)
+    weights = checkpoints.load_weights(source)
+    checkpoints.save_weights(
+        arguments.file.expanduser(), checkpoints.in_half(weights) if arguments.half else weights
+    )
     say(f"{arguments.file} has the weights of {source}")
     return 0

@@ -14,8 +14,9 @@ from alexnet.config import PRECISIONS
 
 STDOUT = Path("-")  # where --json writes without a name of a file
 CHECKPOINT = (  # what both `evaluate` and `predict` take
-    "a run's folder, or a file in it; a file of torchvision's weights, or of others for its AlexNet; or the "
-    "word torchvision, which finds these in torch's cache"
+    "a run's folder, or a file in it; imagenette, the trained network that comes with the package; a file of "
+    "torchvision's weights, or of others for its AlexNet; or the word torchvision, which finds these in "
+    "torch's cache"
 )
 SHARED: dict[str, dict[str, Any]] = {
     "--data": {

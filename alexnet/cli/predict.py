@@ -18,7 +18,7 @@ def add(commands) -> None:
             "them; what that took, such as turning one upright, is in brackets. A star marks the class that "
             "an image's folder is named after."
         ),
-        epilog="example: alexnet predict runs/default-paper-seed0 photographs/*.jpg",
+        epilog="examples: alexnet predict imagenette photographs/*.jpg, alexnet predict runs/mine cat.jpg",
     )
     parser.set_defaults(run=run)
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT)

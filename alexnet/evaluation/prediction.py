@@ -3,7 +3,7 @@
 ::
 
     from alexnet import load_classifier, predict
-    predict(load_classifier("runs/cifar10-paper-seed0"), ["cat.jpg"])
+    predict(load_classifier("imagenette"), ["church.jpg"])
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from torch import Tensor
 from alexnet.data.loading import ImageLike, load_image
 from alexnet.evaluation import pretrained
 from alexnet.evaluation.classifier import Classifier, make_classifier
-from alexnet.models.pretrained import NAME, cached_file, read
+from alexnet.models.pretrained import file_of, read
 from alexnet.shown import printable
 from alexnet.storage import checkpoints
 
@@ -27,18 +27,17 @@ def load_classifier(source: str | Path, device: torch.device | str = "cpu") -> C
     """Read a classifier.
 
     Args:
-        source: a checkpoint or file of weights that ``alexnet train`` wrote, or a run's folder with them; a
-            file of the weights of ``torchvision.models.alexnet`` with any number of classes, by themselves or
-            in a checkpoint such as pytorch/examples writes; or "torchvision", which takes these from torch's
-            cache and downloads nothing.
+        source: "imagenette", the trained network that comes with the package; a checkpoint or file of weights
+            that ``alexnet train`` wrote, or a run's folder with them; a file of the weights of
+            ``torchvision.models.alexnet`` with any number of classes, by themselves or in a checkpoint such
+            as pytorch/examples writes; or "torchvision", which takes these from torch's cache and downloads
+            nothing.
         device: where it shall compute.
     Raises:
         FileNotFoundError: it is not there.
         ValueError: the file is damaged, is none of these, or would run code.
     """
-    name = str(source)
-    asked_by_name = name == NAME
-    path = cached_file() if asked_by_name else checkpoints.weights_file(Path(source).expanduser())
+    name, path = str(source), file_of(source)
     try:
         weights = checkpoints.load_weights(path, device)
     except ValueError:

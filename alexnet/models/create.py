@@ -44,10 +44,11 @@ def create_model(
         name: one of `list_models`; None for that of the weights, "paper" without any.
         num_classes: outputs; None for as many as the weights have, 1000 without any. Where the weights have
             another number, fc8 keeps its initial weights, to be trained on other classes.
-        weights: None for the initial weights of the paper (section 5); a run's folder, or a file that
-            ``alexnet train`` or ``alexnet export`` wrote; a file of the weights of
-            ``torchvision.models.alexnet``, by themselves or in a checkpoint such as pytorch/examples writes;
-            "torchvision", which takes these from torch's cache and downloads nothing; or a state dict.
+        weights: None for the initial weights of the paper (section 5); "imagenette", which come with the
+            package; a run's folder, or a file that ``alexnet train`` or ``alexnet export`` wrote; a file of
+            the weights of ``torchvision.models.alexnet``, by themselves or in a checkpoint such as
+            pytorch/examples writes; "torchvision", which takes these from torch's cache and downloads
+            nothing; or a state dict.
         generator: draws the initial weights (CPU); torch's global one if None.
         **changes: fields of `NetConfig` to set, for example ``input_size=128``; ``base="code2012"`` departs
             from the authors' code in place of the text.
@@ -91,10 +92,7 @@ def read_parameters(weights: Weights) -> tuple[Mapping[str, Tensor], NetConfig |
         if state.keys() == pretrained.theirs():
             return pretrained.from_torchvision(state), net_config(pretrained.NAME)
         return state, None
-    if str(weights) == pretrained.NAME:
-        path = pretrained.cached_file()
-    else:
-        path = checkpoints.weights_file(Path(weights).expanduser())
+    path = pretrained.file_of(weights)
     try:
         content = checkpoints.load_weights(path)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The parameters of AlexNets with torchvision's layers in the files of other programs."""
+"""The parameters of AlexNets with torchvision's layers in other programs' files; trained networks by name."""
 
 import functools
 import os.path
@@ -12,14 +12,38 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alexnet.checks import near_miss
 from alexnet.models.alexnet import AlexNet
 from alexnet.models.torchvision import from_torchvision
 from alexnet.recipes import net_config
-from alexnet.storage import safe
+from alexnet.storage import checkpoints, safe, shipped
 
 NAME = "torchvision"  # by which it is asked for
 STATES = ("state_dict", "model_state_dict", "model", "net")  # what checkpoints call the parameters in them
 WRAPPERS = ("module", "_orig_mod")  # of DataParallel, around the network or a part of it; of torch.compile
+
+
+def file_of(source: str | Path) -> Path:
+    """Return the file of weights that a name or a path means.
+
+    Args:
+        source: a network that comes with the package, such as "imagenette"; "torchvision"; a run's folder; a
+            file.
+    Raises:
+        FileNotFoundError: it is not there.
+    """
+    text, path = str(source), Path(source).expanduser()
+    if text == NAME:
+        return cached_file()
+    if text in shipped.names():
+        return shipped.path(text)
+    if re.fullmatch(r"[\w-]+", text) and not path.exists():
+        known = (*shipped.names(), NAME)
+        raise FileNotFoundError(
+            f"there is no checkpoint {text}, and no trained network of that name, only "
+            f"{', '.join(known)}{near_miss(text, known)}"
+        )
+    return checkpoints.weights_file(path)
 
 
 def cached_file() -> Path:

@@ -9,7 +9,7 @@ import contextlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -111,6 +111,11 @@ def save_weights(path: Path, weights: Weights) -> None:
         safe.write(path, rest.pop("weights"), rest.pop("statistics"), rest)
         return
     tensorfile.write(path, as_dict(WEIGHTS, weights, Weights))
+
+
+def in_half(weights: Weights) -> Weights:
+    """Return weights with the parameters as float16; from a file of safetensors they come back as float32."""
+    return replace(weights, weights={name: tensor.half() for name, tensor in weights.weights.items()})
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:

@@ -41,6 +41,19 @@ def test_a_run_is_exported_and_predicts_the_same(run, tmp_path, capsys):
     assert whole.recipe == again.recipe and whole.environment == again.environment
 
 
+def test_half_precision_is_half_the_size_and_read_as_float32(run, tmp_path):
+    files = [tmp_path / "whole.safetensors", tmp_path / "half.safetensors"]
+    for file, more in zip(files, ([], ["--half"]), strict=True):
+        assert main(["export", str(run), str(file), *more]) == 0
+    whole, half = (checkpoints.load_weights(file) for file in files)
+    for name, tensor in whole.weights.items():
+        assert half.weights[name].dtype == torch.float32
+        assert torch.equal(half.weights[name], tensor.half().float())
+    assert torch.equal(half.statistics["mean_image"], whole.statistics["mean_image"])
+    saved = files[0].stat().st_size - files[1].stat().st_size
+    assert abs(saved - 2 * sum(tensor.numel() for tensor in whole.weights.values())) < 200
+
+
 def test_a_network_is_created_from_a_run(run):
     classifier = load_classifier(run)
     net = create_model(weights=run).eval()

@@ -21,6 +21,7 @@ import dev
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = [path for path in (ROOT / "alexnet").rglob("*.*") if path.is_file() and path.suffix != ".pyc"]
+MEASURED = [path for folder in ("records", "weights") for path in (ROOT / "data" / folder).glob("*.*")]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
@@ -133,7 +134,17 @@ def wheel(tmp_path_factory) -> list[str]:
 
 def test_sdist_holds_the_project(tmp_path):
     """Whoever unpacks it can run the tests and build the book."""
-    folders = ("alexnet", "benchmarks", "book", "data/records", "tests", "tools", ".github", ".ci")
+    folders = (
+        "alexnet",
+        "benchmarks",
+        "book",
+        "data/recipes",
+        "data/records",
+        "data/weights",
+        "tests",
+        "tools",
+    )
+    folders += (".github", ".ci")
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*")]
     paths += [
         path for path in ROOT.glob("*") if path.suffix in (".cff", ".lock", ".md", ".py", ".toml", ".yml")
@@ -151,15 +162,15 @@ def test_sdist_holds_the_project(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     (built,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(built) as archive:
-        held = {name.partition("/")[2] for name in archive.getnames()}
+        held = {entry.name.partition("/")[2] for entry in archive if entry.isfile()}
     assert names - held == set()
-    assert {name for name in held if name.startswith("data/") and "records" not in name} <= names
+    assert {name for name in held if name.startswith("data/")} <= names
 
 
 def copy_of_the_package(tree: Path) -> Path:
     """What a wheel is built from, without the folders that a build leaves behind."""
     files = [ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE")]
-    files += [*CODE, *(ROOT / "data").glob("*.py"), *(ROOT / "data/records").glob("*.json")]
+    files += [*CODE, *(ROOT / "data").glob("*.py"), *MEASURED]
     for path in files:
         target = tree / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -176,14 +187,15 @@ def test_wheel_says_that_the_package_has_types(wheel):
     assert "alexnet/py.typed" in wheel
 
 
-def test_wheel_holds_every_record(wheel):
-    records = {f"alexnet/_data/records/{path.name}" for path in (ROOT / "data/records").glob("*.json")}
-    assert records <= set(wheel)
+def test_wheel_holds_every_record_and_the_trained_networks(wheel):
+    measured = {f"alexnet/_data/{path.parent.name}/{path.name}" for path in MEASURED}
+    assert "alexnet/_data/records/lrn.json" in measured and measured <= set(wheel)
 
 
 def test_wheel_holds_no_data_set(wheel):
-    beyond = [name for name in wheel if name.startswith("alexnet/_data/") and "/records/" not in name]
-    assert beyond == ["alexnet/_data/__init__.py"]
+    beyond = {name for name in wheel if name.startswith("alexnet/_data/")}
+    measured = {f"alexnet/_data/{path.parent.name}/{path.name}" for path in MEASURED}
+    assert beyond - measured == {"alexnet/_data/__init__.py"}
     assert {name.split("/")[0] for name in wheel if ".dist-info" not in name} == {"alexnet"}
 
 

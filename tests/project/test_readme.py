@@ -44,6 +44,15 @@ def test_measured_numbers_and_the_verdict_are_those_of_the_ledger():
     assert f"lists all {len(CLAIMS)} claims" in text_of("README.md")
 
 
+def test_the_error_of_the_network_that_comes_along_is_that_of_its_record():
+    record = records.load("imagenette")
+    last, size = record.results["validations"][-1], record.config["recipe"]["net"]["input_size"]
+    assert (
+        f"top-1 error {last['top1']:.1%} on Imagenette's validation images after "
+        f"{record.results['epochs']:.0f} epochs at {size}x{size} pixels"
+    ) in text_of("README.md")
+
+
 def test_the_training_on_imagenette_is_that_of_its_record():
     record = records.load("imagenette-code2012")
     results, last = record.results, record.results["validations"][-1]

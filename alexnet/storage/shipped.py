@@ -1,0 +1,69 @@
+"""The trained networks that come with the package, by name.
+
+::
+
+    weights/NAME.safetensors          what `load_classifier` and ``create_model(weights=...)`` read
+    weights/NAME.md                   what they are: data, recipe, errors, licence
+    records/NAME.json                 the record of their training
+    records/NAME-conv1.safetensors    conv1's kernels as they were after some of its epochs
+"""
+
+from importlib import resources
+from pathlib import Path
+
+from torch import Tensor
+
+from alexnet.checks import one_of
+from alexnet.storage import safe
+
+FOLDER = Path(str(resources.files("alexnet._data")))
+
+
+def weights_path(folder: Path, name: str) -> Path:
+    """Return where the weights of a network lie in a folder like that of the package's data."""
+    return folder / "weights" / f"{name}{safe.SUFFIX}"
+
+
+def card_path(folder: Path, name: str) -> Path:
+    """Return where its model card lies there."""
+    return folder / "weights" / f"{name}.md"
+
+
+def record_path(folder: Path, name: str) -> Path:
+    """Return where the record of its training lies there."""
+    return folder / "records" / f"{name}.json"
+
+
+def kernels_path(folder: Path, name: str) -> Path:
+    """Return where its kernels of conv1 lie there."""
+    return folder / "records" / f"{name}-conv1{safe.SUFFIX}"
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the networks that are there, in sorted order."""
+    return tuple(sorted(path.stem for path in (FOLDER / "weights").glob(f"*{safe.SUFFIX}")))
+
+
+def path(name: str) -> Path:
+    """Return the file of a network's weights.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    one_of("network", name, names())
+    return weights_path(FOLDER, name)
+
+
+def kernels(name: str) -> dict[int, Tensor]:
+    """Return conv1's kernels as a network learned them.
+
+    Args:
+        name: one of ``names``.
+    Returns:
+        epoch: (K, 3, R, S) float32, after so many passes through the training images, the earliest first.
+    Raises:
+        ValueError: there is no network of that name.
+    """
+    one_of("network", name, names())
+    stored, _ = safe.read(kernels_path(FOLDER, name))
+    return {int(epoch): stored[epoch].float() for epoch in sorted(stored, key=int)}
