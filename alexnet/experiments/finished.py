@@ -161,7 +161,10 @@ def rounded(outcome: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_outcome(values: dict[str, Any]) -> Outcome:
-    """Return the outcome that `rounded` made the dictionary of; None becomes infinite."""
+    """Return the outcome that `rounded` made the dictionary of; None becomes infinite.
+
+    What a later version keeps besides is passed over.
+    """
 
     def long(value: float | None) -> float:
         return math.inf if value is None else value
@@ -169,6 +172,7 @@ def read_outcome(values: dict[str, Any]) -> Outcome:
     read: dict[str, Any] = {
         name: [long(v) for v in value] if isinstance(value, list) else long(value)
         for name, value in values.items()
+        if name in Outcome.__dataclass_fields__
     }
     return Outcome(**read)
 

@@ -45,6 +45,7 @@ def test_numbers_that_are_none_become_null_and_infinite_again(outcome):
     short = rounded(vars(outcome(loss=math.nan, losses=[1.0, math.inf])))
     assert short["loss"] is None and short["losses"] == [1.0, None]
     assert json.loads(json.dumps(short, allow_nan=False)) == short
+    assert read_outcome(short | {"later": 1}) == read_outcome(short)
     assert read_outcome(short).loss == math.inf and read_outcome(short).losses == [1.0, math.inf]
 
 
