@@ -25,6 +25,8 @@ from alexnet.transforms.training import prepare_training
 CODE_CONSTANTS: dict[str, Any] = {"n": 5, "k": 1.0, "alpha": 1e-3, "beta": 0.75, "divide_alpha": True}
 #: Kinds of normalisation behind the first two convolutions. LRN stands behind the activation function, as in
 #: paper and code; batch normalisation before it, as by its authors (Ioffe & Szegedy 2015).
+#:
+#: :meta hide-value:
 NORMALISATIONS: dict[str, tuple[str, Callable[[int], nn.Module]] | None] = {
     "none": None,
     "constant": ("unit", lambda channels: LocalResponseNorm(alpha=0.0)),
