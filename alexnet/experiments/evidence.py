@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 
 import torch
+from torch import Tensor
 
 from alexnet import lab_notes, paper
 from alexnet.experiments import EXPERIMENTS, readings
@@ -34,7 +35,7 @@ from alexnet.models import list_layers, summary, total
 from alexnet.optim import PaperSGD
 from alexnet.optim.schedule import LOGGED
 from alexnet.recipes import PAPER
-from alexnet.storage import records
+from alexnet.storage import records, shipped
 
 EXACT, LOGS, ILSVRC = "exact", "from the authors' logs", "needs ILSVRC"
 VERDICTS = ("supported", CONTRADICTED, INCONCLUSIVE, EXACT, LOGS, ILSVRC)
@@ -374,6 +375,26 @@ def in_memory() -> Finding:
     return needs_ilsvrc(ours=shown, basis="the memory is computed")
 
 
+def colourfulness(kernels: Tensor) -> Tensor:
+    """Return the share of the squared weights of kernels (K, 3, R, S) that depends on colour, (K,)."""
+    colour = kernels - kernels.mean(1, keepdim=True)
+    return colour.square().sum((1, 2, 3)) / kernels.square().sum((1, 2, 3))
+
+
+def specialised() -> Finding:
+    """Say how far the towers of the network that comes along differ in colour: one training."""
+    name = "imagenette"
+    kernels = shipped.kernels(name)
+    last = max(kernels)
+    halves = [half.mean().item() for half in colourfulness(kernels[last]).chunk(2)]
+    shown = " and ".join(f"{half:.0%}" for half in halves)
+    return unknown(
+        f"1 seed of at least {ENOUGH_SEEDS}",
+        ours=f"{shown} of the squared weights of the towers' kernels depend on colour",
+        basis=f"conv1 of the network {name!r} after {last} epochs, {record(name).data['source']}",
+    )
+
+
 def with_averages() -> Finding:
     """One network by the notes; the averages by the contest's page, which knows their test errors alone."""
     found = errors_logged((("145", 10),), VALIDATION)
@@ -425,7 +446,7 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
     "ilsvrc2010": partial(errors_logged, (("145-2010", 10),), TEST),
     "ilsvrc2012": with_averages,
     "imagenet2009": needs_ilsvrc,
-    "kernels": partial(unknown, "networks that have learned enough, at several seeds"),
+    "kernels": specialised,
     "retrieval": partial(unknown, "a network that has learned enough, at several seeds"),
     "binary-codes": partial(unknown, "an auto-encoder on the features of a trained network"),
     "depth-data": partial(

@@ -169,6 +169,16 @@ def test_many_answers_given_together_are_corrected(monkeypatch):
     assert finding("pca-colour").verdict == "inconclusive"
 
 
+def test_the_towers_of_the_network_that_comes_along_are_compared_and_not_judged():
+    noise = torch.randn(400, 3, 11, 11, generator=torch.Generator().manual_seed(0))
+    grey = torch.ones(1, 3, 2, 2)
+    assert evidence.colourfulness(noise).mean().item() == pytest.approx(2 / 3, abs=0.01)
+    assert evidence.colourfulness(grey).item() == 0
+    found = finding("kernels")
+    assert found.verdict == "inconclusive" and found.lacking == "1 seed of at least 5"
+    assert found.ours.startswith("57% and 38% of the squared weights") and "40 epochs" in found.basis
+
+
 def test_the_command_lists_and_explains(capsys):
     assert main(["claims"]) == 0
     listed = capsys.readouterr().out
