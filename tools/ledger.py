@@ -1,7 +1,8 @@
 """For Sphinx, which puts the table of the paper's claims into the page that asks for it: `book/claims.md`."""
 
 from alexnet.experiments.claims import Claim
-from alexnet.experiments.evidence import Finding, ledger
+from alexnet.experiments.evidence import ledger
+from alexnet.experiments.finding import Finding
 
 PLACE = "<!-- the table of claims -->"
 HEAD = "| claim | paper | here | verdict |\n| --- | --- | --- | --- |"

@@ -6,19 +6,18 @@ every variant at a learning rate of its own. The rest is inconclusive, and says 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 
-import torch
 from torch import Tensor
 
 from alexnet import lab_notes, paper
-from alexnet.experiments import EXPERIMENTS, readings
+from alexnet.experiments import EXPERIMENTS, computed, readings
 from alexnet.experiments.answers import ENOUGH_IMAGES, ENOUGH_SEEDS, answer, experiment_for
 from alexnet.experiments.claims import CLAIMS, Claim
+from alexnet.experiments.finding import ILSVRC, LOGS, Finding
 from alexnet.experiments.finished import Finished
 from alexnet.experiments.intervals import (
-    CONTRADICTED,
     INCONCLUSIVE,
     Interval,
     holm,
@@ -29,150 +28,10 @@ from alexnet.experiments.intervals import (
 )
 from alexnet.experiments.search import Found, find_arms
 from alexnet.experiments.verdicts import gains
-from alexnet.functional import dropout_at_test, local_response_norm, output_size
-from alexnet.functional.lrn_formula import channel_formula
-from alexnet.models import list_layers, summary, total
-from alexnet.optim import PaperSGD
+from alexnet.models import summary
 from alexnet.optim.schedule import LOGGED
 from alexnet.recipes import PAPER
 from alexnet.storage import records, shipped
-
-EXACT, LOGS, ILSVRC = "exact", "from the authors' logs", "needs ILSVRC"
-VERDICTS = ("supported", CONTRADICTED, INCONCLUSIVE, EXACT, LOGS, ILSVRC)
-NEARLY = 0.02  # printed totals are round numbers: the true ones may be this part away
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """What is known of a claim.
-
-    Attributes:
-        ours: the own figure, with its interval where there is one; empty where there is none.
-        verdict: one of ``VERDICTS``.
-        basis: what it rests on: the computation, or data, seeds and scale, or the source.
-        lacking: why it is not settled; empty where it is.
-        command: that repeats or extends the measurement; empty where nothing is to be run.
-    """
-
-    ours: str
-    verdict: str
-    basis: str
-    lacking: str = ""
-    command: str = ""
-
-
-# Computed
-
-
-def compared(agrees: bool, ours: str, basis: str) -> Finding:
-    """Judge a claim that can be computed."""
-    return Finding(ours=ours, verdict=EXACT if agrees else CONTRADICTED, basis=f"computed: {basis}")
-
-
-def near(printed: float, ours: float) -> bool:
-    """Whether a printed round number is the true one."""
-    return abs(ours - printed) <= NEARLY * printed
-
-
-def params() -> Finding:
-    ours = total(summary(PAPER.net).rows, "num_parameters")
-    return compared(near(paper.NUM_PARAMETERS, ours), f"{ours:,}", "weights and biases of all layers")
-
-
-def neurons() -> Finding:
-    ours = total(summary(PAPER.net).rows, "num_neurons")
-    return compared(near(paper.NUM_NEURONS, ours), f"{ours:,}", "outputs of all layers that have weights")
-
-
-def neurons_per_layer() -> Finding:
-    ours = [row.num_neurons for row in summary(PAPER.net).rows if row.num_neurons]
-    agrees = ours == [layer.num_neurons for layer in paper.LAYERS]
-    return compared(agrees, " · ".join(f"{count:,}" for count in ours), "outputs of each layer")
-
-
-def layer_shapes() -> Finding:
-    convolutions = [layer for layer in list_layers(PAPER.net) if layer.kind == "conv"]
-    ours = [
-        (layer.out_channels, (layer.kernel_size,) * 2 + (layer.in_channels // layer.groups,))
-        for layer in convolutions
-    ]
-    printed = [(layer.num_kernels, layer.kernel_shape) for layer in paper.LAYERS if layer.kernel_shape]
-    shown = ", ".join(f"{count} of {'×'.join(map(str, shape))}" for count, shape in ours)
-    return compared(ours == printed, shown, "the network's kernels")
-
-
-def input_224() -> Finding:
-    conv1 = list_layers(PAPER.net)[0]
-    sizes = {
-        rounding: output_size(paper.INPUT_SIZE, conv1.kernel_size, stride=conv1.stride, rounding=rounding)
-        for rounding in ("floor", "ceil")
-    }
-    shown = f"{sizes['floor']} without padding, {sizes['ceil']} with zeros on the right and at the bottom"
-    return compared(sizes["floor"] == paper.CONV1_MAP_SIZE, shown, "224 pixels, kernels of 11, stride 4")
-
-
-def conv_share() -> Finding:
-    rows = summary(PAPER.net).rows
-    whole = total(rows, "num_parameters")
-    shares = {row.layer: row.num_parameters / whole for row in rows if row.kind == "conv"}
-    largest = max(shares, key=shares.__getitem__)
-    agrees = shares[largest] <= paper.CONV_LAYER_PARAMETER_SHARE
-    return compared(agrees, f"up to {shares[largest]:.2%} ({largest})", "parameters of each layer")
-
-
-def gpu_connectivity() -> Finding:
-    agrees = all(
-        known.groups == (1 if printed.reads_both_gpus else paper.NUM_GPUS)
-        for known in list_layers(PAPER.net)
-        for printed in paper.LAYERS
-        if known.name == printed.name and known.kind == "conv"
-    )
-    return compared(
-        agrees, "groups of 1, 2, 1, 2, 2", "the layers' groups, which tests compare with two towers"
-    )
-
-
-def lrn_formula() -> Finding:
-    generator = torch.Generator().manual_seed(0)
-    x = 100 * torch.randn(2, 96, 5, 5, generator=generator, dtype=torch.float64)
-    constants = {"n": paper.LRN_N, "k": paper.LRN_K, "alpha": paper.LRN_ALPHA, "beta": paper.LRN_BETA}
-    apart = (local_response_norm(x) - channel_formula(x, **constants)).abs().max().item()
-    shown = "differs by rounding alone" if apart < 1e-12 else f"differs by {apart:.1g}"
-    return compared(apart < 1e-12, shown, "the layer against the formula as printed, float64")
-
-
-def aug_factor() -> Finding:
-    ours = 2 * PAPER.augment.num_offsets**2
-    return compared(ours == paper.AUGMENTATION_FACTOR, f"{ours:,}", "32 × 32 positions, with reflections")
-
-
-def dropout_mean() -> Finding:
-    generator = torch.Generator().manual_seed(0)
-    x, weights = torch.randn(6, generator=generator).double(), torch.randn(4, 6, generator=generator).double()
-    masks = torch.cartesian_prod(*[torch.tensor([0.0, 1.0]).double()] * 6)  # all 64
-    means = (masks * x @ weights.T).log_softmax(1).mean(0).softmax(0)
-    apart = (means - (weights @ dropout_at_test(x, p=0.5)).softmax(0)).abs().max().item()
-    shown = "exact for one layer and a softmax, an approximation for more"
-    return compared(apart < 1e-12, shown, "the mean over all 64 masks of 6 units")
-
-
-def update_rule() -> Finding:
-    generator = torch.Generator().manual_seed(0)
-    w, velocity, gradient = torch.randn(3, 5, generator=generator).double()
-    velocity.zero_()
-    parameter = torch.nn.Parameter(w.clone())
-    optimizer = PaperSGD([parameter], lr=0.3)
-    for _ in range(3):
-        parameter.grad = gradient.clone()
-        optimizer.step()
-        velocity = paper.MOMENTUM * velocity - paper.WEIGHT_DECAY * 0.3 * w - 0.3 * gradient
-        w = w + velocity
-    apart = (parameter.detach() - w).abs().max().item()
-    shown = "differs by rounding alone" if apart < 1e-12 else f"differs by {apart:.1g}"
-    return compared(
-        apart < 1e-12, shown, "three steps of the optimizer against the two printed lines, float64"
-    )
-
 
 # From the authors' logs
 
@@ -414,31 +273,31 @@ ZEILER = (
     "conv3 and conv4, 40.0% without fc7, 44.8% without fc6 and fc7"
 )
 EVIDENCE: dict[str, Callable[[], Finding]] = {
-    "params": params,
-    "neurons": neurons,
-    "neurons-per-layer": neurons_per_layer,
-    "layer-shapes": layer_shapes,
-    "input-224": input_224,
-    "conv-share": conv_share,
+    "params": computed.params,
+    "neurons": computed.neurons,
+    "neurons-per-layer": computed.neurons_per_layer,
+    "layer-shapes": computed.layer_shapes,
+    "input-224": computed.input_224,
+    "conv-share": computed.conv_share,
     "remove-layer": lambda: with_published(ablated("remove-layer"), ZEILER),
     "relu-speed": relu_speed,
     "two-gpu-accuracy": partial(logged, "145-half", "145-2010", TEST),
     "two-gpu-time": partial(unknown, "a timed training of both"),
-    "gpu-connectivity": gpu_connectivity,
-    "lrn-formula": lrn_formula,
+    "gpu-connectivity": computed.gpu_connectivity,
+    "lrn-formula": computed.lrn_formula,
     "lrn-accuracy": partial(logged, "148", "145", VALIDATION),
     "lrn-cifar": lrn_cifar,
     "pool-accuracy": partial(logged, "147", "145", VALIDATION),
     "pool-overfit": partial(overfitting, "pool-overfit", "base", "no-overlap"),
-    "aug-factor": aug_factor,
+    "aug-factor": computed.aug_factor,
     "aug-needed": partial(overfitting, "aug-needed", "base", "no-augmentation"),
     "pca-colour": partial(ablated, "pca-colour"),
     "aug-free": partial(unknown, "a timed training on a GPU"),
     "ten-crop": partial(errors_logged, (("145-2010", 1), ("145-2010", 10)), TEST),
     "dropout-overfit": partial(overfitting, "dropout-overfit", "base", "no-dropout"),
     "dropout-iterations": partial(unknown, "trainings to convergence with dropout and without"),
-    "dropout-mean": dropout_mean,
-    "update-rule": update_rule,
+    "dropout-mean": computed.dropout_mean,
+    "update-rule": computed.update_rule,
     "weight-decay": partial(ablated, "weight-decay"),
     "init": partial(ablated, "init", "judged by the end of training, not by its beginning"),
     "lr-schedule": schedule_logged,

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from alexnet.cli.main import main
-from alexnet.experiments import answers, evidence
+from alexnet.experiments import answers, computed, evidence
 from alexnet.experiments.claims import CLAIMS, claim_by_id
-from alexnet.experiments.evidence import EVIDENCE, VERDICTS, Finding, finding, ledger
+from alexnet.experiments.evidence import EVIDENCE, finding, ledger
+from alexnet.experiments.finding import VERDICTS, Finding
 from alexnet.experiments.intervals import Interval
 from alexnet.experiments.search import Found
 from alexnet.experiments.trial import Outcome
@@ -60,11 +61,11 @@ def test_what_can_be_computed_is_right():
 @pytest.mark.parametrize(
     ("id", "module", "name", "wrong"),
     [
-        ("lrn-formula", evidence, "local_response_norm", lambda x: x / 2**0.75),
-        ("dropout-mean", evidence, "dropout_at_test", lambda x, p: x * 0.6),
-        ("update-rule", evidence, "PaperSGD", torch.optim.SGD),
-        ("params", evidence.paper, "NUM_PARAMETERS", 50_000_000),
-        ("aug-factor", evidence.paper, "AUGMENTATION_FACTOR", 1024),
+        ("lrn-formula", computed, "local_response_norm", lambda x: x / 2**0.75),
+        ("dropout-mean", computed, "dropout_at_test", lambda x, p: x * 0.6),
+        ("update-rule", computed, "PaperSGD", torch.optim.SGD),
+        ("params", computed.paper, "NUM_PARAMETERS", 50_000_000),
+        ("aug-factor", computed.paper, "AUGMENTATION_FACTOR", 1024),
     ],
 )
 def test_what_is_wrong_is_contradicted(monkeypatch, id, module, name, wrong):

@@ -1,0 +1,27 @@
+"""What is known of a claim: a verdict with what it rests on."""
+
+from dataclasses import dataclass
+
+from alexnet.experiments.intervals import CONTRADICTED, INCONCLUSIVE, SUPPORTED
+
+EXACT, LOGS, ILSVRC = "exact", "from the authors' logs", "needs ILSVRC"
+VERDICTS = (SUPPORTED, CONTRADICTED, INCONCLUSIVE, EXACT, LOGS, ILSVRC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What is known of a claim.
+
+    Attributes:
+        ours: the own figure, with its interval where there is one; empty where there is none.
+        verdict: one of ``VERDICTS``.
+        basis: what it rests on: the computation, or data, seeds and scale, or the source.
+        lacking: why it is not settled; empty where it is.
+        command: that repeats or extends the measurement; empty where nothing is to be run.
+    """
+
+    ours: str
+    verdict: str
+    basis: str
+    lacking: str = ""
+    command: str = ""
