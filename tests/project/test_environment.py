@@ -21,7 +21,7 @@ import dev
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = [path for path in (ROOT / "alexnet").rglob("*.*") if path.is_file() and path.suffix != ".pyc"]
-MEASURED = [path for folder in ("records", "weights") for path in (ROOT / "data" / folder).glob("*.*")]
+MEASURED = [path for folder in ("records", "weights") for path in (ROOT / "data" / folder).rglob("*.*")]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
@@ -188,13 +188,13 @@ def test_wheel_says_that_the_package_has_types(wheel):
 
 
 def test_wheel_holds_every_record_and_the_trained_networks(wheel):
-    measured = {f"alexnet/_data/{path.parent.name}/{path.name}" for path in MEASURED}
+    measured = {f"alexnet/_data/{path.relative_to(ROOT / 'data').as_posix()}" for path in MEASURED}
     assert "alexnet/_data/records/lrn.json" in measured and measured <= set(wheel)
 
 
 def test_wheel_holds_no_data_set(wheel):
     beyond = {name for name in wheel if name.startswith("alexnet/_data/")}
-    measured = {f"alexnet/_data/{path.parent.name}/{path.name}" for path in MEASURED}
+    measured = {f"alexnet/_data/{path.relative_to(ROOT / 'data').as_posix()}" for path in MEASURED}
     assert beyond - measured == {"alexnet/_data/__init__.py"}
     assert {name.split("/")[0] for name in wheel if ".dist-info" not in name} == {"alexnet"}
 
