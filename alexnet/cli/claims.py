@@ -37,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     words = arguments.words
     if words[:1] == [RUN]:
         return measure(arguments, [claim_by_id(id).id for id in words[1:]])
+    if arguments.budget is not None or arguments.jobs is not None:
+        raise ValueError("--budget and --jobs go with run, as in `alexnet claims run --budget 2h`")
     if words:
         known = [claim_by_id(id) for id in words]
         print("\n\n".join(details(claim, finding(claim.id)) for claim in known))
@@ -59,7 +61,7 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
         can = ", ".join(sorted(answered))
         raise ValueError(f"no experiment answers {', '.join(without)}; those that can be measured are {can}")
     how = execution(arguments)
-    dataset = data.load_or_default("cifar10")
+    dataset = data.load("cifar10")  # the claims are about it: generated images judge none of them
     print(f"data: {dataset.source}")
     experiments = {}
     for name, known in EXPERIMENTS.items():

@@ -38,7 +38,8 @@ def add_options(parser: argparse.ArgumentParser, known) -> None:
     seeds = {"nargs": "+", "type": int, "metavar": "SEED", "default": list(known.seeds)}
     add("--seeds", "one training for each of these at every arm's best learning rate", **seeds)
     add("--train-size", default=known.num_train, type=int)
-    add("--epochs", default=None, type=float, shown="each arm's own")
+    first = next(iter(known.arms.values())).learning.epochs
+    add("--epochs", default=first, type=float)
     add_running(parser)
     file = Path("runs", f"{known.name}.json")
     add("--record", "where to write the record, as JSON", type=Path, metavar="FILE", default=file)
@@ -100,21 +101,25 @@ def run_experiment(known, arguments: argparse.Namespace) -> Any:
 
 
 def scaled(known, arguments: argparse.Namespace):
-    """Return the experiment at the scale that was asked for."""
-    arms = known.arms
-    if arguments.epochs is not None:
-        arms = {
-            name: replace(arm, learning=replace(arm.learning, epochs=arguments.epochs))
-            for name, arm in arms.items()
-        }
-    return replace(known, arms=arms, num_train=arguments.train_size)
+    """Return the experiment at the scale that was asked for: --epochs is of the first arm.
+
+    The others keep their proportion to it, such as that with twice the epochs.
+    """
+    factor = arguments.epochs / next(iter(known.arms.values())).learning.epochs
+    known = replace(known, num_train=arguments.train_size)
+    if factor == 1:  # a number of another type would give its trials other names
+        return known
+    arms = {
+        name: replace(arm, learning=replace(arm.learning, epochs=arm.learning.epochs * factor))
+        for name, arm in known.arms.items()
+    }
+    return replace(known, arms=arms)
 
 
 def check(arguments: argparse.Namespace) -> None:
     """Raise ValueError for a number that no trial can have."""
     whole("--train-size", arguments.train_size)
-    if arguments.epochs is not None:
-        positive("--epochs", arguments.epochs)
+    positive("--epochs", arguments.epochs)
     for seed in arguments.seeds:
         whole("--seeds", seed, least=0)
 

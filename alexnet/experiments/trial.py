@@ -255,7 +255,10 @@ def parts(trial: Trial, train: Labelled, test: Labelled) -> tuple[Labelled, Labe
     count = trial.num_train
     spare = len(images) - count
     if spare < 0:
-        raise ValueError(f"{count} training images were asked for, there are {len(images)}")
+        raise ValueError(
+            f"{count} training images were asked for, there are {len(images)}; `alexnet data get cifar10` "
+            "gets all 50,000, `--train-size` asks for fewer"
+        )
     if trial.split == TEST:
         return (images[:count], labels[:count]), test
     if spare < count // 10:

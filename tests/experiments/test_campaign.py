@@ -1,5 +1,6 @@
 """Whole campaigns of tiny trials: run, stopped, gone on with, recorded."""
 
+import argparse
 import json
 import os
 import signal
@@ -177,6 +178,17 @@ def is_running(pid):
     except ProcessLookupError:
         return False
     return True
+
+
+def test_at_another_length_the_arms_keep_their_proportions():
+    known = EXPERIMENTS["parts"]
+    shorter = command.scaled(known, argparse.Namespace(epochs=6.0, train_size=500))
+    epochs = {name: arm.learning.epochs for name, arm in shorter.arms.items()}
+    assert (epochs["base"], epochs["long"], epochs["no-dropout-half"]) == (6, 12, 3)
+    same = command.scaled(known, argparse.Namespace(epochs=60.0, train_size=known.num_train))
+    for name in known.arms:
+        a, b = (one.trial(name, rate=0.1, seed=0, split="test").digest("") for one in (known, same))
+        assert a == b
 
 
 def test_every_experiment_has_enough_seeds_and_images():

@@ -87,7 +87,7 @@ def test_the_command_measures_within_its_budget_and_goes_on(tiny_set, tmp_path, 
     asked = {"lrn-cifar": (Comparison(better="lrn", worse="constant"),)}
     small = replace(small, arms=arms, num_train=100, answers=asked)
     monkeypatch.setattr("alexnet.experiments.EXPERIMENTS", {small.name: small})
-    monkeypatch.setattr(data, "load_or_default", lambda name: tiny_set)
+    monkeypatch.setattr(data, "load", lambda name: tiny_set)
     monkeypatch.setattr(command.signal, "signal", lambda *_: None)
     words = ["claims", "run", "lrn-cifar", "--jobs", "1", "--device", "cpu", "--trials", str(tmp_path)]
     assert main([*words, "--budget", "0s"]) == 0
@@ -106,6 +106,8 @@ def test_the_command_measures_within_its_budget_and_goes_on(tiny_set, tmp_path, 
 def test_a_claim_that_no_experiment_answers_is_refused(capsys):
     assert main(["claims", "run", "params"]) == 2
     assert "no experiment answers params; those that can be measured are " in capsys.readouterr().err
+    assert main(["claims", "params", "--budget", "1h"]) == 2
+    assert "--budget and --jobs go with run" in capsys.readouterr().err
     assert main(["claims", "run", "relu-sped"]) == 2
     assert "did you mean 'relu-speed'" in capsys.readouterr().err
 
@@ -134,3 +136,10 @@ def test_effects_are_told_in_their_units(known, outcome):
         asked = Comparison(better="relu", worse="tanh", measure=measure)
         told = answer(replace(known, answers={"init": (asked,)}), arms, "init")
         assert told is not None and unit in told.shown and "*tanh* against *relu*" in told.shown
+
+
+def test_claims_are_not_judged_by_generated_images(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ALEXNET_DATA", str(tmp_path))
+    monkeypatch.setattr(command.signal, "signal", lambda *_: None)
+    assert main(["claims", "run", "lrn-cifar", "--trials", str(tmp_path)]) == 2
+    assert "`alexnet data get cifar10` downloads it" in capsys.readouterr().err
