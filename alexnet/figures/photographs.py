@@ -54,6 +54,36 @@ CREDITS = {
         author="Lav Varshney",
         licence="CC0",
     ),
+    "clock": Credit(
+        file="clock_motion.png",
+        shows="a wall clock, blurred by motion, 400 x 300 grey pixels",
+        author="Stefan van der Walt",
+        licence="public domain",
+    ),
+    "galaxies": Credit(
+        file="hubble_deep_field.jpg",
+        shows="galaxies in the Hubble deep field, 1000 x 872 pixels",
+        author="NASA",
+        licence="public domain",
+    ),
+    "bricks": Credit(
+        file="brick.png",
+        shows="a wall of bricks, 512 x 512 grey pixels",
+        author="CC0Textures",
+        licence="CC0",
+    ),
+    "gravel": Credit(
+        file="gravel.png",
+        shows="gravel, 512 x 512 grey pixels",
+        author="CC0Textures",
+        licence="CC0",
+    ),
+    "grass": Credit(
+        file="grass.png",
+        shows="grass, 512 x 512 grey pixels",
+        author="linolafett",
+        licence="CC0",
+    ),
 }
 
 

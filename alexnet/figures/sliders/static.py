@@ -16,6 +16,7 @@ from alexnet.figures.sliders.javascript import javascript_of
 MAX_FRAMES = 30
 MAX_BYTES = 200_000  # of one figure, so that a page of several stays light
 LABEL_STYLE = "display:flex;flex-wrap:wrap;gap:.1em .7em;align-items:center;margin:.2em 0"
+EXPLORE = ("alexnet.figures.sliders", "explore.js")
 UNSEEN_STYLE = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"
 
 
@@ -83,9 +84,9 @@ def _page(explorer: Explorer, spec: dict, script: str | None = None) -> style.Sh
     parts.append(f'<div data-part="spoken" aria-live="polite" style="{UNSEEN_STYLE}"></div>')
     text = f'<span data-part="caption">{html.escape(caption)}</span>'
     parts.append(style.caption_tag("" if explorer.caption is None else text, explorer.number))
-    parts.append(f'<script type="application/json" data-part="spec">{_json(spec)}</script>')
+    parts.append(f'<script type="application/json" data-part="spec">{in_script(spec)}</script>')
     ident = _identity(spec, script)
-    parts.append(f'<script>({_javascript()})("{ident}", {script or "null"});</script>')
+    parts.append(f'<script>({script_of(*EXPLORE)})("{ident}", {script or "null"});</script>')
     opening = (
         f'<figure class="alexnet-figure"{style.anchor(explorer.number)} data-explore="{ident}" '
         'data-lm-suppress-shortcuts="true" '
@@ -111,17 +112,17 @@ def _identity(spec: dict, script: str | None) -> str:
     Two figures of one name on a page do no harm, since each holds its own frames.
     """
     kept = {key: value for key, value in spec.items() if key != "frames"}
-    return hashlib.sha256(_json([kept, script, _javascript()]).encode()).hexdigest()[:12]
+    return hashlib.sha256(in_script([kept, script, script_of(*EXPLORE)]).encode()).hexdigest()[:12]
 
 
-def _json(value) -> str:
-    """JSON that may stand inside a <script>."""
+def in_script(value) -> str:
+    """Return JSON that may stand inside a <script>."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
 
 
 @functools.cache
-def _javascript() -> str:
-    """explore.js without its comments and indents."""
-    source = resources.files("alexnet.figures.sliders").joinpath("explore.js").read_text(encoding="utf-8")
+def script_of(package: str, file: str) -> str:
+    """Return a script that lies in a package without its comments and indents."""
+    source = resources.files(package).joinpath(file).read_text(encoding="utf-8")
     lines = (line.strip() for line in source.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//"))

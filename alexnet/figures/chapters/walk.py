@@ -1,0 +1,217 @@
+"""A walk through a trained net: a photograph, every layer's maps, what a unit sees, what excites a map."""
+
+import base64
+import hashlib
+import html
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from alexnet.data.loading import image_of, load_image
+from alexnet.evaluation.classifier import Classifier
+from alexnet.evaluation.prediction import predict
+from alexnet.evaluation.responses import Place, fields, responses, strongest
+from alexnet.figures import photographs, style
+from alexnet.figures.encoding import encode_image
+from alexnet.figures.sliders.static import LABEL_STYLE, UNSEEN_STYLE, in_script, script_of
+
+TOP = 4  # photographs shown for each map
+SEARCHED_SIDE = 168  # pixels of the shorter side of a photograph in which maps are looked for
+ENLARGED = 3  # CSS pixels for each pixel that the net reads
+LEVELS = 16  # of grey in a mosaic
+NONE = 255  # in place of a photograph: no photograph excites the unit
+SCRIPT = ("alexnet.figures.chapters", "walk.js")
+COLUMNS = {96: 12, 128: 16, 192: 16, 768: 32}  # of a mosaic, by the number of its maps
+FRAME_STYLE = "position:absolute;box-sizing:border-box;pointer-events:none;border:2px solid #E69F00"
+
+
+def walk(classifier: Classifier, names: Sequence[str], *, number: str | None = None) -> style.Shown:
+    """Let the reader send photographs through a net and look at every layer, map and unit, without a kernel.
+
+    Args:
+        classifier: the trained net.
+        names: of the photographs to choose from; what excites a map is looked for in all of `photographs`.
+        number: of the figure, as in `figures.show`.
+    """
+    spec = {
+        "input": classifier.net.config.input_size,
+        "top": TOP,
+        "start": {"photograph": 0, "layer": 2, "map": 0, "row": 5, "column": 5},
+        "photographs": [seen_by(classifier, name) for name in names],
+        "searched": [searched(name, classifier) for name in photographs.names()],
+        "layers": layers(classifier),
+    }
+    script = script_of(*SCRIPT)
+    ident = hashlib.sha256((in_script(spec["start"]) + script).encode()).hexdigest()[:12]
+    alt = (
+        f"A photograph ({', '.join(names)}), the maps that every layer of a trained net makes of it, the "
+        "part of it that a chosen unit sees, and the parts of free photographs that excite its map most."
+    )
+    credits = "; ".join(photographs.credit(name) for name in photographs.names())
+    caption = (
+        "The trained net. Black: zero; white: the largest activation of the layer; grey levels follow the "
+        f"root. A unit's square is what it sees through kernels and pools. Photographs: {credits}."
+    )
+    parts = [
+        choices("photograph", names),
+        choices("layer", [layer["name"] for layer in spec["layers"]]),
+        '<div data-part="hint" style="font-size:.85em">Run this cell to choose.</div>',
+        view(spec, html.escape(alt)),
+        f'<div data-part="spoken" aria-live="polite" style="{UNSEEN_STYLE}"></div>',
+        style.caption_tag(html.escape(caption), number),
+        f'<script type="application/json" data-part="spec">{in_script(spec)}</script>',
+        f'<script>({script})("{ident}");</script>',
+    ]
+    opening = (
+        f'<figure class="alexnet-figure"{style.anchor(number)} data-walk="{ident}" '
+        'data-lm-suppress-shortcuts="true" style="margin:0 0 1em;position:relative">'
+    )
+    return style.Shown(f"{opening}{''.join(parts)}</figure>", alt)
+
+
+def seen_by(classifier: Classifier, name: str) -> dict:
+    """Return what the page shows of a photograph: its image, the net's answer, a mosaic for each layer."""
+    photograph = photographs.load(name)
+    size, stored = classifier.net.config.input_size, classifier.image_size
+    fine = load_image(photograph, ENLARGED * stored)
+    edge = ENLARGED * ((stored - size) // 2)
+    fine = fine[:, edge : edge + ENLARGED * size, edge : edge + ENLARGED * size]
+    maps = responses(classifier.net, classifier.transforms(photograph))
+    (answers,) = predict(classifier, [photograph], top=3)
+    said = ", ".join(f"{what} {share:.0%}" for what, share in answers)
+    return {
+        "image": encode_image(fine).uri,
+        "shows": f"{photographs.credit(name)}.",
+        "answer": f"The net's answer, of ten classes: {said}.",
+        "mosaics": [mosaic(maps[layer] if layer != "fc8" else maps[layer].softmax(0)) for layer in maps],
+    }
+
+
+def mosaic(maps: Tensor) -> str:
+    """Draw the maps (C, H, W) of a layer beside each other as a PNG, a pixel a unit; return its address."""
+    count, height, width = maps.shape
+    columns, gap = COLUMNS.get(count, count), int(width > 1)
+    levels = (maps.clamp(min=0) / maps.max().clamp(min=1e-12)).sqrt() * (LEVELS - 1)
+    tiles = np.zeros((-(-count // columns) * columns, height + gap, width + gap), dtype=np.uint8)
+    tiles[:count, :height, :width] = levels.round().numpy()
+    rows = tiles.reshape(-1, columns, height + gap, width + gap).swapaxes(1, 2)
+    image = Image.fromarray(rows.reshape(-1, columns * (width + gap)), "P")
+    image.putpalette([level * 255 // (LEVELS - 1) for level in range(LEVELS) for _ in range(3)])
+    data = io.BytesIO()
+    image.save(data, "png", bits=4, optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}"
+
+
+def searched_image(name: str) -> Tensor:
+    """Return a photograph, (3, height, width) uint8, at the scale in which maps are looked for."""
+    image = image_of(photographs.load(name))
+    share = SEARCHED_SIDE / min(image.size)
+    size = (round(image.width * share), round(image.height * share))
+    pixels = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)
+
+
+def searched(name: str, classifier: Classifier) -> dict:
+    """Return what the page needs of a photograph in which maps are looked for; dense units see its centre."""
+    image = searched_image(name)
+    height, width = image.shape[1:]
+    side = round(SEARCHED_SIDE * classifier.net.config.input_size / classifier.image_size)
+    return {
+        "image": encode_image(image).uri,
+        "shows": photographs.credit(name),
+        "height": height,
+        "width": width,
+        "centre": [(height - side) // 2, (width - side) // 2, side, side],
+    }
+
+
+def layers(classifier: Classifier) -> list[dict]:
+    """Return what the page needs of each layer: the size of its mosaic, what units see, what excites them."""
+    config = classifier.net.config
+    images = [searched_image(name) for name in photographs.names()]
+    found = strongest(classifier, images, TOP)
+    sizes = {layer.name: (layer.out_channels, layer.out_size) for layer in classifier.net.layers}
+    described = []
+    for name, field in fields(config).items():
+        maps, size = sizes[name]
+        layer = {"name": name, "maps": maps, "size": size, "gap": int(size > 1), "field": list(field)}
+        layer |= {
+            "columns": COLUMNS.get(maps, maps),
+            "whole": name.startswith("fc"),
+            "tops": coded(found[name]),
+        }
+        described.append(layer | ({"names": list(classifier.names)} if name == "fc8" else {}))
+    return described
+
+
+def coded(units: Sequence[Sequence[Place]]) -> str:
+    """Write photograph, row and column of the strongest places as base64, three bytes each."""
+    places = [place for unit in units for place in unit]
+    rows = [(place[:3] if place.value > 0 else (NONE, 0, 0)) for place in places]
+    return base64.b64encode(bytes(number for row in rows for number in row)).decode()
+
+
+def choices(kind: str, names: Sequence[str]) -> str:
+    """A row of buttons, one for each name, asleep until the script runs."""
+    look = "border:1px solid currentColor;border-radius:4px;background:none;color:inherit;"
+    look += "padding:.15em .5em;cursor:pointer"
+    buttons = [
+        f'<button type="button" data-{kind}="{place}" aria-pressed="false" disabled style="{look}">'
+        f"{html.escape(name)}</button>"
+        for place, name in enumerate(names)
+    ]
+    return (
+        f'<div role="group" aria-label="{kind}" style="{LABEL_STYLE}">'
+        f'<span style="min-width:7em">{kind}</span>{"".join(buttons)}</div>'
+    )
+
+
+def view(spec: dict, alt: str) -> str:
+    """The photograph beside the enlarged map, the mosaic and the patches; places are given by the script."""
+    side, first = ENLARGED * spec["input"], spec["photographs"][0]
+    maps = first["mosaics"][spec["start"]["layer"]]
+    image_style = "display:block;width:100%;height:auto;margin:0;filter:none;image-rendering:pixelated"
+    dim = "box-shadow:0 0 0 999px rgba(0,0,0,.45)"
+    photograph = (
+        f'<div style="flex:0 1 {side}px;min-width:0"><div style="position:relative;overflow:hidden">'
+        f'<img data-part="photograph" alt="{html.escape(first["shows"])}" src="{first["image"]}" '
+        f'width="{side}" style="{image_style}">'
+        f'<div data-part="field" style="{FRAME_STYLE};{dim}"></div></div>'
+        f'<div data-part="answer" style="font-size:.85em">{html.escape(first["answer"])}</div></div>'
+    )
+    enlarged = (
+        '<div><div data-part="enlarged" style="position:relative;width:230px;height:230px;cursor:crosshair;'
+        'touch-action:none;background-color:#000;background-repeat:no-repeat;image-rendering:pixelated">'
+        f'<div data-part="unit" style="{FRAME_STYLE}"></div></div>'
+        f"{''.join(slider(name) for name in ('map', 'row', 'column'))}</div>"
+    )
+    mosaics = (
+        '<div style="position:relative;overflow:hidden;max-width:576px;cursor:pointer;background:#000">'
+        f'<img data-part="mosaic" alt="The maps of a layer." src="{maps}" width="576" style="{image_style}">'
+        f'<div data-part="chosen" style="{FRAME_STYLE};margin:-1px"></div></div>'
+    )
+    tops = "".join(
+        '<div data-top role="img" aria-label="a patch" style="background-repeat:no-repeat"></div>'
+        for _ in range(TOP)
+    )
+    return (
+        f'<div data-part="view" role="group" aria-label="{alt}" style="{style.ROW_STYLE};align-items:start">'
+        f'{photograph}{enlarged}</div><p data-part="said" style="margin:.4em 0"></p>{mosaics}'
+        '<p style="margin:.6em 0 .3em;font-size:.85em">What excites this map most, in ten free photographs:'
+        '<span data-part="none" hidden> nothing does</span></p>'
+        f'<div style="{style.ROW_STYLE};min-height:84px">{tops}</div>'
+    )
+
+
+def slider(name: str) -> str:
+    """One labelled range input; the script gives it its end."""
+    return (
+        f'<label style="{LABEL_STYLE};flex-wrap:nowrap"><span style="min-width:4em">{name}</span><input '
+        f'type="range" data-part="{name}" min="0" max="0" value="0" step="1" disabled autocomplete="off" '
+        'aria-valuetext="0" style="flex:1 1 6em;min-width:0"><span aria-hidden="true" style="min-width:2em">0'
+        "</span></label>"
+    )
