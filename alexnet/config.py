@@ -22,6 +22,7 @@ REMOVABLE_LAYERS = ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
 MOST = 1_000_000  # of channels, pixels and the like: no machine holds more, and torch can count them
 MOST_EPOCHS = 1_000_000  # far more than anybody waits for, and so few that their steps can be counted
 LEARNING_LAYERS = (*CONV_LAYERS, "conv6", "fc6", "fc7", "fc8")
+LATER = {"learning": ("rate_factors",)}  # fields by part that older files lack; not written where empty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +189,8 @@ class LearningConfig:
             itself and takes it as the limit.
         plateau_patience: epochs without a new lowest validation error after which "plateau" divides by 10.
         order: "shuffled" anew in each epoch, or "fixed": one random order for all epochs.
+        rate_factors: layers, each with what the rates of its weights and biases are multiplied by; 1 for the
+            layers that are not named, 0 for one that is frozen.
     """
 
     batch_size: int = paper.BATCH_SIZE
@@ -200,6 +203,7 @@ class LearningConfig:
     epochs: float = paper.NUM_EPOCHS
     plateau_patience: int = 5
     order: str = "shuffled"
+    rate_factors: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self):
         for name in ("batch_size", "plateau_patience"):
@@ -210,6 +214,11 @@ class LearningConfig:
         positive("epochs", self.epochs, most=MOST_EPOCHS)
         one_of("schedule", self.schedule, SCHEDULES)
         one_of("order", self.order, ORDERS)
+        for layer, factor in self.rate_factors:
+            one_of("rate_factors: a layer", layer, LEARNING_LAYERS)
+            number(f"rate_factors: that of {layer}", factor)
+        if len(dict(self.rate_factors)) < len(self.rate_factors):
+            raise ValueError(f"rate_factors must name a layer once, got {self.rate_factors}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,11 +235,27 @@ class Recipe:
             raise ValueError(
                 f"crops of {self.augment.size} pixels do not fit the {self.net.input_size} that the net reads"
             )
+        self.check_rate_factors()
+
+    def check_rate_factors(self) -> None:
+        """Raise ValueError if a rate is given to a layer that the net lacks, or all layers are frozen."""
+        absent = {*self.net.removed, *(["conv6"] if len(self.net.conv_channels) == 5 else [])}
+        factors = dict(self.learning.rate_factors)
+        for layer in factors:
+            if layer in absent:
+                raise ValueError(
+                    f"there is no {layer} in the net {self.net.name!r} to freeze or to give a rate"
+                )
+        if all(factors.get(layer) == 0 for layer in LEARNING_LAYERS if layer not in absent):
+            raise ValueError(f"every layer of the net {self.net.name!r} is frozen; leave one to be trained")
 
 
 def to_dict(recipe: Recipe) -> dict[str, Any]:
     """Return a recipe as plain dictionaries, lists, numbers and texts, ready for JSON."""
-    return asdict(recipe)
+    values: dict[str, Any] = asdict(recipe)
+    for part, names in LATER.items():
+        values[part] = {k: value for k, value in values[part].items() if value or k not in names}
+    return values
 
 
 def from_dict(values: dict[str, Any]) -> Recipe:
@@ -240,4 +265,13 @@ def from_dict(values: dict[str, Any]) -> Recipe:
         ValueError: a field is missing or unknown, its value is of another type, or it is not allowed; the
             sentence names the field, what it holds and what it may hold.
     """
-    return made_of(Recipe, values)
+    return made_of(Recipe, with_later_fields(values))
+
+
+def with_later_fields(values: Any) -> Any:
+    """Return the fields of a recipe with empty ones for those that older versions had not."""
+    if not isinstance(values, dict):
+        return values
+    empty = {part: dict.fromkeys(names, ()) for part, names in LATER.items()}
+    parts = {part: new | values[part] for part, new in empty.items() if isinstance(values.get(part), dict)}
+    return values | parts

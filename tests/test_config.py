@@ -136,6 +136,14 @@ def test_a_recipe_survives_json():
             assert after == before and hash(after) == hash(before)
 
 
+def test_a_recipe_of_before_layers_had_rates_is_read_and_written_as_it_was():
+    assert "rate_factors" not in to_dict(PAPER)["learning"]
+    factors = (("conv1", 0.0), ("fc8", 10.0))
+    tuned = replace(PAPER, learning=replace(PAPER.learning, rate_factors=factors))
+    after = from_dict(json.loads(json.dumps(to_dict(tuned))))
+    assert after == tuned and hash(after) == hash(tuned)
+
+
 def test_recipes_cannot_be_changed():
     with pytest.raises(FrozenInstanceError):
         PAPER.net.towers = 1
@@ -215,6 +223,12 @@ MISTAKES = {
     "^it must be fields in braces, got \\[\\]$": lambda: from_dict([]),
     "^net: rounding must be one of ceil, floor; got 'up'$": lambda: from_dict(
         with_value("net", "rounding", "up")
+    ),
+    r"rate_factors must name a layer once, got \(\('conv1', 1\), \('conv1', 0\)\)": lambda: LearningConfig(
+        rate_factors=(("conv1", 1), ("conv1", 0))
+    ),
+    "there is no fc7 in the net 'without-fc7' to freeze": lambda: replace(
+        PAPER, net=net_config("without-fc7"), learning=LearningConfig(rate_factors=(("fc7", 0.1),))
     ),
     "^crops of 28 pixels do not fit the 224": lambda: from_dict(with_value("augment", "size", 28)),
 }

@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import asdict
 
-from alexnet.cli.options import STDOUT, add_option
+from alexnet.cli.options import CHECKPOINT, STDOUT, add_option
 from alexnet.config import PARALLEL
 from alexnet.recipes import NETS, RECIPES
 from alexnet.shown import say
@@ -53,6 +53,12 @@ def add_what(group) -> None:
         group, "--epochs", type=float, shown="the recipe's; its schedule is stretched to another length"
     )
     add_option(group, "--batch-size", shown="the recipe's")
+    start = f"a trained network to start from: {CHECKPOINT}"
+    add_option(group, "--init-from", start, metavar="CHECKPOINT", shown="initial weights are drawn")
+    frozen = "layers that are not trained, such as conv1,conv2"
+    add_option(group, "--freeze", frozen, metavar="LAYERS", shown="those of the recipe, mostly none")
+    factors = "learning rates of layers as multiples of the recipe's, such as conv1=0.1,fc8=10"
+    add_option(group, "--layer-rates", factors, metavar="RATES", shown="the recipe's, mostly none")
     add_option(group, "--seed", "of everything random", type=int, metavar="SEED", default=0)
     steps = "stop after this many steps of the whole training run"
     add_option(group, "--max-steps", steps, type=int, metavar="STEPS", shown="go on to the end")

@@ -139,7 +139,8 @@ class Arm:
         groups = param_groups(net, self.learning)
         for group in groups:
             factor = self.learning.bias_rate_factor if group["name"] == "bias" else 1.0
-            group["lr"] = rate * (self.conv1_rate_factor if group["name"] == "conv1.weight" else factor)
+            factor = self.conv1_rate_factor if group["name"] == "conv1.weight" else factor
+            group["lr"] = rate * factor * group["factor"]
         return self.with_weight_decays(groups, net)
 
     def with_weight_decays(self, groups: list[dict[str, Any]], net: nn.Module) -> list[dict[str, Any]]:

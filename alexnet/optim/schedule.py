@@ -225,6 +225,8 @@ def schedule_for(learning: LearningConfig) -> Schedule:
 def apply_rates(optimizer: torch.optim.Optimizer, rates: Rates) -> None:
     """Set the rates of an optimizer whose groups have the names of `alexnet.optim.sgd.param_groups`.
 
+    Where a group has a "factor" its rate is multiplied by it.
+
     Raises:
         ValueError: a group has another name or none.
     """
@@ -232,7 +234,7 @@ def apply_rates(optimizer: torch.optim.Optimizer, rates: Rates) -> None:
     for group in optimizer.param_groups:
         if group.get("name") not in of_group:
             raise ValueError(f"a group must be one of {', '.join(of_group)}; got {group.get('name')!r}")
-        group["lr"] = of_group[group["name"]]
+        group["lr"] = of_group[group["name"]] * group.get("factor", 1.0)
 
 
 def after_cuts(rate: float, cuts: int | None) -> float:

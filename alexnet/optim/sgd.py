@@ -181,32 +181,41 @@ def param_groups(net: nn.Module, learning: LearningConfig) -> list[dict[str, Any
     """Split a net's parameters into those that have a rate or a decay of their own.
 
     The groups are ``GROUPS``: the weights of conv1, which the 2012 schedules cut and froze early, the weights
-    of the other layers, and the biases. A group without parameters is left out.
+    of the other layers, and the biases. A group is split further where layers have factors of their own, and
+    left out where it has no parameters.
 
     Args:
         net: whose parameters end on "weight" or "bias", the first layer being called conv1.
-        learning: rate, bias_rate_factor, momentum, weight_decay, decay_biases.
+        learning: rate, bias_rate_factor, momentum, weight_decay, decay_biases, rate_factors.
     Returns:
-        groups for `PaperSGD`, each with its "name".
+        groups for `PaperSGD`, each with its "name" and the "factor" of its rate.
     Raises:
         ValueError: a parameter is neither a weight nor a bias.
     """
-    members: dict[str, list[nn.Parameter]] = {name: [] for name in GROUPS}
+    members: dict[tuple[str, float], list[nn.Parameter]] = {(name, 1.0): [] for name in GROUPS}
+    factors = dict(learning.rate_factors)
     for name, parameter in net.named_parameters():
-        members[find_group(name)].append(parameter)
+        factor = factors.get(layer_of(name), 1.0)
+        members.setdefault((find_group(name), factor), []).append(parameter)
     rates = {"bias": learning.rate * learning.bias_rate_factor}
     decays = {} if learning.decay_biases else {"bias": 0.0}
     return [
         {
             "name": name,
+            "factor": factor,
             "params": parameters,
-            "lr": rates.get(name, learning.rate),
+            "lr": factor * rates.get(name, learning.rate),
             "momentum": learning.momentum,
             "weight_decay": decays.get(name, learning.weight_decay),
         }
-        for name, parameters in members.items()
+        for (name, factor), parameters in members.items()
         if parameters
     ]
+
+
+def layer_of(name: str) -> str:
+    """Return the layer that a parameter belongs to, by its name in the net."""
+    return name.rpartition(".")[0].rpartition(".")[2]
 
 
 def find_group(name: str) -> str:

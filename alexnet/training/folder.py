@@ -162,7 +162,10 @@ class RunFolder:
             what the user should know, in sentences: other settings than before, and what was found wrong.
         Raises:
             OSError: the folder cannot be written to.
+            ValueError: what it goes on with began from other weights than those that are asked for.
         """
+        if step:
+            self.check_origin()
         with explained(self.path, "; choose another `--out`"):
             write_json(self.path / SETTINGS, self.asked_for)
             self.log = Log(self.path, step)
@@ -171,6 +174,17 @@ class RunFolder:
         if step and self.asked_before is not None:
             changes = changes_in_words(self.asked_before, (self.settings, self.num_ranks))
         return [sentence for sentence in (changes, self.log.trouble) if sentence]
+
+    def check_origin(self) -> None:
+        """Raise ValueError if the training in the folder began from other weights than those asked for."""
+        before = self.asked_before[0].init_from if self.asked_before is not None else None
+        if self.asked_before is None or before == self.asked_for["settings"]["init_from"]:
+            return
+        cure = f"ask for `--init-from {before}`" if before else "leave `--init-from` out"
+        raise ValueError(
+            f"the training in {self.path} began from {before or 'weights that were drawn'}, and goes on from "
+            f"its own checkpoint; {cure}, or choose another `--out`"
+        )
 
     def record_unbegun(self, plan: Plan, device: torch.device, ended: dict[str, Any]) -> Record:
         """Return the record of a training that ends before it has begun.

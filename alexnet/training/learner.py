@@ -67,13 +67,16 @@ class Learner:
         else:
             net = ParallelAlexNet(recipe.net, ranks.mesh, generator=generator)
         self.net = net.to(ranks.device).to(memory_format=self.memory_format)
+        self.share = self.net.tower if isinstance(self.net, ParallelAlexNet) else self.net
+        self.parameters = dict(self.share.named_parameters())
+        self.optimizer = PaperSGD(param_groups(self.share, recipe.learning))
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:  # what is frozen all along needs no gradients
+                parameter.requires_grad_(group["factor"] != 0)
         self.in_blocks = ranks.device.type == "cpu" and not compiled
         if compiled:
             self.net.compile()
         self.copy = data_parallel(self.net) if isinstance(self.net, ParallelAlexNet) else self.net
-        self.share = self.net.tower if isinstance(self.net, ParallelAlexNet) else self.net
-        self.parameters = dict(self.share.named_parameters())
-        self.optimizer = PaperSGD(param_groups(self.share, recipe.learning))
 
     def step(self, batch: Batch, step: int, rates: Rates) -> StepResult:
         """Do one update.
@@ -108,10 +111,15 @@ class Learner:
                 return in_blocks(self.net, images, masks)
             return self.copy(images, masks)
 
+    @property
+    def trained(self) -> list[str]:
+        """The names of this process's parameters but for those of frozen layers, the first layer first."""
+        return [name for name, p in self.parameters.items() if p.requires_grad]
+
     @torch.no_grad()
     def gradient_norms(self) -> Tensor:
-        """Return the length of each parameter's last gradient, not finite if any of it is not."""
-        gradients = [p.grad for p in self.parameters.values() if p.grad is not None]  # of all, after a step
+        """Return the length of each trained parameter's last gradient, not finite if any of it is not."""
+        gradients = [p.grad for p in self.parameters.values() if p.grad is not None]  # of ``trained``
         return torch.stack(torch._foreach_norm(gradients))
 
     @torch.no_grad()

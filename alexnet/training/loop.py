@@ -232,7 +232,7 @@ class Run:
         line: Line = {}
         ending = validating or signal or self.ended()
         if self.window.results and (self.step % self.log_every == 0 or ending):
-            self.window.check(self.ranks, list(self.learner.parameters))
+            self.window.check(self.ranks, self.learner.trained)
             line = self.window.line(self.ranks, self.loader.wait_seconds)
         if validating:
             rates, signal = self.validated()

@@ -9,6 +9,7 @@ from alexnet.devices import bfloat16_warning
 from alexnet.distributed.ranks import Ranks, world_size
 from alexnet.storage.records import Record
 from alexnet.storage.run_files import WEIGHTS
+from alexnet.training.fine_tuning import factors_in_words, initial_in_words
 from alexnet.training.plan import Plan
 from alexnet.training.settings import TrainSettings, command_line
 
@@ -24,13 +25,15 @@ def plan_in_words(plan: Plan) -> str:
     share = f", {learning.batch_size // nets} for each of {nets} nets" if nets > 1 else ""
     held_out = " held out of them" if isinstance(val, PartOfSplit) else ""
     validation = f"{len(val):,}{held_out} to validate on" if val is not None else "none to validate on"
+    more = [] if plan.initial is None else [initial_in_words(plan.initial, net)]
+    more += [factors_in_words(learning.rate_factors)] if learning.rate_factors else []
     return (
         f"data: {plan.dataset.source}: {len(train):,} images of {size}x{size} to train on, "
         f"{validation}, {len(plan.dataset.classes)} classes\n"
         f"net: {net.name}, {why_this_net(plan)}; {towers}, reads {net.input_size}x{net.input_size}\n"
         f"recipe: {recipe.name}, schedule {learning.schedule}, {learning.epochs:g} epochs of "
         f"{plan.steps_per_epoch:,} steps of {learning.batch_size} images{share}"
-    )
+    ) + "".join(f"\n{line}" for line in more)
 
 
 def why_this_net(plan: Plan) -> str:
@@ -40,6 +43,8 @@ def why_this_net(plan: Plan) -> str:
     own = plan.settings.recipe_asked_for().net
     if own.name == plan.recipe.net.name:
         return "the recipe's own"
+    if plan.initial is not None and plan.initial.net.name == plan.recipe.net.name:
+        return "that of the weights"
     size = plan.dataset.train.shape[-1]
     return f"since images of {size} pixels are too small for {own.name}, which reads {own.input_size}"
 

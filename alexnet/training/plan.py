@@ -10,6 +10,7 @@ from alexnet.data.splits import Split
 from alexnet.distributed.parallel import Layout, layout
 from alexnet.optim.schedule import Schedule, schedule_for
 from alexnet.recipes import RECIPES, adapt_to_images, net_config
+from alexnet.training.fine_tuning import Initial, fitted, read_factors, read_initial
 from alexnet.training.settings import TrainSettings, every
 
 
@@ -26,6 +27,7 @@ class Plan:
         num_steps: of the whole training, at most.
         validate_every: steps from one validation to the next.
         checkpoint_every: the same of checkpoints; None where the clock decides.
+        initial: the trained network that it starts from, if any; see `fine_tuning.fitted`.
     """
 
     settings: TrainSettings
@@ -36,6 +38,7 @@ class Plan:
     num_steps: int
     validate_every: int
     checkpoint_every: int | None
+    initial: Initial | None = None
 
     @property
     def validation_split(self) -> Split | None:
@@ -66,11 +69,14 @@ def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
         settings: what is asked for.
         num_ranks: processes, one a device.
     Raises:
-        FileNotFoundError: the data or the recipe are not there.
+        FileNotFoundError: the data, the recipe or the network to start from are not there.
         ValueError: the data, the net, the batches and the ranks do not go together.
     """
     dataset = with_validation(open_prepared(settings.data))
-    recipe = fitted_recipe(settings, dataset)
+    initial = None if settings.init_from is None else read_initial(settings.init_from)
+    recipe = with_rate_factors(fitted_recipe(settings, dataset, initial), settings)
+    if initial is not None:
+        initial = fitted(initial, recipe.net, dataset)
     batch_size, num_images = recipe.learning.batch_size, len(dataset.train)
     places = layout(num_ranks, recipe.net, settings.parallel)
     if batch_size % places.data_parallel:
@@ -95,6 +101,7 @@ def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
         num_steps=math.ceil(recipe.learning.epochs * steps_per_epoch),
         validate_every=validate_every,
         checkpoint_every=every(settings.checkpoint_every).steps(steps_per_epoch),
+        initial=initial,
     )
     if recipe.learning.schedule == "plateau" and plan.validation_split is None:
         raise ValueError(
@@ -104,7 +111,18 @@ def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
     return plan
 
 
-def fitted_recipe(settings: TrainSettings, dataset: PreparedSet) -> Recipe:
+def with_rate_factors(recipe: Recipe, settings: TrainSettings) -> Recipe:
+    """Return the recipe with the layers frozen, and the factors of rates, that are asked for beside its own.
+
+    Raises:
+        ValueError: the net lacks a layer, or none is left to be trained.
+    """
+    asked = read_factors(settings.freeze, settings.layer_rates)
+    factors = tuple((dict(recipe.learning.rate_factors) | dict(asked)).items())
+    return replace(recipe, learning=replace(recipe.learning, rate_factors=factors))
+
+
+def fitted_recipe(settings: TrainSettings, dataset: PreparedSet, initial: Initial | None = None) -> Recipe:
     """Return the recipe that is asked for, fitted to the size of the images and to their classes.
 
     A recipe from a file says itself what crops it makes; nothing but the number of classes is changed.
@@ -116,8 +134,10 @@ def fitted_recipe(settings: TrainSettings, dataset: PreparedSet) -> Recipe:
     changes: dict[str, Any] = {"epochs": settings.epochs, "batch_size": settings.batch_size}
     changes = {key: value for key, value in changes.items() if value is not None}
     recipe = replace(recipe, learning=replace(recipe.learning, **changes))
+    if initial is not None and settings.net is None and settings.recipe in RECIPES:
+        check_size(initial, size)
     if settings.recipe in RECIPES:
-        return adapt_to_images(recipe, chosen_net(settings, recipe, dataset), image_size=size)
+        return adapt_to_images(recipe, chosen_net(settings, recipe, dataset, initial), image_size=size)
     if size < recipe.augment.size + recipe.augment.num_offsets - 1:
         raise ValueError(
             f"the recipe {recipe.name!r} cuts {recipe.augment.size} pixels at {recipe.augment.num_offsets} "
@@ -126,13 +146,26 @@ def fitted_recipe(settings: TrainSettings, dataset: PreparedSet) -> Recipe:
     return replace(recipe, net=replace(recipe.net, num_classes=len(dataset.classes)))
 
 
-def chosen_net(settings: TrainSettings, recipe: Recipe, dataset: PreparedSet) -> NetConfig:
+def check_size(initial: Initial, size: int) -> None:
+    """Raise ValueError if images are smaller than what a trained network reads."""
+    if size < initial.net.input_size:
+        raise ValueError(
+            f"{initial.source} reads {initial.net.input_size} pixels, for which images of {size} pixels are "
+            "too small; prepare larger images, or leave `--init-from` out"
+        )
+
+
+def chosen_net(
+    settings: TrainSettings, recipe: Recipe, dataset: PreparedSet, initial: Initial | None = None
+) -> NetConfig:
     """Return the net to train, for as many classes as the images have.
 
-    It is the one asked for; else the recipe's own; else, where the images are too small for that one, the
-    net "small" with the recipe's other constants.
+    It is the one asked for; else that of the network that the training starts from; else the recipe's own;
+    else, where the images are too small for that one, the net "small" with the recipe's other constants.
     """
     name = settings.net
+    if name is None and initial is not None:
+        return replace(initial.net, num_classes=len(dataset.classes))
     if name is None:
         name = recipe.name if dataset.train.shape[-1] >= recipe.net.input_size else "small"
     return net_config(name, base=recipe.name, num_classes=len(dataset.classes))

@@ -15,6 +15,7 @@ from alexnet.config import MOST_EPOCHS, PARALLEL, PRECISIONS, Recipe
 from alexnet.data.catalogue import KNOWN_SETS
 from alexnet.recipes import NETS, RECIPES
 from alexnet.storage.files import NewerFormat, check_format
+from alexnet.training.fine_tuning import origin, read_factors
 
 FORMAT = 1  # in a run's folder; of its files that have no number of their own
 # What a run may go on with in another way; the checkpoint holds it to the rest, but for out and max_steps.
@@ -68,6 +69,10 @@ class TrainSettings:
         net: a network by name; None: that of the recipe, or "small" where the images are too small for it.
         epochs: length; None: that of the recipe.
         batch_size: images in an update, all devices together; None: that of the recipe.
+        init_from: a trained network to start from: "imagenette", a run's folder, or a file of weights; None:
+            the initial weights of the net are drawn. Without ``net``, a recipe by name trains its net.
+        freeze: layers that are not trained, such as "conv1,conv2", beside those of the recipe.
+        layer_rates: of layers, as multiples of the learning rate, such as "conv1=0.1,fc8=10"; likewise.
         out: the run's folder; None: one under ``runs`` that data, recipe, net and seed name.
         seed: of the initial weights, the order of the images, their changes and the dropout.
         device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
@@ -91,6 +96,9 @@ class TrainSettings:
     net: str | None = None
     epochs: float | None = None
     batch_size: int | None = None
+    init_from: str | None = None
+    freeze: str | None = None
+    layer_rates: str | None = None
     out: str | None = None
     seed: int = 0
     device: str = "auto"
@@ -128,6 +136,7 @@ class TrainSettings:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"{name} must be at least {least}, got {value}")
+        read_factors(self.freeze, self.layer_rates)
         every(self.checkpoint_every)
         if every(self.validate_every).unit == "minutes":
             raise ValueError(
@@ -140,7 +149,8 @@ class TrainSettings:
         """The run's folder."""
         if self.out is not None:
             return Path(self.out).expanduser()
-        parts = [Path(self.data).name, Path(self.recipe).stem, self.net, f"seed{self.seed}"]
+        start = self.init_from and f"from-{Path(self.init_from).stem}"
+        parts = [Path(self.data).name, Path(self.recipe).stem, self.net, start, f"seed{self.seed}"]
         return Path("runs") / "-".join(part for part in parts if part)
 
     def recipe_asked_for(self) -> Recipe:
@@ -212,6 +222,8 @@ def kept(settings: TrainSettings, num_ranks: int) -> dict[str, Any]:
     if settings.recipe not in RECIPES:
         paths["recipe"] = Path(settings.recipe)
     anywhere: dict[str, Any] = {name: str(path.expanduser().absolute()) for name, path in paths.items()}
+    if settings.init_from is not None:
+        anywhere["init_from"] = origin(settings.init_from)
     return {"format": FORMAT, "settings": to_dict(replace(settings, **anywhere)), "num_ranks": num_ranks}
 
 

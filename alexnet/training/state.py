@@ -92,7 +92,8 @@ def resume(plan: Plan, learner: Learner, say: Callable[[str], None]) -> tuple[in
         learner: what is trained.
         say: is given a sentence about each damaged checkpoint, in the first process.
     Returns:
-        the updates done and the validations so far; 0 and none where there is no checkpoint.
+        the updates done and the validations so far; 0 and none where there is no checkpoint. There the
+        training begins, from a trained network if it was asked to.
     Raises:
         ValueError: no checkpoint is whole, or it is one of another training.
         OSError: it cannot be read.
@@ -115,6 +116,9 @@ def resume(plan: Plan, learner: Learner, say: Callable[[str], None]) -> tuple[in
     step, validations = learner.ranks.broadcast(look)
     if step >= 0:
         learner.load(found[0].weights if found else {}, found[0].velocities if found else {})
+    elif plan.initial is not None:
+        weights, velocities = learner.state()
+        learner.load({**weights, **plan.initial.weights}, velocities)
     return max(step, 0), list(validations)
 
 

@@ -230,3 +230,5 @@ def test_groups_have_the_rates_of_the_arm():
     assert rates == {"conv1.weight": pytest.approx(0.1 / 64**2), "weight": 0.1, "bias": 0.1}
     twice = replace(arm, learning=replace(arm.learning, bias_rate_factor=2.0))
     assert {group["name"]: group["lr"] for group in twice.rate_groups(net, 0.1)}["bias"] == 0.2
+    frozen = replace(arm, learning=replace(arm.learning, rate_factors=(("conv1", 0.0),)))
+    assert [group["lr"] for group in frozen.rate_groups(net, 0.1) if group["factor"] == 0] == [0, 0]

@@ -1,7 +1,8 @@
 """What each process of the test of training on several devices does, and the agent that starts them.
 
 In a folder they leave runs that nothing interrupted ("whole", "data"), one that a signal to one process
-stopped and that went on ("stopped"), and one whose first process was killed ("killed").
+stopped and that went on ("stopped"), one whose first process was killed ("killed"), and two that start from
+the weights of "whole" ("tuned", "tuned-data").
 """
 
 import os
@@ -15,6 +16,7 @@ from alexnet.distributed.parallel import connect
 from alexnet.training import plan, train
 from support.trainings import run, settings_for, tiny_dataset
 
+RATE_FACTORS = (("conv1", 0.0), ("conv3", 0.25))
 OPTIONS = {"validate_every": "3steps", "checkpoint_every": "3steps"}
 
 
@@ -50,6 +52,9 @@ def main(folder):
     if first_time:
         run(settings_for(folder / "whole", **OPTIONS))
         run(settings_for(folder / "data", parallel="data", **OPTIONS))
+        tuning = {"init_from": str(folder / "whole"), "learning": {"rate_factors": RATE_FACTORS}}
+        run(settings_for(folder / "tuned", max_steps=4, **tuning, **OPTIONS))
+        run(settings_for(folder / "tuned-data", parallel="data", max_steps=4, **tuning, **OPTIONS))
         record = train(settings_for(folder / "stopped", **OPTIONS), at_step(4, signal.SIGTERM))
         # It is agreed on during the next step.
         assert (record.results["step"], record.results["ended"]) == (5, "SIGTERM"), record.results

@@ -90,13 +90,16 @@ def assert_same_bits(one, other):
     assert one[2] == other[2]
 
 
-def by_hand(recipe, dataset, num_steps, *, seed, num_data=1):
+def by_hand(recipe, dataset, num_steps, *, seed, num_data=1, weights=None):
     """Train by a plain loop on one device; returns (net, optimizer, loss and errors of each step).
 
+    weights: to start from in place of those that the seed draws.
     num_data: parts of each batch, each with draws of its own, whose mean gradients are averaged.
     """
     statistics = statistics_of(dataset, progress=False)
     net = AlexNet(recipe.net, generator=make_generator(seed, 3)).train()
+    if weights is not None:
+        net.load_state_dict(weights)
     optimizer = PaperSGD(param_groups(net, recipe.learning))
     schedule, size, seen = schedule_for(recipe.learning), recipe.learning.batch_size, []
     for step in range(num_steps):

@@ -72,6 +72,16 @@ def test_halves_of_the_batch_train_as_the_whole_does(runs):
     assert record.results["validations"][-1]["step"] == NUM_STEPS
 
 
+@pytest.mark.parametrize(("name", "num_data"), [("tuned", 1), ("tuned-data", 2)])
+def test_a_start_from_trained_weights_and_rates_by_layer_are_as_on_one_device(runs, name, num_data):
+    recipe, (start, _, _) = tiny_recipe(rate_factors=rank_runs.RATE_FACTORS), state(runs / "whole", NUM_STEPS)
+    net, optimizer, _ = by_hand(recipe, tiny_dataset(), 4, seed=0, num_data=num_data, weights=start)
+    found = state(runs / name, 4)
+    assert_close(found, (net.state_dict(), velocities(net, optimizer)))
+    moved = {key.split(".")[0] for key, tensor in found[0].items() if not torch.equal(tensor, start[key])}
+    assert moved == {"conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"}
+
+
 @pytest.mark.parametrize("name", ["stopped", "killed"])
 def test_an_interruption_leaves_no_trace(runs, name):
     assert_same_bits(state(runs / name, NUM_STEPS), state(runs / "whole", NUM_STEPS))
