@@ -18,6 +18,7 @@ MAX_BYTES = 1_500_000
 ENCODED = re.compile(r"base64,[A-Za-z0-9+/=]+")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.DOTALL)
+OPTION = re.compile(r"<details>\s*<summary>\s*([a-h])\) .*?</summary>\s*(\w+).*?</details>", re.DOTALL)
 MACHINE_PATH = re.compile(
     r"(?<![\w.:/~-])/(?:home|root|Users|tmp|content|work|mnt|opt|private|var/folders)/\w|[A-Za-z]:\\+Users\\"
 )
@@ -82,6 +83,25 @@ def cell_problems(cell: NotebookNode) -> Iterator[str]:
         for summary in SUMMARY.findall(cell.source):
             if "`" in summary or "$" in summary:
                 yield f"Markdown in a <summary>, where it stays as typed: {summary[:50]}"
+        yield from question_problems(cell.source)
+
+
+def question_problems(source: str) -> Iterator[str]:
+    """A question of a prediction or a quiz has options a), b), ...; the reply to one begins with Right."""
+    questions: list[list[tuple[str, str]]] = []
+    for letter, reply in OPTION.findall(source):
+        if letter == "a":
+            questions.append([])
+        if not questions:
+            yield f"a question that begins with option {letter})"
+            return
+        questions[-1].append((letter, reply))
+    for question in questions:
+        letters = "".join(letter for letter, _ in question)
+        if len(letters) < 2 or letters != "abcdefgh"[: len(letters)]:
+            yield f"a question with the options {letters}"
+        if [reply for _, reply in question].count("Right") != 1:
+            yield f"a question whose replies begin with {', '.join(reply for _, reply in question)}"
 
 
 def code_problems(cell: NotebookNode, place: int) -> Iterator[str]:

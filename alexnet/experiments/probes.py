@@ -21,7 +21,9 @@ class UnitSignals:
         name: the layer's name in the network.
         input_size: root mean square of what goes into the units.
         slope: mean absolute value of the units' derivative there, over all units and images.
-        share_zero: the share of outputs that are exactly 0.
+        fraction_zero: the fraction of outputs that are exactly 0.
+        fraction_dead: the fraction of kernels (of units in a dense layer) whose output is 0 everywhere, for all
+            images.
         gradient_size: root mean square of the loss's gradient with respect to the units' input, the loss
             summed over the images, so that the number of images does not matter.
     """
@@ -29,7 +31,8 @@ class UnitSignals:
     name: str
     input_size: float
     slope: float
-    share_zero: float
+    fraction_zero: float
+    fraction_dead: float
     gradient_size: float
 
 
@@ -56,7 +59,8 @@ def unit_signals(net: nn.Sequential, images: Tensor, labels: Tensor) -> list[Uni
             name=name,
             input_size=root_mean_square(inputs[name]),
             slope=slope(units[name].function, inputs[name]).abs().mean().item(),
-            share_zero=(outputs[name] == 0).double().mean().item(),
+            fraction_zero=(outputs[name] == 0).double().mean().item(),
+            fraction_dead=(outputs[name] == 0).transpose(0, 1).flatten(1).all(1).double().mean().item(),
             gradient_size=0.0 if gradient is None else root_mean_square(gradient),
         )
         for name, gradient in zip(inputs, gradients, strict=True)

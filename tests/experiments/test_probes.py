@@ -1,11 +1,14 @@
 """Signals and gradients against back-propagation written out in numpy."""
 
+from collections import OrderedDict
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from alexnet.experiments.probes import unit_signals
-from alexnet.models.cifar import dense_stack
+from alexnet.models.cifar import Activation, dense_stack
 
 
 def stack(unit, **options):
@@ -40,15 +43,26 @@ def test_signals_are_those_of_backpropagation_by_hand():
         assert signals.input_size == pytest.approx(np.sqrt((z**2).mean()), rel=1e-12)
         assert signals.slope == pytest.approx((1 - np.tanh(z) ** 2).mean(), rel=1e-12)
         assert signals.gradient_size == pytest.approx(np.sqrt((d**2).mean()), rel=1e-12)
-        assert signals.share_zero == 0
+        assert signals.fraction_zero == 0
 
 
 def test_relu_counts_its_zeros():
     net, (x, labels) = stack("relu"), batch()
     z1 = x.reshape(len(x), -1) @ net.get_submodule("dense1").weight.detach().numpy().T
     first = unit_signals(net, torch.from_numpy(x), torch.from_numpy(labels))[0]
-    assert first.share_zero == pytest.approx((z1 <= 0).mean()) and 0 < first.share_zero < 1
+    assert first.fraction_zero == pytest.approx((z1 <= 0).mean()) and 0 < first.fraction_zero < 1
     assert first.slope == pytest.approx((z1 > 0).mean())
+
+
+def test_a_kernel_is_dead_that_no_image_activates():
+    net = nn.Sequential(OrderedDict(conv=nn.Conv2d(1, 4, 1), unit=Activation("relu"), output=nn.Flatten()))
+    with torch.no_grad():
+        net.conv.weight[:, 0, 0, 0] = torch.tensor([1.0, -1.0, 1.0, -1.0])
+        net.conv.bias[:] = torch.tensor([0.0, 0.0, -3.0, 2.0])
+    images = torch.tensor([[1.0, 2.0], [1.0, 1.0]]).reshape(2, 1, 1, 2)
+    (signals,) = unit_signals(net, images, torch.tensor([0, 1]))
+    assert signals.fraction_dead == 0.5  # -x is never positive, x - 3 neither, 2 - x is for one pixel
+    assert signals.fraction_zero == (0 + 4 + 4 + 1) / 16
 
 
 def test_slopes_of_either_sign_do_not_cancel():

@@ -29,7 +29,7 @@ def test_a_unit_is_drawn_beside_its_slope():
 
 def test_gradient_sizes_leave_zeros_out():
     signals = [
-        UnitSignals(name="unit1", input_size=1, slope=1, share_zero=0, gradient_size=size)
+        UnitSignals(name="unit1", input_size=1, slope=1, fraction_zero=0, fraction_dead=0, gradient_size=size)
         for size in (0.0, 0.5)
     ]
     _, axis = figures.new()

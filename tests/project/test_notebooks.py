@@ -57,7 +57,14 @@ def test_a_image_of_a_page_is_refused_without_words():
     assert wordless_in_markdown("```{figure} e.png\n:alt: A cat.\n```") == []
 
 
+def option(letter, reply, text="so"):
+    return f"<details><summary>{letter}) {text}</summary>\n\n{reply}\n\n</details>\n"
+
+
 GOOD = {
+    "question": notebook(
+        new_markdown_cell("Which?\n\n" + option("a", "Right.") + option("b", "Wrong: it is a."))
+    ),
     "plain": notebook(
         new_markdown_cell("Text, `<img>` in code and ![a cat](cat.png)."), new_code_cell("1 + 1")
     ),
@@ -108,11 +115,22 @@ BAD = {
     "<img> without alt text (c.png)": notebook(new_markdown_cell('Look: <img src="c.png">')),
     "image without alt text (d.png)": notebook(new_markdown_cell("Look: ![](d.png)")),
     "Markdown in a <summary>, where it stays as typed: a) `x`": notebook(
-        new_markdown_cell("<details><summary>a) `x`</summary>\n\nRight.\n\n</details>")
+        new_markdown_cell(option("a", "Right.", "`x`") + option("b", "Wrong."))
     ),
     "Markdown in a <summary>, where it stays as typed: $x$": notebook(
         new_markdown_cell("<details><summary>$x$</summary>\n\nWrong.\n\n</details>")
     ),
+    "a question whose replies begin with Wrong, Not": notebook(
+        new_markdown_cell(option("a", "Wrong.") + option("b", "Not so."))
+    ),
+    "a question whose replies begin with Right, Right": notebook(
+        new_markdown_cell(option("a", "Right.") + option("b", "Right, too."))
+    ),
+    "a question with the options a": notebook(new_markdown_cell(option("a", "Right."))),
+    "a question with the options ac": notebook(
+        new_markdown_cell(option("a", "Right.") + option("c", "Wrong."))
+    ),
+    "a question that begins with option b)": notebook(new_markdown_cell(option("b", "Right."))),
     "a directive, which only the page understands: {note}": notebook(
         new_markdown_cell("```{note}\nWords\n```")
     ),
