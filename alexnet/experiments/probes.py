@@ -22,8 +22,8 @@ class UnitSignals:
         input_size: root mean square of what goes into the units.
         slope: mean absolute value of the units' derivative there, over all units and images.
         fraction_zero: the fraction of outputs that are exactly 0.
-        fraction_dead: the fraction of kernels (of units in a dense layer) whose output is 0 everywhere, for all
-            images.
+        fraction_dead: the fraction of kernels (of units in a dense layer) whose output is 0 everywhere, for
+            all images.
         gradient_size: root mean square of the loss's gradient with respect to the units' input, the loss
             summed over the images, so that the number of images does not matter.
     """
