@@ -1,4 +1,4 @@
-"""What pre-training is worth, in miniature: a thin network learns five classes of Imagenette after the others.
+"""What pre-training is worth, in miniature: a thin network learns five classes after five others.
 
 `python -m tools.fine_tuning FOLDER --record data/records/fine-tuning.json` reads a prepared set of ten
 classes. A network is trained on the first five; from its weights, with a new last layer, it goes on to the
@@ -319,8 +319,9 @@ def save(path: str, dataset: Any, comparison: Comparison, results: dict[str, Any
     records.Record(
         experiment=Path(path).stem,
         scale=(
-            f"a thin net on images of {SIDE} pixels: {images['first']:,} of five classes to pre-train on, up to "
-            f"{images['second']:,} of five others, {images['test']:,} to test on, {len(comparison.seeds)} seeds"
+            f"a thin net on images of {SIDE} pixels: {images['first']:,} of five classes to pre-train on, up "
+            f"to {images['second']:,} of five others, {images['test']:,} to test on, "
+            f"{len(comparison.seeds)} seeds"
         ),
         data={
             "name": dataset.name,
