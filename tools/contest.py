@@ -186,7 +186,7 @@ def described(describe: Describe, splits: list[Split]) -> tuple[list[Tensor], fl
 
 
 def systems(train: Split) -> Iterator[tuple[str, Describe, float]]:
-    """Yield the name of each system, what describes images, and the seconds of learning that without labels."""
+    """Yield each system's name, what describes images, and the seconds of learning that without labels."""
     yield "colour histogram", colour_histogram, 0.0
     yield "HOG", gradient_histogram, 0.0
     yield "HOG and colour histogram", both, 0.0
