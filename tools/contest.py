@@ -30,15 +30,15 @@ from alexnet.evaluation.prediction import load_classifier
 from alexnet.experiments.intervals import holm
 from alexnet.experiments.search import best_place, wanted
 from alexnet.storage import records
-from tools.baselines import batches, both, colour_histogram, error, fit, gradient_histogram, held_out
+from tools.baselines import batches, colour_histogram, error, fit, gradient_histogram, held_out
 
 NETWORK = "imagenette"
 DAISY = {"step": 4, "radius": 8, "rings": 2, "histograms": 6, "orientations": 8}
 SAMPLE = 1_000  # training images whose descriptors PCA, mixture and dictionary are learned from
 PER_IMAGE = 60  # descriptors of each of them
 COMPONENTS, MODES, ATOMS, NONZERO = 64, 64, 256, 4
-STRIDE = 2  # sparse codes are computed of every second descriptor along each side
-Describe = Callable[[Tensor], Tensor]
+STRIDE = 3  # sparse codes are computed of every third descriptor along each side
+Describe = Callable[[Tensor], dict[str, Tensor]]
 
 
 def descriptors(images: Tensor) -> np.ndarray:
@@ -82,6 +82,11 @@ class Learned:
             fit_algorithm="cd",
         )
         self.atoms = learning.fit(unit(low)).components_
+
+    def codes(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the features of images (N, 3, H, W) by the name of the system."""
+        found = descriptors(images)
+        return {"sparse coding": self.sparse_codes(found), "Fisher vectors": self.fisher_vectors(found)}
 
     def fisher_vectors(self, found: np.ndarray) -> Tensor:
         """Return (N, dimensions) of descriptors (N, rows, columns, D)."""
@@ -176,27 +181,42 @@ class Stopwatch:
         return self.start - before
 
 
-def described(describe: Describe, splits: list[Split]) -> tuple[list[Tensor], float]:
-    """Return the features of each split, and the seconds for the first one, the training images."""
+def described(describe: Describe, train: Split, test: Split) -> Iterator[tuple[str, list[Tensor], float]]:
+    """Yield each system that images are described for.
+
+    Args:
+        describe: returns the features of images by the system's name; in parts that several share.
+        train: images to learn from.
+        test: images to judge by.
+    Yields:
+        its name, its features of both, and the seconds that all of ``describe`` took on the training images.
+    """
     watch, found, seconds = Stopwatch(), [], []
-    for split in splits:
-        found.append(torch.cat([describe(images) for images in batches(split, 200)]))
+    for split in (train, test):
+        parts = [describe(images) for images in batches(split, 200)]
+        found.append({name: torch.cat([part[name] for part in parts]) for name in parts[0]})
         seconds.append(watch())
-    return found, seconds[0]
+    for name in found[0]:
+        yield name, [of_split[name] for of_split in found], seconds[0]
 
 
-def systems(train: Split) -> Iterator[tuple[str, Describe, float]]:
-    """Yield each system's name, what describes images, and the seconds of learning that without labels."""
-    yield "colour histogram", colour_histogram, 0.0
-    yield "HOG", gradient_histogram, 0.0
-    yield "HOG and colour histogram", both, 0.0
+def floors(images: Tensor) -> dict[str, Tensor]:
+    """Return the features that nothing is learned for."""
+    colours, edges = colour_histogram(images), gradient_histogram(images)
+    beside = torch.cat([edges, colours], 1)
+    return {"colour histogram": colours, "HOG": edges, "HOG and colour histogram": beside}
+
+
+def systems(train: Split, test: Split) -> Iterator[tuple[str, list[Tensor], float]]:
+    """Yield each system's name, its features of both parts, and the seconds that those of ``train`` took."""
+    yield from described(floors, train, test)
     watch = Stopwatch()
     chosen = np.linspace(0, len(train) - 1, min(SAMPLE, len(train))).astype(int)
     learned = Learned(np.concatenate([descriptors(images) for images in batches(PartOfSplit(train, chosen))]))
-    seconds = watch()
-    print(f"PCA, mixture and dictionary: {seconds:.0f} s", flush=True)
-    yield "sparse coding", lambda images: learned.sparse_codes(descriptors(images)), seconds
-    yield "Fisher vectors", lambda images: learned.fisher_vectors(descriptors(images)), seconds
+    before = watch()
+    print(f"PCA, mixture and dictionary: {before:.0f} s", flush=True)
+    for name, features, seconds in described(learned.codes, train, test):
+        yield name, features, before + seconds
 
 
 def by_network(split: Split) -> Tensor:
@@ -215,11 +235,10 @@ def contest(train: Split, test: Split, *, network_seconds: float) -> dict[str, A
     """
     labels = {"train": torch.as_tensor(train.labels), "test": torch.as_tensor(test.labels)}
     scores, results = {"AlexNet": by_network(test)}, {"AlexNet": {"seconds": {"all": network_seconds}}}
-    for name, describe, learning in systems(train):
-        (features, others), seconds = described(describe, [train, test])
+    for name, (features, others), seconds in systems(train, test):
         watch = Stopwatch()
         found, scores[name] = measured((features, labels["train"]), (others, labels["test"]))
-        spent = {"unlabelled": learning, "features": seconds, "classifier": watch()}
+        spent = {"features": seconds, "classifier": watch()}
         results[name] = {**found, "seconds": {**spent, "all": sum(spent.values())}}
         print(f"{name:25} {error(scores[name], labels['test']):.1%}, {spent}", flush=True)
     for name, found in results.items():
