@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from scipy import stats
+from scipy import special  # scipy.stats, which has Student's distribution by name, takes a second to import
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -55,7 +55,7 @@ def mean_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) ->
     if count < 2:
         return Interval(values[0] if values else math.nan, -math.inf, math.inf, count)
     mean, deviation = statistics.fmean(values), statistics.stdev(values)
-    width = stats.t.ppf((1 + confidence) / 2, count - 1).item() * deviation / math.sqrt(count)
+    width = special.stdtrit(count - 1, (1 + confidence) / 2).item() * deviation / math.sqrt(count)
     return Interval(mean, mean - width, mean + width, count)
 
 
@@ -83,7 +83,7 @@ def p_value(values: Sequence[float]) -> float:
     mean, deviation = statistics.fmean(values), statistics.stdev(values)
     if deviation == 0:
         return 1.0 if mean == 0 else 0.0
-    return 2 * stats.t.sf(abs(mean) / deviation * math.sqrt(len(values)), len(values) - 1).item()
+    return 2 * special.stdtr(len(values) - 1, -abs(mean) / deviation * math.sqrt(len(values))).item()
 
 
 def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from alexnet.experiments.intervals import (
     Interval,
@@ -59,6 +58,8 @@ def test_the_same_sign_in_three_seeds_is_not_enough():
 
 
 def test_p_values_are_those_of_the_paired_test():
+    from scipy import stats  # here, since it takes a second
+
     values = [0.3, -0.1, 0.8, 0.4]
     assert p_value(values) == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
     assert p_value([-value for value in values]) == pytest.approx(p_value(values))
