@@ -46,8 +46,17 @@ def test_formulas_are_set_by_the_copy_of_mathjax_beside_the_pages(built):
         page for page in built.glob("*.html") if 'class="math' in page.read_text(encoding="utf-8")
     ]
     for page in with_formulas:
-        assert 'src="_static/vendor/mathjax/tex-chtml-full.js' in page.read_text(encoding="utf-8"), page.name
+        assert 'src="_static/vendor/mathjax/startup.js' in page.read_text(encoding="utf-8"), page.name
     assert list((built / "_static/vendor/mathjax/output/chtml/fonts/woff-v2").glob("*.woff"))
+
+
+def test_pages_load_no_script_that_they_do_not_use(built):
+    texts = {page.name: page.read_text(encoding="utf-8") for page in built.rglob("*.html")}
+    assert [name for name, text in texts.items() if "fontawesome.js" in text] == []
+    assert [name for name, text in texts.items() if "searchindex.js" in text] == ["search.html"]
+    style = (built / "_static/styles/pydata-sphinx-theme.css").read_text(encoding="utf-8")
+    fonts = re.findall(r"url\(\.\./(vendor/fontawesome/[^)]+\.woff2)\)", style)
+    assert fonts and all((built / "_static" / font).is_file() for font in fonts)
 
 
 def test_names_of_the_package_lead_to_their_entries(built):
