@@ -52,6 +52,7 @@ STAGES = {
     "tests": ["pytest", "--nbval", "tests", "book", *BESIDE],
     "unit": ["pytest", "tests", *BESIDE],
     "notebooks": ["pytest", "--nbval", *BESIDE],
+    "browser": ["pytest", "tests/browser", *BESIDE],
 }
 WHOLE = ("lint", "format", "types", "tests")  # beside each other, unit tests and notebooks leave no core idle
 

@@ -1,0 +1,99 @@
+"""A browser that shows the built pages: the system's Chromium, driven by Playwright.
+
+Skipped where Playwright, a Chromium or the built pages are missing; an error with ALEXNET_BROWSER=required.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = Path(os.environ.get("ALEXNET_PAGES", ROOT / "_build" / "html"))
+NAMES = sorted(path.stem for path in (ROOT / "book").iterdir() if path.suffix in (".ipynb", ".md"))
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+LOADED_MS = 120_000  # on a machine with other work
+
+
+def missing(what: str) -> None:
+    """Skip, or fail where a browser is required."""
+    if os.environ.get("ALEXNET_BROWSER") == "required":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium without a window."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("Playwright is not installed: pip install --group browser")
+    if program is None:
+        missing(f"no browser: none of {', '.join(BROWSERS)} is on the path")
+    if not (PAGES / "index.html").is_file():
+        missing(f"no pages in {PAGES}: python3 dev.py book")
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--allow-file-access-from-files"]
+        running = playwright.chromium.launch(executable_path=program, args=arguments)
+        yield running
+        running.close()
+
+
+class Opened:
+    """A page in the browser, with what went wrong while it was there.
+
+    Attributes:
+        tab: Playwright's page.
+        errors: of scripts, and messages on the console that are errors.
+        elsewhere: addresses of other hosts that the page asked for.
+    """
+
+    def __init__(self, browser, name: str, **options):
+        self.errors: list[str] = []
+        self.elsewhere: list[str] = []
+        self.context = browser.new_context(**options)
+        self.tab = self.context.new_page()
+        self.tab.set_default_timeout(LOADED_MS)
+        self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.tab.on("console", lambda said: said.type == "error" and self.errors.append(said.text))
+        self.tab.on("request", lambda request: self._note(request.url))
+        self.go(name)
+
+    def _note(self, address: str) -> None:
+        if not address.startswith(("file:", "data:", "blob:")):
+            self.elsewhere.append(address)
+
+    def go(self, name: str) -> None:
+        """Load a page by its name, such as ``02-convolution`` or ``02-convolution.html#figure-2-1``."""
+        address = name if ".html" in name else f"{name}.html"
+        self.tab.goto(f"{PAGES.as_uri()}/{address}", wait_until="load")
+        self.tab.evaluate("window.MathJax?.startup?.promise")
+
+    def run(self, script: str, *argument):
+        """Evaluate JavaScript on the page."""
+        return self.tab.evaluate(script, *argument)
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def opened(request, browser):
+    """Each page of the book in turn, 1200 pixels wide."""
+    page = Opened(browser, request.param, viewport={"width": 1200, "height": 900})
+    yield page
+    page.context.close()
+
+
+@pytest.fixture
+def chapter(browser):
+    """Open one page by its name, anew."""
+    pages = []
+
+    def open_page(name: str, **options) -> Opened:
+        pages.append(Opened(browser, name, **{"viewport": {"width": 1200, "height": 900}} | options))
+        return pages[-1]
+
+    yield open_page
+    for page in pages:
+        page.context.close()

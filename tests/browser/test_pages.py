@@ -1,0 +1,78 @@
+"""What every page of the book keeps to in a browser."""
+
+import pytest
+
+WIDTHS = (360, 390, 768, 1200)
+SIDEWAYS = "document.documentElement.scrollWidth - window.innerWidth"
+WIDE_CODE = """[...document.querySelectorAll(".bd-article div.highlight pre")]
+    .filter((pre) => pre.scrollWidth > pre.clientWidth + 1)
+    .map((pre) => pre.textContent.trim().split("\\n").sort((a, b) => b.length - a.length)[0])"""
+BROKEN = "[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.alt)"
+FOLDED = "details:not([open]), .ask-reply[hidden], [hidden='until-found']"
+# Moves a slider through all of its positions and counts how many different views there are.
+VIEWS = """(figure, k) => {
+    const input = figure.querySelectorAll("input")[k];
+    const show = (value) => {
+        input.value = value;
+        input.dispatchEvent(new Event("input", { bubbles: true }));
+        return figure.querySelector('[data-part="view"]').innerHTML + figure.querySelector("img")?.src;
+    };
+    const start = input.value, views = new Set();
+    for (let value = +input.min; value <= +input.max; value++) views.add(show(value));
+    show(start);
+    return views.size;
+}"""
+
+
+def test_nothing_fails_and_nothing_is_asked_of_another_host(opened):
+    assert opened.errors == []
+    assert opened.elsewhere == []
+    assert opened.run(BROKEN) == []
+    assert opened.run("document.querySelectorAll('mjx-merror').length") == 0
+    unset = "[...document.querySelectorAll('.math')].filter((e) => !e.querySelector('mjx-container')).length"
+    assert opened.run(unset) == 0, "formulas that are not set"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_scrolls_sideways(opened, width):
+    opened.tab.set_viewport_size({"width": width, "height": 900})
+    assert opened.run(SIDEWAYS) <= 0
+    if width == 1200:
+        assert opened.run(WIDE_CODE) == []
+
+
+def test_every_control_changes_its_figure(opened):
+    for figure in opened.tab.query_selector_all("figure[data-explore]"):
+        for k in range(len(figure.query_selector_all("input"))):
+            assert figure.evaluate(f"(figure) => ({VIEWS})(figure, {k})") > 1, figure.get_attribute("id")
+
+
+def test_every_question_answers(opened):
+    opened.run("localStorage.clear()")
+    opened.tab.reload()
+    questions = opened.tab.query_selector_all("ul.ask")
+    assert opened.run("document.querySelectorAll('.bd-article p > strong').length") or not questions
+    for question in questions:
+        choices = question.query_selector_all("button")
+        for choice in choices:
+            choice.evaluate("(button) => button.click()")
+            reply = choice.evaluate("(button) => button.nextElementSibling.textContent.trim()")
+            right = choice.evaluate("(button) => button.parentElement.classList.contains('ask-right')")
+            assert right == reply.startswith("Right") and choice.get_attribute("aria-expanded") == "true"
+        assert question.evaluate("(ul) => ul.querySelectorAll('.ask-right').length") == 1
+    assert opened.run("document.querySelectorAll('.bd-article [hidden=\"until-found\"]').length") == 0
+    if questions:
+        score = opened.run("document.querySelector('.ask-score').textContent")
+        assert score.startswith(("Predictions right", "Questions")) and "all answered" in score
+    assert opened.errors == []
+
+
+def test_a_print_has_everything_open(opened):
+    opened.run("localStorage.clear()")
+    opened.tab.reload()
+    folded = f'document.querySelectorAll(".bd-article :is({FOLDED})").length'
+    before = opened.run(folded)
+    opened.run("window.dispatchEvent(new Event('beforeprint'))")
+    assert opened.run(folded) == 0
+    opened.run("window.dispatchEvent(new Event('afterprint'))")
+    assert opened.run(folded) == before

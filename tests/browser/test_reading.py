@@ -1,0 +1,105 @@
+"""How a reader gets about: predictions, the keyboard, searching, links into what is hidden, accessibility."""
+
+import pytest
+
+from tests.browser.conftest import missing
+
+CHAPTER = "03-relu-against-tanh"
+HIDDEN = "document.querySelectorAll('.bd-article [hidden=\"until-found\"]').length"
+# What people type, in either spelling, and the page that must be among the results.
+SEARCHES = {
+    "local response normalization": "06-local-response-normalisation",
+    "local response normalisation": "06-local-response-normalisation",
+    "LRN": "06-local-response-normalisation",
+    "PCA": "09-augmentation",
+    "color jitter": "09-augmentation",
+    "data augmentation": "09-augmentation",
+    "dropout": "10-dropout",
+    "weight decay": "11-learning",
+    "momentum": "11-learning",
+    "learning rate": "11-learning",
+    "initialization": "11-learning",
+    "grouped convolution": "05-two-gpus",
+    "model parallelism": "05-two-gpus",
+    "max pooling": "07-overlapping-pooling",
+    "backpropagation": "03-relu-against-tanh",
+    "vanishing gradient": "03-relu-against-tanh",
+    "feature map": "02-convolution",
+    "stride": "02-convolution",
+    "receptive field": "08-architecture",
+    "nearest neighbors": "12-results",
+    "fine-tuning": "13-code-of-2012",
+}
+
+
+def test_a_prediction_hides_its_result_until_a_choice_and_the_choice_stays(chapter):
+    page = chapter(CHAPTER)
+    hidden = page.run(HIDDEN)
+    question = page.tab.locator("ul.ask").first
+    question.locator("button").nth(0).click()
+    assert 0 < page.run(HIDDEN) < hidden
+    assert question.locator(".ask-reply").nth(0).is_visible()
+    page.tab.reload()
+    assert question.locator(".ask-reply").nth(0).is_visible() and "left" in score(page)
+
+
+def score(page):
+    return page.run("document.querySelector('.ask-score').textContent")
+
+
+def test_results_may_always_be_shown_and_a_chapter_begun_again(chapter):
+    page = chapter(CHAPTER)
+    hidden = page.run(HIDDEN)
+    page.tab.get_by_role("button", name="Always show results").first.click()
+    assert page.run(HIDDEN) == 0
+    page.tab.reload()
+    assert page.run(HIDDEN) == 0
+    page.tab.get_by_role("button", name="Start this chapter again").click()
+    page.tab.wait_for_function(f"{HIDDEN} === {hidden}")
+
+
+def test_a_link_opens_what_is_hidden(chapter):
+    page = chapter(f"{CHAPTER}.html#figure-3-2")
+    assert page.tab.locator("#figure-3-2").is_visible()
+
+
+def test_without_scripts_everything_can_be_read(chapter):
+    page = chapter(CHAPTER, java_script_enabled=False)
+    assert page.tab.locator("#figure-3-2").is_visible()
+    assert page.tab.locator("details > summary", has_text="a) about a tenth").is_visible()
+
+
+def test_the_keyboard_suffices(chapter):
+    page = chapter(CHAPTER)
+    choice = page.tab.locator("ul.ask button").first
+    choice.focus()
+    page.tab.keyboard.press("Enter")
+    assert choice.get_attribute("aria-expanded") == "true"
+    page.tab.keyboard.press("Tab")
+    assert page.run("document.activeElement.textContent").startswith("b)")
+    slider = page.tab.locator("figure[data-explore] input").first
+    slider.focus()
+    before = slider.get_attribute("aria-valuetext")
+    page.tab.keyboard.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext") != before
+
+
+@pytest.mark.parametrize("words", SEARCHES)
+def test_a_search_finds_the_chapter(chapter, words):
+    page = chapter(f"search.html?q={words.replace(' ', '+')}")
+    page.tab.wait_for_function(
+        "/finished|did not match/.test(document.querySelector('#search-results')?.textContent)"
+    )
+    found = page.run("[...document.querySelectorAll('#search-results a')].map((a) => a.getAttribute('href'))")
+    assert any(SEARCHES[words] in address for address in found), found
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing(opened, theme):
+    try:
+        from axe_playwright_python.sync_playwright import Axe
+    except ImportError:
+        missing("axe is not installed: pip install --group browser")
+    opened.run("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+    found = Axe().run(opened.tab).response["violations"]
+    assert [(rule["id"], [node["html"][:80] for node in rule["nodes"]][:3]) for rule in found] == []

@@ -1,0 +1,70 @@
+"""Sphinx extension: what the theme and Sphinx leave to be mended in finished pages.
+
+Scripts that a page does not use: the theme brings its icons twice, as a font and as a script of 1.5 MB that
+draws them again; and every page loads the search with its index, which the page of results loads by itself
+and the others would need only for results while one types, a setting that is off.
+
+What a screen reader stumbles over: the side bar is no landmark, the button that unfolds a part of the list
+of chapters has no name, the empty corner of a table is a heading, and the parameters of a long signature are
+a list of descriptions that describe nothing.
+"""
+
+import re
+from pathlib import Path
+
+ICONS = r"fontawesome\.js"
+SEARCH = r"(?:searchtools|language_data|searchindex)\.js"
+SCRIPT = r"""\s*<script\b[^>]*\bsrc=["'][^"']*\b{name}[^>]*></script>"""
+LANDMARK = (
+    '<div id="pst-primary-sidebar"',
+    '<div id="pst-primary-sidebar" role="region" aria-label="The book"',
+)
+CORNER = ('<th class="head"><p></p></th>', "<td></td>")
+UNFOLD = (
+    '<summary><span class="toctree-toggle"',
+    '<summary aria-label="Subpages"><span class="toctree-toggle"',
+)
+PARAMETERS = re.compile(r'<dl>\n((?:<dd><em class="sig-param">.*?</dd>\n)+)</dl>')
+PARAMETER = re.compile(r"<dd>(.*?)</dd>\n")
+
+
+def setup(app) -> dict[str, bool]:
+    """Work on the pages when all of them are written."""
+    app.connect("build-finished", finish)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def finish(app, exception: Exception | None) -> None:
+    """Mend every page.
+
+    Args:
+        app: the application of Sphinx.
+        exception: what ended the build, if anything did.
+    """
+    if exception is not None or app.builder.format != "html":
+        return
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        mended = mend(text, searches=page.name == "search.html")
+        if mended != text:
+            page.write_text(mended, encoding="utf-8")
+
+
+def mend(text: str, *, searches: bool = False) -> str:
+    """Return a page as it should be.
+
+    Args:
+        text: the page's HTML.
+        searches: it is the page of search results, which needs the search.
+    """
+    for name in [ICONS] if searches else [ICONS, SEARCH]:
+        text = re.sub(SCRIPT.format(name=name), "", text)
+    for old, new in (LANDMARK, CORNER, UNFOLD):
+        text = text.replace(old, new)
+    return PARAMETERS.sub(lambda found: list_parameters(found[1]), text)
+
+
+def list_parameters(items: str) -> str:
+    """Return parameters of a signature, one a line."""
+    lines = PARAMETER.sub(r'<span class="sig-line">\1</span>' + "\n", items)
+    return f'<span class="sig-lines">\n{lines}</span>'
