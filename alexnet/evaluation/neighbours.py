@@ -3,6 +3,7 @@
 Letters in shapes: N images to search, Q queries, D numbers that describe an image.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -59,3 +60,21 @@ def first(candidates: Neighbours, k: int) -> Neighbours:
     """Keep the k nearest of each query; where distances are equal, the order is kept."""
     distances, order = candidates.distances.sort(dim=1, stable=True)
     return Neighbours(distances[:, :k], candidates.indices.gather(1, order)[:, :k])
+
+
+def precision(found: Tensor, wanted: Tensor, ks: Sequence[int]) -> Tensor:
+    """Return for each query the share of its k nearest that are of its class.
+
+    Args:
+        found: (Q, K) classes of the nearest of each query, the nearest first.
+        wanted: (Q,) classes of the queries.
+        ks: numbers of neighbours counted, each from 1 to K.
+    Returns:
+        (len(ks), Q) float64.
+    Raises:
+        ValueError: a k is out of range.
+    """
+    if not all(1 <= k <= found.shape[1] for k in ks):
+        raise ValueError(f"ks must be from 1 to the {found.shape[1]} that were found, got {tuple(ks)}")
+    hits = (found == wanted[:, None]).double()
+    return torch.stack([hits[:, :k].mean(1) for k in ks])

@@ -9,10 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
-from torch import Tensor
-
 from alexnet import lab_notes, paper
-from alexnet.experiments import EXPERIMENTS, computed, readings
+from alexnet.experiments import EXPERIMENTS, computed, readings, towers
 from alexnet.experiments.answers import ENOUGH_IMAGES, ENOUGH_SEEDS, answer, experiment_for
 from alexnet.experiments.claims import CLAIMS, Claim
 from alexnet.experiments.finding import ILSVRC, LOGS, Finding
@@ -31,7 +29,7 @@ from alexnet.experiments.verdicts import gains
 from alexnet.models import summary
 from alexnet.optim.schedule import LOGGED
 from alexnet.recipes import PAPER
-from alexnet.storage import records, shipped
+from alexnet.storage import records
 
 # From the authors' logs
 
@@ -234,24 +232,37 @@ def in_memory() -> Finding:
     return needs_ilsvrc(ours=shown, basis="the memory is computed")
 
 
-def colourfulness(kernels: Tensor) -> Tensor:
-    """Return the share of the squared weights of kernels (K, 3, R, S) that depends on colour, (K,)."""
-    colour = kernels - kernels.mean(1, keepdim=True)
-    return colour.square().sum((1, 2, 3)) / kernels.square().sum((1, 2, 3))
-
-
 def specialised() -> Finding:
-    """Say how far the towers of the network that comes along differ in colour: one training."""
+    """Say how far the towers of the networks that were trained differ in colour, beside random halves."""
     name = "imagenette"
-    kernels = shipped.kernels(name)
-    last = max(kernels)
-    halves = [half.mean().item() for half in colourfulness(kernels[last]).chunk(2)]
-    shown = " and ".join(f"{half:.0%}" for half in halves)
-    return unknown(
-        f"1 seed of at least {ENOUGH_SEEDS}",
-        ours=f"{shown} of the squared weights of the towers' kernels depend on colour",
-        basis=f"conv1 of the network {name!r} after {last} epochs, {record(name).data['source']}",
+    gaps, found = towers.colour_gaps(name), record(name)
+    effect = towers.beyond_chance(gaps)
+    sizes = ", ".join(f"{100 * gap.size:.0f}" for gap in gaps.values())
+    dealt = sum(gap.dealt for gap in gaps.values()) / len(gaps)
+    shown = f"the towers' shares of weights that depend on colour lie {sizes} points apart, random halves "
+    shown += f"{100 * dealt:.0f}"
+    shown += f"; beyond chance: {effect.in_points()}" if len(gaps) > 1 else ""
+    missing = f"{len(gaps)} seed{'s' * (len(gaps) > 1)} of at least {ENOUGH_SEEDS}"
+    lacking = [missing] if len(gaps) < ENOUGH_SEEDS else []
+    return replace(measured("kernels", effect, shown, found, lacking), command="")
+
+
+def retrieved() -> Finding:
+    """Say how often the nearest by features are of the query's class, beside pixels and random features."""
+    found, k = record("imagenette-retrieval"), "10"
+    pixels = found.results["pixels"][k]["mean"]
+    trained, untrained = (
+        [each[k]["mean"] for each in found.results[name]] for name in ("trained", "untrained")
     )
+    means = [sum(shares) / len(shares) for shares in (trained, untrained)]
+    shown = f"{means[0]:.0%} of the {k} nearest by features are of the class, {pixels:.0%} by pixels, "
+    shown += f"{means[1]:.0%} by features of untrained networks; the nearest by features is in place "
+    places = found.results["median_place_by_pixels"]
+    shown += f"{min(places):,.0f} or later by pixels, of {found.data['images']['train']:,} (median)"
+    few = len(trained) < ENOUGH_SEEDS
+    lacking = [f"{len(trained)} seeds of at least {ENOUGH_SEEDS}"] if few else []
+    effect = mean_interval([share - max(pixels, *untrained) for share in trained])
+    return replace(measured("retrieval", effect, shown, found, lacking), command="")
 
 
 def with_averages() -> Finding:
@@ -306,7 +317,7 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
     "ilsvrc2012": with_averages,
     "imagenet2009": needs_ilsvrc,
     "kernels": specialised,
-    "retrieval": partial(unknown, "a network that has learned enough, at several seeds"),
+    "retrieval": retrieved,
     "binary-codes": partial(unknown, "an auto-encoder on the features of a trained network"),
     "depth-data": partial(
         unknown, "an outlook that the years since have borne out, not one that is measured here"

@@ -5,9 +5,10 @@
     weights/NAME.safetensors          what `load_classifier` and ``create_model(weights=...)`` read
     weights/NAME.md                   what they are: data, recipe, errors, licence
     records/NAME.json                 the record of their training
-    records/NAME-conv1.safetensors    conv1's kernels as they were after some of its epochs
+    records/NAME-conv1.safetensors    conv1's kernels after some epochs, of this training and others
 """
 
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -54,16 +55,26 @@ def path(name: str) -> Path:
     return weights_path(FOLDER, name)
 
 
-def kernels(name: str) -> dict[int, Tensor]:
-    """Return conv1's kernels as a network learned them.
+def kernels(name: str) -> dict[int, dict[int, Tensor]]:
+    """Return conv1's kernels as a network learned them, and others by the same recipe.
 
     Args:
         name: one of ``names``.
     Returns:
-        epoch: (K, 3, R, S) float32, after so many passes through the training images, the earliest first.
+        seed: epoch: (K, 3, R, S) float32, after so many passes through the training images, the earliest
+        first; the network that ships comes first.
     Raises:
         ValueError: there is no network of that name.
     """
     one_of("network", name, names())
-    stored, _ = safe.read(kernels_path(FOLDER, name))
-    return {int(epoch): stored[epoch].float() for epoch in sorted(stored, key=int)}
+    stored, told = safe.read(kernels_path(FOLDER, name))
+    return {
+        seed: {epoch: stored[f"{seed}/{epoch}"].float() for epoch in epochs}
+        for seed, epochs in in_order(stored, (told or {}).get("seeds", [])).items()
+    }
+
+
+def in_order(stored: Iterable[str], seeds: Sequence[int]) -> dict[int, list[int]]:
+    """Return the epochs of each seed in order, from names such as "0/40"; the seeds in the order given."""
+    pairs = [tuple(map(int, key.split("/"))) for key in stored]
+    return {seed: sorted(epoch for of, epoch in pairs if of == seed) for seed in seeds}

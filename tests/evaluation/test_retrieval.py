@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from alexnet.evaluation.neighbours import nearest
+from alexnet.evaluation.neighbours import nearest, precision
 
 
 def by_the_sum(features, query):
@@ -64,3 +64,11 @@ def test_k_must_lie_between_one_and_the_images(k):
 def test_shapes_must_match(shape):
     with pytest.raises(ValueError, match=r"searched, \(4, 2\), and the queries, \("):
         nearest(torch.zeros(4, 2), torch.zeros(shape), 1)
+
+
+def test_precision_counts_the_class_of_the_query_among_the_nearest():
+    found = torch.tensor([[2, 2, 1, 2], [0, 1, 1, 1]])
+    shares = precision(found, torch.tensor([2, 1]), (1, 2, 4))
+    assert shares.tolist() == [[1, 0], [1, 0.5], [0.75, 0.75]]
+    with pytest.raises(ValueError, match=r"ks must be from 1 to the 4 that were found, got \(1, 5\)"):
+        precision(found, torch.tensor([2, 1]), (1, 5))

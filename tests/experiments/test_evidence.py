@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from alexnet.cli.main import main
-from alexnet.experiments import answers, computed, evidence
+from alexnet.evaluation.kernels import Gap
+from alexnet.experiments import answers, computed, evidence, towers
 from alexnet.experiments.claims import CLAIMS, claim_by_id
 from alexnet.experiments.evidence import EVIDENCE, finding, ledger
 from alexnet.experiments.finding import VERDICTS, Finding
@@ -170,14 +171,59 @@ def test_many_answers_given_together_are_corrected(monkeypatch):
     assert finding("pca-colour").verdict == "inconclusive"
 
 
-def test_the_towers_of_the_network_that_comes_along_are_compared_and_not_judged():
-    noise = torch.randn(400, 3, 11, 11, generator=torch.Generator().manual_seed(0))
-    grey = torch.ones(1, 3, 2, 2)
-    assert evidence.colourfulness(noise).mean().item() == pytest.approx(2 / 3, abs=0.01)
-    assert evidence.colourfulness(grey).item() == 0
-    found = finding("kernels")
-    assert found.verdict == "inconclusive" and found.lacking == "1 seed of at least 5"
-    assert found.ours.startswith("57% and 38% of the squared weights") and "40 epochs" in found.basis
+def towers_with(monkeypatch, *sizes):
+    gaps = {seed: Gap(size=size, dealt=0.05, chance=0.01) for seed, size in enumerate(sizes)}
+    monkeypatch.setattr(towers, "colour_gaps", lambda name: gaps)
+    return finding("kernels")
+
+
+def test_towers_are_judged_against_random_halves_from_five_seeds_on(monkeypatch):
+    known = finding("kernels")
+    assert "19" in known.ours.partition("lie ")[2].partition(" points")[0].split(", ")
+    few = towers_with(monkeypatch, 0.19, 0.15, 0.2)
+    assert few.verdict == "inconclusive" and few.lacking == "3 seeds of at least 5"
+    assert few.ours.startswith(
+        "the towers' shares of weights that depend on colour lie 19, 15, 20 points apart"
+    )
+    assert "random halves 5; beyond chance: +13.0 [" in few.ours
+    one = towers_with(monkeypatch, 0.19)
+    assert one.lacking == "1 seed of at least 5" and one.ours.endswith("random halves 5")
+    assert towers_with(monkeypatch, 0.19, 0.15, 0.2, 0.18, 0.14).verdict == "supported"
+    assert towers_with(monkeypatch, 0.19, 0.01, 0.2, 0.02, 0.03).verdict == "inconclusive"
+    assert towers_with(monkeypatch, 0.01, 0.02, 0.01, 0.0, 0.02).verdict == "contradicted"
+
+
+def retrieval_with(monkeypatch, *shares):
+    found = records.load("imagenette-retrieval")
+    one = {"10": {"mean": 0.25}}
+    trained = [{"10": {"mean": share}} for share in shares]
+    places = [900.0 + place for place in range(len(shares))]
+    results = {"pixels": one, "trained": trained, "untrained": [one] * len(shares)}
+    changed = replace(found, results=results | {"median_place_by_pixels": places})
+    monkeypatch.setattr(evidence, "record", lambda name: changed)
+    return finding("retrieval")
+
+
+def test_retrieval_is_judged_against_the_better_control(monkeypatch):
+    assert finding("retrieval").ours.startswith("70% of the 10 nearest")
+    few = retrieval_with(monkeypatch, 0.7, 0.6)
+    assert few.verdict == "inconclusive" and few.lacking == "2 seeds of at least 5"
+    assert few.ours.startswith("65% of the 10 nearest by features are of the class, 25% by pixels")
+    assert "in place 900 or later by pixels, of 9,469 (median)" in few.ours
+    assert retrieval_with(monkeypatch, 0.7, 0.6, 0.7, 0.7, 0.6).verdict == "supported"
+    assert retrieval_with(monkeypatch, 0.2, 0.21, 0.2, 0.2, 0.19).verdict == "contradicted"
+
+
+def test_the_gaps_are_those_of_the_last_epoch_of_each_seed(monkeypatch):
+    grey, red = torch.ones(4, 3, 2, 2), torch.zeros(4, 3, 2, 2)
+    red[:, 0] = 1.0
+    apart, alike = torch.cat([grey, red]), torch.cat([grey, grey])
+    kernels = {3: {1: alike, 40: apart}, 7: {40: alike, 1: apart}}
+    monkeypatch.setattr(towers.shipped, "kernels", lambda name: kernels)
+    gaps = towers.colour_gaps("imagenette")
+    assert list(gaps) == [3, 7] and gaps[3].size == pytest.approx(2 / 3) and gaps[7].size == 0
+    effect = towers.beyond_chance(gaps)
+    assert effect.mean == pytest.approx((2 / 3 - gaps[3].dealt) / 2) and 0.1 < gaps[3].dealt < 0.4
 
 
 def test_the_command_lists_and_explains(capsys):

@@ -1,6 +1,7 @@
 """Trained networks that come with the package: the tool that makes them of a run, and their way back."""
 
 import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def run_of_nette(tmp_path_factory):
 @pytest.fixture
 def mine(run_of_nette, tmp_path, monkeypatch):
     """The folder of what ships, with a network called mine."""
-    ship.ship(run_of_nette, run_of_nette / "checkpoints", "mine", tmp_path, "Generated images.")
+    ship.ship([run_of_nette], [run_of_nette / "checkpoints"], "mine", tmp_path, "Generated images.")
     monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     return tmp_path
 
@@ -68,10 +69,64 @@ def test_the_files_are_made_of_the_run(run_of_nette, mine):
     assert card == ship.card(record, checkpoints.load_weights(mine / "weights/mine.safetensors"), "mine")
     assert record.notes == "Generated images." and "\n\nGenerated images.\n\n" in card
     kernels = shipped.kernels("mine")
-    assert list(kernels) == [1, 2]
-    for epoch, tensor in kernels.items():
+    assert list(kernels) == [0] and list(kernels[0]) == [1, 2]
+    for epoch, tensor in kernels[0].items():
         weights, _, _ = state(run_of_nette, epoch * STEPS_PER_EPOCH)
         assert torch.equal(tensor, weights["conv1.weight"].half().float())
+
+
+@pytest.fixture
+def with_another_seed(run_of_nette, tmp_path):
+    """The run beside a copy of it that says that it had seed 5, and other errors."""
+    other = tmp_path / "other"
+    shutil.copytree(run_of_nette, other)
+    values = json.loads((other / "run.json").read_bytes())
+    values |= {"seeds": [5], "seconds": 7.0}
+    values["results"]["validations"][-1] |= {"top1": 0.5, "top5": 0.25}
+    values["results"]["ten_views"] |= {"top1": 0.5, "top5": 0.25}
+    (other / "run.json").write_text(json.dumps(values), encoding="utf-8")
+    return [run_of_nette, other]
+
+
+def test_other_seeds_add_their_errors_and_kernels(with_another_seed, tmp_path, monkeypatch):
+    first, data = records.load(with_another_seed[0] / "run.json"), tmp_path / "data"
+    histories = [run / "checkpoints" for run in with_another_seed]
+    ship.ship(with_another_seed, histories, "mine", data)
+    record = records.load(data / "records/mine.json")
+    assert record.seeds == [0, 5] and record.scale.endswith("2 seeds")
+    assert record.results["validations"] == first.results["validations"]
+    assert [(run["seed"], run["seconds"]) for run in record.results["seeds"]] == [
+        (0, first.seconds),
+        (5, 7.0),
+    ]
+    top1 = first.results["validations"][-1]["top1"]
+    found = record.results["over_seeds"]["centre"]["top1"]
+    assert found["mean"] == pytest.approx((top1 + 0.5) / 2) and found["num_values"] == 2
+    # Of two values, Student's factor is 12.706 and the error of the mean half their distance.
+    assert found["high"] - found["mean"] == pytest.approx(12.706 * abs(top1 - 0.5) / 2, abs=1e-3)
+    card = (data / "weights/mine.md").read_text(encoding="utf-8")
+    assert (
+        f"| mean of seeds 0 and 5 with its 95% interval, centre of each | top-1 {found['mean']:.1%} [" in card
+    )
+    monkeypatch.setattr(shipped, "FOLDER", data)
+    assert {seed: list(epochs) for seed, epochs in shipped.kernels("mine").items()} == {0: [1, 2], 5: [1, 2]}
+    # The checkpoints may be gone when another run comes.
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    ship.ship(with_another_seed, [empty, empty], "mine", data)
+    assert list(shipped.kernels("mine")[0]) == [1, 2]
+
+
+def test_runs_that_are_no_repetition_are_refused(with_another_seed, tmp_path):
+    run, other = with_another_seed
+    with pytest.raises(SystemExit, match="run is no repetition of .* with another seed: see its run.json"):
+        ship.ship([run, run], [run, run], "mine", tmp_path / "data")
+    values = json.loads((other / "run.json").read_bytes())
+    values["config"]["recipe"]["learning"]["rate"] = 0.5
+    (other / "run.json").write_text(json.dumps(values), encoding="utf-8")
+    with pytest.raises(SystemExit, match="other is no repetition of"):
+        ship.ship([run, other], [run, other], "mine", tmp_path / "data")
+    assert not (tmp_path / "data").exists()
 
 
 def test_the_cards_numbers_are_those_of_the_record(run_of_nette):
@@ -107,11 +162,11 @@ def test_only_a_finished_training_on_imagenette_ships(run_of_nette, tmp_path):
     values["results"]["ended"] = "max-steps"
     path.write_text(json.dumps(values), encoding="utf-8")
     with pytest.raises(SystemExit, match="is not over; the command that started it resumes it"):
-        ship.ship(tmp_path, tmp_path, "mine", tmp_path)
+        ship.ship([tmp_path], [tmp_path], "mine", tmp_path)
     values["data"]["name"] = "CIFAR-10"
     path.write_text(json.dumps(values), encoding="utf-8")
     with pytest.raises(SystemExit, match="tells of Imagenette, and .* was trained on CIFAR-10"):
-        ship.ship(tmp_path, tmp_path, "mine", tmp_path)
+        ship.ship([tmp_path], [tmp_path], "mine", tmp_path)
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -145,14 +200,14 @@ def test_the_network_of_the_book_is_that_of_its_record_and_its_recipe():
     recipe = config.from_dict(json.loads((ROOT / "data/recipes/imagenette.json").read_bytes()))
     assert config.from_dict(json.loads(weights.recipe)) == recipe == config.from_dict(record.config["recipe"])
     assert classifier.net.config == recipe.net and weights.fingerprint == record.data["fingerprint"]
-    assert record.results["epochs"] == recipe.learning.epochs == max(shipped.kernels("imagenette"))
+    assert record.results["epochs"] == recipe.learning.epochs == max(shipped.kernels("imagenette")[0])
     assert classifier.names[0] == "tench" and classifier.classes[0] == "n01440764"
     rows = predict_probabilities(classifier, images(classifier.image_size))
     assert rows.shape == (8, 10) and rows.std(0).max() > 0.01  # they depend on the image
 
 
 def test_its_kernels_changed_as_it_learned_and_the_last_are_its_own():
-    kernels, net = shipped.kernels("imagenette"), alexnet.create_model(weights="imagenette")
+    kernels, net = shipped.kernels("imagenette")[0], alexnet.create_model(weights="imagenette")
     assert {1, 2, 5, 10, 20} < set(kernels)
     last = kernels[max(kernels)]
     assert torch.equal(last, net.conv1.weight.detach())

@@ -1,4 +1,4 @@
-"""A walk through a trained net: a photograph, every layer's maps, what a unit sees, what excites a map."""
+"""A walk through a trained net: an image, every layer's maps, what a unit sees, what excites a map."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ from alexnet.data.loading import image_of, load_image
 from alexnet.evaluation.classifier import Classifier
 from alexnet.evaluation.prediction import predict
 from alexnet.evaluation.responses import Place, fields, responses, strongest
-from alexnet.figures import photographs, style
+from alexnet.figures import photographs, scenes, style
 from alexnet.figures.encoding import encode_image
 from alexnet.figures.sliders.static import LABEL_STYLE, UNSEEN_STYLE, in_script, script_of
 
@@ -30,11 +30,12 @@ FRAME_STYLE = "position:absolute;box-sizing:border-box;pointer-events:none;borde
 
 
 def walk(classifier: Classifier, names: Sequence[str], *, number: str | None = None) -> style.Shown:
-    """Let the reader send photographs through a net and look at every layer, map and unit, without a kernel.
+    """Let the reader send images through a net and look at every layer, map and unit, without a kernel.
 
     Args:
         classifier: the trained net.
-        names: of the photographs to choose from; what excites a map is looked for in all of `photographs`.
+        names: of the images to choose from, free photographs or drawn scenes; what excites a map is looked
+            for in all of `photographs`.
         number: of the figure, as in `figures.show`.
     """
     spec = {
@@ -48,7 +49,7 @@ def walk(classifier: Classifier, names: Sequence[str], *, number: str | None = N
     script = script_of(*SCRIPT)
     ident = hashlib.sha256((in_script(spec["start"]) + script).encode()).hexdigest()[:12]
     alt = (
-        f"A photograph ({', '.join(names)}), the maps that every layer of a trained net makes of it, the "
+        f"An image ({', '.join(names)}), the maps that every layer of a trained net makes of it, the "
         "part of it that a chosen unit sees, and the parts of free photographs that excite its map most."
     )
     credits = "; ".join(photographs.credit(name) for name in photographs.names())
@@ -57,8 +58,8 @@ def walk(classifier: Classifier, names: Sequence[str], *, number: str | None = N
         f"root. A unit's square is what it sees through kernels and pools. Photographs: {credits}."
     )
     parts = [
-        choices("photograph", names),
-        choices("layer", [layer["name"] for layer in spec["layers"]]),
+        choices("photograph", names, "image"),
+        choices("layer", [layer["name"] for layer in spec["layers"]], "layer"),
         '<div data-part="hint" style="font-size:.85em">Run this cell to choose.</div>',
         view(spec, html.escape(alt)),
         f'<div data-part="spoken" aria-live="polite" style="{UNSEEN_STYLE}"></div>',
@@ -74,8 +75,9 @@ def walk(classifier: Classifier, names: Sequence[str], *, number: str | None = N
 
 
 def seen_by(classifier: Classifier, name: str) -> dict:
-    """Return what the page shows of a photograph: its image, the net's answer, a mosaic for each layer."""
-    photograph = photographs.load(name)
+    """Return what the page shows of an image: itself, the net's answer, a mosaic for each layer."""
+    is_drawn = name in scenes.names()
+    photograph = scenes.load(name) if is_drawn else photographs.load(name)
     size, stored = classifier.net.config.input_size, classifier.image_size
     fine = load_image(photograph, ENLARGED * stored)
     edge = ENLARGED * ((stored - size) // 2)
@@ -85,7 +87,7 @@ def seen_by(classifier: Classifier, name: str) -> dict:
     said = ", ".join(f"{what} {share:.0%}" for what, share in answers)
     return {
         "image": encode_image(fine).uri,
-        "shows": f"{photographs.credit(name)}.",
+        "shows": f"{name}, drawn." if is_drawn else f"{photographs.credit(name)}.",
         "answer": f"The net's answer, of ten classes: {said}.",
         "mosaics": [mosaic(maps[layer] if layer != "fc8" else maps[layer].softmax(0)) for layer in maps],
     }
@@ -155,8 +157,8 @@ def coded(units: Sequence[Sequence[Place]]) -> str:
     return base64.b64encode(bytes(number for row in rows for number in row)).decode()
 
 
-def choices(kind: str, names: Sequence[str]) -> str:
-    """A row of buttons, one for each name, asleep until the script runs."""
+def choices(kind: str, names: Sequence[str], title: str) -> str:
+    """A row of buttons, one for each name, after its title; they are asleep until the script runs."""
     look = "border:1px solid currentColor;border-radius:4px;background:none;color:inherit;"
     look += "padding:.15em .5em;cursor:pointer"
     buttons = [
@@ -165,8 +167,8 @@ def choices(kind: str, names: Sequence[str]) -> str:
         for place, name in enumerate(names)
     ]
     return (
-        f'<div role="group" aria-label="{kind}" style="{LABEL_STYLE}">'
-        f'<span style="min-width:7em">{kind}</span>{"".join(buttons)}</div>'
+        f'<div role="group" aria-label="{title}" style="{LABEL_STYLE}">'
+        f'<span style="min-width:7em">{title}</span>{"".join(buttons)}</div>'
     )
 
 
