@@ -15,6 +15,7 @@ whose decay is chosen on a tenth of the training images of each class:
 
 import argparse
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ class Learned:
         """Learn it from (N, rows, columns, D) descriptors."""
         from skimage.feature import learn_gmm
         from sklearn.decomposition import PCA, MiniBatchDictionaryLearning
+        from sklearn.exceptions import ConvergenceWarning
 
         images, rows, columns, size = sample.shape
         rng = np.random.default_rng(0)
@@ -81,7 +83,8 @@ class Learned:
             transform_algorithm="omp",
             fit_algorithm="cd",
         )
-        self.atoms = learning.fit(unit(low)).components_
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+            self.atoms = learning.fit(unit(low)).components_  # codes of single batches may be rough
 
     def codes(self, images: Tensor) -> dict[str, Tensor]:
         """Return the features of images (N, 3, H, W) by the name of the system."""
