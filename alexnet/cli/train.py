@@ -14,6 +14,9 @@ resumes from it. The exit status is then 130, 143 or 129. Under torchrun each pr
 torchrun would take those for failures; torchrun itself, where it was the one to be stopped, ends with 1 and a
 traceback of its own after they have saved. A run under nohup continues when its terminal is closed.
 
+from a trained network, with a new last layer where your images have other classes:
+  alexnet train --data FOLDER --recipe code2012 --init-from imagenette --freeze conv1,conv2
+
 on two GPUs, a tower on each, as in the paper; on more, several such networks share the batch:
   torchrun --standalone --nproc-per-node=2 -m alexnet train --data default --recipe code2012
 with --max-restarts=3 torchrun starts again what was killed, which resumes from the last checkpoint.
