@@ -1,10 +1,14 @@
-"""For Sphinx, which puts the table of the paper's claims into the page that asks for it: `book/claims.md`."""
+"""For Sphinx, which puts tables of the paper's claims into the pages that ask: `claims.md` and `index.md`."""
+
+import re
+from collections.abc import Sequence
 
 from alexnet.experiments.claims import Claim
 from alexnet.experiments.evidence import ledger
 from alexnet.experiments.finding import Finding
 
-PLACE = "<!-- the table of claims -->"
+# Alone for all claims, or with the ids of some.
+PLACE = re.compile(r"<!-- the table of claims(?:: ([a-z0-9 -]+?))? -->")
 HEAD = "| claim | paper | here | verdict |\n| --- | --- | --- | --- |"
 
 
@@ -15,15 +19,26 @@ def setup(app) -> dict:
 
 
 def insert(app, name: str, source: list[str]) -> None:
-    """Write the table in place of the comment that asks for it.
+    """Write the table in place of a comment that asks for it.
 
     Args:
         app: the application of Sphinx.
         name: of the page.
         source: its text, alone in a list.
     """
-    if PLACE in source[0]:
-        source[0] = source[0].replace(PLACE, "\n".join([HEAD, *(row(*known) for known in ledger())]))
+    source[0] = PLACE.sub(lambda found: table((found[1] or "").split()), source[0])
+
+
+def table(ids: Sequence[str] = ()) -> str:
+    """Return a table of claims in Markdown.
+
+    Args:
+        ids: which claims, in this order; none for all.
+    Raises:
+        KeyError: there is no claim of such an id.
+    """
+    known = {claim.id: (claim, found) for claim, found in ledger()}
+    return "\n".join([HEAD, *(row(*known[name]) for name in ids or known)])
 
 
 def row(claim: Claim, found: Finding) -> str:

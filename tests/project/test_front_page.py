@@ -1,0 +1,27 @@
+"""The front page: its table and its picture."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tools import cover, ledger
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_picture_is_that_of_the_network_that_ships():
+    stored = np.asarray(Image.open(cover.PATH).convert("RGB"))
+    np.testing.assert_array_equal(stored, np.asarray(cover.draw()))
+    assert "book/_assets/kernels.png" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_page_may_ask_for_some_claims():
+    source = ["<!-- the table of claims: input-224 params -->\n\n<!-- the table of claims -->"]
+    ledger.insert(None, "index", source)
+    some, every = source[0].split("\n\n")
+    assert [line.split("`")[1] for line in some.splitlines()[2:]] == ["input-224", "params"]
+    assert every == ledger.table() and len(every.splitlines()) == 2 + 36
+    with pytest.raises(KeyError):
+        ledger.insert(None, "index", ["<!-- the table of claims: nonsense -->"])
