@@ -5,7 +5,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from alexnet.experiments.intervals import mean_interval
+from alexnet.experiments.verdicts import gains
 from alexnet.models.create import HEAD
+from alexnet.storage import records
 from tools import fine_tuning
 from tools.fine_tuning import SCRATCH, TUNED, Comparison, Images
 
@@ -88,3 +91,16 @@ def test_each_arm_has_the_rate_that_is_best_on_images_that_it_has_not_seen(monke
     assert [learning.rate for learning, *_ in last] == pytest.approx([0.0316] * 2 + [0.00316] * 2, rel=2e-3)
     assert [start is None for *_, start in last] == [True, True, False, False]
     assert not torch.equal(last[0][1].images, last[1][1].images)  # each seed has others
+
+
+def test_the_record_has_every_arm_tuned_inside_what_was_tried():
+    record, network = records.load("fine-tuning"), records.load("imagenette")
+    assert record.data["fingerprint"] == network.data["fingerprint"]
+    assert {"50", "200"} <= record.results["sizes"].keys() and len(record.seeds) >= 5
+    for found in record.results["sizes"].values():
+        for arm in (SCRATCH, TUNED):
+            assert [run["seed"] for run in found[arm]["runs"]] == record.seeds
+            tried = [float(rate) for rate in found[arm]["held_out_errors"]]
+            assert min(tried) < found[arm]["rate"] < max(tried)
+        low, high = found["bootstrap"]
+        assert low <= mean_interval(gains(found, TUNED, SCRATCH)).mean <= high
