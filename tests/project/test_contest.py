@@ -63,7 +63,7 @@ def some_images(count):
 def learned():
     pytest.importorskip("sklearn")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"COMPONENTS": 8, "MODES": 4, "ATOMS": 12, "NONZERO": 3, "PER_IMAGE": 20}.items():
+        for name, value in {"COMPONENTS": 8, "MODES": 4, "ATOMS": 12, "PER_IMAGE": 4}.items():
             patch.setattr(contest, name, value)
         yield contest.Learned(contest.descriptors(some_images(12)[0]))
 
