@@ -12,7 +12,7 @@ from alexnet.checks import made_of, number, one_of, positive, whole
 COLOUR_NOISE_READINGS = ("none", "std", "eigenvalue", "eigenvalue-255")
 MEANS = ("under-crop", "centre")
 ORDERS = ("shuffled", "fixed")
-PARALLEL = ("auto", "towers", "data")  # what several devices share in training
+PARALLEL = ("auto", "towers", "data")  # how several devices divide the work of training
 PRECISIONS = ("float32", "bfloat16")
 ROUNDINGS = ("ceil", "floor")
 SCHEDULES = ("plateau", "logged-2012", "logged-2010", "late", "constant")
@@ -31,15 +31,16 @@ class NetConfig:
 
     Attributes:
         name: under which it is known.
-        towers: into how many equal parts the layers are split, one a GPU; 1 for a net that is not split.
+        towers: into how many equal parts the layers are split, one a GPU; 1 for a network that is not split.
         conv_channels: kernels of conv1 to conv5, and of conv6 where there is a sixth.
         kernel_sizes: of conv1 to conv5, in pixels.
         paddings: of conv1 to conv5, in pixels.
         conv1_stride: in pixels; the other convolutions have stride 1.
         rounding: "ceil" puts zeros on the right and at the bottom of the input of conv1 until every pixel is
             read, which makes 55 of 224; "floor" leaves pixels out, which makes 54 of it. Pools do likewise,
-            but ignore what lies beyond the edge.
-        crossing: the convolutions that read the maps of all towers (3.2, 3.5); dense layers always read all.
+            but ignore pixels beyond the edge.
+        crossing: the convolutions that read the feature maps of all towers (3.2, 3.5); dense layers always
+            read all.
         pool_size: z of 3.4, in pixels.
         pool_stride: s of 3.4, in pixels.
         lrn: whether conv1 and conv2 are followed by local response normalisation (3.3).
@@ -48,7 +49,7 @@ class NetConfig:
         lrn_alpha: alpha of 3.3.
         lrn_beta: beta of 3.3.
         lrn_divide_alpha: alpha is divided by n.
-        lrn_per_tower: the sum stays within a tower's maps.
+        lrn_per_tower: the sum stays within a tower's feature maps.
         norm1_before_relu: in layer 1 the order is convolution, normalisation, pooling, ReLU.
         spatial_norm: norm2 is followed by a normalisation over 5x5 pixels of the same map.
         dense_units: of fc6 and fc7.
@@ -57,8 +58,8 @@ class NetConfig:
         dropout_inverted: outputs are doubled in training, and not halved at test.
         weight_std: standard deviation of the initial weights (5).
         conv3_5_weight_std: the same for conv3 and the later convolutions.
-        std_by_fan_in: multiply that by sqrt(inputs of the paper's unit / inputs of this net's unit), so that
-            a smaller net starts with signals of the same size.
+        std_by_fan_in: multiply that by sqrt(inputs of the paper's unit / inputs of this network's unit), so
+            that a smaller network starts with signals of the same size.
         bias_one: the layers whose biases start at 1; at 0 in the others.
         removed: layers that are left out.
         num_classes: outputs of fc8.
@@ -147,8 +148,8 @@ class AugmentConfig:
     Attributes:
         size: of the crop, in pixels; the network's input_size.
         num_offsets: positions of the crop along each axis.
-        crop_group: how many consecutive images share one position and one reflection.
-        flip: whether half of the images are reflected left to right.
+        crop_group: how many consecutive images share one crop position and flip.
+        flip: whether half of the images are flipped horizontally.
         colour_noise: a reading of the PCA noise, one of ``COLOUR_NOISE_READINGS``; see `transforms.colour`.
         colour_noise_std: standard deviation of the random factor alpha.
         colour_divisor: what images are divided by after the noise.
@@ -175,21 +176,21 @@ class AugmentConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class LearningConfig:
-    """The update rule, its rates and their schedule (paper 5).
+    """The update rule, its learning rates and their schedule (paper 5).
 
     Attributes:
         batch_size: images in an update, all devices together.
         momentum: of the update rule.
         weight_decay: of the update rule.
         rate: the initial learning rate.
-        bias_rate_factor: the rate of biases as a multiple of that of weights.
+        bias_rate_factor: the learning rate of biases as a multiple of that of weights.
         decay_biases: whether weight decay acts on biases too.
         schedule: one of ``SCHEDULES`` (see `alexnet.optim.schedule`).
         epochs: length of the training; a logged schedule and "late" are stretched to it, "plateau" ends by
             itself and takes it as the limit.
         plateau_patience: epochs without a new lowest validation error after which "plateau" divides by 10.
         order: "shuffled" anew in each epoch, or "fixed": one random order for all epochs.
-        rate_factors: layers, each with what the rates of its weights and biases are multiplied by; 1 for the
+        rate_factors: layers, each with the factor for the learning rates of its weights and biases; 1 for the
             layers that are not named, 0 for one that is frozen.
     """
 
@@ -233,21 +234,25 @@ class Recipe:
     def __post_init__(self):
         if self.augment.size != self.net.input_size:
             raise ValueError(
-                f"crops of {self.augment.size} pixels do not fit the {self.net.input_size} that the net reads"
+                f"crops of {self.augment.size} pixels do not fit the {self.net.input_size} that the "
+                "network reads"
             )
         self.check_rate_factors()
 
     def check_rate_factors(self) -> None:
-        """Raise ValueError if a rate is given to a layer that the net lacks, or all layers are frozen."""
+        """Raise ValueError if a rate factor names an unknown layer, or all layers are frozen."""
         absent = {*self.net.removed, *(["conv6"] if len(self.net.conv_channels) == 5 else [])}
         factors = dict(self.learning.rate_factors)
         for layer in factors:
             if layer in absent:
                 raise ValueError(
-                    f"there is no {layer} in the net {self.net.name!r} to freeze or to give a rate"
+                    f"there is no {layer} in the network {self.net.name!r} to freeze or to give a "
+                    "learning rate"
                 )
         if all(factors.get(layer) == 0 for layer in LEARNING_LAYERS if layer not in absent):
-            raise ValueError(f"every layer of the net {self.net.name!r} is frozen; leave one to be trained")
+            raise ValueError(
+                f"every layer of the network {self.net.name!r} is frozen; leave at least one trainable"
+            )
 
 
 def to_dict(recipe: Recipe) -> dict[str, Any]:

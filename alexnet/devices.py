@@ -48,7 +48,7 @@ def prepare_device(device: torch.device, *, deterministic: bool = False) -> None
 
     On a GPU multiplications of float32 may round to TF32, as convolutions do anyway, and convolutions look
     for their fastest algorithm, unless the same numbers are wanted again. On the CPU the processes of one
-    machine share its cores, and numbers too small to matter count as 0, which they slow down otherwise.
+    machine share its cores, and denormal numbers count as 0, since they are slow otherwise.
 
     Args:
         device: of this process.

@@ -1,4 +1,4 @@
-"""What the authors noted beside their runs in 2012 and 2013.
+"""The authors' run notes of 2012 and 2013.
 
 Source: the code that the Computer History Museum has published
 (https://github.com/computerhistory/AlexNet-Source-Code, revision 2f8b81f). The files
@@ -17,9 +17,9 @@ class LoggedRun:
 
     Attributes:
         net: the number under which the authors kept it; its notes are in layer-params-NET.cfg.
-        about: what distinguishes it from #145, the net of the paper.
+        about: what distinguishes it from #145, the network of the paper.
         data: what it was scored on.
-        views: crops averaged for each image, 10 or 1.
+        views: crops averaged for each image: 10 (ten-crop evaluation) or 1.
         top1: error rate, a fraction.
         top5: error rate, a fraction.
         lines: of the file.
@@ -218,8 +218,8 @@ class HandMadeSchedule:
     Attributes:
         net: the number under which the run was kept, as in `LoggedRun`.
         cuts: epochs in which the learning rate of the weights was divided by ten.
-        noise_off: epoch in which the colour noise was switched off; None where nothing is noted.
-        conv1_frozen: epoch in which the rate of conv1 was set to zero.
+        noise_off: epoch in which the PCA colour augmentation was switched off; None where nothing is noted.
+        conv1_frozen: epoch in which the learning rate of conv1 was set to zero.
         end: epoch in which the run was stopped.
         lines: of its file.
     """
@@ -252,7 +252,7 @@ class ContestEntry:
 
     Attributes:
         file: its name, which lists the networks whose predictions it averages.
-        nets: their numbers; those of `LoggedRun` where the notes have a score.
+        nets: their numbers; those of `LoggedRun` if the notes have a score.
         top5: error rate on the test set, a fraction.
         about: what the page says of the training images.
     """
@@ -280,7 +280,7 @@ CONTEST = (
 
 
 def find_run(net: str, *, data: str, views: int = 10) -> LoggedRun:
-    """Return a run's scores; where a net has several on the same data, the first that was noted.
+    """Return a run's scores; where a network has several on the same data, the first that was noted.
 
     Raises:
         ValueError: nothing is noted.
@@ -288,7 +288,7 @@ def find_run(net: str, *, data: str, views: int = 10) -> LoggedRun:
     for run in RUNS:
         if (run.net, run.data, run.views) == (net, data, views):
             return run
-    raise ValueError(f"no score of net {net!r} on {data} with {views} views is noted")
+    raise ValueError(f"no score of network {net!r} on {data} with {views} crops is noted")
 
 
 def find_schedule(net: str) -> HandMadeSchedule:
@@ -300,4 +300,4 @@ def find_schedule(net: str) -> HandMadeSchedule:
     for schedule in SCHEDULES:
         if schedule.net == net:
             return schedule
-    raise ValueError(f"no schedule of net {net!r} is noted here")
+    raise ValueError(f"no schedule of network {net!r} is noted here")

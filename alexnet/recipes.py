@@ -1,4 +1,4 @@
-"""The recipes ``paper`` and ``code2012``, every difference between them, and the nets by name.
+"""The recipes ``paper`` and ``code2012``, every difference between them, and the networks by name.
 
 ``DIFFERENCES`` lists, field by field, where the code that the authors ran in 2012 departs from the paper's
 text; DEVIATIONS.md explains each under the same id.
@@ -14,7 +14,7 @@ from alexnet.config import REMOVABLE_LAYERS, AugmentConfig, LearningConfig, NetC
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A place where the 2012 code departs from the paper's text.
+    """A difference between the 2012 code and the paper's text.
 
     Attributes:
         id: as in DEVIATIONS.md.
@@ -31,7 +31,7 @@ class Difference:
     code: Any
 
 
-#: Every place where the 2012 code departs from the paper's text, in the order of DEVIATIONS.md.
+#: Every difference between the 2012 code and the paper's text, in the order of DEVIATIONS.md.
 DIFFERENCES = (
     Difference(id="D1", part="net", field="lrn_divide_alpha", section="3.3", code=True),
     Difference(id="D2", part="net", field="lrn_per_tower", section="3.3", code=True),
@@ -67,7 +67,7 @@ CODE2012 = Recipe(
 #: Both recipes by name.
 RECIPES = {recipe.name: recipe for recipe in (PAPER, CODE2012)}
 
-#: Variants of the paper's net (or of the 2012 code's, given as `base`) as their differences from it.
+#: Variants of the paper's network (or of the 2012 code's, given as `base`) as their differences from it.
 VARIANTS: dict[str, dict[str, Any]] = {
     "merged": {"towers": 1},  # one tower that reads everything
     "half": {"towers": 1, "conv_channels": (48, 128, 192, 192, 256)},  # one GPU (3.2, footnote): #145-half
@@ -111,11 +111,11 @@ def net_config(name: str, *, base: str = "paper", **changes: Any) -> NetConfig:
 
     Args:
         name: one of ``NETS``.
-        base: the recipe, "paper" or "code2012", whose net a variant departs from; the nets of these names
-            are what they are with either.
+        base: the recipe, "paper" or "code2012", whose network a variant departs from; the networks of these
+            names are what they are with either.
         **changes: fields to set on top, for example num_classes=10.
     Raises:
-        ValueError: there is no net, base or field of that name.
+        ValueError: there is no network, base or field of that name.
     """
     one_of("net", name, NETS)
     one_of("base", base, tuple(RECIPES))
@@ -127,7 +127,7 @@ def net_config(name: str, *, base: str = "paper", **changes: Any) -> NetConfig:
     known = [f.name for f in fields(NetConfig)]
     for field in changes:
         if field not in known:
-            raise ValueError(f"a net has no field {field!r}{near_miss(field, known)}")
+            raise ValueError(f"a network has no field {field!r}{near_miss(field, known)}")
     return replace(recipe_named(base).net, **(variant | changes))
 
 
@@ -142,23 +142,23 @@ def recipe_named(name: str) -> Recipe:
 
 
 def adapt_to_images(recipe: Recipe, net: NetConfig, *, image_size: int) -> Recipe:
-    """Return the recipe with another net, its crops fitted to that net and to the stored images.
+    """Return the recipe with another network, its crops fitted to that network and to the stored images.
 
     The number of crop positions keeps its relation to the room that there is: all but the last one in the
     paper (32 of the 33 that 256 - 224 leaves), all of them in the 2012 code.
 
     Args:
         recipe: whose augmentation and learning are kept.
-        net: the net to train.
+        net: the network to train.
         image_size: height = width of the stored images, in pixels.
     Raises:
-        ValueError: the images are smaller than the net's input.
+        ValueError: the images are smaller than the network's input.
     """
     room = image_size - net.input_size
     if room < 0:
         smaller = "" if net.name.startswith("small") else "choose `--net small` or "
         raise ValueError(
-            f"images of {image_size} pixels are smaller than the {net.input_size} that the net "
+            f"images of {image_size} pixels are smaller than the {net.input_size} that the network "
             f"{net.name!r} reads; {smaller}prepare larger images"
         )
     all_positions = recipe.augment.num_offsets > paper.IMAGE_SIZE - paper.INPUT_SIZE

@@ -28,8 +28,9 @@ def mask_generator(
 ) -> torch.Generator:
     """Return the generator that draws a step's dropout masks for `alexnet.models.alexnet.draw_masks`.
 
-    It is the same on all towers of a net, so that dropout is what it is on one device, and another for nets
-    that read other images; and it depends on the step alone, so that a resumed training draws the same.
+    It is the same on all towers of a network, so that dropout is what it is on one device, and another for
+    networks that read other images; and it depends on the step alone, so that a resumed training draws the
+    same.
 
     Args:
         seed: of the training.

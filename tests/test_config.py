@@ -175,7 +175,7 @@ MISTAKES = {
     "base must be one of paper, code2012; got 'keras'": lambda: net_config("half", base="keras"),
     "base must be one of .*; got 'half'": lambda: net_config("paper", base="half"),
     "recipe must be one of paper, code2012; got 'merged'": lambda: recipe_named("merged"),
-    "a net has no field 'classes'": lambda: net_config("paper", classes=10),
+    "a network has no field 'classes'": lambda: net_config("paper", classes=10),
     "rounding must be one of ceil, floor; got 'up'": lambda: NetConfig(rounding="up"),
     r"conv_channels must have 5 or 6 numbers, got \(8, 8\)": lambda: NetConfig(conv_channels=(8, 8)),
     r"kernel_sizes must have 5 numbers, got \(3,\)": lambda: NetConfig(kernel_sizes=(3,)),
@@ -205,7 +205,7 @@ MISTAKES = {
     "rate must be a finite number of at least 0, got -0.1": lambda: LearningConfig(rate=-0.1),
     "net must be one of .*; got 'smal'; did you mean 'small'?": lambda: net_config("smal"),
     "crops of 224 pixels do not fit the 28": lambda: Recipe(net=net_config("small")),
-    "images of 27 pixels are smaller than the 28 that the net 'small' reads; prepare larger": (
+    "images of 27 pixels are smaller than the 28 that the network 'small' reads; prepare larger": (
         lambda: adapt_to_images(PAPER, net_config("small"), image_size=27)
     ),
     "^learning is missing": lambda: from_dict(without("", "learning")),
@@ -227,7 +227,7 @@ MISTAKES = {
     r"rate_factors must name a layer once, got \(\('conv1', 1\), \('conv1', 0\)\)": lambda: LearningConfig(
         rate_factors=(("conv1", 1), ("conv1", 0))
     ),
-    "there is no fc7 in the net 'without-fc7' to freeze": lambda: replace(
+    "there is no fc7 in the network 'without-fc7' to freeze": lambda: replace(
         PAPER, net=net_config("without-fc7"), learning=LearningConfig(rate_factors=(("fc7", 0.1),))
     ),
     "^crops of 28 pixels do not fit the 224": lambda: from_dict(with_value("augment", "size", 28)),

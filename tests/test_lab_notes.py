@@ -34,7 +34,7 @@ def test_the_gains_are_differences_of_logged_runs(net, base, data, top1, top5):
 
 def test_the_first_of_several_scores_is_found_and_a_missing_one_is_named():
     assert find_run("145", data=VAL_2012).top1 == 0.406640
-    with pytest.raises(ValueError, match="no score of net '145' on ILSVRC-2010 test with 10 views"):
+    with pytest.raises(ValueError, match="no score of network '145' on ILSVRC-2010 test with 10 crops"):
         find_run("145", data=TEST_2010)
 
 
@@ -52,7 +52,7 @@ def test_no_ablation_had_the_schedule_of_the_net_that_it_is_compared_with():
     for net, base in (("145-half", "145-2010"), ("148", "145"), ("147", "145")):
         assert cuts[net] != cuts[base]
     assert len(set(cuts.values())) == len(SCHEDULES)
-    with pytest.raises(ValueError, match="no schedule of net '150' is noted here"):
+    with pytest.raises(ValueError, match="no schedule of network '150' is noted here"):
         find_schedule("150")
 
 

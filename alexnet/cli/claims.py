@@ -1,4 +1,4 @@
-"""``alexnet claims``: what the paper claims, what is known of it, and the measurement of what is not."""
+"""``alexnet claims``: the paper's claims, the verdict on each, and the command that measures them."""
 
 import argparse
 import math
@@ -17,10 +17,10 @@ def add(commands) -> None:
     parser = commands.add_parser(
         "claims",
         help="list the paper's claims with the verdict on each, or measure them",
-        description="List the claims of the paper, what it prints and what is known of each, or show one of "
-        "them with what the verdict rests on, what it lacks and the command that measures it again. With "
-        "`run`, train what inconclusive claims lack, or more seeds, the claim that is soonest settled first; "
-        "finished trials of the package count, and the same command resumes what was stopped.",
+        description="List the claims of the paper with its figures and those found here, or show one of "
+        "them with the basis of its verdict, what is missing and the command that measures it again. With "
+        "`run`, train the missing arms or seeds of inconclusive claims, the claim settled soonest first; "
+        "finished trials of the package count, and the same command resumes a stopped run.",
     )
     text = "the claim; `alexnet claims` lists them. After `run` several, or none for all that can be measured"
     parser.add_argument("words", metavar="[run] ID", nargs="*", help=text)
@@ -44,12 +44,12 @@ def run(arguments: argparse.Namespace) -> int:
         print("\n\n".join(details(claim, finding(claim.id)) for claim in known))
     else:
         print("\n".join(line for known in ledger() for line in brief(*known)))
-        print("\n`alexnet claims ID` shows what a verdict rests on and what it lacks.")
+        print("\n`alexnet claims ID` shows the basis of a verdict and what is missing.")
     return 0
 
 
 def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
-    """Run what claims lack, as long as the budget lasts, and say what came of it."""
+    """Run the missing trials of claims within the budget, and print the verdicts."""
     from alexnet import data
     from alexnet.cli.experiment import execution
     from alexnet.experiments import EXPERIMENTS
@@ -59,7 +59,9 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
     answered = {id for known in EXPERIMENTS.values() for id in known.answers}
     if ids and (without := [id for id in ids if id not in answered]):
         can = ", ".join(sorted(answered))
-        raise ValueError(f"no experiment answers {', '.join(without)}; those that can be measured are {can}")
+        raise ValueError(
+            f"no experiment measures {', '.join(without)}; the claims that can be measured are {can}"
+        )
     how = execution(arguments)
     dataset = data.load("cifar10")  # the claims are about it: generated images judge none of them
     print(f"data: {dataset.source}")
@@ -83,7 +85,7 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
 
 
 def told(experiment, finished, id: str) -> str:
-    """Say in one line what an experiment answers to a claim by now."""
+    """Return one line with the current verdict of an experiment on a claim."""
     from alexnet.experiments.answers import answer
     from alexnet.experiments.search import find_arms
 
@@ -102,7 +104,7 @@ def brief(claim, found) -> list[str]:
 
 
 def details(claim, found) -> str:
-    """All that is known of a claim, for a terminal."""
+    """Everything known about a claim, for a terminal."""
     parts = {
         "claim": f"{claim.text} (section {claim.section})",
         "paper": claim.figure,

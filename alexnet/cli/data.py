@@ -21,11 +21,11 @@ def add_prepare(actions) -> None:
         "prepare",
         help="make a large set ready for training: 256x256 images in a few files",
         description=(
-            "Scale images so that their shorter side is 256, cut out the central 256x256 and store them\n"
-            "in DST, as in section 2 of the paper. Stopped at any time, the same command resumes. Images\n"
-            "are turned upright, and what is transparent lies on white; those that cannot be read are\n"
-            "left out. DST/manifest.csv names each that was converted or left out, and at the end it is\n"
-            f"said what the folders were taken for and what was left out.\n\nkinds:\n{kinds}"
+            "Scale images so that their shorter side is 256, crop the central 256x256 and store them\n"
+            "in DST, as in section 2 of the paper. The same command resumes a stopped one. Images\n"
+            "are turned upright, and transparent pixels are put on white; images that cannot be read are\n"
+            "left out. DST/manifest.csv names each image that was converted or left out; at the end the\n"
+            f"command prints how it read the folders and what it left out.\n\nkinds:\n{kinds}"
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -62,12 +62,12 @@ def add_prepare(actions) -> None:
         "first one below that of the split, or below SRC where there is none; 0: the one above; path: all",
         type=level,
         metavar="LEVEL",
-        shown="the only way to read them",
+        shown="the only possible reading",
     )
     parser.add_argument(
         "--missing-classes",
         action="store_true",
-        help="let the validation images lack classes that the training images have",
+        help="allow validation images that lack some of the training classes",
     )
     add_option(
         parser,
@@ -113,7 +113,7 @@ def add_check(actions) -> None:
     """Add ``alexnet data check`` to the commands of ``alexnet data``."""
     parser = actions.add_parser(
         "check",
-        help="read a prepared set whole, to see whether it is damaged",
+        help="read all of a prepared set, to see whether it is damaged",
         description=(
             "Read every image of a prepared set and compare it with what was written. Opening a set does so "
             "with its labels and with the first and last image of each file; only this command sees all."
@@ -204,7 +204,7 @@ def run_import(arguments: argparse.Namespace) -> int:
 
 
 def report(name: str) -> int:
-    """Open a set that was just stored, which proves it whole, and say what and where it is."""
+    """Open a set that was just stored, which checks it, and print its source and its folder."""
     from alexnet import data
 
     say(data.load(name).source, f"stored in {data.path_of(name)}")

@@ -98,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def check(arguments: argparse.Namespace, num_ranks: int) -> None:
-    """Raise ValueError or OSError for what can be known to go wrong before the work begins."""
+    """Raise ValueError or OSError for errors that are known before the evaluation begins."""
     batch_size(arguments, num_ranks)
     if arguments.workers is not None:
         whole("--workers", arguments.workers, least=0)
@@ -110,13 +110,13 @@ def check(arguments: argparse.Namespace, num_ranks: int) -> None:
 
 
 def batch_size(arguments: argparse.Namespace, num_ranks: int) -> int:
-    """Return how many images all processes take at a time; ValueError if they cannot share them evenly."""
+    """Return the batch size of all processes together; ValueError if it cannot be divided evenly."""
     size = IMAGES_AT_A_TIME * num_ranks if arguments.batch_size is None else arguments.batch_size
     if size < 1:
         raise ValueError(f"--batch-size must be at least 1, got {size}")
     if size % num_ranks:
         raise ValueError(
-            f"a batch of {size} images cannot be shared evenly by {num_ranks} processes; "
+            f"a batch of {size} images cannot be divided evenly among {num_ranks} processes; "
             f"choose `--batch-size` {num_ranks * max(1, round(size / num_ranks))}"
         )
     return size
@@ -152,7 +152,7 @@ def make_loader(split, arguments: argparse.Namespace, ranks):
 
 
 def labelled(loader, outputs, ranks) -> Iterator:
-    """Yield images and the outputs that are right for them, under a progress bar on a terminal."""
+    """Yield images and the indices of their classes, under a progress bar on a terminal."""
     from tqdm import tqdm
 
     # tqdm's None: on a terminal alone.
@@ -171,14 +171,14 @@ def tell(ranks, *lines: str) -> None:
 
 
 def introduction(nets, dataset, split, num_views: int) -> list[str]:
-    """Say in plain words what is evaluated on what."""
+    """Return lines that name the images, the crops and the networks of an evaluation."""
     name = next(name for name, known in dataset.splits.items() if known is split)
     seen = "the centre of each" if num_views == 1 else "ten crops of each"
     lines = [f"{dataset.source}: {len(split):,} images ({name}), {seen}"]
     if len(dataset.classes) < len(nets[0].classes):
         lines.append(
-            f"the images are of {len(dataset.classes)} of the {len(nets[0].classes):,} classes that are "
-            "told apart"
+            f"the images show {len(dataset.classes)} of the {len(nets[0].classes):,} classes that the "
+            "network distinguishes"
         )
     return lines + [f"{net.name}: {net.remark}" for net in nets if net.remark]
 
@@ -217,7 +217,7 @@ def write_results(path: Path, results: dict[str, Any]) -> None:
 
 
 def write_features(path: Path, net, batches) -> None:
-    """Write what the net makes of the centre of each image (paper 6.1), as .npz."""
+    """Write the features and outputs of the central crop of each image (paper 6.1), as .npz."""
     import numpy as np
 
     from alexnet.evaluation.features import export_features

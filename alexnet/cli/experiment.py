@@ -34,9 +34,9 @@ def add_experiment(commands, with_experiments: bool) -> None:
 def add_options(parser: argparse.ArgumentParser, known) -> None:
     """Add the options of an experiment; what it declares is the default."""
     add = functools.partial(add_option, parser)
-    add("--arms", "what is compared", nargs="+", choices=list(known.arms), metavar="ARM", shown="all")
+    add("--arms", "the arms to compare", nargs="+", choices=list(known.arms), metavar="ARM", shown="all")
     seeds = {"nargs": "+", "type": int, "metavar": "SEED", "default": list(known.seeds)}
-    add("--seeds", "one training for each of these at every arm's best learning rate", **seeds)
+    add("--seeds", "one training run for each seed at every arm's best learning rate", **seeds)
     add("--train-size", default=known.num_train, type=int)
     first = next(iter(known.arms.values())).learning.epochs
     add("--epochs", default=first, type=float)
@@ -48,8 +48,14 @@ def add_options(parser: argparse.ArgumentParser, known) -> None:
 def add_running(parser: argparse.ArgumentParser) -> None:
     """Add the options of how trials are run."""
     add = functools.partial(add_option, parser)
-    add("--jobs", "trials at a time, each with one thread", type=int, metavar="N", shown="one for each core")
-    budget = "begin no trial that would end later than this, such as 90s, 10m or 2h"
+    add(
+        "--jobs",
+        "trials run in parallel, each with one thread",
+        type=int,
+        metavar="N",
+        shown="one for each core",
+    )
+    budget = "start no trial that would end later than this, such as 90s, 10m or 2h"
     add("--budget", budget, type=seconds_of, metavar="TIME", shown="no limit")
     folder = {"type": Path, "metavar": "FOLDER", "default": Path("runs", "trials")}
     add("--trials", "folder that keeps finished trials", **folder)
@@ -69,7 +75,7 @@ def seconds_of(text: str) -> float:
 
 
 def execution(arguments: argparse.Namespace):
-    """Return how trials are run, by the options of `add_running`."""
+    """Return the execution of trials as the options of `add_running` ask for it."""
     from alexnet.devices import device_named, usable_cores
     from alexnet.experiments.execution import Execution
 
@@ -101,7 +107,7 @@ def run_experiment(known, arguments: argparse.Namespace) -> Any:
 
 
 def scaled(known, arguments: argparse.Namespace):
-    """Return the experiment at the scale that was asked for: --epochs is of the first arm.
+    """Return the experiment at the requested scale: --epochs is that of the first arm.
 
     The others keep their proportion to it, such as that with twice the epochs.
     """
@@ -130,5 +136,5 @@ def run_experiment_list(_arguments: argparse.Namespace) -> int:
 
     for name, known in EXPERIMENTS.items():
         print(f"{name:16} {known.description}")
-    print("\n`alexnet experiment NAME --help` shows what can be chosen.")
+    print("\n`alexnet experiment NAME --help` shows its options.")
     return 0

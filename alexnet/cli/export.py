@@ -12,7 +12,7 @@ def add(commands) -> None:
     about = (
         "Write the weights of a training as FILE.safetensors: the parameters under their names (conv1.weight "
         "to fc8.bias), the mean image, the recipe and the classes. `alexnet predict` and `evaluate` read it, "
-        "and so does every program that knows safetensors; no code can hide in it."
+        "and so does every program that reads safetensors; the file can contain no code."
     )
     parser = commands.add_parser("export", help="write trained weights as safetensors", description=about)
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT)

@@ -23,30 +23,33 @@ Convolutional Neural Networks" (NIPS 2012).
 
 # Shown by --help, in the order in which a new reader runs them. Every one must parse; a test sees to it.
 EXAMPLES = (
-    ("what data is there? (without any, everything runs on generated images)", "alexnet data list"),
-    ("download CIFAR-10 (170 MB); the same command resumes where it broke off", "alexnet data get cifar10"),
-    ("or use an archive that you have", "alexnet data import cifar10 ~/cifar-10-python.tar.gz"),
+    ("list the data sets (without any, everything runs on generated images)", "alexnet data list"),
     (
-        "or folders of images, in them one for each class",
+        "download CIFAR-10 (170 MB); the same command resumes a stopped download",
+        "alexnet data get cifar10",
+    ),
+    ("or use an archive on your disk", "alexnet data import cifar10 ~/cifar-10-python.tar.gz"),
+    (
+        "or folders of images, with one subfolder for each class",
         "alexnet data import cifar10 ~/cifar/train ~/cifar/test",
     ),
     (
-        "ImageNet of the official archives, as 256x256 images ready for training",
+        "prepare ImageNet from the official archives as 256x256 images",
         "alexnet data prepare imagenet ~/imagenet ~/imagenet-256",
     ),
-    ("train the small network on generated images; Ctrl-C, and again: it resumes", "alexnet train"),
+    ("train on generated images; after Ctrl-C the same command resumes", "alexnet train"),
     (
-        "what would training on ImageNet take here, and by which command?",
+        "estimate time and memory of training on ImageNet; print the command",
         "alexnet train --data ~/imagenet-256 --recipe code2012 --dry-run",
     ),
     (
-        "what is its error rate, averaged over ten crops of each image?",
+        "measure its error rate with ten-crop evaluation",
         "alexnet evaluate runs/default-paper-seed0 --data default --views 10",
     ),
-    ("which class does an image belong to?", "alexnet predict runs/default-paper-seed0 image.jpg"),
-    ("which experiments are there?", "alexnet experiment"),
-    ("what can be chosen in one of them?", "alexnet experiment relu-speed --help"),
-    ("run it; stopped and started again, it resumes", "alexnet experiment relu-speed"),
+    ("classify an image", "alexnet predict runs/default-paper-seed0 image.jpg"),
+    ("list the experiments", "alexnet experiment"),
+    ("show the options of one of them", "alexnet experiment relu-speed --help"),
+    ("run it; the same command resumes a stopped run", "alexnet experiment relu-speed"),
 )
 
 

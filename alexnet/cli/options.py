@@ -1,6 +1,7 @@
 """Options that several commands share, each declared once; how every option shows its default.
 
-A name means the same wherever it stands. What is not known is answered with what was probably meant.
+An option means the same in every command. An unknown option or value is refused with the most similar known
+one.
 """
 
 import argparse
@@ -12,10 +13,10 @@ from typing import Any
 from alexnet.checks import near_miss
 from alexnet.config import PRECISIONS
 
-STDOUT = Path("-")  # where --json writes without a name of a file
-CHECKPOINT = (  # what both `evaluate` and `predict` take
-    "a run's folder, or a file in it; imagenette, the trained network that comes with the package; a file of "
-    "torchvision's weights, or of others for its AlexNet; or the word torchvision, which finds these in "
+STDOUT = Path("-")  # where --json writes if no file is named
+CHECKPOINT = (  # the argument of `evaluate` and `predict`
+    "a run's folder, or a file in it; imagenette, the trained network shipped with the package; a file of "
+    "weights for torchvision's AlexNet; or the word torchvision, which finds torchvision's weights in "
     "torch's cache"
 )
 SHARED: dict[str, dict[str, Any]] = {
@@ -37,13 +38,13 @@ SHARED: dict[str, dict[str, Any]] = {
         "default": "auto",
     },
     "--precision": {
-        "text": "of convolutions and dense layers",
+        "text": "number format of convolutions and dense layers",
         "choices": PRECISIONS,
         "default": PRECISIONS[0],
     },
     "--workers": {"text": "processes that read and decode images", "type": int, "metavar": "N"},
     "--json": {
-        "text": "write what was found as JSON to FILE, or print it where no FILE is named",
+        "text": "write the results as JSON to FILE, or print them if no FILE is named",
         "type": Path,
         "nargs": "?",
         "const": STDOUT,
@@ -52,7 +53,7 @@ SHARED: dict[str, dict[str, Any]] = {
     },
     "--train-size": {"text": "number of training images", "type": int, "metavar": "N"},
     "--rates": {
-        "text": "learning rates to try on held-out images; a single one is taken untried",
+        "text": "learning rates to try on held-out images; a single one is used without a search",
         "type": float,
         "nargs": "+",
         "metavar": "RATE",
@@ -61,17 +62,17 @@ SHARED: dict[str, dict[str, Any]] = {
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says what was probably meant, on every Python, as argparse of 3.14 can."""
+    """A parser that suggests the most similar known option or choice, on every Python version."""
 
     def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
-        """Parse the words of a command; what is unknown is refused here, where its options are known."""
+        """Parse the words of a command, and refuse unknown options here, where the known ones are."""
         namespace, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return namespace, unknown
 
     def error(self, message: str) -> Any:
-        """Print the usage and the mistake, with what was probably meant, and end."""
+        """Print the usage and the error, with the most similar known word, and end."""
         choice = re.search(r"invalid choice: (.+) \(choose from (.+)\)$", message)
         if choice:
             word, *known = (text.strip("'") for text in (choice[1], *choice[2].split(", ")))

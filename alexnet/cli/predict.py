@@ -15,8 +15,8 @@ def add(commands) -> None:
         help="classify images",
         description=(
             "Show the most probable classes of images of any size, read as `alexnet data prepare` reads "
-            "them; what that took, such as turning one upright, is in brackets. A star marks the class that "
-            "an image's folder is named after."
+            "them; conversions, such as turning one upright, are named in brackets. A star marks the class "
+            "that an image's folder is named after."
         ),
         epilog="examples: alexnet predict imagenette photographs/*.jpg, alexnet predict runs/mine cat.jpg",
     )
@@ -29,7 +29,7 @@ def add(commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run ``alexnet predict``; an image that cannot be read is told of, and makes the status 2."""
+    """Run ``alexnet predict``; an image that cannot be read is reported, and makes the status 2."""
     from alexnet.data.loading import stored_with_notes
     from alexnet.devices import device_named
     from alexnet.evaluation.prediction import (

@@ -1,4 +1,4 @@
-"""``alexnet summary``: a net's layers, and what they cost in parameters, arithmetic and memory."""
+"""``alexnet summary``: a network's layers, and what they cost in parameters, arithmetic and memory."""
 
 import argparse
 
@@ -12,7 +12,7 @@ def add(commands) -> None:
         "summary",
         help="show a network's layers and what they cost, or list the networks",
         description="Show the layers of a network with their shapes, parameters, neurons, multiply-adds and "
-        "the memory that they take in training, in all and on each GPU; without a name, list the networks.",
+        "the memory that they need in training, in total and on each GPU; without a name, list the networks.",
     )
     parser.add_argument(
         "name", metavar="NAME", nargs="?", help="the network; `alexnet summary` lists the names"

@@ -10,23 +10,23 @@ from alexnet.shown import say
 
 EPILOG = """\
 Ctrl-C, SIGTERM or a closed terminal (SIGHUP): the step is finished and a checkpoint written; the same command
-resumes from it. The exit status is then 130, 143 or 129. Under torchrun each process ends with 0 instead, as
-torchrun would take those for failures; torchrun itself, where it was the one to be stopped, ends with 1 and a
-traceback of its own after they have saved. A run under nohup continues when its terminal is closed.
+resumes from it. The exit status is then 130, 143 or 129. Under torchrun each process ends with 0 instead,
+because torchrun treats those as failures; torchrun itself, if it was stopped, ends with 1 and a traceback
+of its own after all have saved. A run under nohup continues when its terminal is closed.
 
-from a trained network, with a new last layer where your images have other classes:
+fine-tune a trained network, with a new last layer if your images have other classes:
   alexnet train --data FOLDER --recipe code2012 --init-from imagenette --freeze conv1,conv2
 
 on two GPUs, a tower on each, as in the paper; on more, several such networks share the batch:
   torchrun --standalone --nproc-per-node=2 -m alexnet train --data default --recipe code2012
-with --max-restarts=3 torchrun starts again what was killed, which resumes from the last checkpoint.
-on N machines, in each of them:
+with --max-restarts=3 torchrun restarts killed processes, which resume from the last checkpoint.
+on N machines, the same command on each:
   TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 torchrun --nnodes=N --nproc-per-node=8 --max-restarts=3
     --rdzv-backend=c10d --rdzv-endpoint=HOST -m alexnet train --data ~/imagenet-256 --recipe code2012
-torchrun listens on all addresses of the machine without a password, whatever its options say (--standalone
-and an endpoint of 127.0.0.1 too): run it only where a firewall or a private network keeps strangers away.
+torchrun listens on all addresses of the machine without a password, with any options (--standalone
+and an endpoint of 127.0.0.1 too): run it only behind a firewall or on a private network.
 
-on a CPU under Linux steps may be shorter where the C library keeps freed memory; --dry-run tells:
+on a CPU under Linux, steps may be faster if the C library keeps freed memory; compare with --dry-run:
   MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1099511627776 alexnet train --dry-run"""
 
 
@@ -46,11 +46,11 @@ def add(commands) -> None:
 
 
 def add_what(group) -> None:
-    """Add the options that say what is trained, and for how long."""
+    """Add the options of what is trained, and for how long."""
     add_option(group, "--data", default="default")
     recipes = f"{', '.join(RECIPES)}, or a .json file with one"
     add_option(group, "--recipe", recipes, metavar="RECIPE", default="paper")
-    own = "the recipe's own, or small where the images are too small for it"
+    own = "the recipe's own, or small if the images are too small for it"
     add_option(group, "--net", f"the network: {', '.join(NETS)}", choices=NETS, metavar="NAME", shown=own)
     add_option(
         group, "--epochs", type=float, shown="the recipe's; its schedule is stretched to another length"
@@ -62,35 +62,37 @@ def add_what(group) -> None:
     add_option(group, "--freeze", frozen, metavar="LAYERS", shown="those of the recipe, mostly none")
     factors = "learning rates of layers as multiples of the recipe's, such as conv1=0.1,fc8=10"
     add_option(group, "--layer-rates", factors, metavar="RATES", shown="the recipe's, mostly none")
-    add_option(group, "--seed", "of everything random", type=int, metavar="SEED", default=0)
+    add_option(group, "--seed", "random seed of everything", type=int, metavar="SEED", default=0)
     steps = "stop after this many steps of the whole training run"
-    add_option(group, "--max-steps", steps, type=int, metavar="STEPS", shown="go on to the end")
+    add_option(group, "--max-steps", steps, type=int, metavar="STEPS", shown="train to the end")
     group.add_argument(
-        "--dry-run", action="store_true", help="check everything, do a few steps, say how long it would take"
+        "--dry-run",
+        action="store_true",
+        help="check everything, run a few steps and estimate how long the training would take",
     )
     add_option(group, "--json", shown="not written; goes with --dry-run")
 
 
 def add_how(group) -> None:
-    """Add the options that say how it is computed."""
+    """Add the options of how it is computed."""
     add_option(group, "--device")
     add_option(group, "--precision")
-    group.add_argument("--compile", action="store_true", help="let torch.compile fuse what it can")
+    group.add_argument("--compile", action="store_true", help="compile the network with torch.compile")
     group.add_argument(
-        "--channels-last", action="store_true", help="lay out feature maps with the channels last"
+        "--channels-last", action="store_true", help="store feature maps in channels-last memory format"
     )
-    shares = "what several devices share: the towers of a network, or the images of a batch alone"
+    shares = "how several devices divide the work: the towers of a network, or only the images of a batch"
     add_option(group, "--parallel", shares, choices=PARALLEL, default=PARALLEL[0])
     # As it was called before evaluation had --split for parts of a data set.
     group.add_argument("--split", dest="parallel", choices=PARALLEL, help=argparse.SUPPRESS)
     group.add_argument(
-        "--deterministic", action="store_true", help="the same numbers again on the same GPU, but slower"
+        "--deterministic", action="store_true", help="reproduce the same numbers on the same GPU, but slower"
     )
     add_option(group, "--workers", shown="one for each core; none for a set in memory")
 
 
 def add_files(group) -> None:
-    """Add the options that say what is written, and when."""
+    """Add the options of what is written, and when."""
     add_option(
         group,
         "--out",
@@ -117,7 +119,7 @@ def add_files(group) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run ``alexnet train``; of several processes the one that has something to say says it."""
+    """Run ``alexnet train``; of several processes, only the one with a message prints it."""
     from alexnet.distributed.ranks import OtherFailed
 
     if arguments.json is not None and not arguments.dry_run:
@@ -138,7 +140,7 @@ def run_training(arguments: argparse.Namespace) -> int:
 
 
 def run_dry(arguments: argparse.Namespace) -> int:
-    """Print what a training would be, or write it as JSON."""
+    """Print the plan and the estimate of a training run, or write them as JSON."""
     from alexnet.storage.files import write_json
     from alexnet.training import dry_run
     from alexnet.training.dry_runs import as_json

@@ -1,4 +1,4 @@
-"""The pass over the training images that finds their statistics, shared out, kept as it goes, done once."""
+"""The pass over the training images that computes their statistics, divided among processes, done once."""
 
 import contextlib
 import time
@@ -21,7 +21,7 @@ SECONDS_BETWEEN_PARTS = 30.0
 
 
 class Alone:
-    """A process that shares the pass with nobody; `alexnet.distributed.ranks.Ranks` are several."""
+    """A single process that does the whole pass; `alexnet.distributed.ranks.Ranks` are several."""
 
     rank, size = 0, 1
 

@@ -1,6 +1,6 @@
 """The embedded default: ten kinds of shapes and patterns in 32x32 colour images, made from a seed.
 
-It stands in for CIFAR-10 where that is not there. The class is the kind of shape. Place, size, rotation,
+It replaces CIFAR-10 if that is missing. The class is the kind of shape. Position, size, rotation,
 colours, which of figure and ground is the brighter, clutter and noise are drawn at random and tell nothing
 about the class, so no single pixel does either: a linear model fails, and a convolutional network does not.
 
@@ -181,7 +181,7 @@ def shade(colour: np.ndarray, generator: Generator) -> np.ndarray:
 def frames(
     count: int, generator: Generator, *, smallest: float, largest: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw places, sizes and rotations of shapes, all within the image.
+    """Draw positions, sizes and rotations of shapes, all within the image.
 
     Args:
         count: N.

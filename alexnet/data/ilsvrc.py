@@ -122,7 +122,7 @@ class Kit:
         return synsets[truth[int(number) - 1]][0]
 
     def names(self, year: str) -> dict[str, str]:
-        """Return a name for each wnid of a year's class list: its first word, or all if others share that."""
+        """Return a name for each wnid of a class list: its first word, or all if that is not unique."""
         words = dict(self._synsets[year].values())
         firsts = Counter(text.split(",")[0] for text in words.values())
         return {
@@ -176,7 +176,7 @@ def classes_of(found: Collection[str], kit: Kit) -> tuple[str, dict[str, str]]:
 
 
 def patched(images: Iterable[tuple[Place, File]]) -> tuple[list[tuple[Place, File]], int]:
-    """Put the images of patch_images.tar in the place of those of the same name; also count them."""
+    """Replace images by those of the same name in patch_images.tar; also count them."""
     images = list(images)
     patches = {file.name.rsplit("/", 1)[-1]: file for _, file in images if is_patch(file)}
     kept = [(place, file) for place, file in images if not is_patch(file)]

@@ -1,7 +1,7 @@
 """One image: from the bytes of a file to 256x256 RGB (paper 2). Preparation and prediction both read by this.
 
 The shorter side is scaled to 256 with Pillow's bilinear filter, whose support grows with the scale, so that
-shrinking averages over all pixels ("antialiased"); then the central 256x256 are cut out. Sizes and offsets
+shrinking averages over all pixels ("antialiased"); then the central 256x256 are cropped. Sizes and offsets
 are rounded as by torchvision's ``Resize(256)`` and ``CenterCrop(256)``, so the result is theirs bit by bit.
 The paper names no filter. The tool that its first author published in 2014 (cuda-convnet2, make-data) took
 OpenCV's area average to shrink and cubic interpolation to enlarge; Pillow cannot average parts of pixels.
@@ -277,7 +277,7 @@ def to_bytes(samples: np.ndarray) -> tuple[np.ndarray, str]:
 
 
 def resize_and_crop(image: Image.Image, size: int) -> Image.Image:
-    """Scale the shorter side to ``size`` pixels and cut out the central square (paper 2).
+    """Scale the shorter side to ``size`` pixels and crop the central square (paper 2).
 
     Raises:
         Unreadable: the image is so long and thin that scaling it would fill the memory.

@@ -47,7 +47,8 @@ def epoch_order(num_images: int, seed: int, epoch: int, order: str = "shuffled")
         seed: from 0 to 2**64 - 1.
         epoch: from 0 to 2**64 - 1.
         order: "shuffled": another random order in each epoch; "fixed": one random order for all epochs, as in
-            the 2012 code, which shuffled once when it wrote its files; "stored": as they lie, for evaluation.
+            the 2012 code, which shuffled once when it wrote its files; "stored": in stored order, for
+            evaluation.
     Returns:
         (N,) int64, a permutation of 0 to N - 1.
     Raises:
@@ -63,7 +64,7 @@ def epoch_order(num_images: int, seed: int, epoch: int, order: str = "shuffled")
 def batches_of(
     order: Tensor, batch_size: int, *, rank: int = 0, num_ranks: int = 1, drop_last: bool
 ) -> list[Tensor]:
-    """Cut an order into batches, and take one rank's part of each: every num_ranks-th image from rank on.
+    """Split an order into batches, and take one rank's part of each: every num_ranks-th image from rank on.
 
     Args:
         order: (N,), as from `epoch_order`.
@@ -80,7 +81,7 @@ def batches_of(
     if not 0 <= rank < num_ranks:
         raise ValueError(f"rank must be from 0 to {num_ranks - 1}, got {rank}")
     if batch_size < 1 or batch_size % num_ranks:
-        raise ValueError(f"the batch of {batch_size} images cannot be shared evenly by {num_ranks} ranks")
+        raise ValueError(f"the batch of {batch_size} images cannot be divided evenly among {num_ranks} ranks")
     if drop_last and len(order) < batch_size:
         raise ValueError(f"{len(order):,} images do not fill a batch of {batch_size}")
     parts = [batch[rank::num_ranks] for batch in order.split(batch_size)]
@@ -129,7 +130,7 @@ class Loader:
             pin_memory: put batches into page-locked memory, from which copies to a GPU need not wait.
             sharing: loaders that read at the same time on this machine, and share that memory.
         Raises:
-            ValueError: the batch cannot be shared or filled, or the order is unknown.
+            ValueError: the batch cannot be divided or filled, or the order is unknown.
         """
         self.split, self.batch_size, self.drop_last = split, batch_size, drop_last
         self.order, self.seed, self.rank, self.num_ranks = order, seed, rank, num_ranks
@@ -177,7 +178,7 @@ class Loader:
         """
         if not 0 <= first_step <= self.steps_per_epoch:
             raise ValueError(f"first_step must be from 0 to {self.steps_per_epoch}, got {first_step}")
-        # As arrays, which are sent as they are; a tensor would take room in shared memory.
+        # As arrays, which are sent as they are; a tensor would take space in shared memory.
         self._batches[:] = [indices.numpy() for indices in self._plan(epoch)[first_step:]]
         with self._waiting():
             batches = self._begin()

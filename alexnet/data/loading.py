@@ -15,7 +15,7 @@ ImageLike = str | Path | Image.Image | Tensor
 def load_image(source: ImageLike, size: int) -> Tensor:
     """Prepare an image as ``alexnet data prepare`` does, by the same functions (paper 2).
 
-    It is decoded and turned upright, its shorter side scaled, its centre cut out.
+    It is decoded and turned upright, its shorter side scaled, its centre cropped.
 
     Args:
         source: a file's path, a Pillow image, or a tensor (3, height, width) uint8; of any size.

@@ -20,7 +20,7 @@ PIXELS_AT_ONCE = 2**16
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Statistics:
-    """Mean image and colour PCA of the training images, all in grey levels of 0 to 255.
+    """Mean image and colour PCA of the training images, all in pixel values of 0 to 255.
 
     The PCA is that of the covariance of raw RGB values over every pixel of every training image, as paper
     4.1 has it ("the set of RGB pixel values throughout the ImageNet training set"), not of what is left when

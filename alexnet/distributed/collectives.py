@@ -1,4 +1,4 @@
-"""The two operations through which the towers of a net talk when each is a process, with their gradients.
+"""The two operations with which the towers of a network exchange tensors between processes, with gradients.
 
 Every tower computes the loss from the same logits. There is one loss all the same, and what follows for the
 gradients is stated with each operation. Both work on any device and dtype that the processes' backend knows,
@@ -14,7 +14,7 @@ def all_gather(part: Tensor, group: dist.ProcessGroup) -> Tensor:
     """Return the parts of all towers side by side.
 
     Args:
-        part: (N, C / T, ...), this tower's maps or units.
+        part: (N, C / T, ...), this tower's feature maps or units.
         group: the T towers, in order.
     Returns:
         (N, C, ...).

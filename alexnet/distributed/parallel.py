@@ -1,10 +1,10 @@
-"""Training on many devices: the towers of a net side by side, and whole nets on parts of the batch.
+"""Training on many devices: model parallelism by towers, and data parallelism by parts of the batch.
 
-The processes, one a device, form a mesh (data, tower). Along "tower" a net is split as on the paper's two
-GPUs (3.2): every process holds one tower, all towers of a net read the same images, and maps and logits cross
-(`alexnet.distributed.collectives`). Along "data" nets are copies of each other and read different images;
-their gradients are averaged. Towers are innermost, so that those of a net have neighbouring ranks and share a
-machine. torchrun starts the processes::
+The processes, one a device, form a mesh (data, tower). Along "tower" a network is split as on the paper's two
+GPUs (3.2): every process holds one tower, all towers of a network read the same images, and exchange feature
+maps and logits (`alexnet.distributed.collectives`). Along "data" networks are copies of each other and read
+different images; their gradients are averaged. Towers are innermost, so that those of a network have
+neighbouring ranks and share a machine. torchrun starts the processes::
 
     torchrun --standalone --nproc_per_node=2 -m alexnet train ...
     torchrun --nnodes=N --nproc_per_node=8 --rdzv-backend=c10d --rdzv-endpoint=HOST -m alexnet train ...
@@ -46,30 +46,30 @@ AXES = ("data", "tower")
 
 
 class Layout(NamedTuple):
-    """How many whole nets work side by side, and on how many devices each of them is."""
+    """The number of whole networks that run in parallel, and of the devices of each."""
 
     data_parallel: int
     towers: int
 
 
 def layout(world_size: int, config: NetConfig, parallel: str = "auto") -> Layout:
-    """Share the processes out.
+    """Divide the processes among networks and towers.
 
     Args:
         world_size: how many there are, one a device.
-        config: the net.
-        parallel: "towers": every tower on a device of its own; "data": whole nets on every device, towers as
-            groups; "auto": "towers" if there is more than one process.
+        config: the network.
+        parallel: "towers": every tower on a device of its own; "data": whole networks on every device, towers
+            as groups; "auto": "towers" if there is more than one process.
     Raises:
-        ValueError: there is no such way to share, or the towers do not go into the processes.
+        ValueError: there is no such division, or the processes are no multiple of the towers.
     """
     one_of("parallel", parallel, PARALLEL)
     towers = 1 if parallel == "data" or (parallel == "auto" and world_size == 1) else config.towers
     if world_size % towers:
         raise ValueError(
-            f"the {towers} towers of the net {config.name!r} cannot be shared out to {world_size} processes; "
-            f"start a multiple of {towers} by torchrun --nproc_per_node, or keep nets whole by "
-            "`--parallel data`"
+            f"the {towers} towers of the network {config.name!r} cannot be divided among {world_size} "
+            f"processes; start a multiple of {towers} with torchrun --nproc_per_node, or keep networks whole "
+            "with `--parallel data`"
         )
     return Layout(world_size // towers, towers)
 
@@ -121,27 +121,27 @@ def make_mesh(places: Layout, device: torch.device) -> DeviceMesh:
 
 
 class ParallelAlexNet(nn.Module):
-    """A net of which this process has one tower, or the whole.
+    """A network that this process holds in part, as one tower, or as a whole.
 
-    Called like `AlexNet` in all processes of a net at a time and with the same images and masks, it returns
-    the logits in each.
+    Called like `AlexNet` in all processes of a network at a time and with the same images and masks, it
+    returns the logits in each.
 
     Attributes:
-        tower: this process's share, a `Tower`, or the whole `AlexNet` where nothing is split; its
-            parameters have the names of the whole net's.
+        tower: this process's part, a `Tower`, or the whole `AlexNet` if nothing is split; its
+            parameters have the names of the whole network's.
         mesh: of `make_mesh`.
     """
 
     def __init__(self, config: NetConfig, mesh: DeviceMesh, *, generator: torch.Generator | None = None):
-        """Build this process's share, on the CPU.
+        """Build this process's part, on the CPU.
 
         Args:
-            config: the net.
-            mesh: with as many towers as the net, or one for whole nets.
-            generator: draws the initial weights of the whole net; seeded alike in all processes, so that they
-                are those of ``AlexNet(config, generator=generator)``.
+            config: the network.
+            mesh: with as many towers as the network, or one for whole networks.
+            generator: draws the initial weights of the whole network; seeded alike in all processes, so that
+                they are those of ``AlexNet(config, generator=generator)``.
         Raises:
-            ValueError: the mesh has another number of towers, or more than two share a normalisation.
+            ValueError: the mesh has another number of towers, or a normalisation spans more than two.
         """
         super().__init__()
         self.config, self.mesh = config, mesh
@@ -149,11 +149,11 @@ class ParallelAlexNet(nn.Module):
         self.num_towers, self.index = dist.get_world_size(self.group), mesh.get_local_rank("tower")
         if self.num_towers not in (1, config.towers):
             raise ValueError(
-                f"the net {config.name!r} has {config.towers} towers, the mesh has {self.num_towers}"
+                f"the network {config.name!r} has {config.towers} towers, the mesh has {self.num_towers}"
             )
         whole = AlexNet(config, generator=generator)
         if self.num_towers > 2 and any(stage.crossing == "edges" for stage in make_stages(config)):
-            raise ValueError(f"two towers at most can share a normalisation, got {self.num_towers}")
+            raise ValueError(f"a normalisation can span two towers at most, got {self.num_towers}")
         self.tower: AlexNet | Tower = whole if self.num_towers == 1 else Tower(config)
         if self.num_towers > 1:
             self.tower.load_state_dict(split(whole.state_dict(), config)[self.index])
@@ -178,7 +178,7 @@ class ParallelAlexNet(nn.Module):
         return x
 
     def cross(self, crossing: str, x: Tensor) -> Tensor:
-        """Return what a stage reads, of which x is this tower's share."""
+        """Return the input of a stage, of which x is this tower's part."""
         if not crossing:
             return x
         if crossing == "sum":
@@ -190,11 +190,11 @@ class ParallelAlexNet(nn.Module):
 
 
 def data_parallel(net: ParallelAlexNet) -> nn.Module:
-    """Return the net, already on its device, made to average its gradients with those of its copies.
+    """Return the network, already on its device, made to average its gradients with those of its copies.
 
     Each copy's loss is the mean over its own images. The average of the copies' gradients is the gradient of
     the mean over all images if, and only if, each copy has equally many of them; `alexnet.data.loader`
-    refuses a batch that cannot be shared evenly. Where there are no copies, the net itself is returned.
+    refuses a batch that cannot be divided evenly. Where there are no copies, the network itself is returned.
     """
     group = net.mesh.get_group("data")
     if dist.get_world_size(group) == 1:
@@ -207,9 +207,9 @@ def gather_state(values: Mapping[str, Tensor], net: ParallelAlexNet) -> State | 
 
     Args:
         values: this tower's, by name: ``net.tower.state_dict()``, or its velocities.
-        net: the net.
+        net: the network.
     Returns:
-        those of the net on one device, new tensors on the CPU, in the first process; None in the others.
+        those of the network on one device, new tensors on the CPU, in the first process; None in the others.
     Raises:
         ValueError: in the first process, the towers' copies of fc8.bias have drifted apart.
     """
@@ -225,22 +225,22 @@ def gather_state(values: Mapping[str, Tensor], net: ParallelAlexNet) -> State | 
 
 
 def scatter_state(state: Mapping[str, Tensor] | None, net: ParallelAlexNet) -> State:
-    """Deal out parameters, or velocities, of the net on one device; all processes must call this.
+    """Divide parameters, or velocities, of the network on one device; all processes must call this.
 
     Args:
-        state: in the first process the whole net's, by name, on any device; not read in the others.
-        net: the net.
+        state: in the first process the whole network's, by name, on any device; not read in the others.
+        net: the network.
     Returns:
         this tower's, on its device and of its dtype, for ``net.tower.load_state_dict`` or
         `alexnet.optim.sgd.load_velocities`.
     Raises:
-        ValueError: in the first process, before anything is sent: they are not those of this net.
+        ValueError: in the first process, before anything is sent: they are not those of this network.
     """
     state, parts = state or {}, net.tower.state_dict()
     shapes = {name: whole_shape(name, part.shape, net.num_towers) for name, part in parts.items()}
     first = dist.get_rank() == 0
     if first and {name: tensor.shape for name, tensor in state.items()} != shapes:
-        raise ValueError(f"these are not the parameters of the net {net.config.name!r} on one device")
+        raise ValueError(f"these are not the parameters of the network {net.config.name!r} on one device")
     own = {}
     for name, part in parts.items():
         tensor = state[name].to(part).contiguous() if first else part.new_empty(shapes[name])
@@ -252,8 +252,9 @@ def scatter_state(state: Mapping[str, Tensor] | None, net: ParallelAlexNet) -> S
 def check_replicas(net: ParallelAlexNet) -> None:
     """Check that what several processes have is equal bit by bit; all processes must call this.
 
-    Towers have copies of the biases of fc8, nets side by side have copies of everything. Nothing but equal
-    gradients keeps them equal, and a net whose copies have drifted apart computes nonsense without an error.
+    Towers have copies of the biases of fc8, networks side by side have copies of everything. Nothing but
+    equal gradients keeps them equal, and a network whose copies differ computes wrong results without an
+    error.
 
     Raises:
         ValueError: in every process, some have drifted apart.

@@ -1,4 +1,4 @@
-"""The device of this process, and its place among those that train together."""
+"""The device of this process, and its rank among those that train together."""
 
 import contextlib
 import os
@@ -28,8 +28,8 @@ class Ranks:
         device: that it computes on.
         rank: which of all processes this is, from 0.
         size: how many processes there are.
-        data_rank: which part of a batch it reads; the towers of a net read the same.
-        num_data: into how many parts a batch is cut.
+        data_rank: which part of a batch it reads; the towers of a network read the same.
+        num_data: into how many parts a batch is divided.
         mesh: of all processes; None for a process alone.
         group: for numbers on the CPU, of all processes; None for a process alone.
     """
@@ -150,7 +150,8 @@ def world_size() -> int:
 def joined(device: str) -> Generator[Ranks]:
     """Join the processes of a training, if there are several; yield what is known of this one so far.
 
-    Where they are joined already they stay so: a script that torchrun started can train several nets in turn.
+    Where they are joined already they stay so: a script that torchrun started can train several networks in
+    turn.
 
     Args:
         device: "auto", "cpu", "cuda" or "cuda:N"; of several processes each takes the GPU of its number.

@@ -1,6 +1,6 @@
-"""What each tower has of the net on one device, and what must go from tower to tower (paper 3.2, figure 2).
+"""Model parallelism: the part of the network on each tower, and the exchange between towers (paper 3.2).
 
-Kernels and units are dealt out: a tower has its equal share of those of conv1 to fc7, tower a the first one.
+Kernels and units are divided: each tower has an equal part of those of conv1 to fc7, tower a the first part.
 Of fc8 it has the weights that read its own units, and so makes a part of every logit; the biases of fc8 are
 added to the sum of the parts, and every tower has a copy of them.
 """
@@ -20,7 +20,7 @@ COPIED = ("fc8.bias",)  # parameters that every tower has whole
 
 
 class Tower(nn.Module):
-    """One tower of a network: its share of every layer, under the names of the whole network's.
+    """One tower of a network: its part of every layer, under the names of the whole network's.
 
     Attributes:
         config: the network, all towers together.
@@ -30,7 +30,7 @@ class Tower(nn.Module):
     fc8: nn.Linear  # in every tower
 
     def __init__(self, config: NetConfig):
-        """Build the share of one tower; its parameters hold no values before `split` ones are loaded."""
+        """Build the part of one tower; its parameters hold no values before `split` ones are loaded."""
         super().__init__()
         self.config, self.stages = config, make_stages(config)
         add_children(self, make_children(config, config.towers))
@@ -48,7 +48,7 @@ class Tower(nn.Module):
             masks: of `tower_masks`.
         """
         children = [(name, self.get_submodule(name)) for name in stage.children]
-        if stage.crossing == "edges":  # the maps that came across are read and not computed
+        if stage.crossing == "edges":  # the feature maps of the other tower are read and not computed
             (_, norm), *children = children
             own = stage.layers[0].out_channels // self.config.towers
             x = norm(x)
@@ -58,16 +58,16 @@ class Tower(nn.Module):
 
 
 def split_dim(name: str) -> int:
-    """Return the axis along which a parameter is dealt out: kernels, units, or what fc8 reads."""
+    """Return the axis along which a parameter is divided: kernels, units, or the inputs of fc8."""
     return 1 if name == "fc8.weight" else 0
 
 
 def split(state: Mapping[str, Tensor], config: NetConfig) -> list[State]:
-    """Deal out the parameters of the net on one device, or their velocities, to its towers.
+    """Divide the parameters of the network on one device, or their velocities, among its towers.
 
     Args:
         state: as from ``AlexNet.state_dict``; in part, too.
-        config: the net, with T towers.
+        config: the network, with T towers.
     Returns:
         T dictionaries with the same names; their tensors are views of those given.
     Raises:
@@ -91,11 +91,11 @@ def split_tensor(name: str, tensor: Tensor, towers: int) -> Sequence[Tensor]:
 
 
 def join(states: Sequence[Mapping[str, Tensor]], config: NetConfig) -> State:
-    """Put the towers' parameters, or velocities, together to those of the net on one device.
+    """Combine the towers' parameters, or velocities, into those of the network on one device.
 
     Args:
         states: one a tower, tower a first, on whatever device; in part, too.
-        config: the net.
+        config: the network.
     Returns:
         the same names with new tensors, on the device of tower a's.
     Raises:
@@ -103,7 +103,7 @@ def join(states: Sequence[Mapping[str, Tensor]], config: NetConfig) -> State:
             tower has are not equal bit by bit.
     """
     if len(states) != config.towers:
-        raise ValueError(f"the net {config.name!r} has {config.towers} towers, got {len(states)} states")
+        raise ValueError(f"the network {config.name!r} has {config.towers} towers, got {len(states)} states")
     names = states[0].keys()
     if any(state.keys() != names for state in states):
         raise ValueError("the states of the towers do not have the same names")
@@ -121,7 +121,7 @@ def join_tensors(name: str, parts: Sequence[Tensor]) -> Tensor:
 
 
 def whole_shape(name: str, shape: Sequence[int], towers: int) -> torch.Size:
-    """Return the shape of a parameter on one device, of which a tower's share has the given one."""
+    """Return the shape of a parameter on one device, given the shape of a tower's part."""
     whole = list(shape)
     if name not in COPIED:
         whole[split_dim(name)] *= towers
@@ -155,22 +155,22 @@ def tower_masks(tower: Tower, masks: Masks | None, index: int) -> Masks | None:
 
 
 def halo(x: Tensor, tower: int, config: NetConfig) -> Tensor:
-    """Return the maps at the seam of two towers, which the other tower's normalisation reads.
+    """Return the halo: the feature maps at the border of two towers that the other's normalisation reads.
 
     Args:
-        x: (N, C / 2, H, W), the maps of one tower.
-        tower: 0 or 1, whose last or first maps are wanted.
-        config: the network, whose normalisations say how many maps those are.
+        x: (N, C / 2, H, W), the feature maps of one tower.
+        tower: 0 or 1, to return its last or first feature maps.
+        config: the network, whose normalisations determine the number of these maps.
     """
     width = halo_width(config, x.shape[1])
     return x.narrow(1, x.shape[1] - width if tower == 0 else 0, width)
 
 
 def with_halo(x: Tensor, received: Tensor, tower: int) -> Tensor:
-    """Put the other tower's maps at the seam beside one's own, and as many zeros where the maps end.
+    """Add the halo, the other tower's maps at the border, on one side and as many zeros on the other.
 
     Args:
-        x: (N, C / 2, H, W), the maps of one tower.
+        x: (N, C / 2, H, W), the feature maps of one tower.
         received: the other one's `halo`.
         tower: 0 or 1.
     """

@@ -20,7 +20,7 @@ class Exchange(NamedTuple):
 
 
 class TwoDeviceAlexNet(nn.Module):
-    """A net of two towers on two devices; called like `AlexNet`, it returns logits on the first device.
+    """A network of two towers on two devices; called like `AlexNet`, it returns logits on the first device.
 
     Attributes:
         towers: a and b.
@@ -43,7 +43,9 @@ class TwoDeviceAlexNet(nn.Module):
     ):
         super().__init__()
         if config.towers != 2:
-            raise ValueError(f"two devices need a net of two towers, got {config.name!r} of {config.towers}")
+            raise ValueError(
+                f"two devices need a network of two towers, got {config.name!r} of {config.towers}"
+            )
         self.config, self.devices = config, devices
         self.exchanges: list[Exchange] = []
         self.tower_a, self.tower_b = (Tower(config).to(device) for device in devices)
@@ -67,7 +69,7 @@ class TwoDeviceAlexNet(nn.Module):
         return self.towers[0].run(last, x[0] + part_of_b, None)
 
     def cross(self, stage: Stage, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Give each tower what the stage reads of the other one's maps or units."""
+        """Give each tower the feature maps or units of the other one that the stage reads."""
         if stage.crossing == "gather":
             from_a, from_b = self.exchange(stage.layers[0].name, a, b)
             return torch.cat((a, from_b), dim=1), torch.cat((from_a, b), dim=1)
@@ -83,6 +85,6 @@ class TwoDeviceAlexNet(nn.Module):
         return a.to(self.devices[1]), b.to(self.devices[0])
 
     def load(self, state: State) -> None:
-        """Take the parameters of the net on one device."""
+        """Load the parameters of the network on one device."""
         for tower, part in zip(self.towers, split(state, self.config), strict=True):
             tower.load_state_dict(part)

@@ -1,4 +1,4 @@
-"""A trained net with all that classifying images takes.
+"""A trained network with everything needed to classify images.
 
 Images are uint8 in the size of the mean image, as `alexnet.data.images.resize_and_crop` makes them.
 
@@ -30,12 +30,12 @@ VIEWS = (1, NUM_TEST_CROPS)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Classifier:
-    """A trained net and what belongs to it.
+    """A trained network and what belongs to it.
 
     Attributes:
         name: that it was asked for by.
         net: in evaluation mode.
-        classes: the data set's identifiers of the classes, in the order of the net's outputs.
+        classes: the data set's identifiers of the classes, in the order of the network's outputs.
         names: the same for people.
         statistics: of the training images.
         mean: which part of the mean image is subtracted from a crop, as in ``AugmentConfig``.
@@ -61,7 +61,7 @@ class Classifier:
         return self.statistics.mean_image.device
 
     def views(self, images: Tensor, num_views: int = 1) -> Iterable[Tensor]:
-        """Make what the net reads of images: the centre, or the paper's ten crops (paper 4.1).
+        """Make the network's input from images: the central crop, or the paper's ten crops (paper 4.1).
 
         Args:
             images: (N, 3, H, H) uint8, on the classifier's device.
@@ -69,7 +69,7 @@ class Classifier:
         Returns:
             1 or 10 times (N, 3, S, S), ready for ``net``.
         Raises:
-            ValueError: there is another number of views, or the images are not those of its size.
+            ValueError: the number of crops is neither 1 nor 10, or the images have another size.
         """
         if num_views not in VIEWS:
             raise ValueError(f"views must be 1 or {NUM_TEST_CROPS}, got {num_views}")
@@ -95,7 +95,7 @@ class Classifier:
         return view[0]
 
     def log_probabilities(self, images: Tensor, num_views: int = 1) -> Tensor:
-        """Return ln of the class probabilities, averaged over the views: (N, classes) float64.
+        """Return ln of the class probabilities, averaged over the crops: (N, classes) float64.
 
         Args and Raises as for ``views``.
         """
@@ -114,7 +114,8 @@ def make_classifier(weights: Weights, *, name: str) -> Classifier:
     recipe, statistics = recipe_in(weights, name), statistics_in(weights, name)
     if len(weights.classes) != recipe.net.num_classes:
         raise ValueError(
-            f"{name} names {len(weights.classes)} classes, but its net tells {recipe.net.num_classes} apart"
+            f"{name} names {len(weights.classes)} classes, but its network has "
+            f"{recipe.net.num_classes} outputs"
         )
     return Classifier(
         name=name,
@@ -154,10 +155,10 @@ def statistics_in(weights: Weights, name: str) -> Statistics:
 
 
 def net_with(net_config: NetConfig, weights: dict[str, Tensor], *, name: str) -> AlexNet:
-    """Return a net in evaluation mode whose parameters are these tensors themselves, not copies.
+    """Return a network in evaluation mode whose parameters are these tensors themselves, not copies.
 
     Raises:
-        ValueError: they are not those of the net.
+        ValueError: they are not those of the network.
     """
     with torch.device("meta"):  # no initial weights are drawn, which takes seconds
         net = AlexNet(net_config)
@@ -187,17 +188,17 @@ def describe_difference(classes: Sequence[str], others: Sequence[str]) -> str:
 
 
 def match_outputs(classifier: Classifier, classes: Sequence[str]) -> Tensor:
-    """Return which output of the net stands for each class of a data set.
+    """Return which output of the network stands for each class of a data set.
 
     A set may have some of the classes alone, or in another order, as Imagenette has 10 of ImageNet's 1000.
 
     Args:
-        classifier: the net.
+        classifier: the network.
         classes: the set's identifiers, in the order of its labels.
     Returns:
         (len(classes),) int64.
     Raises:
-        ValueError: the net does not know one of them.
+        ValueError: the network does not know one of them.
     """
     places = {name: place for place, name in enumerate(classifier.classes)}
     unknown = [name for name in classes if name not in places]

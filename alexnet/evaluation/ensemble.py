@@ -1,4 +1,4 @@
-"""Several nets side by side, and the average of what they predict ("5 CNNs", paper 6).
+"""Ensembles: several networks, and the average of their predictions ("5 CNNs", paper 6).
 
 Letters in shapes: N images, H height and width of the stored images.
 """
@@ -25,15 +25,15 @@ def evaluate_nets(
     num_views: int = 1,
     precision: str = "float32",
 ) -> list[Counts]:
-    """Count the errors of each net and, if there are several, of the average of their predictions (paper 6).
+    """Count the errors of each network and, of several, those of their average prediction (paper 6).
 
     Args:
-        classifiers: the nets, on one device, for the same classes and images.
+        classifiers: the networks, on one device, for the same classes and images.
         batches: images (N, 3, H, H) uint8 and the outputs (N,) int64 that are right, on that device.
         num_views: 1 or 10 of each image (paper 4.1).
         precision: "float32", or "bfloat16" by autocast.
     Returns:
-        the counts of each net and, at the end, of the average.
+        the counts of each network and, at the end, of the average.
     """
     totals = [nothing_counted()] * (len(classifiers) + (len(classifiers) > 1))
     kind = classifiers[0].device.type
@@ -55,7 +55,7 @@ def log_average_nets(log_probabilities: Sequence[Tensor]) -> Tensor:
     """Return ln of `alexnet.evaluation.errors.average_nets`, exact also for very small probabilities.
 
     Args:
-        log_probabilities: of each net (N, classes), natural logarithms.
+        log_probabilities: of each network (N, classes), natural logarithms.
     """
     return torch.stack(tuple(log_probabilities)).logsumexp(0) - math.log(len(log_probabilities))
 
@@ -64,7 +64,7 @@ def rows_of(classifiers: Sequence[Classifier], counts: Sequence[Counts], group: 
     """Add up what all processes counted, and return the results by name; all processes must call this.
 
     Args:
-        classifiers: the nets.
+        classifiers: the networks.
         counts: of `evaluate_nets`.
         group: the processes; None: all there are.
     Raises:
@@ -89,7 +89,7 @@ def make_results(counts: Counts, num_classes: int) -> Results:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Return results as lines of text, one for each net, under a line that says what the numbers are."""
+    """Return results as lines of text, one for each network, under a header."""
     width = max(len(name) for name, _ in rows)
     lines = [f"{'error rates':{width}}    top-1    top-5   nll (nats)"]
     for name, result in rows:

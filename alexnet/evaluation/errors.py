@@ -1,7 +1,7 @@
-"""Error rates, as the paper counts them (paper 6), of one view of each image or of several (paper 4.1).
+"""Error rates, as the paper counts them (paper 6), from one crop of each image or from ten (paper 4.1).
 
-What is counted are whole images, and counts add up: over batches of any size, and over any number of
-processes. A rate is divided out last.
+Errors are counted over whole images, and counts add up: over batches of any size, and over any number of
+processes. The division into an error rate comes last.
 
 Letters in shapes: N images, C channels, H height, W width.
 """
@@ -21,7 +21,7 @@ Views = Callable[[Tensor], Iterable[Tensor]]
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """What an evaluation counted; add two for the counts over both sets of images.
+    """The counts of an evaluation; add two for the counts over both sets of images.
 
     Attributes:
         num_images: how many images there were.
@@ -81,7 +81,7 @@ def num_wrong(scores: Tensor, labels: Tensor, k: int) -> Tensor:
     """Count what `num_errors` counts, but leave the count on the device, a 0-d tensor.
 
     Where there are no more than k classes, every label is among the guesses, and nothing is wrong. A label
-    whose score is not a number is wrong at any k: a network that has diverged gets nothing right.
+    whose score is NaN is wrong at any k: a network that has diverged gets nothing right.
     """
     guesses = scores.topk(min(k, scores.shape[1]), dim=1).indices  # (N, k)
     missed = (guesses != labels[:, None]).all(dim=1)
@@ -104,26 +104,27 @@ def log_average_views(model: nn.Module, views: Iterable[Tensor]) -> Tensor:
         total = log_probabilities if total is None else torch.logaddexp(total, log_probabilities)
         num_views += 1
     if total is None:
-        raise ValueError("there are no views of the images")
+        raise ValueError("there are no crops of the images")
     return total - math.log(num_views)
 
 
 def average_views(model: nn.Module, views: Iterable[Tensor]) -> Tensor:
-    """Average the softmax, not the logits, over views of the same images (paper 4.1).
+    """Average the softmax, not the logits, over crops of the same images (ten-crop evaluation, paper 4.1).
 
     Args:
         model: from images (N, C, H, W) to logits (N, num_classes); must be in evaluation mode.
-        views: each (N, C, H, W), ready for the model; `alexnet.transforms.ten_crops` makes the paper's ten.
+        views: crops, each (N, C, H, W), ready for the model; `alexnet.transforms.ten_crops` makes the paper's
+            ten.
     Returns:
         (N, num_classes) probabilities, float64.
     Raises:
-        ValueError: the model is in training mode, or there are no views.
+        ValueError: the model is in training mode, or there are no crops.
     """
     return log_average_views(model, views).exp()
 
 
 def average_nets(probabilities: Sequence[Tensor]) -> Tensor:
-    """Average what several networks predict for the same images, each with the same weight (paper 6).
+    """Average the predictions of several networks for the same images, with equal weights (paper 6).
 
     Args:
         probabilities: of each network, (N, num_classes).
@@ -150,18 +151,18 @@ def count(log_probabilities: Tensor, labels: Tensor, *, ks: tuple[int, ...] = (1
 
 
 def evaluate(model: nn.Module, batches: Batches, *, views: Views, ks: tuple[int, ...] = (1, 5)) -> Counts:
-    """Count the errors of a model, whose prediction is the average over views of an image (paper 4.1, 6).
+    """Count the errors of a model, whose prediction is the average over crops of an image (paper 4.1, 6).
 
     Args:
         model: from images (N, C, H, W) to logits (N, num_classes); must be in evaluation mode.
-        batches: (images, labels) pairs; every image counts once, however the batches are cut.
-        views: makes of a batch's images the views that the model reads, as an iterable;
+        batches: (images, labels) pairs; every image counts once, whatever the batch size.
+        views: function from a batch's images to an iterable of the crops that the model reads;
             for example ``functools.partial(ten_crops, size=224, statistics=statistics)``.
         ks: numbers of guesses; where one is at least the number of classes, nothing is wrong.
     Returns:
         counts, all zero where there are no batches, as a process may have none of its own.
     Raises:
-        ValueError: the model is in training mode, there are no views, or a k is not positive.
+        ValueError: the model is in training mode, there are no crops, or a k is not positive.
     """
     check_evaluation_mode(model)
     return count_batches(((log_average_views(model, views(x)), labels) for x, labels in batches), ks)
@@ -184,7 +185,7 @@ def count_batches(predictions: Batches, ks: tuple[int, ...]) -> Counts:
 
 
 def sum_over_ranks(counts: Counts, group: dist.ProcessGroup | None = None) -> Counts:
-    """Add up the counts of all processes, each of which saw other images; all of them get the same sum.
+    """Add up the counts of all processes, each with different images; all of them get the same sum.
 
     Args:
         counts: of this process.
@@ -202,11 +203,11 @@ def sum_over_ranks(counts: Counts, group: dist.ProcessGroup | None = None) -> Co
 
 
 def error_rates(model: nn.Module, batches: Batches, *, ks: tuple[int, ...] = (1, 5)) -> dict[str, float]:
-    """Return the share of images that the model gets wrong, for each number of guesses.
+    """Return the fraction of images that the model misclassifies, for each number of guesses.
 
     Args:
         model: as for `evaluate`.
-        batches: as for `evaluate`; the images are what the model reads, one view of each.
+        batches: as for `evaluate`; the images are what the model reads, one crop of each.
         ks: as for `evaluate`.
     Returns:
         ``{"top1": rate, "top5": rate}`` for the given ks, rates as fractions between 0 and 1.
@@ -217,7 +218,7 @@ def error_rates(model: nn.Module, batches: Batches, *, ks: tuple[int, ...] = (1,
 
 
 def as_they_are(images: Tensor) -> tuple[Tensor]:
-    """Take images that are ready for the model as their only view."""
+    """Take images that are ready for the model as their only crop."""
     return (images,)
 
 

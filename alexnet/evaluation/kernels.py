@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 GRID = 64  # frequencies along each axis at which a kernel's spectrum is computed
-DEALS = 10_000  # random halves that a difference of towers is compared with
+DEALS = 10_000  # random splits into halves, to compare a difference of towers with
 
 
 class Gratings(NamedTuple):
-    """The stripes that each kernel answers to most.
+    """The gratings to which each kernel responds most.
 
     Attributes:
         frequency: (K,) in cycles a pixel, up to 0.5 along an axis.
         orientation: (K,) of the stripes in degrees, 0 to 180: 0 is level, 90 upright, 45 rises to the right.
-        selectivity: (K,) 1 where all stripes that it answers to run one way, 0 where it prefers none.
+        selectivity: (K,) 1 if all gratings that it responds to have one orientation, 0 if it prefers none.
     """
 
     frequency: Tensor
@@ -28,12 +28,12 @@ class Gratings(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """How far two halves of the kernels differ in the mean of a number.
+    """The difference of two halves of the kernels in the mean of a number.
 
     Attributes:
-        size: the difference of the towers' means, without its sign.
-        dealt: the mean of that for halves dealt at random.
-        chance: the share of random deals whose halves differ at least as much as the towers.
+        size: the absolute difference of the towers' means.
+        dealt: the mean of that for random halves.
+        chance: the fraction of random splits whose halves differ at least as much as the towers.
     """
 
     size: float
@@ -42,7 +42,7 @@ class Gap(NamedTuple):
 
 
 def colourfulness(kernels: Tensor) -> Tensor:
-    """Return the share of the squared weights that depends on colour, 0 for grey kernels.
+    """Return the fraction of the squared weights that depends on colour, 0 for grey kernels.
 
     ::
 
@@ -58,13 +58,13 @@ def colourfulness(kernels: Tensor) -> Tensor:
 
 
 def spectrum(kernels: Tensor) -> Tensor:
-    """Return how strongly a kernel answers to stripes of every direction and width, all colours together.
+    """Return how strongly a kernel responds to gratings of every orientation and frequency, over all colours.
 
     ::
 
         P(f) = sum_c |sum_uv (w_cuv - mean_c) exp(-2 pi i (f_y u + f_x v))|^2
 
-    with row u, column v, and the mean over the places of each colour subtracted, so that P(0) = 0.
+    with row u, column v, and the mean over the positions of each colour subtracted, so that P(0) = 0.
 
     Args:
         kernels: (K, 3, R, S).

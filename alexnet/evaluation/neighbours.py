@@ -1,4 +1,4 @@
-"""The images most like another, by what the net makes of them or by their pixels (paper 6.1, figure 4).
+"""Nearest neighbours of an image, by the network's features or by pixels (paper 6.1, figure 4).
 
 Letters in shapes: N images to search, Q queries, D numbers that describe an image.
 """
@@ -63,7 +63,7 @@ def first(candidates: Neighbours, k: int) -> Neighbours:
 
 
 def precision(found: Tensor, wanted: Tensor, ks: Sequence[int]) -> Tensor:
-    """Return for each query the share of its k nearest that are of its class.
+    """Return for each query the fraction of its k nearest neighbours that are of its class.
 
     Args:
         found: (Q, K) classes of the nearest of each query, the nearest first.

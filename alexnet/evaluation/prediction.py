@@ -32,7 +32,7 @@ def load_classifier(source: str | Path, device: torch.device | str = "cpu") -> C
             ``torchvision.models.alexnet`` with any number of classes, by themselves or in a checkpoint such
             as pytorch/examples writes; or "torchvision", which takes these from torch's cache and downloads
             nothing.
-        device: where it shall compute.
+        device: of the network.
     Raises:
         FileNotFoundError: it is not there.
         ValueError: the file is damaged, is none of these, or would run code.
@@ -56,7 +56,7 @@ def predict(
     Args:
         classifier: of `load_classifier`.
         images: each a file's path, a Pillow image, or a tensor (3, height, width) uint8; of any size.
-        views: 1, the centre, or 10, the average over the paper's ten crops (4.1).
+        views: 1, the central crop, or 10, ten-crop evaluation (4.1).
         top: how many classes; all of them where there are fewer.
     Returns:
         for each image [(class, probability), ...], the most probable one first; classes by their names for

@@ -14,7 +14,7 @@ def make_classifier(found: Found, *, name: str) -> Classifier:
 
     It was trained on (x / 255 - mean) / std, with a mean and a std for each channel. That is
     (x - 255 * mean) / (255 * std): the numerator is what subtracting a mean image of one colour gives, and
-    the denominator goes into the kernels of conv1, exactly, as the zeros at the edges stay zeros.
+    the denominator goes into the kernels of conv1, exactly, as the zeros of the padding stay zeros.
 
     Args:
         found: of ``read``. Without names for its classes 1000 of them are those of ILSVRC-2012, and others

@@ -1,6 +1,6 @@
-"""What the units of a trained net answer to: maps of every layer, what a unit sees, where a map is strongest.
+"""Activations of a trained network: feature maps of every layer, receptive fields, strongest activations.
 
-Letters in shapes: C maps or units, H and W height and width in places or pixels.
+Letters in shapes: C feature maps or units, H and W height and width in positions or pixels.
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ from alexnet.models.stages import child_names
 
 
 class Place(NamedTuple):
-    """A unit that answers to a photograph.
+    """A unit with its activation on a photograph.
 
     Attributes:
-        photograph: its place among the photographs.
-        row: of the unit in its map.
-        column: of the unit in its map.
+        photograph: its index among the photographs.
+        row: of the unit in its feature map.
+        column: of the unit in its feature map.
         value: its activation.
     """
 
@@ -34,18 +34,18 @@ class Place(NamedTuple):
 
 
 def layer_names(config: NetConfig) -> list[str]:
-    """Name the layers whose outputs are worth a look: all but normalisations, which rescale their input."""
+    """Return the names of all layers except normalisations, which only rescale their input."""
     return [layer.name for layer in list_layers(config) if layer.kind != "norm"]
 
 
 @torch.no_grad()
 def responses(net: AlexNet, image: Tensor) -> dict[str, Tensor]:
-    """Compute what every layer makes of an image, its ReLU included; conv1 too where its ReLU comes later.
+    """Compute the activations of every layer for an image, after the ReLU, even if conv1 has it later.
 
     Args:
         net: in evaluation mode.
-        image: (3, height, width), ready for the net. An image larger than the net's gives larger maps and no
-            dense layers.
+        image: (3, height, width), ready for the network. An image larger than the network's gives larger maps
+            and no dense layers.
     Returns:
         {layer: (C, H, W)}, from conv1 on; (C, 1, 1) for dense layers; fc8 has no ReLU.
     """
@@ -56,17 +56,17 @@ def responses(net: AlexNet, image: Tensor) -> dict[str, Tensor]:
             break
         for module in modules:
             x = net.get_submodule(module)(x)
-        # The normalisation between conv1 and its ReLU changes no sign, so these are the units that are on.
+        # The normalisation between conv1 and its ReLU changes no sign, so these are the active units.
         shown = x.relu() if layer.name == "conv1" else x
         found[layer.name] = shown[0].reshape(layer.out_channels, *(shown.shape[2:] or (1, 1)))
     return {name: found[name] for name in layer_names(net.config) if name in found}
 
 
 def fields(config: NetConfig) -> dict[str, ReceptiveField]:
-    """Return what the units of each layer see through kernels and pools, along one axis, in pixels.
+    """Return the receptive field of the units of each layer along one axis, in pixels.
 
-    Normalisation over neighbouring places, which the code of 2012 has in layer 2, is left out: through it a
-    unit depends on its neighbours' surroundings as well, but hardly. A dense unit sees the whole image.
+    Normalisation over neighbouring positions, which the 2012 code has in layer 2, is left out: through it a
+    unit also depends on its neighbours' receptive fields, but only weakly. A dense unit sees the whole image.
     """
     windows = [layer for layer in list_layers(config) if layer.kind in ("conv", "pool")]
     steps = [
@@ -79,7 +79,7 @@ def fields(config: NetConfig) -> dict[str, ReceptiveField]:
 
 
 def window(field: ReceptiveField, row: int, column: int, height: int, width: int) -> tuple[int, ...]:
-    """Return what the unit in a row and column sees of an image: (top, left, height, width), in pixels.
+    """Return the part of an image in a unit's receptive field: (top, left, height, width), in pixels.
 
     Args:
         field: of its layer.
@@ -99,17 +99,17 @@ def window(field: ReceptiveField, row: int, column: int, height: int, width: int
 
 @torch.no_grad()
 def strongest(classifier: Classifier, photographs: Sequence[Tensor], k: int) -> dict[str, list[list[Place]]]:
-    """Find the photographs in which each map is strongest, each at its strongest place.
+    """Find the photographs with the largest activation of each feature map, and its position in each.
 
-    Layers that keep places read the whole photograph as it is; dense layers read its centre, scaled to what
-    the net takes.
+    Layers with spatial positions read the whole photograph as it is; dense layers read its centre, scaled to
+    the size that the network reads.
 
     Args:
-        classifier: whose net is asked.
-        photographs: (3, height, width) uint8, no smaller than what the net reads.
-        k: how many photographs for each map.
+        classifier: with the network.
+        photographs: (3, height, width) uint8, no smaller than what the network reads.
+        k: how many photographs for each feature map.
     Returns:
-        {layer: [the k strongest places of each map]}, the strongest first.
+        {layer: [the k largest activations of each feature map]}, the largest first.
     Raises:
         ValueError: k is not from 1 to the number of photographs.
     """
@@ -126,11 +126,11 @@ def strongest(classifier: Classifier, photographs: Sequence[Tensor], k: int) -> 
 
 
 def peaks(maps: Sequence[Tensor], k: int) -> list[list[Place]]:
-    """Return the k photographs with the largest activation of each map, at the place of it.
+    """Return the k photographs with the largest activation of each feature map, and its position.
 
     Args:
         maps: (C, H, W) of each photograph, of any H and W.
-        k: how many for each of the C maps.
+        k: how many for each of the C feature maps.
     """
     largest = [answer.flatten(1).max(1) for answer in maps]
     values = torch.stack([found.values for found in largest])  # (photographs, C)

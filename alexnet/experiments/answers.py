@@ -1,4 +1,4 @@
-"""What the engine's finished trials answer to a claim: an effect with its interval, and a verdict from it."""
+"""The finding of finished trials on a claim: an effect with its interval, and the verdict."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -27,18 +27,18 @@ MEASURES = {
     GAP: "test less training error",
     EARLY: "training loss at the beginning",
 }
-LOSSES = ("loss", "train_loss", EARLY)  # in nats, not in points
+LOSSES = ("loss", "train_loss", EARLY)  # in nats, not in percentage points
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What an experiment answers to a claim.
+    """An experiment's finding on a claim.
 
     Attributes:
         shown: the effects with their intervals, for people.
-        verdict: supported where every comparison supports the claim, contradicted where one contradicts it.
+        verdict: supported if every comparison supports the claim, contradicted if one contradicts it.
         basis: data, seeds and scale.
-        lacking: what must be there before there is a verdict; empty where all is.
+        lacking: what is missing for a verdict; empty if nothing is.
     """
 
     shown: str
@@ -53,12 +53,12 @@ class Answer:
 
 
 def experiment_for(id: str) -> Experiment | None:
-    """Return the experiment that answers a claim, None where there is none."""
+    """Return the experiment that measures a claim, None if there is none."""
     return next((known for known in EXPERIMENTS.values() if id in known.answers), None)
 
 
 def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer | None:
-    """Return what an experiment answers to a claim; None before all its arms have two seeds.
+    """Return an experiment's finding on a claim; None before all its arms have two seeds.
 
     Args:
         experiment: that has the claim among its answers.
@@ -123,7 +123,7 @@ def corrected(experiment: Experiment, arms: Mapping[str, Found]) -> Mapping[Comp
 def lacks(
     experiment: Experiment, comparisons: Sequence[Comparison], arms: Mapping[str, Found], count: int
 ) -> list[str]:
-    """Say what an answer lacks to be a verdict.
+    """Return what is missing for a verdict.
 
     Args:
         experiment: that gives it.

@@ -1,6 +1,6 @@
-"""What an experiment compares: arms, each a network with its inputs and its way of learning.
+"""The arms of an experiment: networks with their inputs and their training settings.
 
-An arm is told from another by the fields in which it departs from the defaults. A field that is added later,
+An arm is identified by the fields in which it differs from the defaults. A field that is added later,
 with a default that changes nothing, therefore leaves the names of finished trials as they are.
 """
 
@@ -63,7 +63,7 @@ class ConvLocalConfig:
     """A network of the authors' files for CIFAR-10, see `alexnet.models.cifar.conv_local_net` (3.3).
 
     Attributes:
-        local3: maps of the first locally connected layer.
+        local3: feature maps of the first locally connected layer.
         normalisation: a name in ``NORMALISATIONS``, or "lrn-public".
         input_size: height and width of the images, in pixels.
     """
@@ -83,11 +83,11 @@ class Arm:
     Attributes:
         about: what it is, in a few words.
         net: the network.
-        learning: of the training; the search for the best learning rate starts at its rate.
-        augment: how training images differ from the stored ones; None: all are seen as in the test.
-        unit_variance: grey levels minus their mean image are divided by their standard deviation.
+        learning: of the training; the search for the best learning rate starts at its learning rate.
+        augment: the data augmentation; None: training images are read like test images.
+        unit_variance: pixel values minus their mean image are divided by their standard deviation.
         conv1_rate_factor: the learning rate of conv1's weights as a multiple of that of the others.
-        drops: after which parts of the epochs the rate is divided by ten.
+        drops: after which parts of the epochs the learning rate is divided by ten.
         weight_decays: (layer, decay of its weights) where it is not that of the learning.
     """
 
@@ -135,7 +135,7 @@ class Arm:
         return {"masks": {name: mask.to(device) for name, mask in masks.items()}}
 
     def rate_groups(self, net: nn.Module, rate: float) -> list[dict[str, Any]]:
-        """Return the groups of parameters for the optimizer, each with its rate before the first drop."""
+        """Return the optimizer's groups of parameters, each with its initial learning rate."""
         groups = param_groups(net, self.learning)
         for group in groups:
             factor = self.learning.bias_rate_factor if group["name"] == "bias" else 1.0
@@ -144,7 +144,7 @@ class Arm:
         return self.with_weight_decays(groups, net)
 
     def with_weight_decays(self, groups: list[dict[str, Any]], net: nn.Module) -> list[dict[str, Any]]:
-        """Return the groups with one more for each layer whose weights decay at a rate of their own."""
+        """Return the groups with one more for each layer with a weight decay of its own."""
         for layer, decay in self.weight_decays:
             weight = net.get_parameter(f"{layer}.weight")
             (group,) = [group for group in groups if any(weight is one for one in group["params"])]
@@ -155,12 +155,12 @@ class Arm:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Inputs:
-    """Makes what an arm's network reads of stored images (N, 3, H, W) uint8, on their device.
+    """Makes the input of an arm's network from stored images (N, 3, H, W) uint8, on their device.
 
     Attributes:
         arm: whose network reads them.
         statistics: of the training images.
-        factor: of the grey levels minus their mean.
+        factor: of the pixel values minus their mean.
     """
 
     arm: Arm
@@ -181,12 +181,12 @@ class Inputs:
         return self.scaled(drawn)
 
     def evaluation(self, images: Tensor) -> Tensor:
-        """Make the central view of each image."""
+        """Make the central crop of each image."""
         size = images.shape[-1] if isinstance(self.arm.net, FourLayerConfig) else self.arm.net.input_size
         return self.scaled(prepare_centre(images, size=size, statistics=self.statistics))
 
     def scaled(self, x: Tensor) -> Tensor:
-        """Multiply by the factor, and lay out with the channels last, which is the faster way."""
+        """Multiply by the factor, and convert to channels-last memory format, which is faster."""
         x = x if self.factor == 1 else x * self.factor
         return x.contiguous(memory_format=torch.channels_last)
 

@@ -26,7 +26,7 @@ def run_campaign(
     arms: Sequence[str] = (),
     seeds: Sequence[int] = (),
 ) -> bool:
-    """Run what an experiment lacks, and print every finished trial with what is left.
+    """Run the missing trials of an experiment, and print every finished trial with the number left.
 
     Args:
         experiment: what is measured.
@@ -34,7 +34,7 @@ def run_campaign(
         finished: its trials so far.
         how: they are run.
         arms: those that are asked for; none: all.
-        seeds: at every best rate; none: the experiment's.
+        seeds: at every best learning rate; none: the experiment's.
     Returns:
         whether nothing is left; False where the budget was used up before.
     """
@@ -63,7 +63,7 @@ def describe_trial(trial: Trial) -> str:
 
 
 def left(experiment: Experiment, finished: Finished, arms: Sequence[str], seeds: Sequence[int]) -> str:
-    """Say how many trials are left at least and how long they take by those that are finished."""
+    """Return how many trials are left at least, and an estimate of their duration."""
     found = find_arms(experiment, finished)
     count = 0
     for arm in arms or experiment.arms:
@@ -85,7 +85,7 @@ def interval_of(measure: str, differences: Sequence[float]) -> Interval:
 def compose_record(
     experiment: Experiment, dataset: data.ImageSet, finished: Finished, device: str
 ) -> records.Record:
-    """Put what an experiment has found and its provenance together.
+    """Combine the results of an experiment with their provenance.
 
     The results have the experiment's "arms", for each its text, the "rate" that was found, whether the search
     is "settled", the "search" [[rate, score, second score], ...] and its "runs", for every seed a dictionary
@@ -144,7 +144,7 @@ def open_finished(name: str, fingerprint: str, path: Path, *, with_shipped: bool
 
 
 def print_summary(record: records.Record) -> None:
-    """Print each arm's measure over its seeds, and the answers."""
+    """Print each arm's measure over its seeds, and the comparisons."""
     race = record.config["stop_error"] is not None
     for name, arm in record.results["arms"].items():
         if race:

@@ -2,15 +2,15 @@
 
 Both networks are public: ``layers-conv-local-13pct``, and ``layers-conv-local-11pct``, which revision 540 of
 cuda-convnet gives as the first with two layers of response normalisation; the public file, since revision
-541, has wider windows at other places, twice the maps in one layer and another decay besides. Here are the
-three as published; and the first with the paper's constants, with their factor of 2**-0.75 alone, and with
-batch normalisation. The constants of the files have k = 1: small activations are left as they are, so that
-the first network is the control of the second.
+541, has wider windows at other positions, twice the feature maps in one layer and another weight decay. Here
+are the three as published; and the first with the paper's constants, with their factor of 2**-0.75 alone, and
+with batch normalisation. The constants of the files have k = 1: small activations are left as they are, so
+that the first network is the control of the second.
 
 The protocol is the authors' but for the length of the training: 40,000 training images, crops of 24 pixels
-with reflections, momentum, decay of the upper layers, rates of biases twice as large; the rate is divided by
-ten, and by ten again, at the end. They trained for some 470 to 520 epochs and tested on several crops; here
-it is a quarter of that, and the centre.
+with horizontal flips, momentum, weight decay of the upper layers, learning rates of biases twice as large;
+the learning rate is divided by ten, and by ten again, at the end. They trained for some 470 to 520 epochs and
+tested on several crops; here it is a quarter of that, and the centre.
 """
 
 from alexnet.config import AugmentConfig, LearningConfig

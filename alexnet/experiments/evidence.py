@@ -2,7 +2,7 @@
 
 A verdict is never typed. What can be computed is compared with what the paper prints. What is measured is
 judged by the interval of its seeds, and only where the measurement is fit to judge: enough seeds and images,
-every variant at a learning rate of its own. The rest is inconclusive, and says what it lacks.
+every variant at its own learning rate. All other findings are inconclusive, and name what is missing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ from alexnet.storage import records
 
 
 def logged(worse: str, better: str, data: str, *, remark: str = "") -> Finding:
-    """Return by how much a network of the authors errs less than another, by their own notes."""
+    """Return by how much a network of the authors has a lower error than another, by their run notes."""
     runs = [lab_notes.find_run(net, data=data) for net in (worse, better)]
     top1, top5 = (100 * (getattr(runs[0], name) - getattr(runs[1], name)) for name in ("top1", "top5"))
     return Finding(
@@ -47,7 +47,7 @@ def logged(worse: str, better: str, data: str, *, remark: str = "") -> Finding:
 
 
 def errors_logged(nets: Sequence[tuple[str, int]], data: str, remark: str = "") -> Finding:
-    """Return the errors that the authors noted of networks, each by its name and its number of views."""
+    """Return the errors that the authors noted of networks, each by its name and its number of crops."""
     runs = [lab_notes.find_run(net, data=data, views=views) for net, views in nets]
     shown = "; ".join(f"{run.top1:.2%} and {run.top5:.2%}" for run in runs)
     named = ", ".join(f"#{net} with {views} view{'s' * (views > 1)}" for net, views in nets)
@@ -55,7 +55,7 @@ def errors_logged(nets: Sequence[tuple[str, int]], data: str, remark: str = "") 
 
 
 def schedule_logged() -> Finding:
-    """Return when the authors divided the learning rate of #145 by 10, conv1 apart."""
+    """Return when the authors divided the learning rate of #145 by 10, except for conv1."""
     noted = LOGGED["logged-2012"]
     stages = zip(noted.stages, noted.stages[1:], strict=False)
     drops = [later.epoch for before, later in stages if later.weight_cuts != before.weight_cuts]
@@ -114,7 +114,7 @@ def package_arms(name: str) -> Mapping[str, Found]:
 
 
 def answered(id: str) -> Finding | None:
-    """Return what an experiment answers to a claim; None before both its arms have two seeds."""
+    """Return an experiment's finding on a claim; None before both its arms have two seeds."""
     experiment = experiment_for(id)
     known = answer(experiment, package_arms(experiment.name), id) if experiment else None
     if known is None:

@@ -23,7 +23,7 @@ class Execution:
 
     Attributes:
         device: of the networks.
-        jobs: trials at a time, each a process with one thread; on one GPU they share it.
+        jobs: trials that run at the same time, each a process with one thread; they share a single GPU.
         budget: seconds after which no trial is begun, and none that would end later by what is known of its
             arm; None: no limit.
     """

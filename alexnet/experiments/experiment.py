@@ -1,4 +1,4 @@
-"""What an experiment is: the arms that it compares, at which scale, and the claims that it answers."""
+"""Experiments: the arms that they compare, their scale, and the claims on which they give a verdict."""
 
 import math
 import statistics
@@ -15,7 +15,7 @@ EARLY_PART = 0.1  # of a training: what "early" means
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What answers a claim: by how much an arm does better than another.
+    """A comparison that settles a claim: by how much an arm does better than another.
 
     Attributes:
         better: the arm that does better if the claim is right.
@@ -32,15 +32,15 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """What is compared, at which scale, and the claims that it answers.
+    """The arms to compare, the scale, and the claims on which the experiment gives a verdict.
 
     Attributes:
         name: under which ``alexnet experiment`` runs it.
         description: one sentence.
         arms: by name, in the order in which they are run.
         num_train: training images.
-        seeds: of the trials at the best rate, at least.
-        answers: by the claim's id the comparisons that must all come out for it.
+        seeds: of the trials at the best learning rate, at least.
+        answers: for each claim, by its id, the comparisons that must all support it.
         windows: measurements of the training error in an epoch.
         stop_error: of a race to this training error, see `alexnet.experiments.trial.Trial`.
     """
@@ -68,9 +68,9 @@ class Experiment:
         )
 
     def score(self, outcome: Outcome) -> Score:
-        """Return what the search for the rate makes small: the outcome by the measure of the results.
+        """Return what the search for the learning rate minimises: the outcome by the measure of the results.
 
-        A training that has learned nothing scores infinity, as differences among those are chance.
+        A training run that has learned nothing scores infinity, as differences among such runs are chance.
         """
         if self.stop_error is None:
             error = outcome.error if outcome.error < GUESSING else math.inf

@@ -69,11 +69,11 @@ class Finished:
         return None
 
     def seeds(self, arm: str) -> list[int]:
-        """Return the seeds of an arm of that name that have been run at any rate."""
+        """Return the seeds of an arm of that name that have been run at any learning rate."""
         return sorted({line["seed"] for line in self.lines if line["arm"] == arm})
 
     def add(self, trial: Trial, outcome: Outcome, environment: dict[str, Any]) -> None:
-        """Append a trial to the file: one write, so that several processes may share it.
+        """Append a trial to the file in one write, so that several processes may use it.
 
         Raises:
             OSError: it cannot be written.
@@ -106,7 +106,7 @@ def shipped(name: str) -> Traversable:
 
 
 def read_lines(source: Path | Traversable) -> Iterator[dict[str, Any]]:
-    """Yield the lines of a file. An end that was cut off, by a full disk or a crash, is passed over.
+    """Yield the lines of a file. A truncated last line, after a full disk or a crash, is skipped.
 
     Raises:
         ValueError: a line is damaged, or is none of a trial.
@@ -128,7 +128,7 @@ def read_lines(source: Path | Traversable) -> Iterator[dict[str, Any]]:
 
 
 def append_line(path: Path, line: dict[str, Any]) -> None:
-    """Append a line to a file; an end that was cut off is closed first, and so is never taken for a line."""
+    """Append a line to a file; a truncated last line is ended first, so the new line is not joined to it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(line, allow_nan=False, ensure_ascii=False) + "\n"
     with path.open("ab+") as file:

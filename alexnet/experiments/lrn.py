@@ -1,15 +1,15 @@
-"""Does response normalisation lower the test error of a small network (paper 3.3)?
+"""The effect of local response normalisation (LRN) on the test error of a small network (paper 3.3).
 
 The paper says that a four-layer network went from 13% to 11% test error on CIFAR-10. The authors' files of
 that name differ in more than two layers of response normalisation, and train for some 500 epochs. Here the
 same two layers go into the smaller `alexnet.models.cifar.four_layer_net`, and batch normalisation into the
-same two places. A constant factor in their stead is the control: the paper's LRN divides small activations
-by 2**0.75, which alone makes a network learn at another pace.
+same two positions. A constant factor in their place is the control: the paper's LRN divides small activations
+by 2**0.75, which by itself changes the speed of learning.
 
-The protocol: grey levels minus the mean image, and initial weights as in the files of 2012, so that
+The protocol: pixel values minus the mean image, and initial weights as in the files of 2012, so that
 activations have the size for which the constants were made; batch normalisation, which undoes the scale of
-its inputs, gets these and, as a further arm, those of He et al. Momentum, and no regularisation; the rate is
-divided by ten after two thirds and eight ninths of the epochs.
+its inputs, gets these and, as a further arm, those of He et al. Momentum, and no regularisation; the learning
+rate is divided by ten after two thirds and eight ninths of the epochs.
 """
 
 from alexnet.config import LearningConfig

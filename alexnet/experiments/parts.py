@@ -1,13 +1,14 @@
-"""What does a small AlexNet lose when one of its parts is taken away (paper 3.2 to 5 and 7)?
+"""Ablations: the error of a small AlexNet without one of its parts at a time (paper 3.2 to 5 and 7).
 
 The paper judges its parts on ImageNet, one training each. Here a small network of the same build learns
 images of CIFAR-10 several times without one part at a time, every arm at a learning rate of its own.
 
-The base is the recipe of the paper with a thin network: crops of 28 of 32 pixels; maps of 28, 14, 7 and 3
-pixels, the same with pools of 2x2 (rounded down) as of 3x3; nine tenths of the weights in the dense layers,
-as in the paper; initial weights that keep the paper's ratio of signals, see `NetConfig.std_by_fan_in`. It
-departs from the text in the size of the colour noise, which is that of the 2012 code (``D8`` in
-DEVIATIONS.md). The rate is divided by ten after two thirds and eight ninths of the epochs.
+The base is the recipe of the paper with a thin network: crops of 28 of 32 pixels; feature maps of 28, 14, 7
+and 3 pixels, the same with pools of 2x2 (rounded down) as of 3x3; nine tenths of the weights in the dense
+layers, as in the paper; initial weights that keep the paper's ratio of signals, see
+`NetConfig.std_by_fan_in`. It differs from the text in the size of the PCA colour augmentation, which is that
+of the 2012 code (``D8`` in DEVIATIONS.md). The learning rate is divided by ten after two thirds and eight
+ninths of the epochs.
 """
 
 from dataclasses import replace
@@ -61,7 +62,7 @@ def make_arm(
 
 
 def make_augment(paper: AugmentConfig, changes: dict[str, Any]) -> AugmentConfig:
-    """Return the augmentation of the paper with the noise of the 2012 code, and with changes."""
+    """Return the paper's augmentation with the colour shifts of the 2012 code, and with changes."""
     fields: dict[str, Any] = {"colour_noise": "std"} | changes
     return replace(paper, **fields)
 

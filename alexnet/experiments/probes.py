@@ -19,8 +19,8 @@ class UnitSignals:
 
     Attributes:
         name: the layer's name in the network.
-        input_size: root mean square of what goes into the units.
-        slope: mean absolute value of the units' derivative there, over all units and images.
+        input_size: root mean square of the inputs of the units' activation function.
+        slope: mean absolute value of the activation function's derivative there, over all units and images.
         fraction_zero: the fraction of outputs that are exactly 0.
         fraction_dead: the fraction of kernels (of units in a dense layer) whose output is 0 everywhere, for
             all images.
@@ -40,8 +40,8 @@ def unit_signals(net: nn.Sequential, images: Tensor, labels: Tensor) -> list[Uni
     """Send one batch forward and its gradient back, and report on every layer of units in turn.
 
     Args:
-        net: layers in a row, its units as `alexnet.models.cifar.Activation`; its parameters and their
-            gradients are left as they are.
+        net: layers in a row, its activation functions as `alexnet.models.cifar.Activation`; its parameters
+            and their gradients are left as they are.
         images: (N, C, H, W) as the network wants them.
         labels: (N,) class indices.
     """

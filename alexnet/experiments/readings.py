@@ -49,19 +49,19 @@ COMPARED = (
 def ratio(
     results: dict, setup: str, slow: str = "tanh", fast: str = "relu", *, target: float = TARGET
 ) -> dict[str, float]:
-    """Compare two units of a record: how many times more epochs the slow one takes to the target.
+    """Compare two activation functions of a record: how many times more epochs the slow one needs.
 
     Args:
         results: a record's results.
         setup: a name in them.
-        slow: the unit whose epochs are divided.
-        fast: the unit by whose epochs they are divided.
+        slow: the activation function whose epochs are divided.
+        fast: the activation function by whose epochs they are divided.
         target: the training error to be reached.
     Returns:
         a dictionary: "mean": the ratio of the means over the seeds; "low", "high": the smallest and the
         largest ratio of any run of the one to any run of the other.
     Raises:
-        ValueError: one of the units did not reach the target in that setup.
+        ValueError: one of the two did not reach the target in that setup.
     """
     slow_epochs, fast_epochs = (target_epochs(results, setup, unit, target) for unit in (slow, fast))
     return {
@@ -72,7 +72,7 @@ def ratio(
 
 
 def target_epochs(results: dict, setup: str, unit: str, target: float = TARGET) -> list[float]:
-    """Return the epochs to a training error for every seed of a unit in a setup, from its recorded curves.
+    """Return the epochs to a training error for every seed of an activation function in a setup.
 
     Raises:
         ValueError: not every run got there, or there is none.

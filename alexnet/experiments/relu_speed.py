@@ -1,15 +1,15 @@
 """How much faster does a four-layer network learn with ReLU than with tanh (paper 3.1, figure 1)?
 
 The protocol: all training images of CIFAR-10, no regularisation of any kind, stochastic gradient descent with
-momentum 0.9 and batches of 128, and for every arm the learning rate that suits it best, found by a search of
-its own with the measure of the results. What is measured is the number of epochs until the training error,
+momentum 0.9 and batches of 128, and for every arm its best learning rate, found by a search of
+its own with the measure of the results. The result is the number of epochs until the training error,
 counted while training and averaged over an epoch, has fallen to 25%, the paper's target.
 
 The paper does not say which network, initial weights or input scale it used. The arms are both activation
-functions in each setup: initial weights of the 2012 files or by fan-in, times inputs in grey levels or of
-unit variance (four cells); the weights of 2012 on grey levels with a smaller rate for conv1, which undoes
-the scale of its inputs; equal initial weights for both functions; and a dense layer more. Three further
-functions learn in the setup "scaled".
+functions in each setup: initial weights of the 2012 files or by fan-in, times inputs in pixel values or of
+unit variance (four cells); the weights of 2012 on pixel values with a smaller learning rate for conv1, which
+undoes the scale of its inputs; equal initial weights for both functions; and a dense layer more. Three
+further functions learn in the setup "scaled".
 """
 
 from alexnet import paper
@@ -19,7 +19,7 @@ from alexnet.experiments.experiment import Comparison, Experiment
 
 WINDOWS = 4
 MAX_EPOCHS = 60
-GREY_VARIANCE = 64.0**2  # about that of CIFAR-10's grey levels minus their mean image
+GREY_VARIANCE = 64.0**2  # about that of CIFAR-10's pixel values minus their mean image
 UNITS = {
     "relu": "ReLU",
     "tanh": "tanh",
@@ -28,7 +28,8 @@ UNITS = {
     "sigmoid": "sigmoid",
 }
 
-#: What the paper leaves open, by name: initial weights, unit variance, factor of conv1's rate, dense units.
+#: Choices that the paper leaves open: initial weights, unit variance, factor of conv1's learning rate, dense
+#: units.
 SETUPS: dict[str, tuple[str, bool, float, int]] = {
     "scaled": ("scaled", True, 1.0, 0),
     "2012": ("2012", False, 1.0, 0),
@@ -38,7 +39,7 @@ SETUPS: dict[str, tuple[str, bool, float, int]] = {
     "equal": ("equal", True, 1.0, 0),
     "four-hidden": ("scaled", True, 1.0, 64),
 }
-# Where the search for the rate begins.
+# Where the search for the learning rate begins.
 FIRST_RATES = {
     "scaled": {"relu": 0.01, "tanh": 0.0316, "scaled_tanh": 0.0316, "abs_tanh": 0.00316, "sigmoid": 0.0316},
     "2012": {"relu": 0.00316, "tanh": 0.01},

@@ -1,7 +1,7 @@
 """Which trials an experiment needs next: the search for every arm's learning rate, then the seeds.
 
-What is to be done follows from the finished trials alone, so that an experiment is stopped and goes on, on
-this machine or on another, and nothing is computed twice.
+The next trials follow from the finished ones alone, so an experiment can be stopped and resumed, on
+this machine or on another, and no trial runs twice.
 """
 
 import math
@@ -14,19 +14,19 @@ from alexnet.experiments.trial import HELD_OUT, TEST, Outcome, Trial
 
 SEARCH_SEED = 100
 RATE_FACTOR = 10**0.5
-FARTHEST = 4  # steps from the first rate, while nothing has been learned at any
+FARTHEST = 4  # steps from the first learning rate, while no trial has learned anything
 
 
 def search_trial(experiment: Experiment, arm: str, k: int, found: Mapping[int, Score]) -> Trial:
-    """Return the trial at the k-th rate above the one where the arm's search starts.
+    """Return the trial at the k-th learning rate above the one where the arm's search starts.
 
-    A race is judged by the images that it trains on, and given up where it can no longer be the fastest.
+    A race is judged by its training images, and stopped when it can no longer be the fastest.
 
     Args:
         experiment: of the arm.
         arm: its name.
-        k: the place of the rate.
-        found: the scores at other places.
+        k: the index of the learning rate.
+        found: the scores at other indices.
     """
     split = HELD_OUT if experiment.stop_error is None else TEST
     rate = rate_at(experiment.arms[arm].learning.rate, k)
@@ -39,9 +39,9 @@ def search_trial(experiment: Experiment, arm: str, k: int, found: Mapping[int, S
 
 
 def searched(experiment: Experiment, arm: str, finished: Finished) -> dict[int, Score]:
-    """Return the score at every rate that has been tried, by its place above the first one.
+    """Return the score at every learning rate that has been tried, by its index above the first one.
 
-    Starting at 0 only places are looked at that the search asks for, so that the answer depends on the
+    Starting at 0, only indices that the search asks for are considered, so that the result depends on the
     finished trials and not on their order.
     """
     found: dict[int, Score] = {}
@@ -57,10 +57,10 @@ def searched(experiment: Experiment, arm: str, finished: Finished) -> dict[int, 
 
 
 def wanted(found: Mapping[int, Score]) -> list[int]:
-    """Return the places of the rates that a search needs next; none if the best has both its neighbours.
+    """Return the indices that a search needs next; none if the best learning rate has both its neighbours.
 
-    The end of what was tried is never a result: the search goes on beyond it. Where nothing was learned
-    at any rate, both ends are extended, as the rates can be too small or too large.
+    The first or last learning rate tried is never a result: the search continues beyond it. If no trial
+    learned anything at any of them, both ends are extended, as they can be too small or too large.
     """
     if not found:
         return [0]
@@ -72,12 +72,12 @@ def wanted(found: Mapping[int, Score]) -> list[int]:
 
 
 def best_place(found: Mapping[int, Score]) -> int:
-    """Return the place of the best rate; of equals the one nearer to where the search began."""
+    """Return the index of the best learning rate; of equals the one nearer to the start of the search."""
     return min(found, key=lambda k: (found[k], abs(k)))
 
 
 def rate_at(first_rate: float, k: int) -> float:
-    """Return the k-th rate above the first on the grid of powers of sqrt(10), to three digits."""
+    """Return the k-th learning rate above the first on the grid of powers of sqrt(10), to three digits."""
     first_power = round(math.log(first_rate, RATE_FACTOR))
     return float(f"{RATE_FACTOR ** (first_power + k):.3g}")
 
@@ -90,7 +90,7 @@ def pending(
     Args:
         experiment: what is measured.
         finished: its finished trials.
-        seeds: to be run at every arm's best rate.
+        seeds: to be run at every arm's best learning rate.
         arms: those that are asked for; none: all.
     """
     todo = []
@@ -108,13 +108,13 @@ def pending(
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What the finished trials show of an arm.
+    """The results of an arm's finished trials.
 
     Attributes:
         scores: by the learning rate, rising.
-        settled: the best rate has both its neighbours.
-        rate: the best.
-        runs: the outcome of every finished seed at that rate.
+        settled: whether the best learning rate has both its neighbours.
+        rate: the best learning rate.
+        runs: the outcome of every finished seed at that learning rate.
     """
 
     scores: dict[float, Score]
@@ -124,7 +124,7 @@ class Found:
 
 
 def find_arms(experiment: Experiment, finished: Finished) -> dict[str, Found]:
-    """Return what is known of each arm of which any trial is finished."""
+    """Return the results of each arm with a finished trial."""
     found = {}
     for arm, entry in experiment.arms.items():
         scores = searched(experiment, arm, finished)

@@ -1,4 +1,4 @@
-"""Which claim to measure next, and with how many seeds: what ``alexnet claims run`` decides."""
+"""The choice of the next claim to measure, and of its number of seeds, for ``alexnet claims run``."""
 
 import math
 import statistics
@@ -19,11 +19,11 @@ FAR = 3.3
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What would sharpen a claim.
+    """The trials that would settle a claim or narrow its interval.
 
     Attributes:
         id: of the claim.
-        experiment: that answers it.
+        experiment: that measures it.
         arms: that it rests on.
         seeds: that all of them are to have.
         seconds: that this takes on one core by the trials so far; infinite where there are none.
@@ -37,7 +37,7 @@ class Step:
 
 
 def needed_seeds(effects: Sequence[float], *, race: bool = False) -> int:
-    """Return how many seeds would tell an effect of this size from none, by the spread so far.
+    """Return how many seeds would separate an effect of this size from none, by the spread so far.
 
     Args:
         effects: differences by seed, or for a race ratios.
@@ -55,10 +55,10 @@ def needed_seeds(effects: Sequence[float], *, race: bool = False) -> int:
 
 
 def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finished, id: str) -> Step | None:
-    """Return what would sharpen a claim; None where it is settled, or has all the seeds it is given.
+    """Return the trials for a claim; None if it is settled, or has all the seeds it is given.
 
-    How many those are is decided once, by the first five: who looked again after every seed, and stopped at
-    the first verdict, would find one too often.
+    Their number is decided once, from the first five: a rule that looks again after every seed, and stops at
+    the first verdict, finds a verdict too often.
     """
     known = answer(experiment, arms, id)
     if known is not None and known.settled:
@@ -84,11 +84,11 @@ def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finis
 
 
 def steps(experiments: Mapping[str, tuple[Experiment, Finished]], ids: Sequence[str]) -> list[Step]:
-    """Return what would sharpen these claims, the soonest done first.
+    """Return the trials for these claims, the shortest first.
 
     Args:
         experiments: by name, with their finished trials.
-        ids: of the claims; those that no experiment answers are passed over.
+        ids: of the claims; those that no experiment measures are skipped.
     """
     found = []
     for experiment, finished in experiments.values():

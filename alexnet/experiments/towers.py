@@ -1,4 +1,4 @@
-"""Whether the towers of conv1 share out the colours between them, over several trainings (paper 6.1)."""
+"""Whether one tower of conv1 specialises in colour, over several training runs (paper 6.1)."""
 
 from alexnet.evaluation.kernels import Gap, colourfulness, tower_gap
 from alexnet.experiments.intervals import Interval, mean_interval
@@ -21,6 +21,6 @@ def beyond_chance(gaps: dict[int, Gap]) -> Interval:
     """Return by how much towers differ more than random halves do, over seeds.
 
     The effect of a seed is its gap less the mean gap of random halves, which is the control: towers that
-    share out nothing have an effect of 0 on average.
+    do not specialise have an effect of 0 on average.
     """
     return mean_interval([gap.size - gap.dealt for gap in gaps.values()])

@@ -1,4 +1,4 @@
-"""One training of one arm, with the measurement at its end: the unit of every experiment.
+"""One training run of one arm, with the measurement at its end: the basic step of every experiment.
 
 Letters in shapes: N images, C channels, H height, W width.
 """
@@ -24,7 +24,7 @@ from alexnet.optim.step import StepResult, shuffled_batches, train_step
 from alexnet.seeds import AUGMENTATION, DROPOUT, WEIGHTS, make_generator
 
 ORDER = 4  # tells the generator of the order of images from the others of a seed
-DROP = 0.1  # what a drop multiplies the rate by
+DROP = 0.1  # factor of the learning rate at a drop
 AT_ONCE = 500  # images that are evaluated together
 MOST_HELD_OUT = 10_000
 HELD_OUT, TEST = "held-out", "test"
@@ -271,7 +271,7 @@ def parts(trial: Trial, train: Labelled, test: Labelled) -> tuple[Labelled, Labe
 
 
 def count(net: nn.Module, inputs: Inputs, images: Tensor, labels: Tensor) -> Counts:
-    """Count a network's errors on the central views of images, without dropout."""
+    """Count a network's errors on the central crops of images, without dropout."""
     batches = zip(images.split(AT_ONCE), labels.split(AT_ONCE), strict=True)
     views: Callable[[Tensor], Iterator[Tensor]] = lambda some: iter((inputs.evaluation(some),))  # noqa: E731
     return evaluate(net, batches, views=views)

@@ -19,7 +19,7 @@ def gains(results: dict[str, Any], variant: str, over: str, measure: str = "test
 
 
 def verdict(found: list[float]) -> str:
-    """Say in words what gains in an error rate show over several seeds: their mean with its 95% interval."""
+    """Describe gains in an error rate over several seeds: their mean with its 95% interval."""
     interval = mean_interval(found)
     if interval.num_values < 2:
         return f"{INCONCLUSIVE}: fewer than two seeds"

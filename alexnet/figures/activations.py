@@ -1,4 +1,4 @@
-"""Charts of units, signals and records, drawn into axes from `alexnet.figures.style.new`."""
+"""Charts of activation functions, signals and records, drawn into axes from `alexnet.figures.style.new`."""
 
 from collections.abc import Sequence
 
@@ -23,30 +23,30 @@ UNIT_LABELS = {
 
 
 def unit_line(name: str, **changes) -> dict:
-    """Return the keywords for ``Axes.plot`` that draw a unit in its colour, dashes and label."""
+    """Return the keywords for ``Axes.plot``: colour, dashes and label of an activation function."""
     return figures.line(name, label=UNIT_LABELS[name]) | changes
 
 
 def unit_and_slope(value_axis: Axes, slope_axis: Axes, name: str, x: Tensor) -> None:
-    """Draw a unit, and beside it its slope, at the points x (1-d, floating)."""
+    """Draw an activation function, and beside it its derivative, at the points x (1-d, floating)."""
     unit = unit_by_name(name)
     value_axis.plot(x, unit(x), **unit_line(name))
     slope_axis.plot(x, slope(unit, x), **unit_line(name))
-    value_axis.set(title="the unit, f(x)", xlabel="x")
-    slope_axis.set(title="its slope, f′(x)", xlabel="x")
+    value_axis.set(title="activation function, f(x)", xlabel="x")
+    slope_axis.set(title="its derivative, f′(x)", xlabel="x")
 
 
 def gradient_sizes(axis: Axes, signals: dict[str, Sequence[UnitSignals]]) -> None:
-    """Draw the gradient's size at every layer, one line a unit, on a logarithmic axis; zeros are left out."""
+    """Draw the gradient's size at every layer, a line for each function; a logarithmic axis has no zeros."""
     for name, layers in signals.items():
         sizes = [layer.gradient_size or float("nan") for layer in layers]
         axis.plot(range(1, len(sizes) + 1), sizes, marker="o", markersize=4, **unit_line(name))
-    axis.set(yscale="log", xlabel="layer (the loss lies to the right)", ylabel="size of the gradient")
+    axis.set(yscale="log", xlabel="layer (the loss is to the right)", ylabel="size of the gradient")
     axis.legend(frameon=False)
 
 
 def learning_curves(axis: Axes, entries: dict[str, dict], target: float) -> None:
-    """Draw training error against epochs for the units of one setup: every seed thin, their mean thick.
+    """Draw training error against epochs for the functions of one setup: seeds thin, their mean thick.
 
     Args:
         axis: to draw into.
@@ -72,7 +72,7 @@ def smooth_curve(run: dict) -> tuple[list[float], list[float]]:
 
 
 def ratios_by_target(axis: Axes, curves: dict[str, list[tuple[float, dict[str, float]]]]) -> None:
-    """Draw a ratio against the training error to be reached, its extremes as a band; errors fall rightwards.
+    """Draw a ratio against the target training error, its extremes as a band; errors decrease to the right.
 
     Args:
         axis: to draw into.
@@ -85,4 +85,4 @@ def ratios_by_target(axis: Axes, curves: dict[str, list[tuple[float, dict[str, f
         axis.fill_between(targets, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
     axis.invert_xaxis()
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axis.set(xlabel="training error to be reached", ylabel="epochs of tanh / epochs of ReLU", ylim=(0, None))
+    axis.set(xlabel="target training error", ylabel="epochs of tanh / epochs of ReLU", ylim=(0, None))

@@ -1,4 +1,4 @@
-"""Charts of a training that runs, and of what its net answers."""
+"""Charts of a running training, and of its network's predictions."""
 
 import math
 from collections.abc import Sequence
@@ -11,13 +11,14 @@ from alexnet.training.log import Line
 
 
 def losses(axis: Axes, lines: Sequence[Line], num_classes: int, stops: Sequence[int] = ()) -> None:
-    """Draw the loss of a run against its steps, with the loss of a net that knows nothing.
+    """Draw the loss of a run against its steps, with the loss of a uniform prediction.
 
     Args:
         axis: to draw on.
         lines: of the run's log. A dot is the mean over a window, a square a validation.
-        num_classes: of the data; a net that finds them all equally probable has a loss of ln(num_classes).
-        stops: steps after which the training was stopped and went on.
+        num_classes: of the data; a network that gives all of them equal probability has a loss of
+            ln(num_classes).
+        stops: steps after which the training was stopped and resumed.
     """
     windows = [(line["step"], line["loss"]) for line in lines if "loss" in line]
     validations = [(line["step"], line["val_nll"]) for line in lines if "val_nll" in line]

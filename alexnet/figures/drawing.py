@@ -19,7 +19,7 @@ def noise(scale: int, seed: int) -> np.ndarray:
 
 
 def rough(colour: Colour, amount: float, seed: int) -> np.ndarray:
-    """Return a rough surface (SIZE, SIZE, 3) such as grass or stone, varied by a share of its colour."""
+    """Return a rough surface (SIZE, SIZE, 3) such as grass or stone, varied by a fraction of its colour."""
     layers = np.sum([noise(scale, seed + scale) * scale**0.4 for scale in (1, 2, 4, 16)], 0)
     return np.array(colour) * (1 + amount * (layers / layers.std())[..., None])
 

@@ -1,4 +1,4 @@
-"""Drawn scenes, one for each class of Imagenette: free images whose right answer is known.
+"""Drawn scenes, one for each class of Imagenette: free images with a known class.
 
 They are computed, with some noise for the texture of a photograph. None was changed after the network had
 been asked, and none is left out. What it makes of them is no measure of its error: that takes photographs.

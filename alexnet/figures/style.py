@@ -1,4 +1,4 @@
-"""The house style of every figure: one look, text for those who cannot see it, the same bytes at every run.
+"""The house style of every figure: one look, alternative text, the same bytes at every run.
 
 An image leaves here as HTML, ``<figure><img alt=...></figure>`` with the image inside its address: it has
 its alt text with it in Jupyter, Colab and the built page, and needs no file beside it.
@@ -17,7 +17,7 @@ from alexnet.figures.encoding import Encoded, encode_drawing, encode_image, sign
 __all__ = ["COLOURS", "Shown", "grid", "line", "new", "image", "show", "signed", "stretched"]
 
 # Okabe and Ito's palette, which stays apart for colour-blind readers. One name has one colour in the whole
-# book; units differ in dashes as well, so that a grey print can be read.
+# book; activation functions differ in dashes as well, so that a grey print can be read.
 COLOURS = {
     "relu": "#0072B2",
     "tanh": "#D55E00",
@@ -117,7 +117,7 @@ def show(figure: Figure, *, alt: str, caption: str | None = None, number: str | 
 
     Args:
         figure: from `new`, or from pyplot, which then forgets it.
-        alt: what a reader who cannot see the figure should know, in a sentence or two.
+        alt: alternative text, in a sentence or two.
         caption: text below the figure.
         number: of chapter and figure, such as "6.2". It stands before the caption, so that every reader sees
             it, and makes the anchor ``figure-6-2`` for links.
@@ -213,7 +213,7 @@ def caption_tag(content: str, number: str | None) -> str:
 def require_text(alt: str) -> None:
     """Refuse an empty alt text."""
     if not isinstance(alt, str) or not alt.strip():
-        raise ValueError("alt is empty: say in a sentence what is to be seen, for those who cannot see it")
+        raise ValueError("alt is empty: describe the figure in a sentence, for readers who cannot see it")
 
 
 def _shown(encoded: Encoded, alt: str, caption: str | None, number: str | None) -> Shown:

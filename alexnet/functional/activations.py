@@ -1,6 +1,6 @@
-"""The units that the paper and its predecessors put after a layer (paper 3.1).
+"""The activation functions of the paper and its predecessors (paper 3.1).
 
-Every unit is a pure function of a tensor of any shape and floating dtype, and keeps both.
+Every activation function is a pure function of a tensor of any shape and floating dtype, and keeps both.
 ``UNITS`` names them for the networks, experiments and figures.
 """
 
@@ -17,32 +17,32 @@ SCALED_TANH_B = 2 / 3
 
 
 def threshold_unit(x: Tensor) -> Tensor:
-    """Return 1 where x > 0, else 0: the unit of the perceptron, whose derivative is 0 wherever it exists."""
+    """Return 1 where x > 0, else 0: the perceptron's function, whose derivative is 0 wherever it exists."""
     return (x > 0).to(x.dtype)
 
 
 def sigmoid(x: Tensor) -> Tensor:
-    """Return 1 / (1 + exp(-x)), between 0 and 1; its slope is at most 1/4."""
+    """Return 1 / (1 + exp(-x)), between 0 and 1; its derivative is at most 1/4."""
     return torch.sigmoid(x)
 
 
 def tanh(x: Tensor) -> Tensor:
-    """Return the tanh of x, the unit before the paper (paper 3.1); between -1 and 1, slope at most 1."""
+    """Return the tanh of x, the standard choice before the paper (3.1), whose derivative is at most 1."""
     return torch.tanh(x)
 
 
 def scaled_tanh(x: Tensor, *, a: float = SCALED_TANH_A, b: float = SCALED_TANH_B) -> Tensor:
-    """Return a * tanh(b * x), the 2012 code's form of tanh; between -a and a, slope at most a * b."""
+    """Return a * tanh(b * x), the 2012 code's form of tanh; between -a and a, derivative at most a * b."""
     return a * torch.tanh(b * x)
 
 
 def abs_tanh(x: Tensor) -> Tensor:
-    """Return ``|tanh(x)|``, the unit of Jarrett et al. (2009), named for contrast (paper 3.1)."""
+    """Return ``|tanh(x)|``, the function of Jarrett et al. (2009), named for contrast (paper 3.1)."""
     return torch.tanh(x).abs()
 
 
 def relu(x: Tensor) -> Tensor:
-    """Return max(0, x), the paper's unit (paper 3.1): it never saturates for x > 0."""
+    """Return max(0, x), the paper's ReLU (paper 3.1): it never saturates for x > 0."""
     return torch.relu(x)
 
 
@@ -57,13 +57,13 @@ UNITS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def unit_by_name(name: str) -> Callable[[Tensor], Tensor]:
-    """Return the unit called ``name``.
+    """Return the activation function called ``name``.
 
     Raises:
-        ValueError: there is no unit of that name.
+        ValueError: there is no activation function of that name.
     """
     if name not in UNITS:
-        raise ValueError(f"there is no unit named {name!r}; the units are {', '.join(UNITS)}")
+        raise ValueError(f"there is no activation function {name!r}; choose one of {', '.join(UNITS)}")
     return UNITS[name]
 
 
@@ -74,7 +74,7 @@ def slope(unit: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         unit: an element-wise function.
         x: any shape, floating.
     Returns:
-        the same shape as x; 0 everywhere for a unit with no gradient, such as the threshold.
+        the same shape as x; 0 everywhere for a function without gradient, such as the threshold.
     """
     x = x.detach().clone().requires_grad_(True)
     y = unit(x)

@@ -50,8 +50,9 @@ def cross_correlate(
         y[n, k, p, q] = bias[k] + sum over c, r, s of
                         weight[k, c, r, s] x[n, c, p * stride + r, q * stride + s]
 
-    With G groups, kernels and channels are cut into G equal parts, and the kernels of a part read the
-    channels of the same part alone: with two groups, what two GPUs compute that exchange nothing (paper 3.2).
+    With G groups (grouped convolution), kernels and channels are divided into G equal parts, and the kernels
+    of a part read the channels of the same part alone: with two groups, what two GPUs compute that exchange
+    nothing (paper 3.2).
 
     Args:
         x: (N, C, H, W) images, floating.

@@ -16,7 +16,7 @@ def dropout_mask(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Draw for every image anew which units take part (paper 4.2).
+    """Draw independently for every image which units are kept (paper 4.2).
 
     Args:
         num_images: N, images of a batch.
@@ -76,10 +76,10 @@ def to_inverted(
 
     With q = 1 - p, weights q * w on inputs 1 / q as large give the same outputs and pass the same derivative
     down. The derivative by them is 1 / q as large, and must move them q times as far as it moved w: so the
-    rate is q**2 as large. Weight decay acts through its product with the rate, which must not change. Both
-    nets then follow the same path under the paper's rule (paper 5) and under ``torch.optim.SGD``, with
-    momentum. Biases and the other layers stay as they are. For p = 1/2: half the initial weights, a quarter
-    of the rate and four times the decay, for the weights of fc7 and fc8.
+    learning rate is q**2 as large. Weight decay acts through its product with the learning rate, which must
+    not change. Both networks then follow the same path under the paper's rule (paper 5) and under
+    ``torch.optim.SGD``, with momentum. Biases and the other layers stay as they are. For p = 1/2: half the
+    initial weights, a quarter of the learning rate and four times the decay, for the weights of fc7 and fc8.
 
     Args:
         weight: of the layer that reads the units under dropout, any shape.
@@ -87,7 +87,7 @@ def to_inverted(
         weight_decay: with which that weight is trained.
         p: probability with which a unit is dropped.
     Returns:
-        weight, rate and weight decay of the same layer after inverted dropout.
+        weight, learning rate and weight decay of the same layer for inverted dropout.
     Raises:
         ValueError: p is out of range.
     """

@@ -13,12 +13,12 @@ Padding = int | tuple[int, int, int, int]  #: one number for all sides, or (left
 
 
 class ReceptiveField(NamedTuple):
-    """What units see along one axis of the input: unit i sees `size` pixels from start + i * stride.
+    """Receptive fields along one axis of the input: unit i sees `size` pixels from start + i * stride.
 
     Attributes:
-        size: pixels that one unit sees.
-        stride: pixels between what two neighbouring units see.
-        start: first pixel that unit 0 sees; negative where it looks into the padding.
+        size: pixels of the receptive field of one unit.
+        stride: pixels between the receptive fields of neighbouring units.
+        start: first pixel that unit 0 sees; negative if it lies in the padding.
     """
 
     size: int
@@ -37,7 +37,7 @@ def output_size(
         ceil:   ceil((n + 2 * padding - kernel_size) / stride) + 1
 
     "floor" takes only windows that fit, as today's libraries do; "ceil" adds one that overhangs the far edge
-    where pixels would be left over, as the 2012 code did. torch's ``ceil_mode`` is "ceil" as well, except
+    if pixels would be left over, as the 2012 code did. torch's ``ceil_mode`` is "ceil" as well, except
     that it drops a last window that begins beyond the input.
 
     Args:
@@ -78,7 +78,7 @@ def leftover(n: int, kernel_size: int, stride: int = 1, padding: int = 0, *, rou
 def ceil_padding(
     height: int, width: int, kernel_size: Size, stride: int = 1, padding: int = 0
 ) -> tuple[int, int, int, int]:
-    """Return the padding with which the floor rule does what the ceil rule does: the 2012 way from 224 to 55.
+    """Return the padding with which the floor rule gives the result of the ceil rule: 224 to 55, as in 2012.
 
     Args:
         height: H of the input.
@@ -98,7 +98,7 @@ def ceil_padding(
 
 
 def receptive_field(layers: Sequence[tuple[int, int, int]]) -> list[ReceptiveField]:
-    """Follow what one unit sees of the input, layer by layer, along one axis.
+    """Compute the receptive field of one unit, layer by layer, along one axis.
 
     Args:
         layers: (kernel_size, stride, padding) of each convolution or pooling, the first one first; the
@@ -133,7 +133,7 @@ def conv_num_parameters(
         in_channels: C, channels in.
         out_channels: K, channels out.
         kernel_size: R = S, or (R, S).
-        groups: G, into which both are cut.
+        groups: G, into which both are divided.
         bias: whether each kernel has one.
     Raises:
         ValueError: a number is not whole and positive, or the groups do not divide both channels.
@@ -155,7 +155,7 @@ def conv_num_multiply_adds(
         out_channels: K, channels out.
         kernel_size: R = S, or (R, S).
         output: P = Q, or (P, Q).
-        groups: G, into which both are cut.
+        groups: G, into which both are divided.
     Raises:
         ValueError: a number is not whole and positive, or the groups do not divide both channels.
     """

@@ -1,7 +1,7 @@
 """Response normalisation: across neighbouring channels, and over a window of pixels (paper 3.3).
 
 ``lrn_formula`` has the formulas as they are printed, ``lrn_fused`` the fast form, ``lrn_band`` that for few
-channels; here is who gets which.
+channels; this module chooses between them.
 """
 
 from functools import partial
@@ -41,8 +41,8 @@ def local_response_norm(
         k: k of the formula, not negative.
         alpha: alpha of the formula, not negative.
         beta: beta of the formula, not negative.
-        divide_alpha: put alpha / n for alpha, as do the 2012 code and ``torch.nn.functional``, also at the
-            edges, where the window has fewer channels.
+        divide_alpha: use alpha / n instead of alpha, like the 2012 code and ``torch.nn.functional``, also at
+            the edges, where the window has fewer channels.
         groups: equal blocks of channels that are normalised separately, such as the towers.
     Returns:
         (N, C, H, W), with the dtype of x, also under autocast, and the order of its memory (channels_last
@@ -84,7 +84,7 @@ def spatial_response_norm(
         k: k of the formula, not negative.
         alpha: alpha of the formula, not negative.
         beta: beta of the formula, not negative.
-        divide_alpha: put alpha / size**2 for alpha, also at the edges.
+        divide_alpha: use alpha / size**2 instead of alpha, also at the edges.
     Returns:
         (N, C, H, W), as from `local_response_norm`.
     Raises:

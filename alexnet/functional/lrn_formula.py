@@ -1,4 +1,4 @@
-"""Response normalisation as it is printed: across channels (paper 3.3), and over pixels (the 2012 code).
+"""Local response normalisation as printed: across channels (paper 3.3), and over pixels (the 2012 code).
 
 Letters in shapes: N images, C channels, H height, W width.
 """

@@ -22,7 +22,7 @@ class NormSpec(NamedTuple):
     """What an activation is divided by: (k + alpha * sum of the squares in a window round it) ** beta.
 
     Attributes:
-        formula: the same function of x as printed, for those who cannot use the fused form.
+        formula: the same function of x as printed, for cases that cannot use the fused form.
         groups: G; no window reaches into another group.
         windows: along the axes (N, G, D, H, W), how many neighbours count on the (low side, high side).
         k: added to the sum, not negative.
@@ -86,7 +86,7 @@ def memory_order(x: Tensor) -> tuple[int, ...]:
 
 
 def blocks(x: Tensor, *others: Tensor, groups: int) -> Iterator[tuple[Tensor, ...]]:
-    """Yield views of a few images at a time, of x and the other tensors of its shape, axes in memory's order.
+    """Yield slices of a few images at a time, of x and the other tensors of its shape, axes in memory order.
 
     On the CPU a block fits into the caches; elsewhere it is the whole batch.
     """
@@ -139,7 +139,7 @@ def buffers(
 def compute_energy(block: Tensor, buffer: PaddedBuffer, spec: NormSpec) -> Tensor:
     """Return k + alpha * (sum of the squares in the window round each element).
 
-    Each square brings its equal share of k along, as the margins do, which saves a pass over the sums.
+    Each square includes an equal part of k, as do the margins, which saves a pass over the sums.
     """
     torch.addcmul(buffer.margin, block, block, value=spec.alpha, out=buffer.inner)
     return guard_zero(buffer.window_sums(), spec.k)

@@ -17,7 +17,7 @@ def max_pool(x: Tensor, z: int = 3, s: int = 2, *, rounding: str = "floor") -> T
         z: pixels of a window along each side.
         s: pixels from one window to the next.
         rounding: "floor" leaves out what does not fill a window at the far edges; "ceil", the 2012 code's,
-            adds a window there, cut off at the edge.
+            adds a window there, truncated at the edge.
     Returns:
         (N, C, P, Q), P = ``output_size(H, z, s, rounding=rounding)`` and Q likewise.
     Raises:
@@ -29,9 +29,9 @@ def max_pool(x: Tensor, z: int = 3, s: int = 2, *, rounding: str = "floor") -> T
 
 
 def average_pool(x: Tensor, z: int = 3, s: int = 2, *, rounding: str = "floor") -> Tensor:
-    """Take the mean of z x z pixels, with windows s pixels apart, as in the 2012 code's nets for CIFAR-10.
+    """Take the mean of z x z pixels, with windows s pixels apart, as the 2012 code does for CIFAR-10.
 
-    Args, Returns and Raises as for `max_pool`; a window that is cut off has the mean of its own pixels.
+    Args, Returns and Raises as for `max_pool`; a truncated window has the mean of its own pixels.
     """
     check(x, z, s, rounding)
     return F.avg_pool2d(x, z, s, ceil_mode=rounding == "ceil")

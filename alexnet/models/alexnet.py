@@ -77,7 +77,7 @@ class AlexNet(nn.Module):
         return run(hidden, run(maps, check_images(images, self.config)))
 
     def parts(self) -> tuple[list[tuple[str, nn.Module]], list[tuple[str, nn.Module]]]:
-        """Return the children, by name, that make maps, and those that make logits of them."""
+        """Return the children, by name, before and after the step from feature maps to dense layers."""
         children = list(self.named_children())
         cut = [name for name, _ in children].index("flatten")
         return children[:cut], children[cut:]

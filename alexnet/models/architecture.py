@@ -18,7 +18,7 @@ from alexnet.functional.geometry import (
     output_size,
 )
 
-PAPER_FAN_IN = {  # inputs of one unit of the paper's net: kernel height x width x depth, or units read
+PAPER_FAN_IN = {  # inputs of one unit of the paper's network: kernel height x width x depth, or units read
     **{layer.name: math.prod(layer.kernel_shape) for layer in paper.LAYERS if layer.kernel_shape},
     "conv6": 3 * 3 * 256,
     "fc6": 6 * 6 * 256,
@@ -42,8 +42,8 @@ class Layer:
         kernel_size: pixels of a window; 1 for a dense layer and for a norm.
         stride: pixels from one window to the next; 1 for a dense layer and for a norm.
         padding: zeros on the (left, right, top, bottom); of conv layers alone.
-        groups: towers that a convolution keeps apart; 1 where it reads all maps.
-        crosses: it reads the maps or units of all towers.
+        groups: G of a grouped convolution, one for each tower; 1 if it reads all feature maps.
+        crosses: whether it reads the feature maps or units of all towers.
         weight_std: standard deviation of the initial weights; 0 where there are none.
         bias: value of the initial biases; 0 where there are none.
     """

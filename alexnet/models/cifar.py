@@ -2,9 +2,9 @@
 
 Letters in shapes: N images, C channels, H height, W width.
 
-The paper's figure 1 compares units in a convolutional network of four layers and says no more of it. The 2012
-code holds no definition of it either, but it has CIFAR-10 networks of the right size, and there are two
-ways to count to four:
+The paper's figure 1 compares activation functions in a convolutional network of four layers, which it does
+not describe further. The 2012 code holds no definition of it either, but it has CIFAR-10 networks of the
+right size, and there are two ways to count to four:
 
 * ``layers-19pct``: three convolutions and the output layer, four layers with weights (counted as the
   paper counts the eight layers of AlexNet);
@@ -56,15 +56,16 @@ def four_layer_net(
 ) -> nn.Sequential:
     """Build the four-layer network for 32x32 colour images (paper 3.1, figure 1).
 
-    5x5 convolutions with padding 2, each followed by the unit and by overlapping pooling (z = 3, s = 2;
-    maximum, then average, then average) that rounds sizes up, as the 2012 code does: 32 -> 16 -> 8 -> 4.
+    5x5 convolutions with padding 2, each followed by the activation function and by overlapping pooling (z =
+    3, s = 2; maximum, then average, then average) that rounds sizes up, as the 2012 code does: 32 -> 16 -> 8
+    -> 4.
 
     Args:
-        unit: a name in ``alexnet.functional.UNITS``.
+        unit: the activation function, a name in ``alexnet.functional.UNITS``.
         initialisation: "2012" for the normal distributions of the 2012 layer files, which want images of
             0..255 with the mean subtracted; "scaled" for widths chosen from the fan-in (He et al. for ReLU,
             Glorot & Bengio for the others), which want images of unit variance; "equal" for the widths of
-            He et al. with any unit. Biases are 0 in all.
+            He et al. with any activation function. Biases are 0 in all.
         generator: source of all random numbers.
         channels: output channels of the three convolutions.
         dense: units of a dense layer before the output; 0 for none.
@@ -72,7 +73,7 @@ def four_layer_net(
     Returns:
         a network from (N, 3, 32, 32) to logits (N, num_classes), its layers named conv1, unit1, ..., output.
     Raises:
-        ValueError: an unknown unit or initialisation.
+        ValueError: an unknown activation function or initialisation.
     """
     if initialisation not in INITIALISATIONS:
         raise ValueError(
@@ -99,7 +100,7 @@ def four_layer_net(
 
 
 class LocallyConnected2d(nn.Module):
-    """A convolution whose every position has kernels of its own: "local" in the 2012 layer files.
+    """A locally connected layer, with separate kernels at every position: "local" in the 2012 layer files.
 
     Attributes:
         weight: (H * W, C * K * K, C_out), for each position, row by row, what an inner product is taken with.
@@ -135,7 +136,7 @@ def conv_local_net(*, generator: torch.Generator, local3: int = 32, num_classes:
 
     Args:
         generator: source of all random numbers.
-        local3: maps of the first locally connected layer; 64 in the public file of the 11% network.
+        local3: feature maps of the first locally connected layer; 64 in the public file of the 11% network.
         num_classes: outputs.
     Returns:
         a network from (N, 3, 24, 24) to logits (N, num_classes), its layers named conv1, unit1, ..., fc10.
@@ -165,10 +166,10 @@ def dense_stack(
     num_inputs: int = 3 * 32 * 32,
     num_classes: int = 10,
 ) -> nn.Sequential:
-    """Build ``depth`` dense layers in a row, each followed by the unit, and an output layer.
+    """Build ``depth`` dense layers in a row, each followed by the activation function, and an output layer.
 
-    Weights are drawn from N(0, gain^2 / fan_in), biases are 0: with gain 1 and linear units every layer would
-    pass on the size of its input unchanged.
+    Weights are drawn from N(0, gain^2 / fan_in), biases are 0: with gain 1 and no activation functions every
+    layer would pass on the size of its input unchanged.
 
     Returns:
         a network from images (N, C, H, W) of num_inputs numbers each to logits (N, num_classes); its layers

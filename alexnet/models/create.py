@@ -51,7 +51,7 @@ def create_model(
             nothing; or a state dict.
         generator: draws the initial weights (CPU); torch's global one if None.
         **changes: fields of `NetConfig` to set, for example ``input_size=128``; ``base="code2012"`` departs
-            from the authors' code in place of the text.
+            from the authors' code instead of the text.
     Returns:
         the network, in training mode. The paper's and ``alexnet train``'s read images of 0 to 255 less the
         mean image, torchvision's weights what ``AlexNet_Weights.IMAGENET1K_V1.transforms()`` makes;

@@ -15,8 +15,8 @@ from alexnet.functional.lrn import local_response_norm, spatial_response_norm
 class Conv2d(nn.Conv2d):
     """A convolution with as many zeros on each side as the sizes need.
 
-    224 pixels, read by windows of 11 that are 4 apart, make 55 places only with three zeros beside them, and
-    three cannot be shared evenly (paper 3.5).
+    224 pixels, read by windows of 11 with stride 4, give 55 positions only with three zeros of padding, and
+    three cannot be divided evenly between two sides (paper 3.5).
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class LocalResponseNorm(nn.Module):
 class SpatialResponseNorm(nn.Module):
     """Normalisation over a window of pixels of the same channel; see `functional.spatial_response_norm`.
 
-    The defaults are the 2012 code's for its ImageNet net; its nets for CIFAR-10 have others.
+    The defaults are the 2012 code's for its ImageNet network; its networks for CIFAR-10 have others.
     """
 
     def __init__(

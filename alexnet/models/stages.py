@@ -3,7 +3,7 @@
 A network of towers is a chain of stages. Between two stages something crosses from tower to tower, and
 nothing else ever does:
 
-* "edges": a normalisation over all maps needs the first or last maps of the neighbouring tower;
+* "edges": a normalisation over all feature maps needs the first or last maps of the neighbouring tower;
 * "gather": conv3, fc6 and fc7 read the maps or activations of all towers;
 * "sum": the logits are the sum of what every tower's half of fc8 makes of its own activations.
 """
@@ -31,7 +31,7 @@ class Stage(NamedTuple):
     """Layers that run without any exchange between towers.
 
     Attributes:
-        crossing: what has to cross before it: "", "edges", "gather" or "sum".
+        crossing: what the towers exchange before it: "", "edges", "gather" or "sum".
         layers: what it computes; none in the stage that adds the biases of the output layer.
         children: the names of the modules that compute it, in their order.
     """
@@ -66,7 +66,7 @@ def make_children(config: NetConfig, num_parts: int = 1) -> Iterator[tuple[str, 
 
     Args:
         config: the network.
-        num_parts: 1 for all of it, the number of towers for the share of one.
+        num_parts: 1 for the whole layer, the number of towers for the part of one.
     """
     with torch.device("meta"):  # so that no layer draws initial values of torch's choice
         for layer, names in child_names(config):
@@ -75,7 +75,7 @@ def make_children(config: NetConfig, num_parts: int = 1) -> Iterator[tuple[str, 
 
 
 def build(name: str, layer: Layer, config: NetConfig, num_parts: int) -> nn.Module:
-    """Build one module of a layer, or the share of it that one of `num_parts` towers has."""
+    """Build one module of a layer, or the part of it that one of `num_parts` towers has."""
     if name == layer.name:
         return build_layer(layer, config, num_parts)
     if name.startswith(DROPOUT):
@@ -84,7 +84,7 @@ def build(name: str, layer: Layer, config: NetConfig, num_parts: int) -> nn.Modu
 
 
 def build_layer(layer: Layer, config: NetConfig, num_parts: int) -> nn.Module:
-    """Build a layer, or the share of it that one of `num_parts` towers has.
+    """Build a layer, or the part of it that one of `num_parts` towers has.
 
     Where towers are groups, a tower reads its own maps; a layer that crosses reads all. fc8 is the other way
     round: a tower reads its own activations alone, and makes a part of every logit.
@@ -118,7 +118,7 @@ def build_layer(layer: Layer, config: NetConfig, num_parts: int) -> nn.Module:
 
 
 def make_stages(config: NetConfig) -> tuple[Stage, ...]:
-    """Cut the layers where something crosses between towers.
+    """Split the layers into stages at every exchange between towers.
 
     The last hidden layer and the output layer are stages of their own also where nothing crosses.
     """

@@ -23,7 +23,7 @@ COUNTS = ("num_parameters", "num_neurons", "num_multiply_adds")
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One layer, in the whole net or in one tower; the images are the first row.
+    """One layer, in the whole network or in one tower; the images are the first row.
 
     Attributes:
         layer: as in `alexnet.models.architecture.Layer`; "input" for the images.
@@ -57,9 +57,9 @@ class Summary:
     """A network's layers with their costs.
 
     Attributes:
-        config: the net.
+        config: the network.
         batch_size: images in an update, on which memory is counted.
-        rows: the net on one GPU.
+        rows: the network on one GPU.
         tower_rows: one of its towers on a GPU; the same rows where there is one.
     """
 
@@ -73,7 +73,7 @@ def summary(config: NetConfig, *, batch_size: int = paper.BATCH_SIZE) -> Summary
     """Count what a network costs, in all and on each GPU.
 
     Raises:
-        ValueError: the batch size is below 1, or the images are too small for the net.
+        ValueError: the batch size is below 1, or the images are too small for the network.
     """
     whole("batch_size", batch_size)
     return Summary(
@@ -90,7 +90,7 @@ def total(rows: Iterable[Row], count: str) -> int:
 
 
 def rows_of(config: NetConfig, batch_size: int, num_parts: int) -> tuple[Row, ...]:
-    """Return the rows of the net (num_parts = 1) or of one of its towers (num_parts = towers)."""
+    """Return the rows of the network (num_parts = 1) or of one of its towers (num_parts = towers)."""
     bytes_per_value = batch_size * BYTES_PER_NUMBER
     traffic = communication(config, batch_size) if num_parts > 1 else []
     received = {t.layer: t.forward for t in traffic if t.crossing != "sum"}  # as much as is sent
@@ -112,7 +112,7 @@ def rows_of(config: NetConfig, batch_size: int, num_parts: int) -> tuple[Row, ..
 
 
 def make_row(layer: Layer, bytes_per_value: int, num_parts: int, extra_bytes: int) -> Row:
-    """Return one layer's row; every tower has all outputs and biases of fc8, and its share of the rest."""
+    """Return one layer's row; every tower has all outputs and biases of fc8, and its part of the rest."""
     last = layer.name == "fc8"
     channels = layer.out_channels if last else layer.out_channels // num_parts
     biases = layer.out_channels if layer.has_parameters else 0
@@ -148,7 +148,7 @@ def text(counted: Summary) -> str:
 
 
 def brief(several: Iterable[Summary]) -> str:
-    """Return a line for each of several nets."""
+    """Return a line for each of several networks."""
     heads = ("net", "towers", "parameters", "neurons", "multiply-adds", "state MiB", "kept MiB")
     lines: list[tuple[str, ...]] = [heads]
     for counted in several:
@@ -175,7 +175,7 @@ def memory(rows: Iterable[Row]) -> tuple[int, int, int]:
 
 
 def memory_lines(counted: Summary) -> list[str]:
-    """Return the lines on the memory of a GPU that has one tower, and of one that has the whole net."""
+    """Return the lines on the memory of a GPU that has one tower, and of one that has the whole network."""
     columns = {"a tower on each": memory(counted.tower_rows), "all on one": memory(counted.rows)}
     if counted.config.towers == 1:
         del columns["a tower on each"]

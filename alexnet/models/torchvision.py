@@ -4,7 +4,7 @@ from torch import Tensor
 
 
 def from_torchvision(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the parameters of ``torchvision.models.alexnet`` to those of the net "torchvision".
+    """Rename the parameters of ``torchvision.models.alexnet`` to those of the network "torchvision".
 
     torchvision's weights want images scaled to 0..1 and normalised channel by channel.
 

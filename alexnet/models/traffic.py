@@ -24,20 +24,21 @@ class Traffic(NamedTuple):
 
 
 def halo_width(config: NetConfig, own_maps: int) -> int:
-    """Return how many of the other tower's maps a normalisation over all maps reads, if it has `own_maps`."""
+    """Return how many of the other tower's feature maps a normalisation reads, if it has `own_maps`."""
     return min(config.lrn_n // 2, own_maps)
 
 
 def communication(config: NetConfig, batch_size: int, *, bytes_per_number: int = 4) -> list[Traffic]:
     """Return what each tower sends in a training step, crossing by crossing.
 
-    * "gather": forward its own maps or units, to every other tower; backward as many gradients of theirs.
-    * "edges": the same with the maps at the seam of the two towers alone.
+    * "gather": forward its own feature maps or units, to every other tower; backward as many gradients of
+      theirs.
+    * "edges": the same, only with the feature maps at the border of the two towers.
     * "sum": forward 2 (T - 1) / T of the logits, as in any sum over T devices that leaves the result on all;
       backward nothing, since every tower computes the loss and has the gradient of the logits.
 
     Args:
-        config: the net, with T towers.
+        config: the network, with T towers.
         batch_size: images that the towers train on together.
         bytes_per_number: 4 for float32, 2 for bfloat16.
     """
@@ -57,7 +58,7 @@ def communication(config: NetConfig, batch_size: int, *, bytes_per_number: int =
 
 
 def gradient_traffic(config: NetConfig, replicas: int, *, bytes_per_number: int = 4) -> int:
-    """Return the bytes that each of `replicas` whole nets sends in a step to average its gradients.
+    """Return the bytes that each of `replicas` whole networks sends in a step to average its gradients.
 
     As in any sum over R devices that leaves the result on all, that is 2 (R - 1) / R of the parameters.
     """

@@ -1,4 +1,4 @@
-"""The update rule, the schedule of its rates, and the training step (paper 5)."""
+"""The update rule, the learning-rate schedules, and the training step (paper 5)."""
 
 from alexnet.optim.sgd import PaperSGD, param_groups
 from alexnet.optim.step import shuffled_batches, train_step

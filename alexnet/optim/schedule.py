@@ -1,4 +1,4 @@
-"""Learning rates over the epochs: cut when the validation error stalls (paper 5), as logged in 2012, or late.
+"""Learning-rate schedules: decay when the validation error stalls (paper 5), as logged in 2012, or late.
 
 A schedule is a function of the epoch and of the validation errors so far, and has no other state: a training
 that is resumed needs the list of errors and nothing more.
@@ -18,7 +18,7 @@ PLATEAU_THRESHOLD = 0.001  # gains up to this do not count: 50 of the 50,000 val
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """The learning rates that a schedule decides on, and what else changes with them.
+    """The learning rates of a schedule, and the settings that change with them.
 
     Attributes:
         conv1_rate: learning rate of conv1's weights; 0 freezes.
@@ -36,7 +36,7 @@ class Rates:
 
 
 class Stage(NamedTuple):
-    """What holds from an epoch on: how often each rate has been divided by 10, None for frozen."""
+    """The state from an epoch on: how often each learning rate has been divided by 10, None for frozen."""
 
     epoch: float
     conv1_cuts: int | None
@@ -52,8 +52,8 @@ class StagedSchedule:
     Attributes:
         stages: in the order of their epochs, the first at 0.
         num_epochs: where the training ends.
-        rate: learning rate of weights before the first cut.
-        bias_rate: learning rate of biases before the first cut.
+        rate: learning rate of weights before the first decay step.
+        bias_rate: learning rate of biases before the first decay step.
     """
 
     stages: tuple[Stage, ...]
@@ -80,18 +80,18 @@ class StagedSchedule:
 
 @dataclass(frozen=True, kw_only=True)
 class PlateauSchedule:
-    """Divide all rates by 10 when the validation error has stopped improving (paper 5).
+    """Divide all learning rates by 10 when the validation error has stopped improving (paper 5).
 
     That happens three times; when the error stalls once more the training ends. The paper's authors judged by
     eye; here the error has stalled when `patience` validations in a row have not brought it below its lowest
-    value by more than `threshold`. The count begins anew after a cut, the lowest value remains.
+    value by more than `threshold`. The count restarts after a decay step, the lowest value remains.
 
     Attributes:
         patience: validations, at least 1.
         threshold: a fraction of the validation images, as the errors are; how little is no gain.
         num_epochs: where the training ends at the latest.
-        rate: learning rate of weights before the first cut.
-        bias_rate: learning rate of biases before the first cut.
+        rate: learning rate of weights before the first decay step.
+        bias_rate: learning rate of biases before the first decay step.
     """
 
     patience: int
@@ -121,7 +121,7 @@ class PlateauSchedule:
 
 Schedule = StagedSchedule | PlateauSchedule
 
-# When the two runs of the paper's net were cut, by the notes that their authors kept in the files
+# Decay steps of the two runs of the paper's network, by the run notes that their authors kept in the files
 # layers/layer-params-145.cfg (ILSVRC-2012) and layers/layer-params-145-2010.cfg (ILSVRC-2010) of the 2012
 # code as the Computer History Museum released it. See `logged` for what the notes leave open.
 LOGGED = {
@@ -149,7 +149,7 @@ LOGGED = {
     ),
 }
 
-# For short trainings: most of the logged epochs are at small rates, of which there must be many.
+# For short trainings: most of the logged epochs have small learning rates, which need many epochs.
 LATE = StagedSchedule(
     stages=(
         Stage(0, 0, 0, 0, True),
@@ -162,19 +162,20 @@ LATE = StagedSchedule(
 
 
 def logged(name: str, *, rate: float, bias_rate: float) -> StagedSchedule:
-    """Return the schedule of one of the two runs of the paper's net.
+    """Return the schedule of one of the two runs of the paper's network.
 
-    The notes give the epochs at which the weights' rate was divided by 10 (three times), those at which conv1
-    was cut a third time and the colour noise switched off (at once) and conv1 frozen, and the end. They do
-    not say after which batch of that epoch; here each change comes at the epoch's beginning. The last saved
-    rate of the biases is 0.02 in the run of 2012, its first one: they were never cut. In the run of 2010 it
-    is 0.002, so they were cut once. When is our guess: together with the weights' first cut, as in a later
-    net whose settings of every stage are kept (layer-params-120-4gpu-auto2 to 6).
+    The run notes give the epochs at which the weights' learning rate was divided by 10 (three times), those
+    at which conv1 was decayed a third time and the PCA colour augmentation switched off (at the same epoch)
+    and conv1 frozen, and the end. They do not say after which batch of that epoch; here each change comes at
+    the epoch's beginning. The last saved rate of the biases is 0.02 in the run on ILSVRC-2012, its initial
+    value: it was never decayed. In the run on ILSVRC-2010 it is 0.002, so it was decayed once. The epoch is
+    our guess: that of the weights' first decay step, as in a later network whose settings of every stage are
+    kept (layer-params-120-4gpu-auto2 to 6).
 
     Args:
         name: "logged-2012" or "logged-2010".
-        rate: learning rate of weights before the first cut; 0.01 in both runs.
-        bias_rate: learning rate of biases before the first cut; 0.02 in both runs.
+        rate: learning rate of weights before the first decay step; 0.01 in both runs.
+        bias_rate: learning rate of biases before the first decay step; 0.02 in both runs.
     """
     return replace(LOGGED[name], rate=rate, bias_rate=bias_rate)
 
@@ -203,7 +204,7 @@ def stretched(schedule: StagedSchedule, num_epochs: float) -> StagedSchedule:
 
 
 def schedule_for(learning: LearningConfig) -> Schedule:
-    """Return the schedule that a recipe asks for, with its rates and its length.
+    """Return the schedule of a recipe, with its learning rates and its length.
 
     Args:
         learning: schedule, rate, bias_rate_factor, epochs, plateau_patience.
@@ -223,9 +224,9 @@ def schedule_for(learning: LearningConfig) -> Schedule:
 
 
 def apply_rates(optimizer: torch.optim.Optimizer, rates: Rates) -> None:
-    """Set the rates of an optimizer whose groups have the names of `alexnet.optim.sgd.param_groups`.
+    """Set the learning rates of an optimizer whose groups have the names of `alexnet.optim.sgd.param_groups`.
 
-    Where a group has a "factor" its rate is multiplied by it.
+    If a group has a "factor", its learning rate is multiplied by it.
 
     Raises:
         ValueError: a group has another name or none.
@@ -238,7 +239,7 @@ def apply_rates(optimizer: torch.optim.Optimizer, rates: Rates) -> None:
 
 
 def after_cuts(rate: float, cuts: int | None) -> float:
-    """Return the rate divided by 10 for each cut; 0 for None, which is frozen."""
+    """Return the learning rate divided by 10 for each decay step; 0 for None, which is frozen."""
     return 0.0 if cuts is None else rate / paper.LEARNING_RATE_DIVISOR**cuts
 
 

@@ -1,4 +1,4 @@
-"""The update rule as the paper prints it (section 5), and groups of parameters with rates of their own."""
+"""The update rule as the paper prints it (section 5), and parameter groups with their own learning rates."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -23,10 +23,10 @@ class PaperSGD(torch.optim.Optimizer):
         v <- momentum * v - weight_decay * lr * w - lr * gradient
         w <- w + v
 
-    ``torch.optim.SGD`` multiplies the whole velocity by the rate instead. While the rate stays the two agree;
-    when it drops, torch's steps shrink at once, whereas here the old velocity runs out by the factor momentum
-    a step. A group whose rate is 0 is frozen: its weights and its velocity stay as they are, as in the 2012
-    code. Parameters without a gradient are passed over.
+    ``torch.optim.SGD`` multiplies the whole velocity by the learning rate instead. While the learning rate is
+    constant the two agree; when it drops, torch's steps shrink at once, whereas here the old velocity runs
+    out by the factor momentum a step. A group whose learning rate is 0 is frozen: its weights and its
+    velocity stay as they are, as in the 2012 code. Parameters without a gradient are passed over.
 
     The state of a parameter is its "velocity", of its shape, dtype and device, 0 before the first step.
     Without momentum the rule is plain gradient descent, and the velocity the last step.
@@ -40,7 +40,7 @@ class PaperSGD(torch.optim.Optimizer):
     def __init__(
         self, params: Any, *, lr: float = 0.01, momentum: float = 0.9, weight_decay: float = 0.0005
     ) -> None:
-        """Take the parameters, or groups of them with rates, momenta and decays of their own.
+        """Take the parameters, or groups of them with their own learning rates, momenta and weight decays.
 
         Args:
             params: parameters, or dictionaries as `param_groups` makes them.
@@ -53,7 +53,7 @@ class PaperSGD(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add parameters with rates of their own.
+        """Add parameters with their own learning rates.
 
         Raises:
             ValueError: a number is out of range, or a parameter is in another group already.
@@ -178,7 +178,7 @@ def update(
 
 
 def param_groups(net: nn.Module, learning: LearningConfig) -> list[dict[str, Any]]:
-    """Split a net's parameters into those that have a rate or a decay of their own.
+    """Split a network's parameters into groups with their own learning rate or weight decay.
 
     The groups are ``GROUPS``: the weights of conv1, which the 2012 schedules cut and froze early, the weights
     of the other layers, and the biases. A group is split further where layers have factors of their own, and
@@ -188,7 +188,7 @@ def param_groups(net: nn.Module, learning: LearningConfig) -> list[dict[str, Any
         net: whose parameters end on "weight" or "bias", the first layer being called conv1.
         learning: rate, bias_rate_factor, momentum, weight_decay, decay_biases, rate_factors.
     Returns:
-        groups for `PaperSGD`, each with its "name" and the "factor" of its rate.
+        groups for `PaperSGD`, each with its "name" and the "factor" of its learning rate.
     Raises:
         ValueError: a parameter is neither a weight nor a bias.
     """
@@ -214,12 +214,12 @@ def param_groups(net: nn.Module, learning: LearningConfig) -> list[dict[str, Any
 
 
 def layer_of(name: str) -> str:
-    """Return the layer that a parameter belongs to, by its name in the net."""
+    """Return the layer that a parameter belongs to, by its name in the network."""
     return name.rpartition(".")[0].rpartition(".")[2]
 
 
 def find_group(name: str) -> str:
-    """Return the one of ``GROUPS`` that a parameter belongs to, by its name in the net.
+    """Return the one of ``GROUPS`` that a parameter belongs to, by its name in the network.
 
     Raises:
         ValueError: it is neither a weight nor a bias.
@@ -240,7 +240,7 @@ def load_velocities(net: nn.Module, optimizer: PaperSGD, values: Mapping[str, Te
 
     Args:
         net: the network.
-        optimizer: its parameters are the net's.
+        optimizer: its parameters are the network's.
         values: one tensor a parameter, under its name and of its shape.
     Raises:
         ValueError: a parameter has no velocity, a velocity no parameter, or a shape differs.
@@ -248,7 +248,7 @@ def load_velocities(net: nn.Module, optimizer: PaperSGD, values: Mapping[str, Te
     own = velocities(net, optimizer)
     if own.keys() != values.keys():
         names = ", ".join(sorted(own.keys() ^ values.keys()))
-        raise ValueError(f"the velocities are not those of this net: they differ in {names}")
+        raise ValueError(f"the velocities are not those of this network: they differ in {names}")
     for name, velocity in own.items():
         if velocity.shape != values[name].shape:
             shapes = f"{tuple(values[name].shape)} for {tuple(velocity.shape)}"

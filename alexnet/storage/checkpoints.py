@@ -1,7 +1,7 @@
 """Checkpoints: everything that a training needs to go on, in one file, whole or not at all.
 
-There is one form, that of the net on one device: a training on several devices gathers its parts before it
-saves and cuts them again after it has loaded, so a run may change its devices. A file holds tensors and plain
+There is one form, that of the network on one device: a training on several devices gathers its parts before
+it saves and divides them again after loading, so a run may change its devices. A file holds tensors and plain
 values only, and is read without running code from it.
 """
 
@@ -40,10 +40,10 @@ class Weights:
     """What prediction needs.
 
     Attributes:
-        weights: the ``state_dict`` of the net on one device, name -> tensor.
+        weights: the ``state_dict`` of the network on one device, name -> tensor.
         statistics: what was computed of the training images, such as the mean image, name -> tensor.
         recipe: as JSON text.
-        classes: the data set's identifiers of them, in the order of the net's outputs.
+        classes: the data set's identifiers of them, in the order of the network's outputs.
         names: the same for people; empty where the identifiers are that already.
         fingerprint: of the data set that it was trained on.
         environment: versions and device of the training (see `alexnet.storage.records.environment`).
@@ -267,7 +267,7 @@ def from_safetensors(path: Path, device: torch.device | str) -> dict[str, Any]:
 
 
 def suggest_instead(path: Path) -> str:
-    """Say what can be taken in place of a checkpoint that is damaged."""
+    """Describe what can be used instead of a damaged checkpoint."""
     folders = path.parent, path.parent / CHECKPOINTS
     others = [other for folder in folders for other in newest_first(folder) if other != path]
     if not others:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 PART = ".part"  # ends the name of a file that is being written
-# What file systems answer that cannot sync a folder, or not this user's.
+# Errors of file systems that cannot sync a folder, or not this user's.
 NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF)
 
 
@@ -48,7 +48,7 @@ def written_whole(path: Path) -> Generator[BinaryIO]:
 
 @contextlib.contextmanager
 def folder_written_whole(path: Path) -> Generator[Path]:
-    """Give a path at which to make a folder, which then takes the place of what is at another, or is removed.
+    """Give a path at which to make a folder, which then replaces the one at another path, or is removed.
 
     What was there stays until then.
 

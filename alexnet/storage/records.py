@@ -35,7 +35,7 @@ class Record:
         environment: versions, device, threads (see `environment`).
         seconds: wall time of all runs together.
         results: the numbers; their layout is the experiment's own.
-        notes: what else a reader must know to judge them, written by hand; empty for a run like any other.
+        notes: further facts needed to judge them, written by hand; usually empty.
     """
 
     experiment: str

@@ -106,7 +106,7 @@ def check_whole(path: Path) -> None:
 
 
 def plain(value: Any, name: str = "") -> Any:
-    """Return the value with detached tensors, and plain types in place of their subclasses and of tuples.
+    """Return the value with detached tensors, and plain types instead of their subclasses and of tuples.
 
     Raises:
         ValueError: something in it could not be read again.

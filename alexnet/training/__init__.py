@@ -1,4 +1,4 @@
-"""``alexnet train``: training that can be stopped and goes on, on one device or many."""
+"""``alexnet train``: training that can be stopped and resumed, on one device or many."""
 
 from alexnet.training.dry_runs import DryRun, dry_run
 from alexnet.training.launching import Launched, attach, launch

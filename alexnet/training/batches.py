@@ -32,7 +32,7 @@ def validation_loader(plan: Plan, ranks: Ranks) -> Loader | None:
 
 
 def reading(plan: Plan, ranks: Ranks) -> dict[str, Any]:
-    """Return how a process reads, whatever it reads."""
+    """Return the settings with which a process reads images of any split."""
     return {
         "rank": ranks.data_rank,
         "num_ranks": ranks.num_data,
@@ -52,7 +52,7 @@ def batches_from(loader: Loader, step: int, device: torch.device) -> Generator[B
 
 
 def on_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
-    """Yield batches on the device; on a GPU each is copied while the one before it is worked on."""
+    """Yield batches on the device; on a GPU each is copied while the previous one is processed."""
     if device.type != "cuda":
         yield from batches
         return

@@ -1,4 +1,4 @@
-"""The same curves for TensorBoard, if it is installed. Its trouble never ends a training."""
+"""The same curves for TensorBoard, if it is installed. Its errors never end a training run."""
 
 import os
 import socket
@@ -64,8 +64,8 @@ class Board:
                 self.event(wall_time=time.time(), step=line["step"], summary=summary)
                 for summary in summaries(line, kernels)
             )
-        except Exception as error:  # nothing that happens here is worth a training
-            self.missing = f"{why(error)}; training goes on without curves in TensorBoard"
+        except Exception as error:  # no error here may end the training
+            self.missing = f"{why(error)}; training continues without curves in TensorBoard"
         return self.missing
 
     def append(self, events: Any) -> None:

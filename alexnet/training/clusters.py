@@ -1,4 +1,4 @@
-"""What a training takes on one GPU, on two and on many: its command, the shares, the memory."""
+"""What a training run needs on one GPU, on two and on many: its command, the division of work, the memory."""
 
 import shlex
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ MAX_RESTARTS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """What each of several GPUs has of a training.
+    """The part of a training run on each of several GPUs.
 
     Attributes:
         num_gpus: of all nodes together.
-        num_nets: whole nets side by side.
-        num_towers: GPUs that such a net is on.
-        batch_per_net: images of an update that each of the nets sees.
+        num_nets: whole networks side by side.
+        num_towers: GPUs over which each network is split.
+        batch_per_net: images of an update that each network processes.
         num_bytes: memory that a GPU needs, by the count of `alexnet.models.summary`.
     """
 
@@ -32,7 +32,7 @@ class Share:
 
 
 def share(net: NetConfig, batch_size: int, num_gpus: int) -> Share:
-    """Divide a net and its batches among GPUs as ``alexnet train`` does: towers first, then the batch.
+    """Divide a network and its batches among GPUs like ``alexnet train``: first the towers, then the batch.
 
     Args:
         net: to train.
@@ -44,7 +44,7 @@ def share(net: NetConfig, batch_size: int, num_gpus: int) -> Share:
     places = parallel.layout(num_gpus, net)
     if batch_size % places.data_parallel:
         raise ValueError(
-            f"a batch of {batch_size} images cannot be shared evenly by {places.data_parallel} nets; "
+            f"a batch of {batch_size} images cannot be divided evenly among {places.data_parallel} networks; "
             "choose a batch_size that is a multiple of them"
         )
     batch_per_net = batch_size // places.data_parallel
@@ -59,13 +59,13 @@ def share(net: NetConfig, batch_size: int, num_gpus: int) -> Share:
 
 
 def command(settings: TrainSettings, gpus_per_node: int, num_nodes: int = 1) -> str:
-    """Return the command for a training; on several nodes, the one that is typed on each of them.
+    """Return the command for a training run; on several nodes, the one to type on each of them.
 
     Args:
         settings: what to train; its folder must be one that the first node can write to.
         gpus_per_node: processes on each node, one a GPU.
-        num_nodes: computers. From 2 on the command has HOST for the name of one of them, where all meet, and
-            starts all processes again, up to three times, when one of them is lost.
+        num_nodes: computers. From 2 on the command has HOST for the name of the one to which all connect, and
+            restarts all processes, up to three times, when one of them is lost.
     """
     if num_nodes == 1:
         return command_line(settings, gpus_per_node)

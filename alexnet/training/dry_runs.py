@@ -1,4 +1,4 @@
-"""What a training would do and how long it would take, found out by a few steps that leave nothing behind."""
+"""The plan of a training run and an estimate of its duration, from a few steps that leave nothing behind."""
 
 import json
 import time
@@ -27,7 +27,7 @@ CHECKPOINTS_AT_ONCE = 4  # the last two, the best, and the one that is being wri
 
 @dataclass(frozen=True, kw_only=True)
 class DryRun:
-    """A training that would be possible.
+    """The plan and the estimate of a training run.
 
     Attributes:
         data: name of the data set.
@@ -37,15 +37,15 @@ class DryRun:
         train_images: their number.
         validation_images: their number.
         batch_size: images in an update.
-        batch_per_net: of them each whole net's share.
-        nets: whole nets side by side.
-        devices_per_net: devices of each net, with a tower on each.
+        batch_per_net: the images of it that each whole network processes.
+        nets: whole networks side by side.
+        devices_per_net: devices of each network, with a tower on each.
         steps_per_epoch: full batches of an epoch.
         images_left_out: images of an epoch that are too few for another batch.
         num_steps: of the whole training.
-        first_step: where this run would go on.
-        last_step: where it would leave off.
-        num_parameters: of the net.
+        first_step: the step after which this run would resume.
+        last_step: the step after which it would stop.
+        num_parameters: of the network.
         memory_needed: bytes on each device, by the count of ``alexnet summary``.
         memory_free: bytes on each device; None where the system does not say.
         memory_peak: bytes that a GPU held at most in the steps that were done; None on the CPU.
@@ -54,14 +54,14 @@ class DryRun:
         reading: a sentence if fewer processes can read than were asked for, else "".
         seconds_per_step: measured.
         images_per_second: measured, all devices together.
-        wait_share: measured: the share of the time spent on waiting for images.
+        wait_share: measured: the fraction of the time spent waiting for images.
         validation_seconds: of one validation, from a part of it; 0 without.
         epoch_seconds: of an epoch, with validations.
         total_seconds: of this run, with validations.
-        device: on what this was measured, in words.
-        gpus: names of those that there are.
-        cores: that may be used.
-        command: that starts this training on the devices that there are.
+        device: the device of the measurement, in words.
+        gpus: names of the GPUs of this machine.
+        cores: number of cores that may be used.
+        command: the command that starts this training run on the available devices.
     """
 
     data: str
@@ -100,15 +100,15 @@ class DryRun:
 
 
 def dry_run(settings: TrainSettings) -> DryRun | None:
-    """Check data, devices, memory, disk and batches of a training, do a few steps, and work out the rest.
+    """Check data, devices, memory, disk and batches of a training run, do a few steps, and estimate the rest.
 
     Under torchrun all processes call this, as for ``train``.
 
     Returns:
-        what would run; None in processes other than the first.
+        the plan; None in processes other than the first.
     Raises:
-        ValueError: the training is not possible; the sentence says why.
-        FileNotFoundError: a file that it needs is missing; the sentence says which.
+        ValueError: the training run is not possible; the message says why.
+        FileNotFoundError: a file that it needs is missing; the message names it.
     """
     with joined(settings.device) as ranks:
         prepare_device(ranks.device, deterministic=settings.deterministic)
@@ -122,7 +122,7 @@ def dry_run(settings: TrainSettings) -> DryRun | None:
 
 
 def check(plan: Plan, ranks: Ranks) -> dict[str, Any]:
-    """Return what can be known without a step, or raise ValueError where something does not fit."""
+    """Return the facts that need no step, or raise ValueError if something does not fit."""
     folder, learning = plan.settings.folder, plan.recipe.learning
     checkpoint, _ = newest_whole(plan)
     first_step = checkpoint.step if checkpoint else 0
@@ -190,7 +190,7 @@ def measure_validation(plan: Plan, learner: Learner) -> float:
 
 
 def result(plan: Plan, ranks: Ranks, found: dict[str, Any]) -> DryRun:
-    """Put together what was found."""
+    """Combine facts and measurements."""
     learning, validation = plan.recipe.learning, plan.validation_split
     validations_per_epoch = plan.steps_per_epoch / plan.validate_every if validation is not None else 0
     seconds = found["seconds_per_step"]
@@ -222,14 +222,14 @@ def result(plan: Plan, ranks: Ranks, found: dict[str, Any]) -> DryRun:
 
 
 def command_for_devices(plan: Plan, ranks: Ranks) -> str:
-    """Return the command that trains on the processes that there are now, else on all GPUs that fit."""
+    """Return the command that trains on the current processes, else on all GPUs that fit."""
     if ranks.size > 1 or plan.settings.device not in ("auto", "cuda"):
         return command_line(plan.settings, ranks.size)
     return command_line(plan.settings, num_ranks_for(plan, torch.cuda.device_count()))
 
 
 def num_ranks_for(plan: Plan, num_gpus: int) -> int:
-    """Return how many of so many GPUs a training can use: towers and batch must be shared out evenly."""
+    """Return how many of the GPUs a training run can use: towers and batch must divide evenly."""
     towers = 1 if plan.settings.parallel == "data" else plan.recipe.net.towers
     for num_ranks in range(num_gpus, 1, -1):
         if num_ranks % towers == 0 and plan.recipe.learning.batch_size % (num_ranks // towers) == 0:
@@ -238,7 +238,7 @@ def num_ranks_for(plan: Plan, num_gpus: int) -> int:
 
 
 def in_words(plan: Plan, facts: dict[str, Any]) -> str:
-    """Say what would run."""
+    """Describe the plan and the estimate."""
     free = "" if facts["memory_free"] is None else f", of {gigabytes(facts['memory_free'])} free"
     peak = "" if facts["memory_peak"] is None else f"; measured {gigabytes(facts['memory_peak'])}"
     more = f" of {plan.num_steps:,}, as --max-steps asks" if plan.last_step < plan.num_steps else ""

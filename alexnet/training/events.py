@@ -1,14 +1,14 @@
-"""What a training tells while it runs; whoever wants to show it gives ``train`` a function."""
+"""The events that a training run reports; ``train`` takes a function that receives them."""
 
 from typing import Any, NamedTuple
 
 
 class Event(NamedTuple):
-    """Something happened. Only the first rank tells.
+    """One event. Only the first rank reports events.
 
     Attributes:
-        kind: what, with these values:
-            "plan"     before the first step: text, step (where it goes on), num_steps
+        kind: of the event, with these values:
+            "plan"     before the first step: text, step (where it resumes), num_steps
             "step"     an update was done: step
             "window"   a line of the log (see `alexnet.training.log`), with seconds_left
             "message"  text, one sentence

@@ -1,4 +1,4 @@
-"""Training that starts from a trained network: its weights, a new last layer, rates by layer (paper 6)."""
+"""Fine-tuning: training from the weights of a trained network, with learning rates by layer (paper 6)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,10 +20,10 @@ RateFactors = tuple[tuple[str, float], ...]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Initial:
-    """What a training starts from.
+    """The trained network that a training run starts from.
 
     Attributes:
-        source: as it was asked for.
+        source: its name or path, as the user gave it.
         net: of the trained network.
         classes: of the images that it was trained on, in the order of its outputs.
         weights: by parameter, on the CPU.
@@ -36,12 +36,12 @@ class Initial:
 
 
 def read_initial(source: str) -> Initial:
-    """Read the network that a training starts from.
+    """Read the network that a training run starts from.
 
     Args:
         source: all that `load_classifier` takes.
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: it does not exist.
         ValueError: the file is damaged, or is no network.
     """
     trained = load_classifier(source)
@@ -68,12 +68,14 @@ def fitted(initial: Initial, net: NetConfig, dataset: PreparedSet) -> Initial:
     try:
         check_shapes(whole, {**whole.state_dict(), **weights}, name=initial.source)
     except ValueError as error:
-        raise ValueError(f"{error}; train the net {initial.net.name!r} that these weights are of") from error
+        raise ValueError(
+            f"{error}; these weights belong to the network {initial.net.name!r}, so train that one"
+        ) from error
     return replace(initial, weights=weights)
 
 
 def initial_in_words(initial: Initial, net: NetConfig) -> str:
-    """Say where the first weights come from, and whether the last layer is a new one."""
+    """Describe where the initial weights come from, and whether the last layer is new."""
     where = (
         f"weights: from {initial.source}, a network {initial.net.name!r} of {len(initial.classes)} classes"
     )
@@ -85,14 +87,14 @@ def initial_in_words(initial: Initial, net: NetConfig) -> str:
 
 
 def factors_in_words(factors: RateFactors) -> str:
-    """Say which layers are frozen, and which have a rate of their own."""
+    """Describe which layers are frozen, and which have a learning rate of their own."""
     frozen = [layer for layer, factor in factors if factor == 0]
     others = [f"{layer} at {factor:g} of the learning rate" for layer, factor in factors if factor != 0]
     return "layers: " + ", ".join([*([f"{' '.join(frozen)} frozen"] if frozen else []), *others])
 
 
 def is_name(source: str) -> bool:
-    """Whether a trained network goes by this name, wherever the reader is."""
+    """Whether this is the name of a trained network, on every machine."""
     return source in (*shipped.names(), pretrained.NAME)
 
 
@@ -102,7 +104,7 @@ def origin(source: str) -> str:
 
 
 def read_factors(freeze: str | None, layer_rates: str | None) -> RateFactors:
-    """Read what ``--freeze`` and ``--layer-rates`` say.
+    """Read the values of ``--freeze`` and ``--layer-rates``.
 
     Args:
         freeze: such as "conv1,conv2".
@@ -110,7 +112,7 @@ def read_factors(freeze: str | None, layer_rates: str | None) -> RateFactors:
     Returns:
         as in `LearningConfig`, the frozen layers with a factor of 0.
     Raises:
-        ValueError: a text is of another form, or both name a layer. What layers there are is not known here.
+        ValueError: a text has another form, or both name the same layer. Layers are not checked here.
     """
     found = {layer.strip(): 0.0 for layer in (freeze or "").split(",") if layer.strip()}
     for part in (layer_rates or "").split(","):

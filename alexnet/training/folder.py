@@ -1,14 +1,14 @@
-"""The folder of a run: who may write there, and all that the first process writes but the checkpoints.
+"""The folder of a run: its lock, and the files of the first process except the checkpoints.
 
 checkpoints/     the last two and the best, by step
 log.jsonl        see `alexnet.training.log`
 tensorboard/     the same for TensorBoard, if it is installed
 run.json         the record (see `alexnet.storage.records`)
 weights.pt       of a finished training: what prediction needs
-settings.json    what was asked for
+settings.json    the settings of the run
 lock             locked while a training runs
-stop             there while somebody wants the training to stop
-output.txt       what a run printed that was started by `alexnet.training.launch`
+stop             exists while the training is asked to stop
+output.txt       the output of a run that was started by `alexnet.training.launch`
 """
 
 import contextlib
@@ -44,7 +44,7 @@ def locked(path: Path, *, patience: float = 0.0) -> IO[str] | None:
         path: of the file, which is made where it is missing.
         patience: seconds to wait for it, since `is_locked` takes it for a moment.
     Returns:
-        the open file; None where somebody else has the lock. Windows has no such locks, and gets the file.
+        the open file; None if another process has the lock. Windows has no such locks, and gets the file.
     Raises:
         OSError: the file cannot be made, or its disk has no locks.
     """
@@ -60,7 +60,7 @@ def locked(path: Path, *, patience: float = 0.0) -> IO[str] | None:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether somebody has a file's lock. Any number of processes may ask at once."""
+    """Whether a process has a file's lock. Any number of processes may ask at once."""
     try:
         with path.open("rb") as file:
             return not try_lock(file, alone=False)
@@ -69,7 +69,7 @@ def is_locked(path: Path) -> bool:
 
 
 def try_lock(file: IO, *, alone: bool) -> bool:
-    """Take the lock of an open file, alone or shared with others that do the same; return whether it is had.
+    """Lock an open file, exclusively or shared with other processes; return whether that succeeded.
 
     Raises:
         OSError: the disk has no locks.
@@ -88,7 +88,7 @@ def try_lock(file: IO, *, alone: bool) -> bool:
 
 
 def is_gone(path: Path) -> bool:
-    """Whether something is not there; a disk that does not answer says nothing."""
+    """Whether a file is missing; False if the disk does not respond."""
     try:
         path.stat()
     except OSError as error:
@@ -98,7 +98,7 @@ def is_gone(path: Path) -> bool:
 
 @contextlib.contextmanager
 def explained(path: Path, cure: str = "") -> Generator[None]:
-    """Say in one sentence that something in a folder cannot be written, where the system says it.
+    """Raise an error with one sentence if something in a folder cannot be written.
 
     Args:
         path: of the folder or file.
@@ -116,7 +116,7 @@ class RunFolder:
     """The files of a run, opened by its first process.
 
     Args:
-        settings: what was asked for; they name the folder.
+        settings: of the run; they name the folder.
         num_ranks: processes of the training.
     Raises:
         ValueError: another training is running there, or a newer version of the package wrote there.
@@ -156,13 +156,13 @@ class RunFolder:
         return lock
 
     def begin(self, step: int) -> list[str]:
-        """Get ready to write of what comes after so many steps; the log is cut there.
+        """Prepare the files for the steps after this one; later lines of the log are removed.
 
         Returns:
-            what the user should know, in sentences: other settings than before, and what was found wrong.
+            sentences for the user: settings that changed, and files that were damaged.
         Raises:
             OSError: the folder cannot be written to.
-            ValueError: what it goes on with began from other weights than those that are asked for.
+            ValueError: the run in the folder started from other weights than the settings name.
         """
         if step:
             self.check_origin()
@@ -176,7 +176,7 @@ class RunFolder:
         return [sentence for sentence in (changes, self.log.trouble) if sentence]
 
     def check_origin(self) -> None:
-        """Raise ValueError if the training in the folder began from other weights than those asked for."""
+        """Raise ValueError if the run in the folder started from other weights than the settings name."""
         before = self.asked_before[0].init_from if self.asked_before is not None else None
         if self.asked_before is None or before == self.asked_for["settings"]["init_from"]:
             return
@@ -253,7 +253,7 @@ class RunFolder:
         Without these, it was deleted with everything around it, or its disk is gone.
 
         Raises:
-            OSError: it cannot be made, or another training has begun in its place.
+            OSError: it cannot be made, or another training run has replaced it.
         """
         with explained(self.path):
             if self.is_ours():

@@ -43,7 +43,7 @@ def launch(settings: TrainSettings, num_ranks: int = 1, *, keep_buffers: bool = 
         settings: what to train.
         num_ranks: processes, one a device; more than 1 are started by torchrun on this machine.
         keep_buffers: on Linux, let the C library keep freed memory: a CPU saves a fifth of the time of a step
-            of a small net, and the process stays as large as it ever was.
+            of a small network, and the process stays as large as it ever was.
     Raises:
         ValueError: a training is running in the folder, there is no process, or this system is Windows.
         OSError: the folder cannot be written to.
@@ -80,7 +80,7 @@ def launch(settings: TrainSettings, num_ranks: int = 1, *, keep_buffers: bool = 
 
 
 def attach(folder: Path | str) -> "Launched":
-    """Return the training in a folder, whoever started it, whether it runs or not.
+    """Return the training run in a folder, whether or not it is running.
 
     Raises:
         FileNotFoundError: there is none.

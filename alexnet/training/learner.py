@@ -1,4 +1,4 @@
-"""The net while it learns: what one step does to it, and its state as a checkpoint holds it."""
+"""The network during training: one training step, and its state as a checkpoint holds it."""
 
 import functools
 import sys
@@ -24,17 +24,18 @@ from alexnet.transforms.training import prepare_training
 
 State = dict[str, Tensor]
 
-# What the largest maps of a block of images may take on the CPU, for each thread. With blocks the layers find
-# more of what they read in the caches, and use memory again that the system has handed out already.
+# Memory that the largest feature maps of a block of images may take on the CPU, for each thread. With blocks
+# the layers find more of what they read in the caches, and use memory again that the system has handed out
+# already.
 BLOCK_BYTES = 10_000_000
 
 
 class Learner:
-    """A net, or this process's share of it, with its optimizer and the statistics of its images.
+    """A network, or this process's part of it, with its optimizer and the statistics of its images.
 
     Attributes:
-        net: called with images, returns logits; all processes of a net must call it.
-        parameters: this process's, by the names of the net on one device, the first layer first.
+        net: called with images, returns logits; all processes of a network must call it.
+        parameters: this process's, by the names of the network on one device, the first layer first.
 
     Args:
         recipe: what to train and how.
@@ -42,7 +43,7 @@ class Learner:
         ranks: which part of the training this process has.
         seed: of all random draws.
         precision: "float32" or "bfloat16".
-        channels_last: lay out images and maps with the channels last.
+        channels_last: store images and feature maps in channels-last memory format.
         compiled: fuse by ``torch.compile``.
     """
 
@@ -84,7 +85,7 @@ class Learner:
         Args:
             batch: this process's images, on its device.
             step: updates done before; it and the seed decide all that is random.
-            rates: of the schedule, and whether there is colour noise.
+            rates: learning rates of the schedule, and whether there is PCA colour augmentation.
         """
         position = (self.seed, step, self.ranks.data_rank)
         images = prepare_training(
@@ -137,7 +138,7 @@ class Learner:
         return weights, velocity
 
     def load(self, weights: State, velocity: State) -> None:
-        """Take weights and velocities of the net on one device; only the first process need have them."""
+        """Load weights and velocities of the network on one device; only the first process needs them."""
         if isinstance(self.net, ParallelAlexNet):
             weights, velocity = (scatter_state(values, self.net) for values in (weights, velocity))
         self.share.load_state_dict(weights)
@@ -165,7 +166,7 @@ def make_learner(
     tell: Callable[[str], None] = lambda sentence: None,
     stop_signal: Callable[[], int] = lambda: 0,
 ) -> Learner:
-    """Return the net of a plan with its first weights; all processes must call this.
+    """Return the network of a plan with its initial weights; all processes must call this.
 
     Args:
         plan: the training.

@@ -5,7 +5,7 @@ A line of the log is written when a window of steps closes or a validation is do
     step, epoch            where the line stands; epoch is a fraction within an epoch
     loss, error            nats and a fraction, means over the window's training images, before their update
     conv1_rate, weight_rate, bias_rate, colour_noise
-    images_per_second, wait_share     all devices together; share of the time spent on waiting for images
+    images_per_second, wait_share     all devices together; fraction of the time spent waiting for images
     val_top1, val_top5, val_nll       where a validation was done: fractions, and nats
     seconds                of training so far, over all interruptions
 """

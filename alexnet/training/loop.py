@@ -41,7 +41,7 @@ def ignore(_event: Event) -> None:
 
 
 def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
-    """Train a net, or go on with a training whose checkpoint lies in the folder.
+    """Train a network, or resume a training run from the checkpoint in its folder.
 
     Under torchrun all processes call this with the same settings, and each does its part.
 
@@ -54,7 +54,7 @@ def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
     Raises:
         ValueError: the settings do not fit the data, the devices or the checkpoint in the folder.
         FileNotFoundError: there is no such data.
-        Diverged: the loss is no longer a number; the last checkpoint stays as it is.
+        Diverged: the loss is NaN or infinite; the last checkpoint stays as it is.
         BatchFailed: images cannot be read any more; what was trained is saved.
         OSError: the last checkpoint or the record could not be written.
     """
@@ -193,7 +193,7 @@ class Run:
             raise type(error)(f"{error}; {kept}") from error
 
     def rates(self) -> Rates:
-        """Return the rates for the next step."""
+        """Return the learning rates for the next step."""
         errors = [validation.error for validation in self.validations]
         return self.schedule.rates(self.plan.epoch(self.step), errors)
 

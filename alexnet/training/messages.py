@@ -15,14 +15,14 @@ from alexnet.training.settings import TrainSettings, command_line
 
 
 def plan_in_words(plan: Plan) -> str:
-    """Say what will be trained on what."""
+    """Describe the data, the network and the recipe of a training run."""
     recipe, learning, net = plan.recipe, plan.recipe.learning, plan.recipe.net
     train, val = plan.dataset.train, plan.validation_split
     size, nets = train.shape[-1], plan.layout.data_parallel
     towers = f"{net.towers} towers" if net.towers > 1 else "one tower"
     if plan.layout.towers > 1:
         towers += ", each on a device of its own"
-    share = f", {learning.batch_size // nets} for each of {nets} nets" if nets > 1 else ""
+    share = f", {learning.batch_size // nets} for each of {nets} networks" if nets > 1 else ""
     held_out = " held out of them" if isinstance(val, PartOfSplit) else ""
     validation = f"{len(val):,}{held_out} to validate on" if val is not None else "none to validate on"
     more = [] if plan.initial is None else [initial_in_words(plan.initial, net)]
@@ -37,7 +37,7 @@ def plan_in_words(plan: Plan) -> str:
 
 
 def why_this_net(plan: Plan) -> str:
-    """Say who chose the net."""
+    """Return why this network is trained."""
     if plan.settings.net is not None:
         return "as asked for"
     own = plan.settings.recipe_asked_for().net
@@ -50,7 +50,7 @@ def why_this_net(plan: Plan) -> str:
 
 
 def device_in_words(ranks: Ranks, settings: TrainSettings) -> str:
-    """Say on what a training runs."""
+    """Describe the device of a training run."""
     several = f"{ranks.size} processes" if ranks.size > 1 else "one process"
     if ranks.device.type == "cuda":
         return f"device: {torch.cuda.get_device_name(ranks.device)}, {several}, {settings.precision}"
@@ -61,17 +61,17 @@ def device_in_words(ranks: Ranks, settings: TrainSettings) -> str:
 
 
 def end_in_words(settings: TrainSettings, record: Record) -> str:
-    """Say how a training ended, and how it goes on."""
+    """Describe how a training run ended, and how to resume it."""
     results = record.results
     where = f"step {results['step']:,}, epoch {results['epochs']:.2f}"
     if results["ended"] == "finished":
         rates = results.get("ten_views")
-        measured = f"; ten views: top-1 {rates['top1']:.1%}, top-5 {rates['top5']:.1%}" if rates else ""
+        measured = f"; ten crops: top-1 {rates['top1']:.1%}, top-5 {rates['top5']:.1%}" if rates else ""
         return f"finished at {where}{measured}; weights in {settings.folder / WEIGHTS}"
     reason = f"stopped by {results['ended']}" if results["signal"] else "stopped at --max-steps"
     where = f"at {where}, saved" if results["step"] else "before the first step"
     command = command_line(replace(settings, max_steps=None), world_size())
-    return f"{reason} {where}; this goes on:\n  {command}"
+    return f"{reason} {where}; this command resumes it:\n  {command}"
 
 
 def duration(seconds: float) -> str:

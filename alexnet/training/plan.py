@@ -1,4 +1,4 @@
-"""What a training will do, worked out before anything starts: the data, the net, the batches, the steps."""
+"""The plan of a training run, made before anything starts: the data, the network, the batches, the steps."""
 
 import math
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ class Plan:
         settings: what was asked for.
         dataset: the data, with validation images of its own or held out of the training images.
         recipe: fitted to the images and their classes, with the epochs and the batch size asked for.
-        layout: how many whole nets work side by side, and on how many devices each of them is.
+        layout: how many whole networks run in parallel, and on how many devices each of them is.
         steps_per_epoch: full batches in a pass over the training images.
         num_steps: of the whole training, at most.
         validate_every: steps from one validation to the next.
@@ -47,14 +47,14 @@ class Plan:
 
     @property
     def schedule(self) -> Schedule:
-        """The learning rates. "plateau" counts validations, to which its patience in epochs is turned."""
+        """The learning-rate schedule; "plateau" counts validations, so its patience is converted."""
         learning = self.recipe.learning
         patience = round(learning.plateau_patience * self.steps_per_epoch / self.validate_every)
         return schedule_for(replace(learning, plateau_patience=max(1, patience)))
 
     @property
     def last_step(self) -> int:
-        """Where this run leaves off, at most."""
+        """The step after which this run stops, at the latest."""
         return min(self.num_steps, self.settings.max_steps or self.num_steps)
 
     def epoch(self, step: int) -> float:
@@ -70,7 +70,7 @@ def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
         num_ranks: processes, one a device.
     Raises:
         FileNotFoundError: the data, the recipe or the network to start from are not there.
-        ValueError: the data, the net, the batches and the ranks do not go together.
+        ValueError: the data, the network, the batches and the ranks do not go together.
     """
     dataset = with_validation(open_prepared(settings.data))
     initial = None if settings.init_from is None else read_initial(settings.init_from)
@@ -81,7 +81,7 @@ def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
     places = layout(num_ranks, recipe.net, settings.parallel)
     if batch_size % places.data_parallel:
         raise ValueError(
-            f"a batch of {batch_size} images cannot be shared evenly by {places.data_parallel} nets; "
+            f"a batch of {batch_size} images cannot be divided evenly among {places.data_parallel} networks; "
             f"choose `--batch-size {places.data_parallel * max(1, round(batch_size / places.data_parallel))}`"
         )
     if batch_size > num_images:
@@ -105,17 +105,17 @@ def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
     )
     if recipe.learning.schedule == "plateau" and plan.validation_split is None:
         raise ValueError(
-            f"{dataset.name} has no validation images, by whose error the recipe {recipe.name!r} cuts its "
-            "rates; give them to `alexnet data prepare`, or choose `--recipe code2012`"
+            f"{dataset.name} has no validation images, by whose error the recipe {recipe.name!r} divides its "
+            "learning rates; give them to `alexnet data prepare`, or choose `--recipe code2012`"
         )
     return plan
 
 
 def with_rate_factors(recipe: Recipe, settings: TrainSettings) -> Recipe:
-    """Return the recipe with the layers frozen, and the factors of rates, that are asked for beside its own.
+    """Return the recipe with the frozen layers and learning-rate factors of the settings added to its own.
 
     Raises:
-        ValueError: the net lacks a layer, or none is left to be trained.
+        ValueError: the network lacks a layer, or none is left to be trained.
     """
     asked = read_factors(settings.freeze, settings.layer_rates)
     factors = tuple((dict(recipe.learning.rate_factors) | dict(asked)).items())
@@ -123,12 +123,12 @@ def with_rate_factors(recipe: Recipe, settings: TrainSettings) -> Recipe:
 
 
 def fitted_recipe(settings: TrainSettings, dataset: PreparedSet, initial: Initial | None = None) -> Recipe:
-    """Return the recipe that is asked for, fitted to the size of the images and to their classes.
+    """Return the recipe of the settings, fitted to the size of the images and to their classes.
 
     A recipe from a file says itself what crops it makes; nothing but the number of classes is changed.
 
     Raises:
-        ValueError: the images are smaller than what the net reads.
+        ValueError: the images are smaller than what the network reads.
     """
     recipe, size = settings.recipe_asked_for(), dataset.train.shape[-1]
     changes: dict[str, Any] = {"epochs": settings.epochs, "batch_size": settings.batch_size}
@@ -140,7 +140,7 @@ def fitted_recipe(settings: TrainSettings, dataset: PreparedSet, initial: Initia
         return adapt_to_images(recipe, chosen_net(settings, recipe, dataset, initial), image_size=size)
     if size < recipe.augment.size + recipe.augment.num_offsets - 1:
         raise ValueError(
-            f"the recipe {recipe.name!r} cuts {recipe.augment.size} pixels at {recipe.augment.num_offsets} "
+            f"the recipe {recipe.name!r} crops {recipe.augment.size} pixels at {recipe.augment.num_offsets} "
             f"positions a side, for which images of {size} pixels are too small"
         )
     return replace(recipe, net=replace(recipe.net, num_classes=len(dataset.classes)))
@@ -158,10 +158,10 @@ def check_size(initial: Initial, size: int) -> None:
 def chosen_net(
     settings: TrainSettings, recipe: Recipe, dataset: PreparedSet, initial: Initial | None = None
 ) -> NetConfig:
-    """Return the net to train, for as many classes as the images have.
+    """Return the network to train, for as many classes as the images have.
 
     It is the one asked for; else that of the network that the training starts from; else the recipe's own;
-    else, where the images are too small for that one, the net "small" with the recipe's other constants.
+    else, where the images are too small for that one, the network "small" with the recipe's other constants.
     """
     name = settings.net
     if name is None and initial is not None:

@@ -41,7 +41,7 @@ class Saves:
 
     @property
     def in_words(self) -> str:
-        """What there is to go on from."""
+        """The checkpoint to resume from, in words."""
         if not self.step:
             return "no checkpoint was saved"
         gone = self.folder is not None and is_gone(path_of(self.folder.path / CHECKPOINTS, self.step))
@@ -49,7 +49,7 @@ class Saves:
 
     @property
     def way_on(self) -> str:
-        """What there is to go on from, and how."""
+        """The checkpoint to resume from, and how, in words."""
         goes_on = self.in_words.endswith("stays")
         return self.in_words + (", and the same command resumes from it" if goes_on else "")
 
@@ -73,7 +73,7 @@ class Saves:
             window: with the results of the last steps.
             finished: whether the training is at its end.
         Raises:
-            Diverged: the net is not fit to be saved.
+            Diverged: a parameter is NaN or infinite, so nothing is saved.
             OSError: it cannot be written; OtherFailed in the other processes.
         """
         self.time = time.monotonic()

@@ -1,4 +1,4 @@
-"""What a training is asked for: the words of ``alexnet train`` as a value that checks itself."""
+"""The settings of a training run: the words of ``alexnet train`` as a value that checks itself."""
 
 import json
 import math
@@ -18,7 +18,7 @@ from alexnet.storage.files import NewerFormat, check_format
 from alexnet.training.fine_tuning import origin, read_factors
 
 FORMAT = 1  # in a run's folder; of its files that have no number of their own
-# What a run may go on with in another way; the checkpoint holds it to the rest, but for out and max_steps.
+# Settings that may change when a run resumes; the checkpoint fixes the others, except out and max_steps.
 CHANGEABLE = (
     "device", "precision", "compile", "channels_last", "parallel", "deterministic", "workers",
     "checkpoint_every", "validate_every", "log_every",
@@ -66,27 +66,28 @@ class TrainSettings:
     Attributes:
         data: a set by name, or the folder of a prepared one (see `alexnet.data.prepared`).
         recipe: "paper" or "code2012", or a file with a recipe as JSON (`alexnet.config.to_dict`).
-        net: a network by name; None: that of the recipe, or "small" where the images are too small for it.
+        net: a network by name; None: that of the recipe, or "small" if the images are too small for it.
         epochs: length; None: that of the recipe.
         batch_size: images in an update, all devices together; None: that of the recipe.
         init_from: a trained network to start from: "imagenette", a run's folder, or a file of weights; None:
-            the initial weights of the net are drawn. Without ``net``, a recipe by name trains its net.
+            the initial weights of the network are drawn. Without ``net``, a recipe by name trains its
+            network.
         freeze: layers that are not trained, such as "conv1,conv2", beside those of the recipe.
         layer_rates: of layers, as multiples of the learning rate, such as "conv1=0.1,fc8=10"; likewise.
-        out: the run's folder; None: one under ``runs`` that data, recipe, net and seed name.
-        seed: of the initial weights, the order of the images, their changes and the dropout.
+        out: the run's folder; None: one under ``runs`` that data, recipe, network and seed name.
+        seed: of the initial weights, the order of the images, their augmentation and the dropout.
         device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
         precision: of convolutions and dense layers: "float32", or "bfloat16" by autocast.
-        compile: let ``torch.compile`` fuse what it can.
-        channels_last: lay out images and maps with the channels last.
-        parallel: what several devices share: "towers", each its part of the net; "data", each its part of the
-            batch; "auto": the towers, and the batch where there are more devices than towers.
-        deterministic: the same numbers again on the same GPU, at some cost; a CPU gives them anyway.
-        workers: processes that read images; None: what the loader finds right.
+        compile: compile the network with ``torch.compile``.
+        channels_last: store images and feature maps in channels-last memory format.
+        parallel: how several devices divide the work: "towers", each its part of the network; "data", each
+            its part of the batch; "auto": the towers, and the batch where there are more devices than towers.
+        deterministic: reproduce the same numbers on the same GPU, at some cost; a CPU does so anyway.
+        workers: processes that read images; None: the loader decides.
         checkpoint_every: a text that `every` reads; a checkpoint is written at the end as well.
         validate_every: the same, not in minutes, as it must not depend on the machine's speed.
         log_every: steps in a window over which loss and error are averaged; None: 10, on a GPU 50.
-        max_steps: leave off after so many steps of the whole training; None: go on to its end.
+        max_steps: stop after this many steps of the whole training run; None: train to its end.
     Raises:
         ValueError: a value is not allowed; the sentence names it.
     """
@@ -122,7 +123,9 @@ class TrainSettings:
         if self.net is not None:
             one_of("net", self.net, NETS)
         if self.net is not None and self.recipe not in RECIPES:
-            raise ValueError("a recipe from a file has its own net; --net goes with paper and code2012 alone")
+            raise ValueError(
+                "a recipe from a file has its own network; use --net only with the recipes paper and code2012"
+            )
         if self.out == "":
             raise ValueError("out must name a folder, got ''")
         one_of("precision", self.precision, PRECISIONS)
@@ -140,7 +143,7 @@ class TrainSettings:
         every(self.checkpoint_every)
         if every(self.validate_every).unit == "minutes":
             raise ValueError(
-                f"validate_every must be in epochs or steps, as rates may depend on validations; "
+                f"validate_every must be in epochs or steps, as learning rates may depend on validations; "
                 f"got {self.validate_every!r}"
             )
 
@@ -215,7 +218,7 @@ def to_dict(settings: TrainSettings) -> dict[str, Any]:
 
 
 def kept(settings: TrainSettings, num_ranks: int) -> dict[str, Any]:
-    """Return what ``settings.json`` holds: with absolute paths, as it may be read from another folder."""
+    """Return the content of ``settings.json``: with absolute paths, as it may be read from another folder."""
     paths = {"out": settings.folder}
     if settings.data not in ("default", *KNOWN_SETS):
         paths["data"] = Path(settings.data)
@@ -228,7 +231,7 @@ def kept(settings: TrainSettings, num_ranks: int) -> dict[str, Any]:
 
 
 def read_kept(path: Path) -> tuple[TrainSettings, int]:
-    """Read ``settings.json``: what was asked for, and the number of processes.
+    """Read ``settings.json``: the settings, and the number of processes.
 
     Raises:
         NewerFormat: a newer version of the package wrote it.
@@ -253,17 +256,17 @@ def read_kept(path: Path) -> tuple[TrainSettings, int]:
         raise
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
-            f"{path} is damaged ({type(error).__name__}: {error}); go on by the command that started the "
+            f"{path} is damaged ({type(error).__name__}: {error}); resume with the command that started the "
             f"training, `alexnet train --out {path.parent}` with its other options"
         ) from error
 
 
 def changes_in_words(before: tuple[TrainSettings, int], now: tuple[TrainSettings, int]) -> str:
-    """Say which settings of a run are others when it goes on; nothing if none are.
+    """Describe which settings of a run changed when it resumes; return an empty text if none did.
 
     Args:
-        before: what was asked for before, and the number of processes, as `read_kept` returns them.
-        now: what is asked for now, likewise.
+        before: the earlier settings, and the number of processes, as `read_kept` returns them.
+        now: the current ones, likewise.
     """
     (old, old_ranks), (new, new_ranks) = before, now
     pairs = [(name_option(name), getattr(old, name), getattr(new, name)) for name in CHANGEABLE]
@@ -280,7 +283,7 @@ def in_word(value: Any) -> str:
 
 
 def python_command(settings: TrainSettings, num_ranks: int = 1) -> list[str]:
-    """Return the command as words that start it with this Python, wherever its scripts lie."""
+    """Return the command as words that start it with this Python, wherever its scripts are."""
     starter = []
     if num_ranks > 1:
         starter = ["torch.distributed.run", "--standalone", f"--nproc-per-node={num_ranks}", "-m"]

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP as a wish that is asked for between two steps, and within whatever is long."""
+"""Ctrl-C, SIGTERM and SIGHUP as a request that is checked between two steps, and within long operations."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from alexnet.distributed.ranks import Ranks
 
 
 class Stopped(Exception):
-    """What is long, such as a validation, was broken off by a signal, of which all processes know.
+    """A long operation, such as a validation, was interrupted by a signal that all processes know of.
 
     Attributes:
         signal: its number.
@@ -23,11 +23,11 @@ class Stopped(Exception):
 
 
 class StopWish:
-    """While it is entered, SIGINT, SIGTERM and SIGHUP set ``signal`` in place of ending the process.
+    """Inside this context SIGINT, SIGTERM and SIGHUP set ``signal`` instead of ending the process.
 
     SIGHUP comes when the terminal is closed or the connection lost; started by ``nohup``, which has it
-    ignored, the training goes on. A second Ctrl-C ends the process at once, except under torchrun, which
-    passes the first one on a second time. Outside the main thread, where Python does not deliver signals,
+    ignored, the training continues. A second Ctrl-C ends the process at once, except under torchrun, which
+    passes the first one on twice. Outside the main thread, where Python does not deliver signals,
     nothing is changed.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""From a training to its checkpoint and back, and its record."""
+"""The state of a training run as a checkpoint and back, and its record."""
 
 import json
 import os
@@ -82,18 +82,18 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def resume(plan: Plan, learner: Learner, say: Callable[[str], None]) -> tuple[int, list[Validation]]:
-    """Go on from the newest checkpoint in the run's folder that is whole; all processes must call this.
+    """Resume from the newest intact checkpoint in the run's folder; all processes must call this.
 
-    Only the first process need see the folder. A damaged checkpoint gets another name, so that it is neither
+    Only the first process needs to see the folder. A damaged checkpoint is renamed, so that it is neither
     taken for the newest one nor lost.
 
     Args:
         plan: the training.
         learner: what is trained.
-        say: is given a sentence about each damaged checkpoint, in the first process.
+        say: called with a sentence about each damaged checkpoint, in the first process.
     Returns:
-        the updates done and the validations so far; 0 and none where there is no checkpoint. There the
-        training begins, from a trained network if it was asked to.
+        the updates done and the validations so far; 0 and none if there is no checkpoint. In that case the
+        training starts, from a trained network if the settings name one.
     Raises:
         ValueError: no checkpoint is whole, or it is one of another training.
         OSError: it cannot be read.
@@ -150,7 +150,7 @@ def newest_whole(plan: Plan) -> tuple[Checkpoint | None, list[Path]]:
 
 
 def load_checked(path: Path, plan: Plan) -> Checkpoint:
-    """Read a checkpoint and see that it is one of this training.
+    """Read a checkpoint and check that it belongs to this training run.
 
     Raises:
         Damaged: it is not whole.
@@ -185,11 +185,11 @@ def check_parameters(checkpoint: Checkpoint, plan: Plan, path: Path) -> None:
 
 
 def compose_record(plan: Plan, device: torch.device, seconds: float, results: dict[str, Any]) -> Record:
-    """Return the record of a run as far as it has come.
+    """Return the record of a run up to now.
 
     Args:
         plan: the training.
-        device: on what.
+        device: of the run.
         seconds: so far.
         results: what was measured.
     """
@@ -197,7 +197,7 @@ def compose_record(plan: Plan, device: torch.device, seconds: float, results: di
     return Record(
         experiment="train",
         scale=(
-            f"the net {recipe.net.name!r} by the recipe {recipe.name!r} on {len(dataset.train):,} images "
+            f"the network {recipe.net.name!r} by the recipe {recipe.name!r} on {len(dataset.train):,} images "
             f"of {dataset.source}, {results['epochs']:.4g} of {recipe.learning.epochs:g} epochs, one seed"
         ),
         data={

@@ -1,4 +1,4 @@
-"""Error rates on the validation images, over all processes, in float32 whatever training is done in."""
+"""Error rates on the validation images, over all processes, in float32 at any training precision."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -24,13 +24,13 @@ def validate(
     ten_views: bool = False,
     first_step: int = 0,
 ) -> dict[str, float]:
-    """Measure the net; all processes must call this.
+    """Measure the network; all processes must call this.
 
     Args:
-        learner: whose net is measured.
+        learner: whose network is measured.
         loader: of ``validation_loader``.
         stop_signal: asked before each batch; the number of a signal breaks the validation off.
-        ten_views: average over the ten views of the paper (4.1) in place of the centre alone.
+        ten_views: average over the paper's ten crops (4.1) instead of the central crop alone.
         first_step: the batch to begin with; 0 measures on all images.
     Returns:
         "top1" and "top5", error rates as fractions, and "nll", the mean loss in nats.
@@ -38,7 +38,7 @@ def validate(
         Stopped: by a signal.
         BatchFailed: a batch cannot be read here.
         OtherFailed: in another process.
-        ValueError: the processes' copies of the parameters have drifted apart.
+        ValueError: the processes' copies of the parameters differ.
     """
     ranks = learner.ranks
     if isinstance(learner.net, ParallelAlexNet):
@@ -63,7 +63,7 @@ def batches_of(
 
 
 def make_views(learner: Learner, ten_views: bool) -> Views:
-    """Return what makes views of stored images."""
+    """Return the function that makes crops of stored images."""
     options: dict[str, Any] = {"size": learner.recipe.net.input_size, "statistics": learner.statistics}
     if ten_views:
         return functools.partial(ten_crops, mean=learner.recipe.augment.mean, **options)

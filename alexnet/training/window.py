@@ -12,11 +12,11 @@ from alexnet.optim.step import StepResult
 
 
 class Diverged(ValueError):
-    """The loss, or what the net holds, is no longer a number."""
+    """The loss, a parameter or a gradient has become NaN or infinite."""
 
 
 class Mark(NamedTuple):
-    """A moment in a window: the clock, how long the loader had waited, images of the window before it."""
+    """A moment in a window: the time, how long the loader had waited, the images of the window so far."""
 
     time: float
     waited: float
@@ -43,7 +43,7 @@ class Window:
         self.norms.append(gradient_norms)
 
     def measure_from_here(self, waited: float) -> None:
-        """Leave what has been so far out of the speed, if there is more to come: a start is no usual step.
+        """Exclude the steps so far from the speed if more follow: the first steps are slower than usual.
 
         Args:
             waited: seconds that the loader has waited so far.
@@ -51,7 +51,7 @@ class Window:
         self.marks.append(Mark(time.perf_counter(), waited, self.num_images))
 
     def leave_out(self, seconds: float) -> None:
-        """Take time that was spent on something else, such as a checkpoint, off the window."""
+        """Subtract time that was spent on something else, such as a checkpoint, from the window."""
         self.marks = [mark._replace(time=mark.time + seconds) for mark in self.marks]
 
     @property
@@ -60,13 +60,13 @@ class Window:
         return sum(result.num_images for result in self.results)
 
     def check(self, ranks: Ranks, names: list[str]) -> None:
-        """See that all losses are numbers, of all processes together; all must call this.
+        """Check that all losses are finite, in all processes together; all must call this.
 
         Args:
             ranks: the processes.
             names: of the parameters, in the order of the gradients' norms.
         Raises:
-            Diverged: one is not; the message names the step and what was the first not to be finite.
+            Diverged: one is not; the message names the step and the first value that was not finite.
         """
         losses = torch.stack([result.loss for result in self.results]).isfinite().tolist()
         if ranks.max([not all(losses)])[0]:
@@ -75,7 +75,7 @@ class Window:
             raise Diverged(f"training diverged in step {step}: {what} is not finite")
 
     def line(self, ranks: Ranks, waited: float) -> dict[str, Any]:
-        """Return what the log says of the window, of all processes together; all must call this.
+        """Return the log's values for the window, over all processes; all must call this.
 
         Args:
             ranks: the processes.
@@ -97,9 +97,9 @@ class Window:
 
 
 def first_not_finite(losses: list[bool], norms: Tensor, names: list[str]) -> tuple[int, str]:
-    """Return the first step of a window in which something was not finite, and what, as far as can be told.
+    """Return the first step of a window in which a value was not finite, and which value, as far as is known.
 
-    A gradient that is not finite makes its parameter so, and the parameter the loss of the next step.
+    A non-finite gradient makes its parameter non-finite, and the parameter the loss of the next step.
 
     Args:
         losses: of each step, whether it was finite.

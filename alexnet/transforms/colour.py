@@ -9,9 +9,9 @@ from alexnet.paper import PCA_NOISE_STD
 
 
 def colour_shifts(alphas: Tensor, pca: Statistics, *, reading: str) -> Tensor:
-    """Turn random factors alpha into what is added to red, green and blue (paper 4.1), in grey levels.
+    """Turn random factors alpha into the shifts of red, green and blue (paper 4.1), in pixel values.
 
-    With the principal components p_i, their standard deviations s_i in grey levels of 0 to 255, and
+    With the principal components p_i, their standard deviations s_i in pixel values of 0 to 255, and
     eigenvalues lambda_i of the covariance, three readings of the paper's sum of p_i * alpha_i * lambda_i::
 
         "std"             sum of p_i * alpha_i * s_i, as the 2012 code has it
@@ -50,7 +50,7 @@ def draw_colour_shifts(
         std: standard deviation of the factors alpha, which are Gaussian with mean zero.
         generator: on the CPU.
     Returns:
-        (N, 3) float64 grey levels, on the CPU.
+        (N, 3) float64 pixel values, on the CPU.
     Raises:
         ValueError: the reading is unknown.
     """
@@ -64,7 +64,7 @@ def add_colour(x: Tensor, shifts: Tensor, divisor: float = 1.0) -> Tensor:
     Args:
         x: (N, C, S, S) float.
         shifts: (N, C).
-        divisor: 1.1 in the 2012 code, with which noisy images vary less than those of the test.
+        divisor: 1.1 in the 2012 code, with which augmented images vary less than test images.
     """
     shifts = (shifts / divisor).to(x.dtype).to(x.device, non_blocking=True)
     return torch.add(shifts[:, :, None, None], x, alpha=1 / divisor)

@@ -1,4 +1,4 @@
-"""Crops of images and their reflections (paper 4.1): drawn for a batch, then applied to it.
+"""Random crops and horizontal flips (paper 4.1): drawn for a batch, then applied to it.
 
 Letters in shapes: N images, C channels, H height, W width, S the side of a crop; all in pixels.
 """
@@ -13,7 +13,7 @@ from alexnet.checks import whole
 
 @dataclass(frozen=True, eq=False)
 class Crops:
-    """Where each image of a batch is cut, and whether the crop is reflected left to right; on the CPU.
+    """The position of each image's crop in a batch, and whether it is flipped horizontally; on the CPU.
 
     Attributes:
         top: (N,) int64, the first row of the crop.
@@ -33,16 +33,17 @@ class Crops:
 def draw_crops(
     num_images: int, *, num_offsets: int, group: int = 1, flip: bool = True, generator: torch.Generator
 ) -> Crops:
-    """Draw where to cut, uniformly, and which crops to reflect, with probability 1/2 (paper 4.1).
+    """Draw crop positions, uniformly, and which crops to flip, with probability 1/2 (paper 4.1).
 
-    The paper counts 32 * 32 positions and 2 reflections, 2048 in all; the 2012 code drew both ends of the
-    room of 256 - 224 pixels, 33 positions a side, and let 32 consecutive images share one draw.
+    The paper counts 32 * 32 positions and 2 "horizontal reflections", 2048 in all; the 2012 code included
+    both ends of the range of 256 - 224 pixels, 33 positions a side, and used one draw for 32 consecutive
+    images.
 
     Args:
         num_images: N.
         num_offsets: positions a side; rows and columns 0 to num_offsets - 1.
-        group: so many consecutive images share a crop and a reflection; the last group may be smaller.
-        flip: whether there are reflections at all.
+        group: this many consecutive images share one crop position and flip; the last group may be smaller.
+        flip: whether crops are flipped at all.
         generator: on the CPU.
     Raises:
         ValueError: a number is not whole and positive.
@@ -57,7 +58,7 @@ def draw_crops(
 
 
 def crop_and_flip(images: Tensor, crops: Crops, size: int) -> Tensor:
-    """Cut a square out of each image and reflect some (paper 4.1).
+    """Crop a square from each image and flip some of them (paper 4.1).
 
     Args:
         images: (N, C, H, W), any dtype, on any device.
@@ -87,7 +88,7 @@ def check_crops(images: Tensor, crops: Crops, size: int) -> None:
 
 
 def cut_one_by_one(images: Tensor, crops: Crops, size: int) -> Tensor:
-    """Crop and reflect on the CPU: a copy an image, many times as fast as any indexing (args as above)."""
+    """Crop and flip on the CPU: a copy an image, many times as fast as any indexing (args as above)."""
     cut = images.new_empty(*images.shape[:2], size, size)
     source, target = images.numpy(), cut.numpy()
     offsets = zip(crops.top.tolist(), crops.left.tolist(), crops.flip.tolist(), strict=True)
@@ -98,7 +99,7 @@ def cut_one_by_one(images: Tensor, crops: Crops, size: int) -> Tensor:
 
 
 def gather(images: Tensor, crops: Crops, size: int) -> Tensor:
-    """Crop and reflect by one indexing of the whole batch, which suits a GPU (args as for crop_and_flip)."""
+    """Crop and flip by one indexing of the whole batch, which suits a GPU (args as for crop_and_flip)."""
     num, channels, height, width = images.shape
     drawn = torch.stack((crops.top, crops.left, crops.flip)).to(images.device, non_blocking=True)
     top, left, flip = drawn[:, :, None]  # each (N, 1)

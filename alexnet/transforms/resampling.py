@@ -52,7 +52,7 @@ def weights(num_in: int, num_out: int, *, name: str, antialias: bool) -> Tensor:
     """Return the matrix that makes num_out pixels of a row of num_in.
 
     The filter is laid over the middle of each new pixel; its values in the middles of the old pixels, divided
-    by their sum, are the weights. At the ends of the row it is cut off, as in Pillow.
+    by their sum, are the weights. At the ends of the row it is truncated, as in Pillow.
 
     Args:
         num_in: pixels before.

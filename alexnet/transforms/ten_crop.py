@@ -12,14 +12,14 @@ from alexnet.transforms.training import check_images
 
 
 def prepare_centre(images: Tensor, *, size: int, statistics: Statistics) -> Tensor:
-    """Cut out the centre and subtract the centre of the mean image: one view for evaluation.
+    """Take the central crop and subtract the centre of the mean image, for evaluation.
 
     Args:
         images: (N, 3, H, W) uint8, H = W.
         size: S. Where H - S is odd, the centre is the one nearer to the top left.
         statistics: of the training images.
     Returns:
-        (N, 3, S, S) float32 in grey levels.
+        (N, 3, S, S) float32 in pixel values.
     Raises:
         ValueError: the images are not uint8, not square, smaller than the crop, or not of the size of the
             mean image.
@@ -31,9 +31,9 @@ def prepare_centre(images: Tensor, *, size: int, statistics: Statistics) -> Tens
 def ten_crops(
     images: Tensor, *, size: int, statistics: Statistics, mean: str = "under-crop"
 ) -> Iterator[Tensor]:
-    """Yield the ten views of the paper's test (4.1), one after the other, so that one is in memory at a time.
+    """Yield the paper's ten crops for testing (4.1), one after the other, so that only one is in memory.
 
-    Their order: top left, top right, bottom left, bottom right, centre, and then the reflections of these.
+    Their order: top left, top right, bottom left, bottom right, centre, and then their horizontal flips.
 
     Args:
         images: as for `prepare_centre`.
@@ -41,9 +41,9 @@ def ten_crops(
         statistics: as for `prepare_centre`.
         mean: which part of the mean image is subtracted, as in ``prepare_training``.
     Yields:
-        ten times (N, 3, S, S) float32 in grey levels.
+        ten times (N, 3, S, S) float32 in pixel values.
     Raises:
-        ValueError: as for `prepare_centre`, at once and not at the first view; or the mean is unknown.
+        ValueError: as for `prepare_centre`, at once and not at the first crop; or the mean is unknown.
     """
     check_images(images, size, statistics)
     one_of("mean", mean, MEANS)
@@ -60,7 +60,7 @@ def ten_crops(
 def view(
     images: Tensor, mean_image: Tensor, top: int, left: int, *, flip: bool, size: int, mean: str
 ) -> Tensor:
-    """Return the same crop of all images, less the mean, reflected or not: (N, 3, S, S) float32."""
+    """Return the same crop of all images minus the mean, flipped or not: (N, 3, S, S) float32."""
     crop, under = (x[..., top : top + size, left : left + size] for x in (images, mean_image))
     if mean == "centre":
         return (crop.flip(3) if flip else crop) - centre_of(mean_image, size)

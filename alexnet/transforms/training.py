@@ -1,11 +1,11 @@
-"""From stored images to what the network reads: crops, reflections, colour noise, the mean (paper 2, 4.1).
+"""From stored images to the network's input: crops, flips, PCA colour augmentation, the mean (paper 2, 4.1).
 
 Whole batches are worked on, on the device where they are. Stored images are uint8 (N, C, H, W), H = W; what
-comes out is float32 in grey levels, with a mean of about zero and not divided by anything but the recipe's
+comes out is float32 in pixel values, with a mean of about zero and divided by nothing except the recipe's
 own divisor: the initial weights of the paper need signals of that size.
 
 What is random is drawn first, on the CPU, and applied afterwards, so that a seed means the same on every
-device and a batch can be cut in parts.
+device and a batch can be split into parts.
 
 Letters in shapes: N images, C channels, H height, W width, S the side of a crop; all in pixels.
 """
@@ -30,7 +30,7 @@ class Augmentation:
 
     Attributes:
         crops: of the N images.
-        shifts: (N, C) of `draw_colour_shifts`; None where there is no colour noise.
+        shifts: (N, C) of `draw_colour_shifts`; None where there is no PCA colour augmentation.
     """
 
     crops: Crops
@@ -49,7 +49,7 @@ def draw_augmentation(
     generator: torch.Generator,
     colour_noise: bool,
 ) -> Augmentation:
-    """Draw all that is random in a batch; the crops are the same with colour noise and without.
+    """Draw all that is random in a batch; the crops are the same with PCA colour augmentation and without.
 
     Args:
         num_images: N.
@@ -78,7 +78,7 @@ def draw_augmentation(
 
 
 def augment(images: Tensor, drawn: Augmentation, *, config: AugmentConfig, statistics: Statistics) -> Tensor:
-    """Apply the draws to a batch: crop, reflect, subtract the mean, shift the colours, divide (paper 2, 4.1).
+    """Apply the draws to a batch: crop, flip, subtract the mean, shift the colours, divide (paper 2, 4.1).
 
     Args:
         images: (N, 3, H, W) uint8.
@@ -86,7 +86,7 @@ def augment(images: Tensor, drawn: Augmentation, *, config: AugmentConfig, stati
         config: as for `prepare_training`.
         statistics: as for `prepare_training`.
     Returns:
-        (N, 3, S, S) float32 in grey levels, on the images' device.
+        (N, 3, S, S) float32 in pixel values, on the images' device.
     Raises:
         ValueError: as for `prepare_training`.
     """
@@ -123,9 +123,9 @@ def prepare_training(
     """Make a training batch of stored images: `draw_augmentation`, then `augment` (paper 2, 4.1).
 
     The mean is subtracted in one of two ways. "under-crop" is the paper read literally: the mean image is
-    subtracted from the whole image, of which crops and reflections are taken afterwards, so that the part
-    of the mean under the crop is subtracted, reflected where the crop is. "centre" is the 2012 code: always
-    the centre crop of the mean image, never reflected.
+    subtracted from the whole image, which is cropped and flipped afterwards, so that the part
+    of the mean under the crop is subtracted, flipped if the crop is. "centre" is the 2012 code: always
+    the centre crop of the mean image, never flipped.
 
     Args:
         images: (N, 3, H, W) uint8, H = W.
@@ -135,7 +135,7 @@ def prepare_training(
         colour_noise: whether there is any now. The 2012 runs did without it, and then without the divisor,
             in the last of their epochs.
     Returns:
-        (N, 3, S, S) float32 in grey levels, on the images' device.
+        (N, 3, S, S) float32 in pixel values, on the images' device.
     Raises:
         ValueError: the images are not uint8, not square, smaller than the crop, or not of the size of the
             mean image; or an offset of the configuration is too large for them.

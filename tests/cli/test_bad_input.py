@@ -238,9 +238,9 @@ TRAIN = cases(
 --data @only-train --recipe @plateau.json --batch-size 4
     only-train-images has no validation images, .*; give them to .*, or choose `--recipe code2012`
 --data @set --net paper
-    images of 20 pixels are smaller than the 224 that the net 'paper' reads; choose `--net small` or .*
+    images of 20 pixels are smaller than the 224 that the network 'paper' reads; choose `--net small` or .*
 --data @set --batch-size 4
-    images of 20 pixels are smaller than the 28 that the net 'small' reads; prepare larger images
+    images of 20 pixels are smaller than the 28 that the network 'small' reads; prepare larger images
 --data @smaller --recipe @recipe.json
     .*images of 12 pixels are too small
 --data @set --recipe alexnet
@@ -349,11 +349,11 @@ def test_a_folder_that_cannot_be_written_to_is_named(words, folder, capsys):
 PROCESSES = cases(
     r"""
 train --data @set --recipe @recipe.json --batch-size 6
-    the 2 towers of the net '.*' cannot be shared out to 3 processes; start a multiple of 2 .*
+    the 2 towers of the network '.*' cannot be divided among 3 processes; start a multiple of 2 .*
 train --data @set --recipe @recipe.json --batch-size 8 --parallel data
-    a batch of 8 images cannot be shared evenly by 3 nets; choose `--batch-size 9`
+    a batch of 8 images cannot be divided evenly among 3 networks; choose `--batch-size 9`
 evaluate @net.pt --data @set --batch-size 8
-    a batch of 8 images cannot be shared evenly by 3 processes; choose `--batch-size` 9
+    a batch of 8 images cannot be divided evenly among 3 processes; choose `--batch-size` 9
 evaluate @net.pt --data @set --features @a.npz
     --features takes one checkpoint and one process; leave out the others
 """

@@ -159,7 +159,7 @@ def test_a_set_may_have_some_of_the_classes_alone(folder, tmp_path, capsys):
     trained.prepared(tmp_path / "images", tmp_path / "set")
     trained.saved(tmp_path / "one.pt")
     got = evaluate(tmp_path, nets=["one.pt"])
-    assert "the images are of 3 of the 7 classes that are told apart" in capsys.readouterr().out
+    assert "the images show 3 of the 7 classes that the network distinguishes" in capsys.readouterr().out
     dataset = open_prepared(tmp_path / "set")
     rows = trained.probabilities(trained.weights(), dataset.val.read(range(6)).numpy(), 1)
     labels = [trained.CLASSES.index(dataset.classes[label]) for label in dataset.val.labels.tolist()]

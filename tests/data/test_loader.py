@@ -91,8 +91,8 @@ def test_ranks_share_a_batch_without_overlap(num_ranks):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 6, "num_ranks": 4}, "batch of 6 images cannot be shared evenly by 4 ranks"),
-        ({"batch_size": 0}, "batch of 0 images cannot be shared evenly by 1 ranks"),
+        ({"batch_size": 6, "num_ranks": 4}, "batch of 6 images cannot be divided evenly among 4 ranks"),
+        ({"batch_size": 0}, "batch of 0 images cannot be divided evenly among 1 ranks"),
         ({"batch_size": 6, "rank": 2, "num_ranks": 2}, "rank must be from 0 to 1, got 2"),
         ({"batch_size": 6, "rank": -1, "num_ranks": 2}, "rank must be from 0 to 1, got -1"),
         ({"batch_size": 24}, "23 images do not fill a batch of 24"),

@@ -153,9 +153,9 @@ def test_a_copy_that_differs_in_one_bit_is_noticed_everywhere(found, pair, base)
 @pytest.mark.parametrize("base", RECIPES)
 def test_what_does_not_fit_is_refused(pair, base):
     name = narrow(base).name
-    refused = f"the net {name!r} has 1 towers, the mesh has 2"
+    refused = f"the network {name!r} has 1 towers, the mesh has 2"
     assert [each["mesh"] for each in pair] == [refused, refused]
-    assert pair[0]["cut"] == f"these are not the parameters of the net {name!r} on one device"
+    assert pair[0]["cut"] == f"these are not the parameters of the network {name!r} on one device"
     assert "give those of draw_masks" in pair[1]["no masks"]
 
 
@@ -181,7 +181,7 @@ def test_four_towers(found):
     assert sum(sent_back) == sum(row.backward for row in traffic)
     (logits,) = (size for name, size, _ in four[0]["sent"] if name == "all_reduce")
     assert traffic[-1].forward == 2 * 3 / 4 * logits
-    assert four[0]["refused"] == "two towers at most can share a normalisation, got 4"
+    assert four[0]["refused"] == "a normalisation can span two towers at most, got 4"
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,9 @@ def test_layout(world_size, net, parallel, expected):
 
 @pytest.mark.parametrize("world_size, parallel", [(3, "auto"), (1, "towers")])
 def test_towers_that_do_not_go_into_the_processes_are_refused(world_size, parallel):
-    with pytest.raises(ValueError, match=f"2 towers of the net 'paper' .* to {world_size} processes; start"):
+    with pytest.raises(
+        ValueError, match=f"2 towers of the network 'paper' .* among {world_size} processes; start"
+    ):
         layout(world_size, net_config("paper"), parallel)
     with pytest.raises(ValueError, match="parallel must be one of auto, towers, data; got 'both'"):
         layout(2, net_config("paper"), "both")

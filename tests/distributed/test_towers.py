@@ -61,7 +61,7 @@ def test_velocities_are_dealt_out_alike():
 def test_towers_that_do_not_fit_together_are_refused():
     config = narrow("paper")
     states = split(AlexNet(config).state_dict(), config)
-    with pytest.raises(ValueError, match="the net 'small' has 2 towers, got 3 states"):
+    with pytest.raises(ValueError, match="the network 'small' has 2 towers, got 3 states"):
         join([*states, states[0]], config)
     with pytest.raises(ValueError, match="do not have the same names"):
         join([states[0], {}], config)

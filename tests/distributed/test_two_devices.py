@@ -96,7 +96,7 @@ def test_gradients_go_back_the_way_that_maps_came(monkeypatch):
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match="two devices need a net of two towers, got 'merged' of 1"):
+    with pytest.raises(ValueError, match="two devices need a network of two towers, got 'merged' of 1"):
         TwoDeviceAlexNet(net_config("merged"), ("cpu", "cpu"))
     net = TwoDeviceAlexNet(narrow("paper"), ("cpu", "cpu"))
     with pytest.raises(ValueError, match="reads images"):

@@ -240,7 +240,7 @@ def test_impossible_k_is_refused(k):
 
 MISTAKES = {
     r"ks must be at least 1, got \(1, 0\)": lambda: evaluate(MODEL, batches(2), views=alone, ks=(1, 0)),
-    "there are no views of the images": lambda: average_views(MODEL, []),
+    "there are no crops of the images": lambda: average_views(MODEL, []),
     r"same images and classes, got shapes \[\(2, 3\), \(2, 4\)\]": lambda: average_nets(
         [torch.ones(2, 4), torch.ones(2, 3)]
     ),

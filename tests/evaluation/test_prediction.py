@@ -226,7 +226,7 @@ def test_a_classifier_has_all_that_belongs_to_it(folder, classifier):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"classes": ["ant"]}, "x names 1 classes, but its net tells 7 apart"),
+        ({"classes": ["ant"]}, "x names 1 classes, but its network has 7 outputs"),
         ({"statistics": {}}, "x lacks the mean_image of its training images, so it cannot predict"),
         (
             {"recipe": "{}"},

@@ -105,7 +105,7 @@ def test_the_command_measures_within_its_budget_and_goes_on(tiny_set, tmp_path, 
 
 def test_a_claim_that_no_experiment_answers_is_refused(capsys):
     assert main(["claims", "run", "params"]) == 2
-    assert "no experiment answers params; those that can be measured are " in capsys.readouterr().err
+    assert "no experiment measures params; the claims that can be measured are " in capsys.readouterr().err
     assert main(["claims", "params", "--budget", "1h"]) == 2
     assert "--budget and --jobs go with run" in capsys.readouterr().err
     assert main(["claims", "run", "relu-sped"]) == 2

@@ -57,5 +57,5 @@ def test_scaled_tanh_takes_other_constants():
 
 
 def test_unknown_unit_is_named():
-    with pytest.raises(ValueError, match="no unit named 'gelu'; the units are threshold, sigmoid"):
+    with pytest.raises(ValueError, match="no activation function 'gelu'; choose one of threshold, sigmoid"):
         activations.unit_by_name("gelu")

@@ -34,7 +34,7 @@ def test_a_network_by_name_is_that_of_its_configuration():
     ("arguments", "message"),
     [
         ({"name": "resnet50"}, "net must be one of paper, code2012, merged"),
-        ({"name": "paper", "depth": 3}, "a net has no field 'depth'"),
+        ({"name": "paper", "depth": 3}, "a network has no field 'depth'"),
         ({"name": "paper", "weights": "nowhere.pt"}, "there is no checkpoint nowhere.pt"),
         ({"weights": {}}, "a state dict holds tensors under the names of parameters"),
         ({"weights": {"conv1.weight": torch.zeros(1)}}, "does not tell its network; give its name"),

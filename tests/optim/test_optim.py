@@ -271,7 +271,7 @@ def test_velocities_of_another_net_are_refused():
     net = Net()
     optimizer = PaperSGD(param_groups(net, PAPER.learning))
     own = velocities(net, optimizer)
-    with pytest.raises(ValueError, match="not those of this net: they differ in fc8.bias"):
+    with pytest.raises(ValueError, match="not those of this network: they differ in fc8.bias"):
         load_velocities(net, optimizer, {k: v for k, v in own.items() if k != "fc8.bias"})
     with pytest.raises(ValueError, match="they differ in fc9.bias"):
         load_velocities(net, optimizer, own | {"fc9.bias": torch.zeros(1)})

@@ -25,7 +25,7 @@ def test_memory_is_that_of_what_the_gpu_holds(gpus, batch, parts):
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():
-    with pytest.raises(ValueError, match="128 images cannot be shared evenly by 3 nets"):
+    with pytest.raises(ValueError, match="128 images cannot be divided evenly among 3 networks"):
         share(PAPER.net, 128, 6)
 
 

@@ -181,12 +181,12 @@ WRONG = {
     },
     "there is no checkpoint nowhere/x.pt; `alexnet train` writes them": {"init_from": "nowhere/x.pt"},
     "rate_factors: a layer must be one of .*; got 'conv9'": {"freeze": "conv9"},
-    "there is no conv6 in the net 'small-code2012' to freeze": {"freeze": "conv6"},
+    "there is no conv6 in the network 'small-code2012' to freeze": {"freeze": "conv6"},
     "layer_rates must be layers with a number, such as .*; got 'conv1'": {"layer_rates": "conv1"},
     "layer_rates must be layers with a number, such as .*; got 'conv1=x'": {"layer_rates": "conv1=x"},
     "rate_factors: that of conv1 must be a finite number of at least 0, got -1": {"layer_rates": "conv1=-1"},
     "conv1 is named twice; freeze it or give it one": {"freeze": "conv1", "layer_rates": "conv1=1"},
-    "every layer of the net 'small-code2012' is frozen": {
+    "every layer of the network 'small-code2012' is frozen": {
         "freeze": "conv1,conv2,conv3,conv4,conv5,fc6,fc7,fc8"
     },
 }

@@ -361,7 +361,7 @@ def test_damaged_settings_are_one_sentence_and_written_anew_by_the_training(tmp_
     run(settings)
     path = settings.folder / "settings.json"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="settings.json is damaged .*go on by the command") as caught:
+    with pytest.raises(ValueError, match="settings.json is damaged .*resume with the command") as caught:
         attach(settings.folder).resume()
     assert "\n" not in str(caught.value)
     run(replace(settings, max_steps=4))

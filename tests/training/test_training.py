@@ -350,16 +350,16 @@ def test_the_batch_is_shared_out(folder):
 
 
 MISTAKES = {
-    "a batch of 9 images cannot be shared evenly by 2 nets; choose `--batch-size 8`": (
+    "a batch of 9 images cannot be divided evenly among 2 networks; choose `--batch-size 8`": (
         4,
         {"batch_size": 9},
     ),
-    "the 2 towers .* cannot be shared out to 3 processes": (3, {}),
+    "the 2 towers .* cannot be divided among 3 processes": (3, {}),
     "43 training images do not fill a batch of 128; choose `--batch-size` 43": (1, {"batch_size": 128}),
     "recipe must be paper or code2012 or a .json file, got 'own'": (1, {"recipe": "own"}),
     "there is no recipe own.json": (1, {"recipe": "own.json"}),
     "net must be one of": (1, {"net": "own"}),
-    "a recipe from a file has its own net": (1, {"recipe": "own.json", "net": "half"}),
+    "a recipe from a file has its own network": (1, {"recipe": "own.json", "net": "half"}),
     "device must be auto, cpu, cuda or cuda:N, got 'tpu'": (1, {"device": "tpu"}),
     "precision must be one of float32, bfloat16; got 'half'": (1, {"precision": "half"}),
     "parallel must be one of": (1, {"parallel": "layers"}),

@@ -179,7 +179,8 @@ def test_a_wish_to_stop_breaks_the_first_pass_off(tmp_path, whole, monkeypatch, 
     assert len(read) == 4  # the second of the parts was finished
     assert [path.name for path in data.iterdir()] == ["statistics-so-far.npz"]
     assert [event.kind for event in events] == ["end"]
-    assert events[0].values["text"].startswith("stopped by SIGTERM before the first step; this goes on:")
+    begins = "stopped by SIGTERM before the first step; this command resumes it:"
+    assert events[0].values["text"].startswith(begins)
     assert (record.results["signal"], record.results["step"]) == (signal.SIGTERM, 0)
     assert records.load(settings.folder / "run.json").results == record.results
     assert read_kept(settings.folder / "settings.json")[0].validate_every == "3steps"

@@ -124,7 +124,7 @@ def test_the_command_trains_and_says_where_it_stands(folder, capsys, monkeypatch
     assert any(
         line.startswith("step 5, epoch 1.00, loss 2.") and "validation: top-1" in line for line in said
     )
-    assert said[-2] == "stopped at --max-steps at step 5, epoch 1.00, saved; this goes on:"
+    assert said[-2] == "stopped at --max-steps at step 5, epoch 1.00, saved; this command resumes it:"
     assert said[-1].startswith("  alexnet train --data default --recipe") and "--max-steps" not in said[-1]
     monkeypatch.setattr(command, "run_training", lambda _: (_ for _ in ()).throw(OtherFailed("there")))
     assert main(words) == 2 and capsys.readouterr().err == ""
@@ -141,7 +141,7 @@ def test_the_nets_choice_is_said(folder):
     plan = make_plan(TrainSettings(recipe="code2012", batch_size=8), 4)
     assert plan.layout == Layout(2, 2)
     assert "2 towers, each on a device of its own" in plan_in_words(plan)
-    assert "5 steps of 8 images, 4 for each of 2 nets" in plan_in_words(plan)
+    assert "5 steps of 8 images, 4 for each of 2 networks" in plan_in_words(plan)
     assert "net: small-code2012, the recipe's own" in plan_in_words(make_plan(settings_for(folder)))
 
 
@@ -305,7 +305,7 @@ def test_trouble_with_tensorboard_is_said_once_and_the_training_goes_on(folder, 
     record = train(settings_for(folder), on_event)
     said = [event.values["text"] for event in events if event.kind == "message"]
     assert len(said) == 1 and said[0].startswith("cannot write ") and "tensorboard" in said[0]
-    assert said[0].endswith("; training goes on without curves in TensorBoard")
+    assert said[0].endswith("; training continues without curves in TensorBoard")
     assert record.results["ended"] == "finished" and len(read_log(folder)) == 6
 
 

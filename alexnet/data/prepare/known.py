@@ -90,7 +90,7 @@ def input_of(source: Path) -> dict[str, str]:
 def about_known(
     known: KnownSet, inputs: Sequence[dict[str, str]], indices: dict[str, list[dict]], folder: Path
 ) -> dict:
-    """Return what the set.json of a known set has in place of that of others.
+    """Return the entries in which the set.json of a known set differs from that of other sets.
 
     Args:
         known: the set.

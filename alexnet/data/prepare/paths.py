@@ -1,4 +1,4 @@
-"""The names that data sets use: of splits, of archives; and the place of an image in the sets of ImageNet.
+"""The names that data sets use: of splits, of archives; and the location of an image in ImageNet's sets.
 
 train/<class>/a.jpg                              folders, also within an archive of any name
 ILSVRC2012_img_train.tar/<class>.tar/a.JPEG      an archive counts as a folder; its name may tell the split
@@ -96,7 +96,7 @@ def stem(name: str) -> str:
 
 
 def images_to_keep(images: Iterable[tuple[Place, File]], share: float) -> set[File]:
-    """Choose the training images that become validation images: the same share of each class.
+    """Choose the training images that become validation images: the same fraction of each class.
 
     The choice depends on the names of the images alone, so it is the same on every machine.
 

@@ -118,7 +118,7 @@ def make_plan(
 def placed(
     kind: str, files: list[File], labels: Labels, class_level: Level | None, left_out: LeftOut
 ) -> tuple[Images, list[str]]:
-    """Return the images with their places, and sentences on how these were found."""
+    """Return the images with their locations, and sentences on how these were found."""
     if kind == "folder":
         return places_in_folders(files, labels, class_level, left_out)
     if kind in KNOWN_SETS:
@@ -158,7 +158,7 @@ def named(classes: Iterable[str]) -> dict[str, str]:
 
 
 def with_val_share(images: Images, share: float, remarks: list[str]) -> Images:
-    """Make validation images of a share of the training images.
+    """Make validation images of a fraction of the training images.
 
     Raises:
         ValueError: there are validation images already, or no training image would be left.

@@ -62,8 +62,8 @@ def prepare(
         class_level: of a "folder" set, the level of folders that is the class (see
             `alexnet.data.prepare.levels`); None: the only one that can be.
         missing_classes: whether the validation images may lack classes that the training images have.
-        max_damaged: the share of images that may be damaged; with more, the set is not made. Of CIFAR-10 none
-            may be.
+        max_damaged: the fraction of images that may be damaged; with more, the set is not made. Of CIFAR-10
+            none may be.
         progress: show progress bars.
         images_per_shard: images in a file.
     Returns:
@@ -137,7 +137,7 @@ def check_arguments(
 
 
 def jobs_of(plan: Plan, target: Path, request: dict) -> list[Job]:
-    """Cut the splits of a plan into shards."""
+    """Divide the splits of a plan into shards."""
     step, exact = request["images_per_shard"], request["kind"] in KNOWN_SETS
     size, form = request["size"], request["form"]
     return [
@@ -163,7 +163,7 @@ def make_missing(
 
 
 def check_damaged(left_out: int, total: int, share: float | None, why: str) -> None:
-    """Raise ValueError if more than a share of all images cannot be read, with the reason of one of them.
+    """Raise ValueError if more than a fraction of all images cannot be read, with the reason of one of them.
 
     Args:
         left_out: how many cannot be read.

@@ -1,4 +1,4 @@
-"""The folder of a prepared set: who may write to it, and whether it is that of a request."""
+"""The folder of a prepared set: its lock, and whether it belongs to a request."""
 
 import contextlib
 import errno

@@ -43,7 +43,7 @@ class Stopped(Exception):
 
 
 class Worker:
-    """What a process knows: the counters that it shares with the others, and whether to stop."""
+    """The state of a process: the counters that it shares with the others, and whether to stop."""
 
     counts: "SynchronizedArray[int]"  # images looked at, images that could not be stored
     why: SynchronizedString  # the first of these

@@ -1,4 +1,4 @@
-"""What a trained network answers: figure 4 of the paper with free images, confusion, errors by crops."""
+"""Predictions of a trained network: figure 4 with free images, confusion matrix, errors by crops."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ def figure_4(
     """Show images with the five most probable classes as bars, in the manner of the paper's figure 4.
 
     Args:
-        classifier: whose answers they are.
+        classifier: that predicts.
         images: what each shows: (3, height, width) uint8. Where that is one of the network's classes, its bar
             is red; else the network cannot be right.
         caption: below all of them.
@@ -62,10 +62,10 @@ def bars(answers: Named, right: str) -> str:
 
 
 def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure:
-    """Draw what was answered for the images of each class, in percent of them.
+    """Draw the confusion matrix: predictions for the images of each class, in percent of them.
 
     Args:
-        counts: rows by label, columns by answer.
+        counts: rows by label, columns by prediction.
         classes: names, in that order.
     """
     shares = 100 * np.asarray(counts, dtype=float) / np.sum(counts, axis=1, keepdims=True)
@@ -78,13 +78,13 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure
     axis.set(xticks=range(len(classes)), yticks=range(len(classes)), ylabel="label")
     axis.set_xticklabels(classes, rotation=45, ha="right")
     axis.set_yticklabels(classes)
-    axis.set_xlabel("answer")
+    axis.set_xlabel("prediction")
     axis.grid(False)
     return figure
 
 
 def worst_pair(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> tuple[str, str, float]:
-    """Return label and answer of the commonest mistake, and its share of the images with that label."""
+    """Return label and prediction of the most frequent error, and its fraction of that label's images."""
     shares = np.asarray(counts, dtype=float) / np.sum(counts, axis=1, keepdims=True)
     np.fill_diagonal(shares, 0)
     row, column = np.unravel_index(shares.argmax(), shares.shape)
@@ -102,7 +102,7 @@ def errors_by_crops(networks: Sequence[Mapping]) -> Figure:
     for place, network in enumerate(networks):
         errors = [100 * error for error in network["by_views"]]
         (line,) = axis.plot(counts, errors, marker="o", label=f"seed {network['seed']}")
-        label = "the centre alone" if place == 0 else None
+        label = "centre crop" if place == 0 else None
         centre = 100 * network["centre"]["top1"]
         axis.axhline(centre, color=line.get_color(), linestyle=":", linewidth=1.2, label=label)
     axis.set(xlabel="crops averaged", ylabel="top-1 error (%)", xticks=counts)

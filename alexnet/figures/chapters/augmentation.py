@@ -1,4 +1,4 @@
-"""Two figures of augmentation: what a crop takes of an image, and what colour noise adds (paper 4.1)."""
+"""Two figures of data augmentation: random crops, and PCA colour augmentation (paper 4.1)."""
 
 from functools import partial
 
@@ -19,7 +19,7 @@ DEVIATIONS = range(-3, 4)
 
 
 def crops(image: Tensor, *, number: str | None = None):
-    """Let the reader move the crop over a stored image and reflect it.
+    """Let the reader move the crop over a stored image and flip it.
 
     Args:
         image: (3, 256, 256) uint8.
@@ -68,7 +68,7 @@ def crop(uri: str, top: int, left: int, reflected: str) -> str:
 
 
 def colour_noise(image: Tensor, pca: Statistics, *, number: str | None = None):
-    """Let the reader add colour noise to an image, component by component, in each reading of the formula.
+    """Let the reader apply PCA colour augmentation, component by component, in each reading of the formula.
 
     Args:
         image: as in `figures.image`, square.

@@ -130,7 +130,7 @@ def squares(
     limit: int,
     frame: tuple[int, int, int] | None = None,
 ) -> str:
-    """Draw numbers on coloured squares: grey levels where limit is 0, else by sign and size up to the limit.
+    """Draw numbers on coloured squares: pixel values where limit is 0, else by sign and size up to the limit.
 
     Args:
         values: (rows, columns), whole numbers.

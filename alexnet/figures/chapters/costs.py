@@ -1,4 +1,4 @@
-"""What a change of the paper's net costs: parameters, arithmetic and memory of every layer (paper 3.5)."""
+"""The costs of a changed paper network: parameters, arithmetic and memory of every layer (paper 3.5)."""
 
 import math
 
@@ -63,7 +63,7 @@ def change_a_layer(*, number: str | None = None):
 
 
 def costs(pixels: int, layer: str, times: float, batch: int) -> str:
-    """Write, as HTML, what the paper's net costs with other images, kernels or batches."""
+    """Write, as HTML, what the paper's network costs with other images, kernels or batches."""
     rows = rows_of(pixels, layer, times, batch)
     sums = [sum(row[k] for row in rows) for k in (2, 3, 4)]
     drawn = "".join(table_line(row[0], row[1], row[2:], sums) for row in rows)
@@ -109,7 +109,7 @@ def row_of(name: str, output: str, parameters: int, work: int, kept: int, batch:
 
 
 def table_line(head: str, output: str, counts: list[int], sums: list[int]) -> str:
-    """Write a line of the table: parameters, millions of multiply-adds, MiB; each with its share as a bar."""
+    """Write a line of the table: parameters, millions of multiply-adds, MiB; each fraction as a bar."""
     millions, mebibytes = (counts[1] + 500_000) // 1_000_000, (counts[2] + MIB // 2) // MIB
     cells = (
         f'<td style="text-align:right">{f"{shown:,}" if count else ""}'

@@ -1,4 +1,4 @@
-"""A small net as dropout samples it: which units take part, and what the net then answers (paper 4.2)."""
+"""A small network as dropout samples it: the units that are kept, and the prediction (paper 4.2)."""
 
 import torch
 import torch.nn.functional as F
@@ -35,7 +35,7 @@ def thinned_networks(*, number: str | None = None):
 
 
 def thinned(presentation: str, p: float) -> str:
-    """Draw the net that takes part in one presentation, or the whole net at test, as HTML."""
+    """Draw the sampled network of one presentation, or the whole network at test, as HTML."""
     kept = mask_of(presentation, p)
     alive = [torch.ones(WIDTHS[0]), *kept.split(WIDTHS[1:-1]), torch.ones(WIDTHS[-1])]
     answer = probabilities(presentation, p)
@@ -54,7 +54,7 @@ def thinned(presentation: str, p: float) -> str:
 
 
 def mask_of(presentation: str, p: float) -> Tensor:
-    """Return which hidden units take part, (NUM_HIDDEN,) ones and zeros; at test all do."""
+    """Return which hidden units are kept, (NUM_HIDDEN,) ones and zeros; at test all are."""
     if presentation == TEST:
         return torch.ones(NUM_HIDDEN)
     masks = dropout_mask(NUM_DRAWS, NUM_HIDDEN, p=p, generator=torch.Generator().manual_seed(10))
@@ -62,7 +62,7 @@ def mask_of(presentation: str, p: float) -> Tensor:
 
 
 def probabilities(presentation: str, p: float) -> Tensor:
-    """Return what the net answers about its one image, (classes,) probabilities."""
+    """Return the network's prediction for its one image, (classes,) probabilities."""
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(1, WIDTHS[0], generator=generator, dtype=torch.float64)
     masks = mask_of(presentation, p)[None].split(WIDTHS[1:-1], dim=1)
@@ -82,7 +82,7 @@ def place(level: int, index: int) -> tuple[int, int]:
 
 
 def connections(level: int, below: Tensor, above: Tensor) -> str:
-    """Draw the lines between the units of two layers that take part."""
+    """Draw the lines between the kept units of two layers."""
     path = ""
     for i in range(len(below)):
         for j in range(len(above)):
@@ -93,14 +93,14 @@ def connections(level: int, below: Tensor, above: Tensor) -> str:
 
 
 def circle(level: int, index: int, kept: bool) -> str:
-    """Draw a unit: filled if it takes part, dashed and empty if it was dropped."""
+    """Draw a unit: filled if it is kept, dashed and empty if it was dropped."""
     x, y = place(level, index)
     look = f'fill="{KEPT}" fill-opacity=".55"' if kept else 'fill="none" stroke-dasharray="3 3"'
     return f'<circle cx="{x}" cy="{y}" r="{RADIUS}" stroke="currentColor" {look}/>'
 
 
 def in_words(presentation: str, p: float) -> str:
-    """Say which network it is, how many units take part and what it answers."""
+    """Describe the network, the number of its units that are kept, and its prediction."""
     answer = ", ".join(f"{probability:.2f}" for probability in probabilities(presentation, p))
     if presentation == TEST:
         return f"At test: all {NUM_HIDDEN} hidden units, their outputs times {1 - p:g}. Answer: {answer}."

@@ -58,7 +58,7 @@ def energy(size: float, n: int, k: float, scale: float) -> float:
 
 
 def left(size: float) -> str:
-    """Return the place of an activation's size along the axis."""
+    """Return the position of an activation's size along the axis."""
     return f"{LEFT + 80 * (math.log10(size) + 1):.1f}"
 
 

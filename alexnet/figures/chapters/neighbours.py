@@ -17,7 +17,7 @@ THUMBNAIL = 64  # pixels of an image in the gallery
 
 
 def crops(images: Sequence[Tensor], size: int, generator: torch.Generator) -> Tensor:
-    """Cut one crop of random size and place from each image, reflect every other one at random.
+    """Take one crop of random size and position from each image, and flip crops at random.
 
     Args:
         images: (3, height, width) uint8.

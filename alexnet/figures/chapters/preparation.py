@@ -1,4 +1,4 @@
-"""Two figures of preparation: what the centre cut leaves, what filters let through (paper 2)."""
+"""Two figures of preparation: the centre crop, and the filters for scaling (paper 2)."""
 
 from functools import partial
 
@@ -16,7 +16,7 @@ SHOWN_SCALE = 1.75  # below 2, from where on images are stored without loss, fiv
 
 
 def cut_images(image: Tensor, *, number: str | None = None):
-    """Let the reader choose the size of an image and see what the centre cut leaves of it.
+    """Let the reader choose the size of an image and see its centre crop.
 
     Args:
         image: as in `figures.image`; of it as much is shown as fits the chosen proportions.

@@ -1,4 +1,4 @@
-"""Figure 2 of the paper, redrawn: the two towers, and what a unit of each layer reads (paper 3.5)."""
+"""Figure 2 of the paper, redrawn: the two towers, and the inputs of a unit of each layer (paper 3.5)."""
 
 from alexnet.figures.sliders import explore
 from alexnet.models.architecture import Layer, list_layers
@@ -100,7 +100,7 @@ def box_text(part: Layer) -> tuple[str, ...]:
 
 
 def in_words(part: Layer) -> str:
-    """Say how many numbers a unit of tower a reads, and of which tower."""
+    """Describe how many numbers a unit of tower a reads, and from which tower."""
     depth, side = part.in_channels // part.groups, part.kernel_size
     window = f"{side} × {side} × {depth} = {side * side * depth:,}" if part.kind == "conv" else f"{depth:,}"
     where = "of both towers" if part.crosses else "of its own tower alone"

@@ -1,4 +1,4 @@
-"""A figure that computes: what two GPUs send as towers of one net and as copies of it (paper 3.2)."""
+"""A figure that computes: what two GPUs send as towers of one network and as copies of it (paper 3.2)."""
 
 from dataclasses import replace
 from functools import partial
@@ -10,7 +10,7 @@ from alexnet.models.summary import summary, total
 from alexnet.models.traffic import communication, gradient_traffic
 from alexnet.recipes import CODE2012
 
-# Which convolutions read both towers. The maps for normalisation stay in their tower, as in the 2012 code.
+# Convolutions that read both towers. The maps for normalisation stay in their tower, as in the 2012 code.
 CROSSINGS = {
     "none": (),
     "conv3, as in the paper": ("conv3",),
@@ -62,7 +62,7 @@ def traffic(counts: dict[str, dict], batch: int, crossing: str) -> str:
 
 
 def net_of(crossing: str) -> NetConfig:
-    """Return the net of the 2012 code with other exchanges between its towers."""
+    """Return the network of the 2012 code with other exchanges between its towers."""
     return replace(CODE2012.net, crossing=CROSSINGS[crossing])
 
 

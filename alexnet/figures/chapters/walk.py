@@ -1,4 +1,4 @@
-"""A walk through a trained net: an image, every layer's maps, what a unit sees, what excites a map."""
+"""A walk through a trained network: an image, every layer's feature maps, receptive fields, examples."""
 
 import base64
 import hashlib
@@ -20,20 +20,20 @@ from alexnet.figures.encoding import encode_image
 from alexnet.figures.sliders.static import LABEL_STYLE, UNSEEN_STYLE, in_script, script_of
 
 TOP = 4  # photographs shown for each map
-SEARCHED_SIDE = 168  # pixels of the shorter side of a photograph in which maps are looked for
-ENLARGED = 3  # CSS pixels for each pixel that the net reads
+SEARCHED_SIDE = 168  # shorter side in pixels of the photographs that are searched
+ENLARGED = 3  # CSS pixels for each pixel that the network reads
 LEVELS = 16  # of grey in a mosaic
-NONE = 255  # in place of a photograph: no photograph excites the unit
+NONE = 255  # instead of a photograph: no photograph activates the unit
 SCRIPT = ("alexnet.figures.chapters", "walk.js")
 COLUMNS = {96: 12, 128: 16, 192: 16, 768: 32}  # of a mosaic, by the number of its maps
 FRAME_STYLE = "position:absolute;box-sizing:border-box;pointer-events:none;border:2px solid #E69F00"
 
 
 def walk(classifier: Classifier, names: Sequence[str], *, number: str | None = None) -> style.Shown:
-    """Let the reader send images through a net and look at every layer, map and unit, without a kernel.
+    """Let the reader send images through a network and see every layer, map and unit, without a kernel.
 
     Args:
-        classifier: the trained net.
+        classifier: the trained network.
         names: of the images to choose from, free photographs or drawn scenes; what excites a map is looked
             for in all of `photographs`.
         number: of the figure, as in `figures.show`.
@@ -75,7 +75,7 @@ def walk(classifier: Classifier, names: Sequence[str], *, number: str | None = N
 
 
 def seen_by(classifier: Classifier, name: str) -> dict:
-    """Return what the page shows of an image: itself, the net's answer, a mosaic for each layer."""
+    """Return the page's data of an image: itself, the network's prediction, a mosaic for each layer."""
     is_drawn = name in scenes.names()
     photograph = scenes.load(name) if is_drawn else photographs.load(name)
     size, stored = classifier.net.config.input_size, classifier.image_size
@@ -94,7 +94,7 @@ def seen_by(classifier: Classifier, name: str) -> dict:
 
 
 def mosaic(maps: Tensor) -> str:
-    """Draw the maps (C, H, W) of a layer beside each other as a PNG, a pixel a unit; return its address."""
+    """Draw the feature maps (C, H, W) of a layer as a PNG, a pixel for each unit; return its data URI."""
     count, height, width = maps.shape
     columns, gap = COLUMNS.get(count, count), int(width > 1)
     levels = (maps.clamp(min=0) / maps.max().clamp(min=1e-12)).sqrt() * (LEVELS - 1)
@@ -109,7 +109,7 @@ def mosaic(maps: Tensor) -> str:
 
 
 def searched_image(name: str) -> Tensor:
-    """Return a photograph, (3, height, width) uint8, at the scale in which maps are looked for."""
+    """Return a photograph, (3, height, width) uint8, at the scale of the search."""
     image = image_of(photographs.load(name))
     share = SEARCHED_SIDE / min(image.size)
     size = (round(image.width * share), round(image.height * share))
@@ -118,7 +118,7 @@ def searched_image(name: str) -> Tensor:
 
 
 def searched(name: str, classifier: Classifier) -> dict:
-    """Return what the page needs of a photograph in which maps are looked for; dense units see its centre."""
+    """Return the page's data of a photograph that is searched; dense units see its centre."""
     image = searched_image(name)
     height, width = image.shape[1:]
     side = round(SEARCHED_SIDE * classifier.net.config.input_size / classifier.image_size)
@@ -132,7 +132,7 @@ def searched(name: str, classifier: Classifier) -> dict:
 
 
 def layers(classifier: Classifier) -> list[dict]:
-    """Return what the page needs of each layer: the size of its mosaic, what units see, what excites them."""
+    """Return the page's data of each layer: size of its mosaic, receptive fields, strongest activations."""
     config = classifier.net.config
     images = [searched_image(name) for name in photographs.names()]
     found = strongest(classifier, images, TOP)
@@ -151,7 +151,7 @@ def layers(classifier: Classifier) -> list[dict]:
 
 
 def coded(units: Sequence[Sequence[Place]]) -> str:
-    """Write photograph, row and column of the strongest places as base64, three bytes each."""
+    """Write photograph, row and column of the strongest activations as base64, three bytes each."""
     places = [place for unit in units for place in unit]
     rows = [(place[:3] if place.value > 0 else (NONE, 0, 0)) for place in places]
     return base64.b64encode(bytes(number for row in rows for number in row)).decode()
@@ -173,7 +173,7 @@ def choices(kind: str, names: Sequence[str], title: str) -> str:
 
 
 def view(spec: dict, alt: str) -> str:
-    """The photograph beside the enlarged map, the mosaic and the patches; places are given by the script."""
+    """The photograph beside the enlarged map, the mosaic and the patches; the script sets positions."""
     side, first = ENLARGED * spec["input"], spec["photographs"][0]
     maps = first["mosaics"][spec["start"]["layer"]]
     image_style = "display:block;width:100%;height:auto;margin:0;filter:none;image-rendering:pixelated"

@@ -41,7 +41,7 @@ def explore(
         start: values shown at first; the first of its range for a slider that is not named.
         caption: text below, like alt.
         number: as in `figures.show`.
-        labels: what to write beside a slider in place of its keyword.
+        labels: text to write beside a slider instead of its keyword.
         live: True for sliders that compute in the kernel, False for the form that needs none. By default the
             environment variable ALEXNET_FIGURES decides (``live`` or ``static``), else whether there is a
             notebook to show them.
