@@ -18,8 +18,8 @@ TITLES = {  # file: what the ratio compares with
 INTRODUCTION = """\
 # Benchmarks
 
-`python3 dev.py bench` makes this page anew. Every table is one run of one script, in which what is compared
-takes turns, so that the ratios hold on a busy machine too; the times hold for the machine named. Ratios are
+`python3 dev.py bench` rewrites this page. Every table is one run of one script, in which the variants
+alternate, so that the ratios hold on a busy machine too; the times hold for the machine named. Ratios are
 medians over the rounds, with quartiles.
 """
 

@@ -30,7 +30,7 @@ def test_links_lead_to_files(name):
 
 
 def test_tree_in_the_readme_is_the_tree():
-    section = text_of("README.md").split("## What lies where")[1].split("\n## ")[0]
+    section = text_of("README.md").split("## Contents of the repository")[1].split("\n## ")[0]
     named = re.findall(r"^    (\S+?),? ", section, re.MULTILINE)
     assert len(named) > 8
     assert [name for name in named if not (ROOT / name).exists()] == []
