@@ -68,7 +68,7 @@ def dots(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def wave(u: np.ndarray, period: float) -> np.ndarray:
-    """Return a triangle wave of slope 1, positive in the half of each period around u = 0."""
+    """Return a triangle wave with derivatives 1 and -1, positive in the half of each period around u = 0."""
     return abs(u % np.float32(period) - np.float32(period / 2)) - np.float32(period / 4)
 
 
