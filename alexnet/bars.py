@@ -1,4 +1,4 @@
-"""Progress bars, redrawn as often as somebody can see it."""
+"""Progress bars, redrawn only as often as a reader can see."""
 
 import sys
 from typing import Any

@@ -64,7 +64,7 @@ def prepare_device(device: torch.device, *, deterministic: bool = False) -> None
         return
     torch.set_flush_denormal(True)
     local = local_size()
-    # torchrun sets OMP_NUM_THREADS to 1 where it is not set; a larger number was somebody's wish.
+    # torchrun sets OMP_NUM_THREADS to 1 if it is not set; a larger number was set by the user.
     if local > 1 and os.environ.get("OMP_NUM_THREADS", "1") == "1":
         torch.set_num_threads(max(1, usable_cores() // local))
 
@@ -104,7 +104,7 @@ def bfloat16_slowdown(repeats: int = 3) -> float:
 
 
 def bfloat16_warning(device: torch.device, precision: str) -> str:
-    """Say that bfloat16 is slow where it was asked for and is slower than float32; else nothing."""
+    """Return a warning if bfloat16 was asked for and is slower than float32 here; else nothing."""
     if device.type != "cpu" or precision != "bfloat16" or (times := bfloat16_slowdown()) < SLOW:
         return ""
     return (
@@ -121,7 +121,7 @@ def settle(device: torch.device) -> None:
 
 @contextlib.contextmanager
 def out_of_memory_explained(batch_size: int) -> Generator[None]:
-    """Say in one sentence that a GPU's memory is too small for batches of so many images."""
+    """Report in one sentence that a GPU's memory is too small for the batch."""
     try:
         yield
     except torch.OutOfMemoryError as error:

@@ -213,7 +213,7 @@ RUNS = (
 
 @dataclass(frozen=True, kw_only=True)
 class HandMadeSchedule:
-    """When somebody changed the settings of a run by hand. Each change comes in the course of an epoch.
+    """The epochs in which a run's settings were changed by hand. Each change happened during an epoch.
 
     Attributes:
         net: the number under which the run was kept, as in `LoggedRun`.

@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after ``alexnet``; those of the process if None.
     Returns:
         the exit status: 0 for success, 2 for an error that the message explains, 130 when interrupted, 141
-        where nobody reads any more what is printed, as behind ``| head``.
+        if the reader of the output has closed the pipe, as with ``| head``.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     try:

@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple
 from alexnet.shown import printable
 
 BLOCK = tarfile.BLOCKSIZE
-MAX_HEADER_BYTES = 1 << 20  # of one file in a tar: its name and whatever else is told of it
+MAX_HEADER_BYTES = 1 << 20  # of one file in a tar: its name and other metadata
 COMPRESSIONS: dict[bytes, Callable] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 # What the standard library raises for damage, besides some OSErrors.
 DAMAGE = (
@@ -44,7 +44,7 @@ class Refused(ValueError):
 
 
 def is_damage(error: Exception) -> bool:
-    """Tell whether an error of the standard library is about an archive's content, not the file system."""
+    """Return whether an error of the standard library is about an archive's content, not the file system."""
     if isinstance(error, OSError):
         return error.errno in (None, errno.EINVAL)  # EINVAL: of a place before the beginning
     return isinstance(error, DAMAGE) and not isinstance(error, Refused)
@@ -64,7 +64,7 @@ def damage_explained(path: Path) -> Generator[None]:
 
 
 def is_zip(path: Path) -> bool:
-    """Tell whether a file begins as a zip archive; at their ends, tars with a zip in them look so as well."""
+    """Return whether a file begins as a zip archive; at their ends, tars that hold a zip look alike."""
     with path.open("rb") as file:
         return file.read(4) in ZIP
 
@@ -77,12 +77,12 @@ def decompressor(path: Path) -> Callable | None:
 
 
 def is_archive_start(start: bytes) -> bool:
-    """Tell whether a file that begins so is an archive, or compressed, of a kind that is read or not."""
+    """Return whether a file that begins so is an archive, or compressed, of a kind that is read or not."""
     return start.startswith((*COMPRESSIONS, *ZIP, *OTHERS)) or start[257:262] == b"ustar"
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether any part of a path is one that systems add and people do not see."""
+    """Return whether any part of a path is hidden, or added by an operating system."""
     return any(
         (part.startswith(".") and part not in (".", "..")) or part in ADDED for part in name.split("/")
     )
@@ -174,7 +174,7 @@ def refuse_odd(path: Path, member: tarfile.TarInfo) -> None:
 
 
 def check_end(file: BinaryIO, path: Path, last: int, end: int) -> None:
-    """See that a tar archive ends within its bounds, and that no other follows it.
+    """Check that a tar archive ends within its bounds, and that no other follows it.
 
     Args:
         file: as for `tar_members`.

@@ -1,4 +1,4 @@
-"""Download an archive: show progress, go on where an earlier try broke off, verify the checksum."""
+"""Download an archive: show progress, resume an interrupted download, verify the checksum."""
 
 import contextlib
 import hashlib
@@ -32,7 +32,7 @@ class BrokenDownload(ConnectionError):
 
 
 def download(archive: Archive, folder: Path, *, mirror: str | None = None, progress: bool = True) -> Path:
-    """Download an archive into a folder, or go on with a download that broke off there.
+    """Download an archive into a folder, or resume an interrupted download there.
 
     Args:
         archive: the address, checksum and size.
@@ -187,7 +187,7 @@ def check_start(block: bytes, url: str, name: str) -> None:
 
 
 def differs(file: BinaryIO, position: int, block: bytes) -> bool:
-    """Tell whether a file has other bytes at a position than those of a block, as far as it goes."""
+    """Return whether a file has other bytes at a position than those of a block, as far as it goes."""
     file.seek(position)
     old = file.read(len(block))
     return old != block[: len(old)]

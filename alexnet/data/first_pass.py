@@ -47,7 +47,7 @@ def statistics_of(
 ) -> Statistics:
     """Return the statistics of a set's training images: from the file beside it, or computed and kept.
 
-    A pass that is stopped goes on where it was; of one that is killed half a minute is lost.
+    A stopped pass resumes where it was; a killed one loses half a minute of work.
 
     Args:
         dataset: as `alexnet.data.prepared` opens them. One in memory has no folder, and keeps nothing.
@@ -140,7 +140,7 @@ def sums_of(split: Split, first: int, end: int) -> Sums:
 
 
 def keep_so_far(sums: Sums, folders: list[Path], fingerprint: str) -> None:
-    """Write the sums into the first folder that takes them; where none does the pass goes on without."""
+    """Write the sums into the first folder that is writable; without one the pass continues."""
     arrays = {"numbers": sums.numbers.numpy(), "fingerprint": np.array(fingerprint)}
     for folder in folders:
         with contextlib.suppress(OSError):

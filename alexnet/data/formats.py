@@ -87,7 +87,7 @@ def added(name: str) -> bool:
 
 
 def why_not_read(name: str) -> str:
-    """Say in a few words why an image of this format cannot be read, and what to do."""
+    """Describe in a few words why an image of this format cannot be read, and what to do."""
     if name in PACKAGES:
         package = PACKAGES[name][0]
         return f"{name}, which is read only with the package {package}; install it or convert the image"

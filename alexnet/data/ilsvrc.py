@@ -91,7 +91,7 @@ class Kit:
         return True
 
     def knows(self, base: str) -> bool:
-        """Tell whether there is ground truth for an image of this file name."""
+        """Return whether there is ground truth for an image of this file name."""
         found = NUMBERED.fullmatch(base)
         return base.rsplit(".", 1)[0] in self._solution or (
             found is not None and (found[1], found[2].lower()) in self._truths and found[1] in self._synsets
@@ -185,5 +185,5 @@ def patched(images: Iterable[tuple[Place, File]]) -> tuple[list[tuple[Place, Fil
 
 
 def is_patch(file: File) -> bool:
-    """Tell whether a file is one of patch_images.tar."""
+    """Return whether a file is one of patch_images.tar."""
     return any(part.startswith(PATCHES) for part in file.name.split("/")[:-1])

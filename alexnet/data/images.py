@@ -95,7 +95,7 @@ def decode(name: str, content: bytes) -> tuple[Image.Image, list[str]]:
     """Decode an image to RGB, upright, whatever it is stored as.
 
     Args:
-        name: of the file; its suffix says what it claims to be.
+        name: of the file; its suffix names the format that it claims.
         content: the file's bytes; also compressed with gzip, as one file of ILSVRC-2010 is.
     Returns:
         the image in mode RGB, and what had to be converted: "CMYK", "greyscale", "PNG named JPEG", ...
@@ -122,7 +122,7 @@ def decode(name: str, content: bytes) -> tuple[Image.Image, list[str]]:
 
 
 def gunzipped(content: bytes) -> bytes:
-    """Decompress a file; Unreadable if it becomes larger than an image that somebody compressed would."""
+    """Decompress a file; Unreadable if it becomes larger than any plausible image."""
     with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
         plain = file.read(MAX_GUNZIPPED + 1)
     if len(plain) > MAX_GUNZIPPED:
@@ -185,7 +185,7 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
 
 
 def has_others(image: Image.Image) -> bool:
-    """Tell whether an opened file holds several images: frames or pages, not the previews of a camera."""
+    """Return whether an opened file holds several images: frames or pages, not the previews of a camera."""
     try:
         return image.format != "MPO" and getattr(image, "is_animated", False)
     except DAMAGE:  # in the second one, which nobody needs
@@ -260,7 +260,7 @@ def to_bytes(samples: np.ndarray) -> tuple[np.ndarray, str]:
     Returns:
         (height, width) uint8, and what was done, in a few words.
     Raises:
-        Unreadable: there are others, of which nobody knows which is white.
+        Unreadable: there are others, so the value of white is unknown.
     """
     low, high = float(samples.min()), float(samples.max())
     if samples.dtype.kind == "f":

@@ -1,4 +1,4 @@
-"""A set of labelled images in memory, whatever it was made from."""
+"""A set of labelled images in memory, from any source."""
 
 import hashlib
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ class ImageSet:
 
     Attributes:
         name: short name, as commands take it.
-        source: one phrase that says what the images are and where they came from, fit for a caption.
+        source: one phrase on the images and their origin, suitable for a caption.
         train_images: (N, 3, H, W) uint8, channels red, green, blue.
         train_labels: (N,) int64, indices into classes.
         test_images: the same for the test images.

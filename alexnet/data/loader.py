@@ -1,7 +1,7 @@
-"""Batches of images in an order that needs no state: the position (epoch, step) says what comes next.
+"""Batches of images in an order that needs no state: the position (epoch, step) determines the next batch.
 
 The order of an epoch is a function of the seed and the epoch alone, and batch i is a slice of it. So training
-that was stopped goes on at its position with exactly the batches that it would have seen, also with another
+that was stopped resumes at its position with exactly the batches that it would have seen, also with another
 number of worker processes; nothing but the two numbers is to be saved. Batches hold whole images as bytes:
 crops, flips and colours are made where the network is.
 """

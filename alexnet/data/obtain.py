@@ -31,7 +31,7 @@ def get(
         the folder of the stored set.
     Raises:
         ValueError: there is no such data set, or what was downloaded is not its archive.
-        ConnectionError: the archive cannot be had; a later call goes on where this one broke off.
+        ConnectionError: the archive cannot be downloaded; a later call resumes where this one stopped.
         OSError: the disk is full, or the folder cannot be written to.
     """
     known = known_set(name)
@@ -88,7 +88,7 @@ def import_set(
 
 @contextlib.contextmanager
 def write_errors_explained(known: KnownSet) -> Generator[None]:
-    """Say in one sentence why the folder of the data sets cannot be written to, and what to do."""
+    """Describe in one sentence why the data folder cannot be written to, and what to do."""
     try:
         yield
     except OSError as error:

@@ -32,7 +32,7 @@ class PreparedSet:
 
     Attributes:
         name: short name.
-        source: one phrase that says what the images are and where they came from, fit for a caption.
+        source: one phrase on the images and their origin, suitable for a caption.
         classes: the classes in the order of the labels, by identifier: for ImageNet "n01440764".
         names: the same for people to read: "tench".
         fingerprint: 16 hexadecimal digits that name the images with their labels, whatever their order.
@@ -100,7 +100,7 @@ def with_validation(dataset: PreparedSet) -> PreparedSet:
     """Return a set whose test images a training can leave alone until it is over.
 
     Where there are test images and no validation images, a tenth of the training images of each class becomes
-    the split "val", the same tenth at every call: whatever is chosen by a test error makes it too low.
+    the split "val", the same tenth at every call: a test error used for choices would be too low.
     """
     if "val" in dataset.splits or not {"train", "test"} <= dataset.splits.keys():
         return dataset

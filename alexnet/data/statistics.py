@@ -56,7 +56,7 @@ class Sums:
 
     Args:
         shape: (3, H, W) of every image.
-        numbers: sums to go on with; None: of no images.
+        numbers: sums to continue with; None: of no images.
     """
 
     def __init__(self, shape: Sequence[int], numbers: Tensor | None = None):

@@ -64,7 +64,7 @@ def name_below(base: Path, path: Path) -> str:
 
 
 def is_prepared_set(folder: Path) -> bool:
-    """Tell whether a folder is one that ``alexnet data prepare`` makes, or has begun to."""
+    """Return whether a folder is one that ``alexnet data prepare`` makes, or has begun to."""
     try:
         return "finished" in json.loads((folder / "set.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError):

@@ -24,7 +24,7 @@ from torch.utils.data import Dataset, get_worker_info
 
 from alexnet.data.splits import Split
 
-PATIENCE_SECONDS = 600.0  # for a batch; whoever reads is taken to hang then
+PATIENCE_SECONDS = 600.0  # for a batch; after that the reader counts as hung
 LOOK_SECONDS = 5.0  # how often the workers are looked at while a batch is waited for
 
 SHARED_MEMORY = Path("/dev/shm")  # where batches lie on Linux on their way from one process to another

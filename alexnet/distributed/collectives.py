@@ -35,7 +35,7 @@ def all_reduce(part: Tensor, group: dist.ProcessGroup) -> Tensor:
 class AllGather(torch.autograd.Function):
     """y = the parts of all towers side by side.
 
-    Every tower goes on with all of y, so the gradient of a part is the sum of what all towers have for it.
+    Every tower continues with all of y, so the gradient of a part is the sum of all towers' gradients for it.
     That is a sum of different things, not an average of copies: nothing is divided.
     """
 

@@ -52,7 +52,7 @@ class Ranks:
         return self._reduce(values, "MAX")
 
     def max_async(self, values: Callable[[], Sequence[float]]) -> Callable[[], list[float]]:
-        """Ask for the largest of all processes' values while something else goes on.
+        """Ask for the largest of all processes' values while other work continues.
 
         Args:
             values: returns those of this process; a process alone is asked at the end, when nobody waits.
@@ -188,7 +188,7 @@ def placed(ranks: Ranks, layout: Layout) -> Ranks:
 
 @contextlib.contextmanager
 def lost_processes_explained() -> Generator[None]:
-    """Say in one sentence that another process of the training is gone."""
+    """Report in one sentence that another process of the training has ended."""
     try:
         yield
     except RuntimeError as error:

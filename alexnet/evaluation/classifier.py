@@ -180,7 +180,7 @@ def check_alike(classifiers: Sequence[Classifier]) -> None:
 
 
 def describe_difference(classes: Sequence[str], others: Sequence[str]) -> str:
-    """Say in what two lists of classes differ."""
+    """Describe how two lists of classes differ."""
     if len(classes) != len(others):
         return f"one knows {len(classes)} classes, the other {len(others)}"
     number = next(n for n, (one, other) in enumerate(zip(classes, others, strict=True)) if one != other)

@@ -99,7 +99,7 @@ def nothing_of(asked: Comparison) -> float:
 
 
 def describe_effect(asked: Comparison, effect: Interval) -> str:
-    """Say an effect with its interval and what is compared."""
+    """Describe an effect with its interval and the arms compared."""
     if asked.measure == EPOCHS:
         shown = f"{effect.mean:.2f} [{effect.low:.2f}, {effect.high:.2f}] times as many epochs"
     elif asked.measure in LOSSES:

@@ -120,7 +120,7 @@ def compose_record(
 
 
 def describe_scale(experiment: Experiment, source: str, arms: dict[str, Found]) -> str:
-    """Say in one sentence on which data and how often."""
+    """Describe the data and the number of seeds in one sentence."""
     counts = {len(found.runs) for found in arms.values()} or {0}
     seeds = " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
     images = f"{experiment.num_train:,} training images of {source}"

@@ -73,7 +73,7 @@ def record(name: str) -> records.Record:
 
 
 def unfit(found: records.Record, *, tuned: bool, num_train: int) -> list[str]:
-    """Say what a measurement lacks to judge a claim."""
+    """Return what a measurement lacks to judge a claim."""
     said = []
     if len(found.seeds) < ENOUGH_SEEDS:
         said.append(f"{len(found.seeds)} seeds of at least {ENOUGH_SEEDS}")
@@ -233,7 +233,7 @@ def in_memory() -> Finding:
 
 
 def specialised() -> Finding:
-    """Say how far the towers of the networks that were trained differ in colour, beside random halves."""
+    """Return how far the towers of trained networks differ in colour, compared with random halves."""
     name = "imagenette"
     gaps, found = towers.colour_gaps(name), record(name)
     effect = towers.beyond_chance(gaps)
@@ -248,7 +248,7 @@ def specialised() -> Finding:
 
 
 def retrieved() -> Finding:
-    """Say how often the nearest by features are of the query's class, beside pixels and random features."""
+    """Return how often the nearest by features have the query's class; pixels and random features beside."""
     found, k = record("imagenette-retrieval"), "10"
     pixels = found.results["pixels"][k]["mean"]
     trained, untrained = (
@@ -326,10 +326,10 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
 
 
 def finding(id: str) -> Finding:
-    """Return what is known of a claim, worked out now."""
+    """Compute the finding on a claim."""
     return EVIDENCE[id]()
 
 
 def ledger() -> list[tuple[Claim, Finding]]:
-    """Return all claims with what is known of each, in the order of the paper."""
+    """Return all claims with their findings, in the order of the paper."""
     return [(known, finding(known.id)) for known in CLAIMS]

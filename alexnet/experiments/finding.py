@@ -1,4 +1,4 @@
-"""What is known of a claim: a verdict with what it rests on."""
+"""The finding on a claim: a verdict with its basis."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ VERDICTS = (SUPPORTED, CONTRADICTED, INCONCLUSIVE, EXACT, LOGS, ILSVRC)
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What is known of a claim.
+    """The finding on a claim.
 
     Attributes:
         ours: the own figure, with its interval where there is one; empty where there is none.

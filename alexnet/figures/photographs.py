@@ -1,6 +1,6 @@
 """Free photographs, from the files that scikit-image brings along: nothing is downloaded.
 
-``CREDITS`` says who made each image and under which terms, as scikit-image's documentation states them.
+``CREDITS`` names the author and the licence of each image, from scikit-image's documentation.
 """
 
 import importlib.util

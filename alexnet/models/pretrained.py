@@ -142,13 +142,13 @@ def theirs() -> frozenset[str]:
 
 
 def difference_in(state: dict[str, Tensor]) -> str:
-    """Say in what the names of parameters differ from those of torchvision's AlexNet."""
+    """Describe how the names of parameters differ from those of torchvision's AlexNet."""
     more, fewer = state.keys() - theirs(), theirs() - state.keys()
     return f"such as {min(more)}" if more else f"as {min(fewer)} is missing"
 
 
 def is_plain(tensor: Any) -> bool:
-    """Tell whether something is a tensor of real numbers that are there, and side by side."""
+    """Return whether a value is a tensor of real numbers that has values, in dense storage."""
     return (
         isinstance(tensor, Tensor)
         and tensor.layout == torch.strided

@@ -1,4 +1,4 @@
-"""Checkpoints: everything that a training needs to go on, in one file, whole or not at all.
+"""Checkpoints: everything that a training run needs to resume, in one file that is written atomically.
 
 There is one form, that of the network on one device: a training on several devices gathers its parts before
 it saves and divides them again after loading, so a run may change its devices. A file holds tensors and plain
@@ -60,7 +60,7 @@ class Weights:
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint(Weights):
-    """What training needs besides, to go on as if it had not been interrupted.
+    """The rest of the state that training needs to resume bit for bit.
 
     Attributes:
         velocities: one for each parameter, under its name.
@@ -149,7 +149,7 @@ def load_weights(path: Path, device: torch.device | str = "cpu") -> Weights:
 def check_fits(
     checkpoint: Weights, recipe: str, classes: Sequence[str], fingerprint: str | None = None
 ) -> None:
-    """Raise ValueError unless a training by this recipe on this data may go on from the checkpoint.
+    """Raise ValueError unless a training run by this recipe on this data may resume from the checkpoint.
 
     Args:
         checkpoint: that was loaded.

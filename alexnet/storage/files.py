@@ -76,7 +76,7 @@ def folder_written_whole(path: Path) -> Generator[Path]:
 
 
 def reason(error: OSError) -> str:
-    """Say in words why the system refused."""
+    """Return the operating system's reason in words."""
     return "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
 
 
@@ -165,7 +165,7 @@ class NewerFormat(ValueError):
 
 
 def check_format(path: Path, found: Any, known: int) -> None:
-    """See that a file is of the format that this version of the package reads.
+    """Check that a file has the format that this version of the package reads.
 
     Args:
         path: of the file.

@@ -35,7 +35,7 @@ CHILDREN: dict[Path, subprocess.Popen] = {}
 
 
 def launch(settings: TrainSettings, num_ranks: int = 1, *, keep_buffers: bool = False) -> "Launched":
-    """Start a training, or go on with one, in a process of its own.
+    """Start or resume a training run in a process of its own.
 
     What it prints goes to ``output.txt`` in the run's folder.
 

@@ -55,7 +55,7 @@ def line_in(text: bytes) -> Line | None:
 
 
 def left_out(path: Path, num_damaged: int) -> str:
-    """Say that lines are damaged."""
+    """Return a sentence that reports damaged lines."""
     return f"{path}: {num_damaged} damaged {'line' if num_damaged == 1 else 'lines'} left out"
 
 
@@ -70,7 +70,7 @@ class Log:
 
     Args:
         folder: of the run.
-        step: where the training goes on; what an interrupted run wrote of later steps is taken out.
+        step: where the training resumes; lines of later steps from an interrupted run are removed.
     Raises:
         OSError: the log cannot be read or written.
     """

@@ -37,7 +37,7 @@ OnEvent = Callable[[Event], None]
 
 
 def ignore(_event: Event) -> None:
-    """Tell nobody."""
+    """Ignore the event."""
 
 
 def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
@@ -161,7 +161,7 @@ class Run:
 
     @contextlib.contextmanager
     def what_stays_said(self) -> Generator[None]:
-        """Put into the sentence of what cannot be written at the end what there is to go on from."""
+        """Add to the error of the last write the checkpoint to resume from."""
         try:
             yield
         except OSError as error:
@@ -198,7 +198,7 @@ class Run:
         return self.schedule.rates(self.plan.epoch(self.step), errors)
 
     def ended(self) -> str:
-        """Return in which way the training is over; nothing if it goes on."""
+        """Return how the training ended; nothing if it continues."""
         if self.rates().finished:
             return "finished"
         max_steps = self.plan.settings.max_steps
@@ -223,7 +223,7 @@ class Run:
         """Close the window and validate where it is time for it.
 
         A validation that is due when the training is to stop, or that it breaks off, is left to the one that
-        goes on from there.
+        resumes from there.
 
         Returns:
             the signal that is to stop the training: the one given, or one that came during the validation.
@@ -263,7 +263,7 @@ class Run:
         return not done and (self.step % self.plan.validate_every == 0 or self.rates().finished)
 
     def save_if_possible(self) -> None:
-        """Write a checkpoint; where that fails the training goes on, and the last good one stays."""
+        """Write a checkpoint; if that fails, the training continues, and the last good one stays."""
         start = time.perf_counter()
         try:
             self.save()

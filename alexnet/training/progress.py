@@ -15,7 +15,7 @@ SECONDS_BETWEEN_LINES = 30
 
 
 class Unfailing:
-    """A stream that loses what cannot be written: on a full disk, or where nobody reads any more.
+    """A stream that drops text that cannot be written: on a full disk, or to a closed pipe.
 
     Args:
         stream: where to; None where a process has none.
@@ -65,7 +65,7 @@ class Progress:
         getattr(self, "on_" + event.kind)(event.values)
 
     def on_plan(self, values: dict[str, Any]) -> None:
-        """Say what will run."""
+        """Print the plan."""
         self.say(values["text"])
         if self.terminal:
             self.bar = tqdm(
@@ -93,7 +93,7 @@ class Progress:
             self.say(f"step {line['step']}, " + describe(line))
 
     def on_message(self, values: dict[str, Any]) -> None:
-        """Say a sentence."""
+        """Print a sentence."""
         self.say(values["text"])
 
     def on_end(self, values: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""When a training is saved, and what of it there is to go on from."""
+"""When a training run is saved, and the checkpoint to resume from."""
 
 import time
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Saves:
         plan: the training.
         learner: what is trained.
         folder: where the first process writes; None in the others.
-        step: updates done in the checkpoint from which the training goes on.
+        step: updates done in the checkpoint from which the training resumes.
         validations: all validations in it.
     """
 

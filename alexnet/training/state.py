@@ -167,7 +167,7 @@ def load_checked(path: Path, plan: Plan) -> Checkpoint:
             f"{path} is of another training: {error}; choose another folder with `--out`"
         ) from error
     own = path_of(path.parent, checkpoint.step)
-    if path != own:  # or the training would go on from it again and again
+    if path != own:  # or the training would resume from it again and again
         raise ValueError(f"{path} holds the state after step {checkpoint.step}; call it {own.name}")
     check_parameters(checkpoint, plan, path)
     return checkpoint

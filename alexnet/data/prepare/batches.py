@@ -28,7 +28,7 @@ def base_of(file: File) -> str:
 
 
 def is_batch(file: File) -> bool:
-    """Tell whether a file is, or claims to be, a batch."""
+    """Return whether a file is, or claims to be, a batch."""
     return NAME.fullmatch(base_of(file)) is not None
 
 

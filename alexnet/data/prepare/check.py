@@ -31,7 +31,7 @@ def damage_in(folder: Path, *, progress: bool = True) -> list[str]:
 
 
 def check_frame(shard: StoredShard, index: dict[str, np.ndarray]) -> None:
-    """See that other tools find the images as well: by the headers of the .tar or .npy; ValueError if not.
+    """Check that other tools find the images as well: by the headers of the .tar or .npy; ValueError if not.
 
     Args:
         shard: as set.json has it.

@@ -9,7 +9,7 @@ from alexnet.shown import visible
 
 
 def check_names(classes: Iterable[str]) -> None:
-    """Raise ValueError if two classes differ only by case, spaces, Unicode form, or what nobody sees."""
+    """Raise ValueError if two classes differ only by case, spaces, Unicode form, or invisible characters."""
     alike: dict[str, list[str]] = defaultdict(list)
     for name in sorted(classes):
         plain = unicodedata.normalize("NFC", visible(name)).casefold()
@@ -27,7 +27,7 @@ def check_names(classes: Iterable[str]) -> None:
 
 
 def check_splits(classes: Mapping[str, set[str]], *, missing_classes: bool = False) -> list[str]:
-    """See that the splits have the same classes, as far as there are training images.
+    """Check that the splits have the same classes, as far as there are training images.
 
     No split may have a class that the training images lack. A test split may lack some, since a part of a set
     can be tested; validation images may only if the user says so. Both are told.
@@ -60,7 +60,7 @@ def check_splits(classes: Mapping[str, set[str]], *, missing_classes: bool = Fal
 
 
 def counts_in_words(names: Sequence[str], counts: Mapping[str, Sequence[int]]) -> list[str]:
-    """Say for each split how many images its classes have.
+    """Describe for each split how many images its classes have.
 
     Args:
         names: of the classes, in the order of the labels.

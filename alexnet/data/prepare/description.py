@@ -96,7 +96,7 @@ def reasons(notes: list[list[str]]) -> dict[str, tuple[int, str]]:
 
 
 def source_phrase(name: str, labels: dict[str, np.ndarray], enlarged: int, size: int) -> str:
-    """Say in one phrase what the images are, fit for a caption."""
+    """Describe the images in one phrase, suitable for a caption."""
     counts = " + ".join(f"{len(of):,} {split}" for split, of in labels.items())
     whence = ", enlarged" if 2 * enlarged > sum(map(len, labels.values())) else ""
     return f"{name} ({counts} images of {size}x{size} pixels{whence})"

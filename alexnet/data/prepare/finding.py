@@ -26,7 +26,7 @@ class LeftOut:
         self._first[reason] = min(name, self._first.get(reason, name))
 
     def sentences(self) -> list[str]:
-        """Say what was left out, a line for each reason."""
+        """List what was left out, a line for each reason."""
         return [
             f"left out, {reason}: {count:,}, {'the first ' if count > 1 else ''}{self._first[reason]}"
             for reason, count in sorted(self._counts.items())
@@ -68,13 +68,13 @@ def find(
 
 
 def kind_of_other(file: File, reader: Reader) -> str:
-    """Say what a file is that holds neither an image nor labels: an archive may hold a whole class."""
+    """Describe a file that holds neither an image nor labels: an archive may hold a whole class."""
     is_one = is_archive_start(reader.start(file, HEAD_BYTES))
     return "an archive that is not looked into; unpack it" if is_one else "not an image"
 
 
 def is_image(file: File, reader: Reader) -> bool:
-    """Tell whether a file is, or claims to be, an image, also one of a format that is not read.
+    """Return whether a file is, or claims to be, an image, also one of a format that is not read.
 
     The usual suffixes are believed at first, as a look into each of a million files takes long; what is none
     then turns out when it is decoded, and is listed. All other files are judged by their content.

@@ -117,7 +117,7 @@ def about_known(
 
 
 def source_of(known: KnownSet, inputs: Sequence[dict[str, str]], formats: Iterable[str]) -> str:
-    """Say in one phrase what the images are and where they came from: `about_known` has the arguments."""
+    """Describe the images and their origin in one phrase: `about_known` has the arguments."""
     counts = " + ".join(f"{known.num_images(split):,}" for split in SPLITS)
     if [given.get("sha256") for given in inputs] == [known.archive.sha256]:
         return f"{known.title} ({counts} images, from the official archive)"

@@ -74,7 +74,7 @@ class Labels:
         return self._classes.get(base) or self._categories.get(self._numbers.get(base, ""))
 
     def why_not(self) -> str:
-        """Say that annotations of another kind, which were found, tell no class; "" where there are none."""
+        """Report annotations of another kind, which name no class; "" if there are none."""
         for name, file in self._annotations.items():
             return f" ({file} has annotations as {name} has them, with any number of objects in an image)"
         return ""

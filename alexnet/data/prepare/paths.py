@@ -86,7 +86,7 @@ def split_of_archive(name: str) -> str | None:
 
 
 def is_archive(name: str) -> bool:
-    """Tell whether a name is that of an archive."""
+    """Return whether a name is that of an archive."""
     return name.lower().endswith(ARCHIVES)
 
 

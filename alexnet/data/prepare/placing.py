@@ -111,7 +111,7 @@ def leave_out_unlabelled(
 
 
 def how_read(groups: Sequence[Group], level: Level | None) -> list[str]:
-    """Say what the folders were taken for."""
+    """Describe how the folders were interpreted."""
     told_by = defaultdict(set)
     for group in groups:
         if group.split:

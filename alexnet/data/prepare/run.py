@@ -1,6 +1,6 @@
 """``alexnet data prepare``: from archives or folders to a prepared set, on all cores, going on after a stop.
 
-Shards are made independently of each other and appear whole, so to go on is to make those that are missing.
+Shards are made independently of each other and appear whole, so resuming means making the missing ones.
 """
 
 import shutil
@@ -48,7 +48,7 @@ def prepare(
     progress: bool = True,
     images_per_shard: int = IMAGES_PER_SHARD,
 ) -> list[str]:
-    """Make a prepared set, or go on with one that was stopped.
+    """Make a prepared set, or resume one that was stopped.
 
     Args:
         kind: "imagenet", "imagenette", "folder" or "cifar10".
@@ -102,7 +102,7 @@ def prepare(
                 missing_classes=missing_classes,
                 progress=progress,
             )
-        except ValueError:  # no such set can be made of the sources, so there is nothing to go on with
+        except ValueError:  # no such set can be made of the sources, so there is nothing to resume
             if new:
                 (target / DESCRIPTION).unlink(missing_ok=True)
                 shutil.rmtree(target / SCRATCH, ignore_errors=True)

@@ -212,7 +212,7 @@ def load_index(path: Path) -> dict[str, np.ndarray]:
 
 
 def is_whole(path: Path, form: str) -> bool:
-    """Tell whether a shard is there with its index, as far as its size tells."""
+    """Return whether a shard is there with its index, as far as its size tells."""
     try:
         num_bytes = load_index(path)["num_bytes"]
     except (FileNotFoundError, ValueError, KeyError):

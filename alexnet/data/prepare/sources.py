@@ -99,7 +99,7 @@ def archive_or_file(
         path: of the file.
         name: as the names of the files in it begin.
         scratch: as for `files_of`.
-        is_one: it is an archive, whatever its name.
+        is_one: it is an archive, under any name.
     """
     refuse_outside(path, name, "rename it")
     if not is_one and not name.lower().endswith(ARCHIVES):

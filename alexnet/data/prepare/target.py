@@ -71,7 +71,7 @@ def owned(target: Path) -> Generator[bool]:
 
 
 def holds_something(target: Path) -> bool:
-    """Tell whether there is something that no preparation leaves behind."""
+    """Return whether the target has anything but temporary files of a preparation."""
     if not target.is_dir():
         return True
     return any(path.suffix != PART and path.name != LOCK for path in target.iterdir())
@@ -123,7 +123,7 @@ def check_room(target: Path, jobs: Sequence[Job]) -> None:
 
 @contextlib.contextmanager
 def errors_explained(target: Path) -> Generator[None]:
-    """Say what to do when the disk is full, or the target cannot be written to."""
+    """Describe what to do if the disk is full, or the target cannot be written to."""
     try:
         yield
     except OSError as error:

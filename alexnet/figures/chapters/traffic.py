@@ -42,7 +42,7 @@ def towers_or_copies(*, number: str | None = None):
 
 
 def traffic(counts: dict[str, dict], batch: int, crossing: str) -> str:
-    """Say and draw what each of two GPUs sends in a step, as HTML.
+    """Describe and draw the data that each of two GPUs sends in a step, as HTML.
 
     Args:
         counts: for each crossing, what `counts_of` returns.

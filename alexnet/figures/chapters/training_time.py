@@ -36,7 +36,7 @@ def how_long(*, number: str | None = None):
 
 
 def training_time(images: str, epochs: int, rate: int) -> str:
-    """Say how many updates a training is and how long it takes, as HTML.
+    """Describe the number of updates of a training run and its duration, as HTML.
 
     Args:
         images: one of ``SETS``.
