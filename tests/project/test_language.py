@@ -44,7 +44,6 @@ ALLOWED = {  # a text and a word: why it may stand there
     ("book/03-relu-against-tanh.ipynb", "picture"): "the situation, not an image",
     ("book/05-two-gpus.ipynb", "seam"): "the chapter defines it, and so does the glossary",
     ("book/06-local-response-normalisation.ipynb", "seam"): "as defined in chapter 5, linked to the glossary",
-    ("book/08-architecture.ipynb", "seam"): "as defined in chapter 5",
     ("book/13-code-of-2012.ipynb", "seam"): "as defined in chapter 5",
     ("book/09-augmentation.ipynb", "colour noise"): "the name in the code of 2012",
     ("book/09-augmentation.ipynb", "reflection"): "the operation under which labels change or not",
