@@ -23,7 +23,7 @@ BLOCK_BYTES = 1 << 16
 ENOUGH_BYTES, MAX_TRIES, PAUSE_SECONDS = 1 << 20, 5, 1.0
 PAGES = ("text/html", "application/xhtml+xml")
 STARTS = {".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b", ".zip": b"PK"}  # of archives, by suffix
-ADVICE = "run the same command again to go on, or name another copy with --mirror URL"
+ADVICE = "run the same command again to resume, or name another copy with --mirror URL"
 ANOTHER = "name another copy with --mirror URL"
 
 

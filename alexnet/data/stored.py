@@ -78,7 +78,7 @@ def unfinished(path: Path) -> str:
     """Return the sentence for a folder in which there is no finished set."""
     return (
         f"there is no finished prepared set in {path}; `alexnet data prepare KIND SRC {path}` makes it, "
-        "and goes on with one that was stopped"
+        "or resumes one that was stopped"
     )
 
 

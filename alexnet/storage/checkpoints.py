@@ -132,7 +132,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
     """
     content = read(path, device)
     if content["format"] == WEIGHTS:
-        raise ValueError(f"{path} has weights without a training's state, so no training can go on from it")
+        raise ValueError(f"{path} has weights without a training's state, so no training can resume from it")
     parts = members(path, content, Checkpoint)
     parts["validations"] = [Validation(*values) for values in parts["validations"]]
     return Checkpoint(**parts)

@@ -182,7 +182,7 @@ class RunFolder:
             return
         cure = f"ask for `--init-from {before}`" if before else "leave `--init-from` out"
         raise ValueError(
-            f"the training in {self.path} began from {before or 'weights that were drawn'}, and goes on from "
+            f"the training in {self.path} began from {before or 'weights that were drawn'}, and resumes from "
             f"its own checkpoint; {cure}, or choose another `--out`"
         )
 

@@ -105,7 +105,7 @@ class Log:
                 self.write_new()
         except OSError as error:
             hindrance = reason(error)
-        waits = f"cannot write {self.path}: {hindrance}; training goes on, and its lines wait"
+        waits = f"cannot write {self.path}: {hindrance}; training continues, and its lines wait"
         self.trouble = waits if hindrance else ""
         return self.trouble if self.trouble != before else ""
 

@@ -268,7 +268,7 @@ class Run:
         try:
             self.save()
         except (OSError, OtherFailed) as error:
-            self.tell(message(f"{error}; training goes on, and the last good checkpoint stays"))
+            self.tell(message(f"{error}; training continues, and the last good checkpoint stays"))
         self.window.leave_out(time.perf_counter() - start)
 
     def save(self) -> None:
@@ -297,7 +297,7 @@ class Run:
             try:
                 self.write_record(ended="running", signal=0)
             except OSError as error:
-                troubles.append(f"{error}; training goes on")
+                troubles.append(f"{error}; training continues")
         for trouble in troubles:
             self.tell(message(trouble))
         self.tell(Event("window", line | {"seconds_left": self.seconds_left(line)}))

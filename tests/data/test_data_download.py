@@ -158,7 +158,7 @@ def test_a_download_that_breaks_goes_on_by_itself(folder, server):
 def test_a_download_interrupted_at_half_goes_on_in_the_next_run(folder, part, server, known):
     half = len(server.content) // 2
     server.break_after = [half, 0]
-    with pytest.raises(ConnectionError, match=r"and stopped; run the same command again to go on|broke"):
+    with pytest.raises(ConnectionError, match=r"and stopped; run the same command again to resume|broke"):
         data.get("cifar10", progress=False)
     assert part.read_bytes() == server.content[:half]
     data.get("cifar10", progress=False)

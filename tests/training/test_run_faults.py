@@ -138,7 +138,7 @@ def test_a_disk_that_fails_for_a_while_costs_nothing(runs, stopped, monkeypatch,
     others, *said = [event.values["text"] for event in events if event.kind == "message"]
     assert others.startswith("other settings than this run had so far: --checkpoint-every 1steps, was 2steps")
     assert said and all(f"cannot write {stopped.folder}" in text and "\n" not in text for text in said)
-    assert all("training goes on" in text for text in said)
+    assert all("training continues" in text for text in said)
     assert record.results["step"] == 6
     log = [line["step"] for line in attach(stopped.folder).log()]
     assert log[-2:] == [5, 6]

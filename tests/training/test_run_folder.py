@@ -158,7 +158,7 @@ def test_a_log_alone_does_not_make_its_folder_again(tmp_path):
     written = Log(tmp_path / "run", 0)
     shutil.rmtree(tmp_path / "run")
     said = written.write({"step": 1, "seconds": 0.5})
-    assert said.endswith("log.jsonl: No such file or directory; training goes on, and its lines wait")
+    assert said.endswith("log.jsonl: No such file or directory; training continues, and its lines wait")
     assert not (tmp_path / "run").exists()
 
 

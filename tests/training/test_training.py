@@ -181,7 +181,7 @@ def test_a_full_disk_is_said_and_the_training_goes_on(folder, monkeypatch):
     monkeypatch.setattr(keeping, "save", full)
     record, events = run(settings_for(folder, checkpoint_every="2steps"))
     said = [event.values["text"] for event in events if event.kind == "message"]
-    assert len(said) == 1 and "the disk is full; training goes on, and the last good checkpoint" in said[0]
+    assert len(said) == 1 and "the disk is full; training continues, and the last good checkpoint" in said[0]
     assert record.results["ended"] == "finished" and 10 in checkpoints(folder)
 
 
@@ -270,6 +270,7 @@ def test_every_setting_is_refused_or_said_when_a_run_goes_on(folder):
             run(replace(settings, **{name: value}))
     # The network is part of the recipe, data have a fingerprint, and the others are no part of the training.
     others = {"net", "data", "out", "max_steps"}
+    others |= {"init_from", "freeze", "layer_rates"}  # test_fine_tuning.py has these
     assert {*CHANGES, *REFUSED, *others} == {f.name for f in fields(TrainSettings)}
     for name, (value, said) in CHANGES.items():
         now = replace(settings, **{name: value})
@@ -398,7 +399,7 @@ def test_a_recipe_from_a_file_is_taken_as_it_is(folder, monkeypatch):
     assert planning.make_plan(settings_for(folder)).recipe.net.num_classes == 12
     smaller = replace(dataset.train, images=dataset.train.images[..., :31])
     use(monkeypatch, replace(dataset, splits={"train": smaller}))
-    with pytest.raises(ValueError, match="cuts 28 pixels at 5 positions a side, .* images of 31 pixels"):
+    with pytest.raises(ValueError, match="crops 28 pixels at 5 positions a side, .* images of 31 pixels"):
         planning.make_plan(settings_for(folder))
 
 

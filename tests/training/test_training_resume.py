@@ -192,7 +192,7 @@ def test_lines_that_cannot_be_written_wait(tmp_path):
     assert written.write(lines[0]) == ""
     with small_disk((tmp_path / "log.jsonl").stat().st_size + 5):
         trouble = written.write(lines[1])
-        assert "log.jsonl: File too large; training goes on" in trouble and "\n" not in trouble
+        assert "log.jsonl: File too large; training continues" in trouble and "\n" not in trouble
         assert written.write(lines[2]) == "" and read_log(tmp_path) == lines[:1]  # it has been said
     assert written.write(lines[3]) == "" and read_log(tmp_path) == lines
 
@@ -209,7 +209,7 @@ def test_a_disk_that_fills_up_spares_the_last_checkpoint(tmp_path, whole):
         "; the checkpoint of step 4 stays, and the same command resumes from it"
     )
     said = [event.values["text"] for event in events if event.kind == "message"]
-    assert len(said) == 3 and all("training goes on, and the last good checkpoint" in text for text in said)
+    assert len(said) == 3 and all("training continues, and the last good checkpoint" in text for text in said)
     assert path.read_bytes() == before and checkpoints(settings.folder)[-1] == 4
     assert not list(settings.folder.rglob("*.part"))
     run(settings)

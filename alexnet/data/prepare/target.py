@@ -129,7 +129,7 @@ def errors_explained(target: Path) -> Generator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OSError(
-                f"the disk of {target} is full; make room and run the same command again, which then goes on"
+                f"the disk of {target} is full; make room and run the same command again to resume"
             ) from error
         if error.errno in NOT_WRITABLE and error.filename and Path(error.filename).is_relative_to(target):
             raise OSError(f"cannot write to {target}: {error.strerror}; name another folder") from error

@@ -108,7 +108,7 @@ def make_shards(jobs: Sequence[Job], workers: int, progress: Callable[[Progress]
     except BrokenProcessPool as error:
         raise ChildProcessError(
             "a process that decodes images was killed, perhaps because the memory is full; "
-            "run the same command again to go on, with fewer processes (--workers)"
+            "run the same command again to resume, with fewer processes (--workers)"
         ) from error
     finally:
         stop.set()
