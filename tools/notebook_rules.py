@@ -18,6 +18,8 @@ MAX_BYTES = 1_500_000
 ENCODED = re.compile(r"base64,[A-Za-z0-9+/=]+")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.DOTALL)
+PREDICTION = re.compile(r"^\*\*Predict\b", re.MULTILINE)
+ASKED = re.compile(r"^\*\*Predict\b(?:[^\n]+\n)+\n<details>\s*<summary>\s*a\)", re.MULTILINE)
 OPTION = re.compile(r"<details>\s*<summary>\s*([a-h])\) .*?</summary>\s*(\w+).*?</details>", re.DOTALL)
 MACHINE_PATH = re.compile(
     r"(?<![\w.:/~-])/(?:home|root|Users|tmp|content|work|mnt|opt|private|var/folders)/\w|[A-Za-z]:\\+Users\\"
@@ -88,6 +90,8 @@ def cell_problems(cell: NotebookNode) -> Iterator[str]:
 
 def question_problems(source: str) -> Iterator[str]:
     """A question of a prediction or a quiz has options a), b), ...; the reply to one begins with Right."""
+    if len(PREDICTION.findall(source)) > len(ASKED.findall(source)):
+        yield "a prediction that is not one paragraph with its options after it"
     questions: list[list[tuple[str, str]]] = []
     for letter, reply in OPTION.findall(source):
         if letter == "a":

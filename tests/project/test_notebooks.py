@@ -126,6 +126,9 @@ BAD = {
     "a question whose replies begin with Right, Right": notebook(
         new_markdown_cell(option("a", "Right.") + option("b", "Right, too."))
     ),
+    "a prediction that is not one paragraph with its options": notebook(
+        new_markdown_cell("**Predict.** Which?\n\n1. this\n2. that")
+    ),
     "a question with the options a": notebook(new_markdown_cell(option("a", "Right."))),
     "a question with the options ac": notebook(
         new_markdown_cell(option("a", "Right.") + option("c", "Wrong."))
