@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from alexnet.data.splits import MemorySplit
+from alexnet.storage import records, shipped
 from tools import contest
 
 
@@ -95,3 +96,18 @@ def test_features_are_made_once_for_all_systems_that_share_them():
     found = list(contest.described(describe, split, contest.part(split, 2)))
     assert seen == [6, 2] and [name for name, _, _ in found] == ["one", "two"]
     assert torch.equal(found[1][1][1], images[[0, 5], 0].float().flatten(1))
+
+
+def test_the_record_is_of_the_images_that_the_network_learned_from():
+    record, network = records.load("imagenette-contest"), records.load(contest.NETWORK)
+    assert record.data == network.data and contest.NETWORK in shipped.names()
+    (last,) = network.results["validations"][-1:]
+    count = network.data["images"]["val"]
+    assert record.results["AlexNet"]["top1"]["wrong"] == round(last["top1"] * count)
+    for name, found in record.results.items():
+        for k in ("top1", "top5"):
+            low, high = found[k]["interval"]
+            assert found[k]["error"] == found[k]["wrong"] / count and low < found[k]["error"] < high
+        if name != "AlexNet":
+            tried = [float(decay) for decay in found["held_out_errors"]]
+            assert min(tried) < found["decay"] < max(tried) and found["mcnemar"]["corrected_p"] <= 1
