@@ -9,17 +9,21 @@ WIDE_CODE = """[...document.querySelectorAll(".bd-article div.highlight pre")]
     .map((pre) => pre.textContent.trim().split("\\n").sort((a, b) => b.length - a.length)[0])"""
 BROKEN = "[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.alt)"
 FOLDED = "details:not([open]), .ask-reply[hidden], [hidden='until-found']"
-# Moves a slider through all of its positions and counts how many different views there are.
-VIEWS = """(figure, k) => {
-    const input = figure.querySelectorAll("input")[k];
+# Moves a slider through all of its positions and counts how many different views there are, with the others
+# at their start or at their end: which layer changes makes no difference while nothing is changed.
+VIEWS = """(figure, k, atEnd) => {
+    const inputs = [...figure.querySelectorAll("input")], input = inputs[k];
+    const starts = inputs.map((other) => other.value);
+    if (atEnd) inputs.forEach((other) => { other.value = other.max; });
     const show = (value) => {
         input.value = value;
         input.dispatchEvent(new Event("input", { bubbles: true }));
         return figure.querySelector('[data-part="view"]').innerHTML + figure.querySelector("img")?.src;
     };
-    const start = input.value, views = new Set();
+    const views = new Set();
     for (let value = +input.min; value <= +input.max; value++) views.add(show(value));
-    show(start);
+    inputs.forEach((other, i) => { other.value = starts[i]; });
+    show(starts[k]);
     return views.size;
 }"""
 
@@ -44,7 +48,10 @@ def test_nothing_scrolls_sideways(opened, width):
 def test_every_control_changes_its_figure(opened):
     for figure in opened.tab.query_selector_all("figure[data-explore]"):
         for k in range(len(figure.query_selector_all("input"))):
-            assert figure.evaluate(f"(figure) => ({VIEWS})(figure, {k})") > 1, figure.get_attribute("id")
+            views = [
+                figure.evaluate(f"(figure) => ({VIEWS})(figure, {k}, {end})") for end in ("false", "true")
+            ]
+            assert max(views) > 1, figure.get_attribute("id")
 
 
 def test_every_question_answers(opened):
