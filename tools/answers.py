@@ -6,7 +6,7 @@ networks of one recipe with different seeds. The record has counts, errors and i
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
@@ -23,7 +23,7 @@ from alexnet.evaluation.prediction import load_classifier
 from alexnet.experiments.intervals import mean_interval
 from alexnet.storage import records
 from alexnet.storage.run_files import RECORD
-from tools.baselines import batches
+from tools.baselines import batches, data_of
 
 CENTRE = 4  # of the ten crops
 
@@ -129,18 +129,11 @@ def record_of(
     name: str, dataset: PreparedSet, seeds: list[int], seconds: float, results: dict
 ) -> records.Record:
     """Return a record on the validation images of a set."""
-    images = {"train": len(dataset.train), "val": len(dataset.val)}
     which = f"{len(seeds)} networks that differ in their seed" if len(seeds) > 1 else "a network"
     return records.Record(
         experiment=name,
-        scale=f"{which}, {images['val']:,} validation images",
-        data={
-            "name": dataset.name,
-            "source": dataset.source,
-            "fingerprint": dataset.fingerprint,
-            "classes": len(dataset.classes),
-            "images": images,
-        },
+        scale=f"{which}, {len(dataset.val):,} validation images",
+        data=data_of(dataset),
         config={},
         seeds=seeds,
         environment=records.environment(),
@@ -161,10 +154,15 @@ def networks(runs: Sequence[Path]) -> dict[int, Classifier]:
     return found
 
 
-def main() -> None:
-    """Measure the networks of the runs that the command line names."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("data", metavar="FOLDER", help="a prepared set with validation images")
+def write_record(about: str | None, measure: Callable[[dict[int, Classifier], PreparedSet], dict]) -> None:
+    """Measure the networks of the runs that the command line names, and write the record.
+
+    Args:
+        about: what the command says of itself.
+        measure: the measurement, of networks by their seeds on a prepared set.
+    """
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("data", metavar="FOLDER", help="a prepared set with training and validation images")
     parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="folder of a finished training")
     parser.add_argument("--record", metavar="FILE", required=True, help="write a record to this .json file")
     asked = parser.parse_args()
@@ -175,4 +173,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    write_record(__doc__, measure)

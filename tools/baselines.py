@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alexnet.data.prepared import open_prepared
+from alexnet.data.prepared import PreparedSet, open_prepared
 from alexnet.data.splits import Split
 from alexnet.evaluation.errors import num_errors
 from alexnet.storage import records
@@ -138,6 +138,17 @@ def batches(split: Split, size: int = 500) -> Iterator[Tensor]:
         yield split.read(np.arange(start, min(start + size, len(split))))
 
 
+def data_of(dataset: PreparedSet) -> dict[str, object]:
+    """Return what a record says of the images that were measured."""
+    return {
+        "name": dataset.name,
+        "source": dataset.source,
+        "fingerprint": dataset.fingerprint,
+        "classes": len(dataset.classes),
+        "images": {"train": len(dataset.train), "val": len(dataset.val)},
+    }
+
+
 def main() -> None:
     """Measure all features on the set that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -153,17 +164,10 @@ def main() -> None:
         results[name] = measure(train, test)
         print(f"{name:25} top-1 {results[name]['top1']:.1%}, top-5 {results[name]['top5']:.1%}", flush=True)
     if asked.record:
-        images = {"train": len(dataset.train), "val": len(dataset.val)}
         records.Record(
             experiment=Path(asked.record).stem,
-            scale=f"logistic regression on features that were not learned, {images['train']:,} images",
-            data={
-                "name": dataset.name,
-                "source": dataset.source,
-                "fingerprint": dataset.fingerprint,
-                "classes": len(dataset.classes),
-                "images": images,
-            },
+            scale=f"logistic regression on features that were not learned, {len(dataset.train):,} images",
+            data=data_of(dataset),
             config={"bins": BINS, "cells": CELLS, "decays": list(DECAYS), "held_out": HELD_OUT},
             seeds=[],
             environment=records.environment(),

@@ -5,23 +5,20 @@ images of a prepared set for the neighbours of its validation images: by the fea
 network, by those of a network of the same seed that has learned nothing, and by pixels.
 """
 
-import argparse
-import time
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alexnet.data.prepared import PreparedSet, open_prepared
+from alexnet.data.prepared import PreparedSet
 from alexnet.data.splits import Split
 from alexnet.evaluation.classifier import Classifier
 from alexnet.evaluation.neighbours import precision
 from alexnet.experiments.intervals import mean_interval
 from alexnet.models import AlexNet
-from tools.answers import networks, record_of
+from tools.answers import write_record
 from tools.baselines import batches
 
 KS = (1, 5, 10, 20, 50)
@@ -111,18 +108,5 @@ def measure(classifiers: dict[int, Classifier], dataset: PreparedSet) -> dict:
     }
 
 
-def main() -> None:
-    """Measure the networks of the runs that the command line names."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("data", metavar="FOLDER", help="a prepared set with training and validation images")
-    parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="folder of a finished training")
-    parser.add_argument("--record", metavar="FILE", required=True, help="write a record to this .json file")
-    asked = parser.parse_args()
-    started, dataset, nets = time.monotonic(), open_prepared(asked.data), networks(asked.runs)
-    results = measure(nets, dataset)
-    name, seconds = Path(asked.record).stem, time.monotonic() - started
-    record_of(name, dataset, list(nets), seconds, results).save(asked.record)
-
-
 if __name__ == "__main__":
-    main()
+    write_record(__doc__, measure)
