@@ -84,6 +84,22 @@ def test_the_keyboard_suffices(chapter):
     assert slider.get_attribute("aria-valuetext") != before
 
 
+def test_a_reader_points_at_a_number_with_the_mouse_the_keyboard_or_a_finger(chapter):
+    page = chapter("02-convolution", viewport={"width": 390, "height": 900}, has_touch=True)
+    figure = page.tab.locator("#figure-2-4")
+    view, spoken = figure.locator('[data-part="view"]'), figure.locator('[data-part="result"]')
+    output = view.locator("[data-grid]").nth(1)
+    output.hover(position={"x": 5, "y": 5})
+    assert "row 0, column 0" in view.locator("[data-said]").inner_text()
+    view.focus()
+    page.tab.keyboard.press("ArrowDown")
+    assert "row 1, column 0" in view.locator("[data-said]").inner_text()
+    assert spoken.text_content() == view.locator("[data-said]").inner_text()
+    output.tap(position={"x": 5, "y": 5})
+    assert "row 0, column 0" in spoken.text_content()
+    assert figure.locator("[data-points]").nth(1).get_attribute("aria-valuetext") == "0"
+
+
 @pytest.mark.parametrize("words", SEARCHES)
 def test_a_search_finds_the_chapter(chapter, words):
     page = chapter(f"search.html?q={words.replace(' ', '+')}")

@@ -145,6 +145,12 @@ BAD = [
     ({"draw": lambda a: "x" * 150_000}, ValueError, "takes 3..,... bytes, 200,000 at most"),
     ({"in_page": True, "alt": lambda a: f"{a}"}, ValueError, "strings with fields"),
     ({"in_page": True, "alt": "{b}"}, ValueError, "alt has the field 'b'; the sliders are a"),
+    (
+        {"pointing": ("a", "a"), "in_page": True},
+        ValueError,
+        r"two of the sliders a, in .* got \('a', 'a'\)",
+    ),
+    ({"pointing": ("a", "b"), "in_page": True}, ValueError, "two of the sliders a, in their order"),
     ({"in_page": True, "draw": ending}, ValueError, "contains '</script'"),
     ({"in_page": True}, TypeError, "with in_page, draw must return a string"),
     ({"in_page": True, "draw": lambda a: f"{a}"}, ValueError, "only a function written with def"),

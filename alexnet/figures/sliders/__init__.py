@@ -23,6 +23,7 @@ def explore(
     *,
     alt: str | Callable[..., str],
     in_page: bool = False,
+    pointing: tuple[str, ...] = (),
     start: dict | None = None,
     caption: str | Callable[..., str] | None = None,
     number: str | None = None,
@@ -38,28 +39,33 @@ def explore(
         alt: what is to be seen, with fields such as "{n}" for the values, or a function of the values.
         in_page: True for a page that computes, for any number of combinations: draw, which returns a string
             of HTML, is turned into JavaScript as `javascript_of` says.
+        pointing: with in_page, the sliders of the row and the column that the reader can also point at, or
+            move with the arrow keys, in what draw returns, in a notebook as well. Its elements with
+            ``data-grid="rows columns"`` are divided into so many parts; the first tells how far the sliders
+            go. What is in an element with ``data-said`` is spoken, too.
         start: values shown at first; the first of its range for a slider that is not named.
         caption: text below, like alt.
         number: as in `figures.show`.
         labels: text to write beside a slider instead of its keyword.
-        live: True for sliders that compute in the kernel, False for the form that needs none. By default the
-            environment variable ALEXNET_FIGURES decides (``live`` or ``static``), else whether there is a
-            notebook to show them.
+        live: True for sliders that compute in the kernel, False for the form that needs none. By default it
+            is False with pointing; without it the environment variable ALEXNET_FIGURES decides (``live`` or
+            ``static``), else whether there is a notebook to show them.
         **ranges: the values of each slider: numbers or strings.
     Returns:
         An object that displays itself.
     Raises:
         TypeError: a range is no sequence, or draw returns something else.
-        ValueError: a range is empty or repeats a value; start or labels name no slider or value; alt is
+        ValueError: a range is empty or repeats a value; start, labels or pointing name no slider; alt is
             empty or does not follow the sliders; number is not of the form "6.2"; of frames, more than 30
             combinations or 200,000 bytes; in a page, draw cannot be turned into JavaScript, or disagrees with
             what became of it (compared where mini-racer, a JavaScript engine, is installed).
     """
     sliders = make_sliders(ranges, labels or {})
-    explorer = Explorer(draw, sliders, 0, alt, caption, in_page, number)
+    explorer = Explorer(draw, sliders, 0, alt, caption, in_page, number, pointing)
     explorer = replace(explorer, start=_start(explorer, start or {}))
     _check_texts(explorer)
-    if live if live is not None else _wants_live():
+    _check_pointing(explorer)
+    if live if live is not None else not pointing and _wants_live():
         from alexnet.figures.sliders.live import Live  # ipywidgets is not needed for the other form
 
         return Live(explorer)
@@ -78,6 +84,15 @@ def _wants_live() -> bool:
     shell = sys.modules["IPython"].get_ipython()
     # By name, for ipykernel may be absent where there is no notebook. Colab's shell derives from this one.
     return any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__)
+
+
+def _check_pointing(explorer: Explorer) -> None:
+    """Refuse a row and a column that are not two sliders of a page, the row's before the column's."""
+    names = [slider.name for slider in explorer.sliders]
+    found = [name for name in names if name in explorer.pointing]
+    if explorer.pointing and (not explorer.in_page or len(found) != 2 or found != [*explorer.pointing]):
+        wanted = f"two of the sliders {', '.join(names)}, in their order, and in_page=True"
+        raise ValueError(f"pointing takes {wanted}, got {explorer.pointing}")
 
 
 def _start(explorer: Explorer, start: dict) -> int:

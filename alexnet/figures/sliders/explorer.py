@@ -61,6 +61,7 @@ class Explorer:
     caption: str | Callable[..., str] | None
     in_page: bool
     number: str | None = None
+    pointing: tuple[str, ...] = ()  # the sliders of row and column, in their order
 
     @property
     def num_states(self) -> int:

@@ -17,6 +17,7 @@ MAX_FRAMES = 30
 MAX_BYTES = 200_000  # of one figure, so that a page of several stays light
 LABEL_STYLE = "display:flex;flex-wrap:wrap;gap:.1em .7em;align-items:center;margin:.2em 0"
 EXPLORE = ("alexnet.figures.sliders", "explore.js")
+POINT = ("alexnet.figures.sliders", "point.js")
 UNSEEN_STYLE = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"
 
 
@@ -78,7 +79,11 @@ def _page(explorer: Explorer, spec: dict, script: str | None = None) -> style.Sh
     spec = {"sliders": sliders, **spec}
     alt, caption = explorer.text("alt", start), explorer.text("caption", start)
     group = "" if "widths" in spec else f' role="group" aria-label="{html.escape(alt)}"'
-    parts = [_control(slider, place) for slider, place in zip(explorer.sliders, places, strict=True)]
+    group += ' tabindex="0"' if explorer.pointing else ""
+    parts = [
+        _control(slider, place, pointed=slider.name in explorer.pointing)
+        for slider, place in zip(explorer.sliders, places, strict=True)
+    ]
     parts.append('<div data-part="hint" style="font-size:.85em">Run this cell to move the sliders.</div>')
     parts.append(f'<div data-part="view"{group} style="margin:.4em 0 0">{explorer.view(start)}</div>')
     parts.append(f'<div data-part="spoken" aria-live="polite" style="{UNSEEN_STYLE}"></div>')
@@ -87,6 +92,9 @@ def _page(explorer: Explorer, spec: dict, script: str | None = None) -> style.Sh
     parts.append(f'<script type="application/json" data-part="spec">{in_script(spec)}</script>')
     ident = _identity(spec, script)
     parts.append(f'<script>({script_of(*EXPLORE)})("{ident}", {script or "null"});</script>')
+    if explorer.pointing:
+        parts.append(f'<div data-part="result" aria-live="polite" style="{UNSEEN_STYLE}"></div>')
+        parts.append(f'<script>({script_of(*POINT)})("{ident}");</script>')
     opening = (
         f'<figure class="alexnet-figure"{style.anchor(explorer.number)} data-explore="{ident}" '
         'data-lm-suppress-shortcuts="true" '
@@ -95,12 +103,12 @@ def _page(explorer: Explorer, spec: dict, script: str | None = None) -> style.Sh
     return style.Shown(opening + "".join(parts) + "</figure>", alt)
 
 
-def _control(slider: Slider, place: int) -> str:
-    """One labelled range input; it sleeps until the script runs."""
-    label = html.escape(slider.labels[place])
+def _control(slider: Slider, place: int, *, pointed: bool) -> str:
+    """One labelled range input, which a pointer may move, too; it sleeps until the script runs."""
+    label, mark = html.escape(slider.labels[place]), " data-points" if pointed else ""
     return (
         f'<label style="{LABEL_STYLE}"><span style="min-width:7em">{html.escape(slider.title)}</span>'
-        f'<input type="range" min="0" max="{len(slider.values) - 1}" value="{place}" step="1" disabled '
+        f'<input type="range"{mark} min="0" max="{len(slider.values) - 1}" value="{place}" step="1" disabled '
         f'autocomplete="off" aria-valuetext="{label}" style="flex:1 1 9em;min-width:0;max-width:22em">'
         f'<span aria-hidden="true" style="min-width:3em">{label}</span></label>'
     )
