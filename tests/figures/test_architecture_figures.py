@@ -1,5 +1,6 @@
 """The two figures of the whole net: the drawing says what the paper says, the table what others count."""
 
+import math
 import re
 
 import pytest
@@ -27,10 +28,14 @@ def table(**changes):
     return found, html
 
 
-def filled(html, colour):
-    """Return the texts of the boxes that have a colour."""
-    boxes = re.findall(rf'<rect [^>]*fill="{colour}"[^>]*/><text[^>]*>([^<]*)</text>', html)
-    return [text.split(":")[0] for text in boxes]
+def drawn(html, colour):
+    """Measure the boxes of a colour: [(channels, rows, columns)], back from the units of the drawing."""
+    found = []
+    for path in re.findall(rf'<path d="([^"]*)" fill="{colour}" fill-opacity', html):
+        for width, height, back in re.findall(r"h([\d.]+)v-([\d.]+)h-[\d.]+zm0-[\d.]+l([\d.]+)", path):
+            lengths = float(width), float(height), float(back) / towers.SLANT
+            found.append(tuple(round(length / towers.SCALE) for length in lengths))
+    return found
 
 
 def test_the_table_of_the_papers_net():
@@ -85,33 +90,51 @@ def test_kernels_change_in_the_layer_and_in_the_one_above():
     assert halved["fc7"][0] == "2048" and halved["fc8"][1][0] == 2048 * 1000 + 1000
 
 
+CONV = ((48, 55, 55), (128, 27, 27), (192, 13, 13), (192, 13, 13), (128, 13, 13))
+POOLED = ((48, 27, 27), (128, 13, 13), (128, 6, 6))
+DENSE = ((64, 32, 1), (64, 32, 1))
+
+
+def test_everything_is_drawn_to_scale():
+    html = towers.towers("conv1")
+    boxes = drawn(html, "currentColor") + drawn(html, towers.CHOSEN)
+    assert sorted(boxes) == sorted([*2 * (CONV + POOLED + DENSE), (3, 224, 224), (40, 25, 1)])
+    for printed, (maps, side, _) in zip(paper.LAYERS, CONV, strict=False):
+        size = f">{printed.name}</tspan><tspan x="
+        assert printed.num_kernels == 2 * maps and html.count(size) == 2
+        assert html.count(f">{side} × {side} × {maps}<") >= 2
+    assert [math.prod(DENSE[0]), 40 * 25] == [PRINTED["fc6"].num_kernels // 2, PRINTED["fc8"].num_kernels]
+    assert html.count(">2,048 units<") == 4 and html.count(">1,000 units<") == 1
+
+
 @pytest.mark.parametrize("name", PRINTED)
 def test_the_drawing_shows_what_a_layer_reads(name):
     html = towers.towers(name)
-    names = ["image", *PRINTED]
-    below = names[names.index(name) - 1]
+    # Of the outputs of a layer, conv3 to conv5 have no pool; fc8 is one sheet.
+    boxes = dict(zip(PRINTED, (*CONV, *DENSE, (40, 25, 1)), strict=True))
+    below = dict(zip(PRINTED, ((3, 224, 224), *POOLED[:2], CONV[2], CONV[3], POOLED[2], *DENSE), strict=True))
     reads_both = name != "conv1" and PRINTED[name].reads_both_gpus  # the image is one box
-    assert filled(html, towers.READER) == [name]
-    assert filled(html, towers.READ) == [below] * (2 if reads_both else 1)
-    assert html.count('stroke-width="3"') == (2 if reads_both else 1)
+    assert drawn(html, towers.CHOSEN) == [boxes[name]]
+    side = PRINTED[name].kernel_shape[0] if PRINTED[name].kernel_shape else None
+    channels, rows, columns = below[name]
+    window = (channels, side or rows, side or columns)
+    assert drawn(html, towers.READ) == [window] * (2 if reads_both else 1)
+    (blue,) = re.findall(rf'<path d="([^"]*)" stroke="{towers.READ}"', html)
+    assert blue.count("z") == (2 if reads_both else 1)  # heads of arrows
     if shape := PRINTED[name].kernel_shape:
         height, width, depth = shape
         assert f"reads {height} × {width} × {depth} = {height * width * depth:,} numbers" in html
 
 
-def test_the_drawing_has_the_shapes_of_one_tower():
-    html = towers.towers("conv1")
-    for printed in paper.LAYERS[:5]:
-        assert html.count(f">{printed.name}: {printed.num_kernels // 2} × ") == 2
-    assert html.count(">norm, pool: 48 × 27 × 27<") == html.count(">norm, pool: 128 × 13 × 13<") == 2
-    assert html.count(">pool: 128 × 6 × 6<") == html.count(">fc7: 2,048<") == 2
-    assert html.count(">fc8: 1,000<") == html.count(">image: 3 × 224 × 224<") == 1
+def test_green_arrows_lead_to_the_other_gpu():
+    (green,) = re.findall(rf'<path d="([^"]*)" stroke="{towers.SENT}"', towers.towers("conv1"))
     crossing = [name for name in PRINTED if PRINTED[name].reads_both_gpus][1:]
+    assert green.count("z") == 2 * len(crossing[:-1]) + 1  # both ways, and to the one GPU with fc8
     assert f"before {', '.join(crossing[:-1])} and meet in {crossing[-1]}" in towers.towers_in_words("fc6")
 
 
 def test_both_figures_are_small_and_the_same_at_every_run(monkeypatch):
     monkeypatch.setenv("ALEXNET_FIGURES", "static")  # explore refuses a page that says something else
-    for make, limit in ((towers.two_towers, 60_000), (costs.change_a_layer, 20_000)):
+    for make, limit in ((towers.two_towers, 80_000), (costs.change_a_layer, 20_000)):
         first = make()
         assert first.html == make().html and first.num_bytes < limit

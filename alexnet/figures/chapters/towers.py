@@ -1,4 +1,7 @@
-"""Figure 2 of the paper, redrawn: the two towers, and the inputs of a unit of each layer (paper 3.5)."""
+"""Figure 2 of the paper drawn to scale: two towers, and the inputs of a unit of each layer (paper 3.5)."""
+
+import math
+from dataclasses import dataclass
 
 from alexnet.figures.sliders import explore
 from alexnet.models.architecture import Layer, list_layers
@@ -6,13 +9,53 @@ from alexnet.recipes import PAPER
 
 LAYERS = {layer.name: layer for layer in list_layers(PAPER.net)}
 PARTS = tuple(layer for layer in LAYERS.values() if layer.has_parameters)
-CENTRES = (92, 268)  # of tower a and tower b in the drawing
-WIDTH, BOX, STEP, TOP = 150, 42, 68, 84  # of a box; its height; from one to the next; where conv1 begins
-READER, READ = "#D55E00", "#0072B2"
+TOWERS = PAPER.net.towers
+SCALE = 0.6  # of the drawing's units to one channel, one row or one column
+SLANT = 0.35  # columns go so far to the right, and as far up, of what they would measure
+SHEET = {2048: (64, 32), 1000: (40, 25)}  # columns and rows that the units of a dense layer are laid out in
+WIDTH, HALF, POOL = 360, 182, 90  # of the drawing; where tower b begins; where a pool stands in its tower
+LABEL, GAP, CROSSING = 30, 18, 34  # height of two lines of text; from row to row, and where towers exchange
+CHOSEN, READ, SENT = "#D55E00", "#0072B2", "#009E73"
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Activations of one tower as a box: channels to the right, rows upwards, columns to the back.
+
+    Attributes:
+        name: of the layer, and of the layers between it and the one before that do not change the shape.
+        size: in words.
+        channels: to the right.
+        rows: upwards.
+        columns: slanting to the back.
+        left: edge of the front, in the drawing's units.
+        bottom: its lower edge.
+    """
+
+    name: str
+    size: str
+    channels: int
+    rows: int
+    columns: int
+    left: float
+    bottom: float
+
+    @property
+    def depth(self) -> float:
+        """How far the back is to the right of the front, and as far above it."""
+        return SCALE * SLANT * self.columns
+
+
+@dataclass(frozen=True)
+class Row:
+    """A layer: its volumes in each tower, the last of which the next layer reads, and its upper edge."""
+
+    top: float
+    towers: tuple[tuple[Volume, ...], ...]
 
 
 def two_towers(*, number: str | None = None):
-    """Let the reader choose a layer and see, in figure 2 redrawn, which boxes a unit of it reads.
+    """Let the reader choose a layer and see, in figure 2 redrawn, which activations a unit of it reads.
 
     Args:
         number: of the figure, as in `figures.show`.
@@ -23,32 +66,76 @@ def two_towers(*, number: str | None = None):
         start={"layer": "conv2"},
         number=number,
         alt=towers_in_words,
-        caption="The net of the paper, from the image (top) to the outputs (bottom). Sizes are of one "
-        "tower: maps × height × width, or units. Orange: the chosen layer; blue: what it reads.",
+        caption="Feature maps shrink from layer to layer, and the towers exchange them only where a green "
+        "arrow crosses. The paper's figure 2 drawn to scale, from the image (top) to the outputs (bottom); "
+        "sizes: height × width × channels of one tower. Orange: the chosen layer; blue: the activations that "
+        "one of its units reads. The units of a dense layer have no positions; they are laid out in rows.",
     )
 
 
 def towers(layer: str) -> str:
     """Draw the two towers, with what a unit of tower a reads in the layer of that name, as HTML."""
-    names = [part.name for part in PARTS]
-    chosen = names.index(layer)
-    below = reads(PARTS[chosen])
-    bottom = TOP + STEP * len(PARTS) - STEP + BOX
-    drawn = [f'<text x="{x}" y="14">tower {tower}</text>' for tower, x in zip("ab", CENTRES, strict=True)]
-    drawn += lines(chosen)
-    image = f"image: {PARTS[0].in_channels} × {PARTS[0].in_size} × {PARTS[0].in_size}"
-    drawn.append(box(CENTRES, 24, READ if chosen == 0 else "none", (image,)))
-    for index, part in enumerate(PARTS):
-        last = index == len(PARTS) - 1
-        for tower, x in enumerate(CENTRES[:1] if last else CENTRES):
-            colour = READER if index == chosen and tower == 0 else "none"
-            colour = READ if index == chosen - 1 and tower in below else colour
-            drawn.append(box(CENTRES if last else (x,), TOP + STEP * index, colour, box_text(part)))
+    chosen, rows = [part.name for part in PARTS].index(layer), layout()
+    volumes = list(dict.fromkeys(volume for row in rows for tower in row.towers for volume in tower))
+    orange = rows[chosen + 1].towers[0][0]
+    read = [rows[chosen].towers[tower][-1] for tower in (reads(PARTS[chosen]) if chosen else (0,))]
+    drawn = "".join(label(volume) for volume in volumes)
+    for tower, x in zip("ab", (HALF // 2, HALF + HALF // 2), strict=True):
+        look = 'text-anchor="middle" font-size="13" font-weight="bold"'
+        drawn += f'<text x="{x}" y="{rows[1].top - 40:.0f}" {look}>tower {tower}</text>'
+    drawn += boxes([whole(volume) for volume in volumes if volume != orange], "currentColor", 0.12)
+    drawn += boxes([whole(orange)], CHOSEN, 0.5)
+    drawn += boxes([window(PARTS[chosen], volume) for volume in read], READ, 0.75)
+    drawn += arrows(rows, chosen)
+    bottom = rows[-1].towers[0][0].bottom
     return (
-        f'<svg aria-hidden="true" viewBox="0 0 360 {bottom + 4}" font-family="sans-serif" font-size="12.5" '
-        'text-anchor="middle" fill="currentColor" style="width:100%;max-width:460px;display:block">'
-        f"{''.join(drawn)}</svg><p>{in_words(PARTS[chosen])}</p>"
+        f'<svg aria-hidden="true" viewBox="0 0 {WIDTH} {bottom + 4:.0f}" font-family="sans-serif" '
+        'font-size="11.5" fill="currentColor" style="width:100%;max-width:430px;display:block">'
+        f"{drawn}</svg><p>{in_words(PARTS[chosen])}</p>"
     )
+
+
+def layout() -> list[Row]:
+    """Place the image and all layers below each other; the image and the outputs stand in the middle."""
+    first = PARTS[0]
+    side = first.in_size
+    image = [(f"{side} × {side} × {first.in_channels}", first.in_channels, side, side)]
+    rows = [place(4, ["image"], image, middle=True)]
+    for part in PARTS:
+        names, shapes = volumes_of(part)
+        above = rows[-1].towers[0][0].bottom
+        gap = CROSSING if part.crosses else GAP
+        rows.append(place(above + gap, names, shapes, middle=part is PARTS[-1]))
+    return rows
+
+
+def volumes_of(part: Layer) -> tuple[list[str], list[tuple[str, int, int, int]]]:
+    """Return names and (size in words, channels, rows, columns) of a layer's output and of the pool after."""
+    if part.kind == "dense":
+        units = part.out_channels // (1 if part is PARTS[-1] else TOWERS)
+        return [part.name], [(f"{units:,} units", *SHEET[units], 1)]
+    maps, side, number = part.out_channels // TOWERS, part.out_size, part.name[-1]
+    names, sides = [part.name], [side]
+    if pool := LAYERS.get(f"pool{number}"):
+        norm = f"norm{number}, " if f"norm{number}" in LAYERS else ""
+        names, sides = [part.name, f"{norm}pool{number}"], [side, pool.out_size]
+    return names, [(f"{n} × {n} × {maps}", maps, n, n) for n in sides]
+
+
+def place(top: float, names: list[str], shapes: list[tuple[str, int, int, int]], *, middle: bool) -> Row:
+    """Put the volumes of a layer into one row: in both towers, or once in the middle of the drawing."""
+    height = max(SCALE * (rows + SLANT * columns) for _, _, rows, columns in shapes)
+    bottom = top + LABEL + height
+    towers = []
+    for start in (HALF - 30,) if middle else (2, HALF):
+        lefts = [start + POOL * index for index in range(len(shapes))]
+        towers.append(
+            tuple(
+                Volume(name, *shape, left, bottom)
+                for name, shape, left in zip(names, shapes, lefts, strict=True)
+            )
+        )
+    return Row(top, tuple(towers) * (TOWERS if middle else 1))
 
 
 def reads(layer: Layer) -> tuple[int, ...]:
@@ -56,47 +143,76 @@ def reads(layer: Layer) -> tuple[int, ...]:
     return (0, 1) if layer.crosses else (0,)
 
 
-def lines(chosen: int) -> list[str]:
-    """Draw the connections into every layer; those of the chosen one, in tower a, thick."""
-    drawn = []
+def label(volume: Volume) -> str:
+    """Write the name and the size of a volume above it."""
+    top = volume.bottom - SCALE * volume.rows - volume.depth
+    return (
+        f'<text x="{volume.left}" y="{top - 18:.0f}"><tspan font-weight="bold">{volume.name}</tspan>'
+        f'<tspan x="{volume.left}" dy="13">{volume.size}</tspan></text>'
+    )
+
+
+def boxes(outlines: list[str], colour: str, opacity: float) -> str:
+    """Draw boxes of one colour."""
+    look = f'fill="{colour}" fill-opacity="{opacity}" stroke="currentColor" stroke-width=".7"'
+    return f'<path d="{"".join(outlines)}" {look} stroke-linejoin="round"/>'
+
+
+def whole(volume: Volume) -> str:
+    """Return the outline of a volume."""
+    return outline(volume.left, volume.bottom, volume.channels, volume.rows, volume.columns)
+
+
+def window(part: Layer, volume: Volume) -> str:
+    """Return the outline of what a unit in the middle of a layer reads of a volume: a window or all."""
+    side = part.kernel_size
+    rows, columns = (side, side) if part.kind == "conv" else (volume.rows, volume.columns)
+    back = SCALE * SLANT * (volume.columns - columns) / 2
+    up = SCALE * (volume.rows - rows) / 2
+    return outline(volume.left + back, volume.bottom - up - back, volume.channels, rows, columns)
+
+
+def outline(left: float, bottom: float, channels: int, rows: int, columns: int) -> str:
+    """Return front, top and right side of a box whose front has its lower left corner at (left, bottom)."""
+    width, height, back = (f"{SCALE * length:.1f}" for length in (channels, rows, SLANT * columns))
+    return (
+        f"M{left:.1f} {bottom:.1f}h{width}v-{height}h-{width}z"
+        f"m0-{height}l{back}-{back}h{width}l-{back} {back}z"
+        f"m{width} {height}l{back}-{back}v-{height}l-{back} {back}z"
+    )
+
+
+def arrows(rows: list[Row], chosen: int) -> str:
+    """Draw the connections: green to the other GPU, blue and thick into the chosen layer of tower a."""
+    paths = {"#888": "", SENT: "", READ: ""}
+    widths = {"#888": 1, SENT: 1.5, READ: 3}
     for index, part in enumerate(PARTS):
-        bottom, top = TOP + STEP * index - (STEP - BOX), TOP + STEP * index
         last = index == len(PARTS) - 1
-        for tower, x in enumerate(CENTRES):
-            # Outputs of the last layer stand in one box, which both towers reach straight down.
+        for tower, volumes in enumerate(rows[index + 1].towers):
             for source in (tower,) if last or not part.crosses else (0, 1):
-                thick = index == chosen and (tower == 0 or last)
-                look = f'stroke="{READ}" stroke-width="3"' if thick else 'stroke="#888" stroke-width="1"'
-                drawn.append(f'<path d="M{CENTRES[source]} {bottom}L{x} {top}" {look}/>')
-    return drawn
+                # The last layer is on one GPU: the other sends it what its tower puts out.
+                crosses = source != tower or (last and source == 1)
+                colour = READ if index == chosen and (tower == 0 or last) else SENT if crosses else "#888"
+                start = rows[index].towers[source][-1]
+                here = (start.left + SCALE * start.channels / 2, start.bottom + 2)
+                there = (volumes[0].left + 26 + 16 * source, rows[index + 1].top - 1)
+                paths[colour] += arrow(here, there, 3 + widths[colour])
+    return "".join(
+        f'<path d="{path}" stroke="{colour}" fill="{colour}" stroke-width="{widths[colour]}"/>'
+        for colour, path in paths.items()
+    )
 
 
-def box(centres: tuple[int, ...], top: int, colour: str, text: tuple[str, ...]) -> str:
-    """Draw a box as wide as the towers whose centres are given, with one or two lines of text."""
-    left, right = centres[0] - WIDTH // 2, centres[-1] + WIDTH // 2
-    height = 34 if top < TOP else BOX
-    middle = (left + right) // 2
-    first = top + height // 2 + (4 if len(text) == 1 else -4)
-    drawn = f'<rect x="{left}" y="{top}" width="{right - left}" height="{height}" rx="4" '
-    drawn += f'stroke="currentColor" fill="{colour}" fill-opacity=".35"/>'
-    drawn += f'<text x="{middle}" y="{first}">{text[0]}</text>'
-    if len(text) == 2:
-        drawn += f'<text x="{middle}" y="{first + 16}" font-size="11">{text[1]}</text>'
-    return drawn
-
-
-def box_text(part: Layer) -> tuple[str, ...]:
-    """Return the lines in a layer's box: its output in one tower, and that of the pool after it."""
-    if part.kind == "dense":
-        units = part.out_channels if part.name == "fc8" else part.out_channels // PAPER.net.towers
-        return (f"{part.name}: {units:,}",)
-    maps = part.out_channels // PAPER.net.towers
-    text = (f"{part.name}: {maps} × {part.out_size} × {part.out_size}",)
-    number = part.name[-1]
-    if pool := LAYERS.get(f"pool{number}"):
-        words = "norm, pool" if f"norm{number}" in LAYERS else "pool"
-        text += (f"{words}: {maps} × {pool.out_size} × {pool.out_size}",)
-    return text
+def arrow(start: tuple[float, float], end: tuple[float, float], head: float) -> str:
+    """Return a line with a head of some length."""
+    length = math.dist(start, end)
+    right, down = ((there - here) / length for here, there in zip(start, end, strict=True))
+    x, y = end[0] - head * right, end[1] - head * down
+    across, along = head * down / 2, head * right / 2
+    return (
+        f"M{start[0]:.1f} {start[1]:.1f}L{x:.1f} {y:.1f}"
+        f"M{end[0]:.1f} {end[1]:.1f}L{x + across:.1f} {y - along:.1f}L{x - across:.1f} {y + along:.1f}z"
+    )
 
 
 def in_words(part: Layer) -> str:
@@ -113,6 +229,7 @@ def towers_in_words(layer: str) -> str:
     """Return the alternative text of the drawing."""
     *crossing, last = [part.name for part in PARTS if part.crosses]
     return (
-        "Two columns of boxes, one a tower, from the image above to the outputs below. Lines cross from "
-        f"column to column before {', '.join(crossing)} and meet in {last}. {in_words(LAYERS[layer])}"
+        "Two columns of boxes drawn to scale, one a tower, from the image above to the outputs below. Arrows "
+        f"cross from column to column before {', '.join(crossing)} and meet in {last}. "
+        f"{in_words(LAYERS[layer])}"
     )
