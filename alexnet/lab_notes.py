@@ -39,7 +39,7 @@ TEST_2010, VAL_2012 = "ILSVRC-2010 test", "ILSVRC-2012 validation"
 RUNS = (
     LoggedRun(
         net="145-2010",
-        about="the net of the paper",
+        about="the network of the paper",
         data=TEST_2010,
         views=10,
         top1=0.374727,
@@ -57,7 +57,7 @@ RUNS = (
     ),
     LoggedRun(
         net="145",
-        about="the net of the paper",
+        about="the network of the paper",
         data=VAL_2012,
         views=10,
         top1=0.406640,
@@ -120,7 +120,7 @@ RUNS = (
     ),
     LoggedRun(
         net="170",
-        about="another schedule of the rate",
+        about="another learning-rate schedule",
         data=VAL_2012,
         views=10,
         top1=0.40528,
@@ -156,7 +156,7 @@ RUNS = (
     ),
     LoggedRun(
         net="145",
-        about="trained on to epoch 135, the rate raised again",
+        about="trained on to epoch 135, the learning rate raised again",
         data=VAL_2012,
         views=10,
         top1=0.40250,

@@ -217,7 +217,7 @@ def next_of(batches: Iterator[Batch | Unread]) -> Batch | Unread | None:
 def why_none_came(error: Exception) -> str:
     """Return in one sentence what hinders the workers."""
     if "timed out" in str(error):
-        return f"no batch came within {PATIENCE_SECONDS:.0f} s; does the disk with the images answer?"
+        return f"no batch came within {PATIENCE_SECONDS:.0f} s; does the disk with the images respond?"
     # Its last batches are fetched from itself: that fails in these ways, where its end is not known yet.
     if "exited unexpectedly" in str(error) or isinstance(error, ConnectionError | EOFError):
         return "a process that reads was killed, perhaps as the memory is full; fewer need less (`--workers`)"

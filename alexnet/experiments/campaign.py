@@ -154,7 +154,8 @@ def print_summary(record: records.Record) -> None:
         else:
             shown = " ".join("-" if run["error"] is None else f"{run['error']:.1%}" for run in arm["runs"])
         searching = "" if arm["settled"] else " so far"
-        print(f"{name:20} rate {arm['rate']:<9g}{searching} {'epochs' if race else 'test error'}: {shown}")
+        measure = "epochs" if race else "test error"
+        print(f"{name:20} learning rate {arm['rate']:<9g}{searching} {measure}: {shown}")
     for id, answers in record.results["answers"].items():
         for answer in answers:
             if answer["mean"] is not None:

@@ -50,13 +50,17 @@ CLAIMS = (
         "96 of 11×11×3, 256 of 5×5×48, 384 of 3×3×256, 384 of 3×3×192, 256 of 3×3×192",
     ),
     claim(
-        "input-224", "3.5, figure 2", NETWORK, "conv1 makes maps of this size from 224×224 pixels", "55×55"
+        "input-224",
+        "3.5, figure 2",
+        NETWORK,
+        "conv1 makes feature maps of this size from 224×224 pixels",
+        "55×55",
     ),
     claim(
         "conv-share",
         "1",
         NETWORK,
-        "each convolutional layer holds at most this share of the parameters",
+        "each convolutional layer holds at most this fraction of the parameters",
         "1%",
     ),
     claim(
@@ -81,8 +85,8 @@ CLAIMS = (
         "gpu-connectivity",
         "3.2, 3.5",
         GPUS,
-        "conv2, conv4 and conv5 read the maps of their own GPU alone",
-        "kernels as deep as half the maps below",
+        "conv2, conv4 and conv5 read the feature maps of their own GPU alone",
+        "kernels as deep as half the feature maps below",
     ),
     claim(
         "lrn-formula",
@@ -109,14 +113,14 @@ CLAIMS = (
         "aug-factor",
         "4.1",
         AUGMENTATION,
-        "how many times crops and reflections enlarge the training set",
+        "how many times crops and horizontal flips enlarge the training set",
         "2048",
     ),
     claim(
         "aug-needed",
         "4.1",
         AUGMENTATION,
-        "without crops and reflections the network overfits",
+        "without crops and horizontal flips the network overfits",
         "substantially",
     ),
     claim(

@@ -93,7 +93,9 @@ def lrn_formula() -> Finding:
 
 def aug_factor() -> Finding:
     ours = 2 * PAPER.augment.num_offsets**2
-    return compared(ours == paper.AUGMENTATION_FACTOR, f"{ours:,}", "32 × 32 positions, with reflections")
+    return compared(
+        ours == paper.AUGMENTATION_FACTOR, f"{ours:,}", "32 × 32 positions, with horizontal flips"
+    )
 
 
 def dropout_mean() -> Finding:

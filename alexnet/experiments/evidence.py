@@ -50,7 +50,7 @@ def errors_logged(nets: Sequence[tuple[str, int]], data: str, remark: str = "") 
     """Return the errors that the authors noted of networks, each by its name and its number of crops."""
     runs = [lab_notes.find_run(net, data=data, views=views) for net, views in nets]
     shown = "; ".join(f"{run.top1:.2%} and {run.top5:.2%}" for run in runs)
-    named = ", ".join(f"#{net} with {views} view{'s' * (views > 1)}" for net, views in nets)
+    named = ", ".join(f"#{net} with {views} crop{'s' * (views > 1)}" for net, views in nets)
     return Finding(ours=shown, verdict=LOGS, basis=f"{named}, {data}{remark}")
 
 
@@ -60,7 +60,7 @@ def schedule_logged() -> Finding:
     stages = zip(noted.stages, noted.stages[1:], strict=False)
     drops = [later.epoch for before, later in stages if later.weight_cuts != before.weight_cuts]
     shown = f"{len(drops)} times, at epochs {', '.join(map(str, drops))} of {noted.num_epochs}"
-    return Finding(ours=shown, verdict=LOGS, basis="#145 by its notes; conv1 by a schedule of its own")
+    return Finding(ours=shown, verdict=LOGS, basis="#145 by its run notes; conv1 by a schedule of its own")
 
 
 # Measured
@@ -239,7 +239,7 @@ def specialised() -> Finding:
     effect = towers.beyond_chance(gaps)
     sizes = ", ".join(f"{100 * gap.size:.0f}" for gap in gaps.values())
     dealt = sum(gap.dealt for gap in gaps.values()) / len(gaps)
-    shown = f"the towers' shares of weights that depend on colour lie {sizes} points apart, random halves "
+    shown = f"the towers' fractions of weights that depend on colour lie {sizes} points apart, random halves "
     shown += f"{100 * dealt:.0f}"
     shown += f"; beyond chance: {effect.in_points()}" if len(gaps) > 1 else ""
     missing = f"{len(gaps)} seed{'s' * (len(gaps) > 1)} of at least {ENOUGH_SEEDS}"
@@ -256,7 +256,7 @@ def retrieved() -> Finding:
     )
     means = [sum(shares) / len(shares) for shares in (trained, untrained)]
     shown = f"{means[0]:.0%} of the {k} nearest by features are of the class, {pixels:.0%} by pixels, "
-    shown += f"{means[1]:.0%} by features of untrained networks; the nearest by features is in place "
+    shown += f"{means[1]:.0%} by features of untrained networks; the nearest by features has rank "
     places = found.results["median_place_by_pixels"]
     shown += f"{min(places):,.0f} or later by pixels, of {found.data['images']['train']:,} (median)"
     few = len(trained) < ENOUGH_SEEDS

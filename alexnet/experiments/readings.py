@@ -17,12 +17,12 @@ WINDOWS = 4
 # What the variants of the record "ablations" are.
 VARIANTS = {
     "base": "all parts",
-    "one-tower": "one tower, every kernel reads all maps",
+    "one-tower": "one tower, every kernel reads all feature maps",
     "half": "one tower with half the kernels in conv1 to conv4",
     "no-lrn": "no response normalisation",
     "no-overlap": "pools of 2x2 pixels, not 3x3",
-    "no-augmentation": "no crops, no reflections, no noise",
-    "no-colour-noise": "crops and reflections alone",
+    "no-augmentation": "no crops, no horizontal flips, no PCA colour augmentation",
+    "no-colour-noise": "crops and horizontal flips alone",
     "no-dropout": "no dropout",
     "long": "all parts, twice the epochs",
     "no-dropout-long": "no dropout, twice the epochs",
@@ -122,7 +122,7 @@ def comparison(record: records.Record, variants: list[str], over: str = "base") 
         against = "" if name == over else verdict(gains(found, name, over))
         lines.append(f"| *{name}*: {VARIANTS[name]} | {train} | {test} | {against} |")
     hours, device = record.seconds / 3600, record.environment["device"]
-    lines += ["", f"{record.scale}, rate {record.results['rate']:g}. All {len(found)} variants: "]
+    lines += ["", f"{record.scale}, learning rate {record.results['rate']:g}. All {len(found)} variants: "]
     lines[-1] += f"{hours:.1f} hours on {device}."
     return "\n".join(lines)
 

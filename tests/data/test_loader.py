@@ -224,7 +224,9 @@ def test_no_batch_is_waited_for_without_limit(monkeypatch):
     assert next_of(Late(5)) == "batch" and next_of(iter(())) is None
     clock = itertools.count(step=300.0)
     monkeypatch.setattr("alexnet.data.workers.time.monotonic", lambda: next(clock))
-    with pytest.raises(BatchFailed, match="^no batch came within 600 s; does the disk with the images"):
+    with pytest.raises(
+        BatchFailed, match="^no batch came within 600 s; does the disk with the images respond"
+    ):
         next_of(Late(5))
 
 

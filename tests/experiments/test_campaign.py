@@ -107,7 +107,7 @@ def test_the_command_goes_on_where_it_stopped(tiny_set, tmp_path, monkeypatch, c
     assert records.load(tmp_path / "r.json").results["arms"] == {}
     assert main(words) == 0
     printed = capsys.readouterr().out
-    assert "no trial is left" in printed and "none                 rate" in printed
+    assert "no trial is left" in printed and "none                 learning rate" in printed
     record = (tmp_path / "r.json").read_text()
     assert json.loads(record)["seeds"] == [3]
     monkeypatch.setattr(execution, "run_trial", lambda *_: pytest.fail("a finished trial was repeated"))

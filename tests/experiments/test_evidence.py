@@ -183,7 +183,7 @@ def test_towers_are_judged_against_random_halves_from_five_seeds_on(monkeypatch)
     few = towers_with(monkeypatch, 0.19, 0.15, 0.2)
     assert few.verdict == "inconclusive" and few.lacking == "3 seeds of at least 5"
     assert few.ours.startswith(
-        "the towers' shares of weights that depend on colour lie 19, 15, 20 points apart"
+        "the towers' fractions of weights that depend on colour lie 19, 15, 20 points apart"
     )
     assert "random halves 5; beyond chance: +13.0 [" in few.ours
     one = towers_with(monkeypatch, 0.19)
@@ -209,7 +209,7 @@ def test_retrieval_is_judged_against_the_better_control(monkeypatch):
     few = retrieval_with(monkeypatch, 0.7, 0.6)
     assert few.verdict == "inconclusive" and few.lacking == "2 seeds of at least 5"
     assert few.ours.startswith("65% of the 10 nearest by features are of the class, 25% by pixels")
-    assert "in place 900 or later by pixels, of 9,469 (median)" in few.ours
+    assert "has rank 900 or later by pixels, of 9,469 (median)" in few.ours
     assert retrieval_with(monkeypatch, 0.7, 0.6, 0.7, 0.7, 0.6).verdict == "supported"
     assert retrieval_with(monkeypatch, 0.2, 0.21, 0.2, 0.2, 0.19).verdict == "contradicted"
 

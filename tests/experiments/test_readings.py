@@ -77,7 +77,7 @@ def test_the_table_shows_spreads_and_what_the_seeds_say():
     lines = readings.comparison(record, ["base", "half"]).split("\n")
     assert lines[2] == "| *base*: all parts | 15.0% to 16.0% | 30.0% to 32.0% |  |"
     assert lines[3].endswith("| 33.0% to 34.0% | inconclusive: higher by 2.5 points [-3.9, +8.9] |")
-    assert lines[4:] == ["", "9 images, rate 0.003. All 2 variants: 1.5 hours on cpu: slow."]
+    assert lines[4:] == ["", "9 images, learning rate 0.003. All 2 variants: 1.5 hours on cpu: slow."]
     turned = readings.comparison(record, ["base"], over="half").split("\n")
     assert turned[2].endswith("| inconclusive: lower by 2.5 points [-3.9, +8.9] |")
 

@@ -28,10 +28,10 @@ def moves():
 
 
 def test_a_crop_is_framed_and_cut_where_it_lies():
-    html = augmentation.crop("data:,x", top=7, left=30, reflected="no")
+    html = augmentation.crop("data:,x", top=7, left=30, flipped="no")
     assert "M30 7h224v224h-224z" in html and '<rect x="30" y="7" width="224" height="224"' in html
     assert 'x="-30" y="-7"' in html and "scale(-1 1)" not in html
-    assert "scale(-1 1)" in augmentation.crop("data:,x", top=7, left=30, reflected="yes")
+    assert "scale(-1 1)" in augmentation.crop("data:,x", top=7, left=30, flipped="yes")
 
 
 def test_crops_are_counted_from_one_to_2178_and_the_papers_are_2048():
@@ -48,7 +48,7 @@ def test_shared_pixels_are_counted_one_by_one(top, left):
     seen[0, top : top + 224, left : left + 224] = True
     seen[1, 16:240, 16:240] = True
     share = seen.all(0).sum() / 224**2
-    assert f"shares {share:.1%} of its" in augmentation.crop("data:,x", top, left, "no")
+    assert f"has {share:.1%} of its pixels in common" in augmentation.crop("data:,x", top, left, "no")
 
 
 @pytest.mark.parametrize("reading", augmentation.READINGS)

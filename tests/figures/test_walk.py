@@ -86,7 +86,9 @@ def test_the_square_is_what_the_unit_sees(classifier, engine):
         assert percents(engine, "field") == pytest.approx([number / size for number in expected]), name
         said = engine.eval("node('said').textContent")
         assert said.startswith(f"{name}, ")
-        assert ("whole image" if name.startswith("fc") else f"sees {expected[2]} × {expected[3]} of") in said
+        assert (
+            "whole image" if name.startswith("fc") else f"covers {expected[2]} × {expected[3]} of"
+        ) in said
         assert engine.eval("node('spoken').textContent").startswith(name)
 
 

@@ -43,7 +43,7 @@ def figure_4(
         title = f"<b>{html.escape(shows)}</b>"
         cards.append(f'<div style="width:{SIDE}px">{picture}{title}{bars(answers, shows)}</div>')
         said.append(f"{shows}: {answers[0][0]} {answers[0][1]:.0%}")
-    alt = f"Images with the five most probable classes as bars. First answers: {'; '.join(said)}."
+    alt = f"Images with the five most probable classes as bars. Most probable: {'; '.join(said)}."
     row = f'<div role="group" aria-label="{html.escape(alt)}" style="{style.ROW_STYLE};align-items:start">'
     return style.Shown(style.framed(f"{row}{''.join(cards)}</div>", caption, number), alt)
 

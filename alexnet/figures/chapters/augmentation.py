@@ -36,26 +36,27 @@ def crops(image: Tensor, *, number: str | None = None):
         in_page=True,
         top=range(ROOM + 1),
         left=range(ROOM + 1),
-        reflected=["no", "yes"],
+        flipped=["no", "yes"],
         start={"top": ROOM // 2, "left": ROOM // 2},
-        labels={"top": "first row", "left": "first column"},
+        labels={"top": "first row", "left": "first column", "flipped": "horizontal flip"},
         number=number,
         alt="Left, the stored image with a frame from row {top} and column {left} on; right, what lies in "
-        "the frame. Reflected: {reflected}.",
-        caption="Left: the stored image; the frame is the crop. Right: what the network reads.",
+        "the frame. Horizontal flip: {flipped}.",
+        caption="Crops overlap almost entirely: the training images that they make are not independent. "
+        "Left: the stored image; the frame is the crop. Right: the input of the network.",
     )
 
 
-def crop(uri: str, top: int, left: int, reflected: str) -> str:
+def crop(uri: str, top: int, left: int, flipped: str) -> str:
     """Draw the image at an address with the frame of a crop, and the crop beside it, as HTML."""
-    flip, place = reflected == "yes", top * (ROOM + 1) + left
+    flip, place = flipped == "yes", top * (ROOM + 1) + left
     shared = 100 * (SIZE - abs(top - ROOM / 2)) * (SIZE - abs(left - ROOM / 2)) / (SIZE * SIZE)
     counted = "among" if top < ROOM and left < ROOM else "beyond"
     image = f'<image href="{uri}" width="{SIDE}" height="{SIDE}"'
     return (
-        f"<p>crop and reflection <b>{2 * place + flip + 1}</b> of {2 * (ROOM + 1) ** 2}, "
+        f"<p>crop and flip <b>{2 * place + flip + 1}</b> of {2 * (ROOM + 1) ** 2}, "
         f"{counted} the paper's {2 * ROOM**2}<br>"
-        f"shares {shared:.1f}% of its pixels with the crop in the centre</p>"
+        f"has {shared:.1f}% of its pixels in common with the centre crop</p>"
         '<div style="display:flex;gap:1em;align-items:center">'
         f'<svg aria-hidden="true" viewBox="0 0 {SIDE} {SIDE}" style="width:50%;max-width:{SIDE}px">{image}/>'
         f'<path d="M0 0h{SIDE}v{SIDE}h-{SIDE}zM{left} {top}h{SIZE}v{SIZE}h-{SIZE}z" fill="#fff" '
@@ -87,10 +88,10 @@ def colour_noise(image: Tensor, pca: Statistics, *, number: str | None = None):
         start={"first": 2, "second": 0, "third": 0},
         labels={"first": "α₁ / 0.1", "second": "α₂ / 0.1", "third": "α₃ / 0.1"},
         number=number,
-        alt="A photograph, and beside it the same with colour noise of {first}, {second} and {third} "
-        "standard deviations along the three components, in the reading {reading}.",
-        caption="Left: as stored. Right: with the shift. The screen cuts off what leaves 0 to 255; the "
-        "network reads it.",
+        alt="A photograph, and beside it the same with PCA colour augmentation: {first}, {second} and "
+        "{third} standard deviations along the three components, in the reading {reading}.",
+        caption="The first component changes the brightness, the others the hue. Left: as stored. Right: "
+        "with the shift. The screen clips values outside 0 to 255; the network reads them unclipped.",
     )
 
 
@@ -117,7 +118,7 @@ def shifted(
         for name, value in zip("RGB", shift, strict=True)
     )
     return (
-        f"<p>added to red, green, blue: <b>{', '.join(f'{v:+.1f}' for v in shift)}</b> grey levels</p>"
+        f"<p>added to red, green, blue: <b>{', '.join(f'{v:+.1f}' for v in shift)}</b> of 255</p>"
         '<svg aria-hidden="true" viewBox="0 0 416 200" style="width:100%;max-width:416px">'
         '<filter id="alexnet-colour-noise" x="0" y="0" width="1" height="1" '
         'color-interpolation-filters="sRGB"><feComponentTransfer>'

@@ -49,6 +49,7 @@ def output_sizes(*, number: str | None = None):
         labels={"n": "n, pixels", "f": "f, window", "s": "s, stride", "p": "p, padding"},
         number=number,
         alt="Windows of {f} pixels over {n} pixels with padding {p} at each end and stride {s}.",
-        caption="Green: the image's pixels; grey: padding; blue: windows that fit; orange: the window that "
-        "rounding up adds.",
+        caption="Where the stride does not divide n + 2p − f, the two ways of rounding differ by one window. "
+        "Green: the image's pixels; grey: padding; blue: windows that fit; orange: the window that rounding "
+        "up adds.",
     )

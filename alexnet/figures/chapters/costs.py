@@ -56,9 +56,10 @@ def change_a_layer(*, number: str | None = None):
         number=number,
         alt="Parameters, multiply-adds and memory of every layer, for images of {pixels} pixels, with "
         "{times} times the kernels in {layer} and batches of {batch}.",
-        caption="The paper's net, both towers counted together. Bars: a layer's share. Memory: parameters "
-        "with their gradients and velocities, and what the layer, with the normalisation and pool that "
-        "follow it, leaves for the backward pass of a batch.",
+        caption="Parameters sit in the dense layers, arithmetic in the convolutions. The paper's network, "
+        "both towers counted together; bars: a layer's fraction of the total. Memory: parameters with their "
+        "gradients and velocities, and the activations that the layer, with the normalisation and pooling "
+        "that follow it, keeps for the backward pass of a batch.",
     )
 
 
@@ -68,7 +69,7 @@ def costs(pixels: int, layer: str, times: float, batch: int) -> str:
     sums = [sum(row[k] for row in rows) for k in (2, 3, 4)]
     drawn = "".join(table_line(row[0], row[1], row[2:], sums) for row in rows)
     return (
-        f"{HEAD}{drawn}{table_line('all', '', sums, sums)}</table><p>Against the paper's net: "
+        f"{HEAD}{drawn}{table_line('all', '', sums, sums)}</table><p>Compared with the paper's network: "
         f"parameters × {ratio(sums[0], PAPERS[0])}, multiply-adds × {ratio(sums[1], PAPERS[1])}. "
         f"Memory: × {ratio(sums[2], LIMIT)} of a GPU of the paper.</p>"
     )

@@ -26,11 +26,12 @@ def thinned_networks(*, number: str | None = None):
         presentation=[*(str(number) for number in range(1, NUM_DRAWS + 1)), TEST],
         p=[0.2, 0.5],
         start={"p": 0.5},
-        labels={"p": "probability to drop"},
+        labels={"p": "dropout probability"},
         number=number,
         alt=in_words,
-        caption="The same image every time, the same weights every time. Bottom: inputs; top: the three "
-        "classes with their probabilities. Dashed: a dropped unit, whose connections are gone.",
+        caption="Every presentation of the same image samples a network, and all of them share the same "
+        "weights. Bottom: inputs; top: the three classes with their probabilities. Dashed: a dropped unit, "
+        "whose connections are removed.",
     )
 
 
@@ -38,12 +39,12 @@ def thinned(presentation: str, p: float) -> str:
     """Draw the sampled network of one presentation, or the whole network at test, as HTML."""
     kept = mask_of(presentation, p)
     alive = [torch.ones(WIDTHS[0]), *kept.split(WIDTHS[1:-1]), torch.ones(WIDTHS[-1])]
-    answer = probabilities(presentation, p)
+    predicted = probabilities(presentation, p)
     shown = "".join(connections(level, alive[level], alive[level + 1]) for level in range(len(WIDTHS) - 1))
     for level, units in enumerate(alive):
         for index, unit in enumerate(units):
             shown += circle(level, index, bool(unit > 0))
-    for index, probability in enumerate(answer):
+    for index, probability in enumerate(predicted):
         x, y = place(len(WIDTHS) - 1, index)
         shown += f'<text x="{x}" y="{y - RADIUS - 6}">{probability:.2f}</text>'
     return (
@@ -101,12 +102,13 @@ def circle(level: int, index: int, kept: bool) -> str:
 
 def in_words(presentation: str, p: float) -> str:
     """Describe the network, the number of its units that are kept, and its prediction."""
-    answer = ", ".join(f"{probability:.2f}" for probability in probabilities(presentation, p))
+    prediction = ", ".join(f"{probability:.2f}" for probability in probabilities(presentation, p))
     if presentation == TEST:
-        return f"At test: all {NUM_HIDDEN} hidden units, their outputs times {1 - p:g}. Answer: {answer}."
+        scaled = f"all {NUM_HIDDEN} hidden units, their outputs times {1 - p:g}"
+        return f"At test: {scaled}. Prediction: {prediction}."
     bits = [int(unit) for unit in mask_of(presentation, p)]
     number = int("".join(map(str, bits)), 2) + 1
     return (
         f"Presentation {presentation}, p = {p:g}: network {number:,} of {2**NUM_HIDDEN:,}; {sum(bits)} of "
-        f"{NUM_HIDDEN} hidden units take part. Answer: {answer}."
+        f"{NUM_HIDDEN} hidden units take part. Prediction: {prediction}."
     )

@@ -92,6 +92,7 @@ def divisor_explorer(*, number: str | None = None):
         number=number,
         alt="Divisor against the size of {n} equal activations for k {k}, alpha {alpha} and beta {beta}, "
         "with a mark at size {a}: level for small activations, rising for large ones.",
-        caption="Blue: α as printed in the paper. Orange, dashed: α / n, as in the 2012 code. Grey dots: the "
-        "constant that small activations are divided by. Both axes are logarithmic.",
+        caption="Small activations are divided by a constant; only large ones inhibit each other. Blue: α as "
+        "printed in the paper. Orange, dashed: α / n, as in the code of 2012. Grey dots: the constant. Both "
+        "axes are logarithmic.",
     )

@@ -31,7 +31,8 @@ def cut_images(image: Tensor, *, number: str | None = None):
         labels={"width": "width, pixels", "height": "height, pixels"},
         number=number,
         alt="An image of {width} by {height} pixels, with the central square that is cut out of it.",
-        caption="Pale: what is cut off.",
+        caption="The further an image is from a square, the less of it remains. Pale: what the centre crop "
+        "discards.",
     )
 
 
@@ -66,7 +67,8 @@ def shrink_images(image: Tensor, *, number: str | None = None):
         number=number,
         alt="A photograph and a pattern of rings, each shrunk to a quarter with the filter {filter}; "
         "antialiasing: {antialiasing}.",
-        caption="Left: the photograph. Right: rings round one centre; every other centre is an alias.",
+        caption="Without antialiasing, stripes finer than the new pixels come back as false patterns. Left: "
+        "a photograph. Right: rings around one centre; every other centre is an alias.",
     )
 
 

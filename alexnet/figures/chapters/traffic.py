@@ -34,10 +34,13 @@ def towers_or_copies(*, number: str | None = None):
         start={"batch": paper.BATCH_SIZE, "crossing": "conv3, as in the paper"},
         labels={"batch": "batch, images", "crossing": "convolutions that read both towers"},
         number=number,
-        alt="What each of two GPUs sends in a training step on {batch} images: as a tower of a net whose "
-        "towers exchange maps before these convolutions: {crossing}; and as a copy of the net.",
-        caption="Forward and backward pass in float32. Dense layers always read both towers. Blue: the net "
-        "is split, both GPUs read the batch. Orange: the batch is split, both GPUs have the net.",
+        alt="Data that each of two GPUs sends in a training step on {batch} images: as a tower of a network "
+        "whose towers exchange feature maps before these convolutions: {crossing}; and as a copy of the "
+        "network.",
+        caption="With a small batch the towers send less, with a large one the copies. Blue: model "
+        "parallelism, the network is split and both GPUs read the batch. Orange: data parallelism, the batch "
+        "is split and both GPUs have the network. Forward and backward pass in float32; dense layers always "
+        "read both towers.",
     )
 
 

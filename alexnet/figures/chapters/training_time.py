@@ -28,10 +28,11 @@ def how_long(*, number: str | None = None):
         epochs=[1, 5, 10, 30, 90],
         rate=[10, 30, 100, 208, 250, 1000, 3000, 10_000, 30_000, 100_000],
         start={"images": "ILSVRC", "epochs": 90, "rate": 208},
-        labels={"images": "data set", "rate": "images a second"},
+        labels={"images": "data set", "rate": "images per second"},
         number=number,
-        alt="How long {epochs} epochs of the data set {images} take at {rate} images a second.",
-        caption="Updates on batches of 128; what does not fill a batch is left out. Validation not counted.",
+        alt="How long {epochs} epochs of the data set {images} take at {rate} images per second.",
+        caption="Ninety epochs of ILSVRC take days at hundreds of images per second, and hours at thousands. "
+        "Updates on batches of 128; an incomplete last batch is left out, and validation is not counted.",
     )
 
 

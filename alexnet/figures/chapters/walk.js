@@ -40,7 +40,7 @@ function (id) {
       style(part("field"), {top: percent(window[0] / spec.input), left: percent(window[1] / spec.input),
         height: percent(window[2] / spec.input), width: percent(window[3] / spec.input)});
       part("mosaic").src = photograph.mosaics[at.layer];
-      part("mosaic").alt = "All " + layer.maps + " maps of " + layer.name + ", white where they are strong.";
+      part("mosaic").alt = "All " + layer.maps + " feature maps of " + layer.name + ", white where they are strong.";
       style(part("chosen"), {top: percent(corner[1] * step / size[1]), left: percent(corner[0] * step / size[0]),
         width: percent(layer.size / size[0]), height: percent(layer.size / size[1])});
       var scale = SIDE / layer.size;
@@ -87,10 +87,10 @@ function (id) {
     function code_of(layer) { return tops[spec.layers.indexOf(layer)].charCodeAt(3 * at.map * spec.top); }
     function words(layer, window) {
       var name = layer.names ? " (" + layer.names[at.map] + ")" : "";
-      if (layer.whole) return layer.name + ", unit " + at.map + name + ": it sees the whole image.";
+      if (layer.whole) return layer.name + ", unit " + at.map + name + ": its receptive field is the whole image.";
       var tower = at.map < layer.maps / 2 ? "a" : "b";
-      return layer.name + ", map " + at.map + " (tower " + tower + "), the unit in row " + at.row + " and column " +
-        at.column + ": it sees " + window[2] + " × " + window[3] + " of the image's " +
+      return layer.name + ", feature map " + at.map + " (tower " + tower + "), the unit in row " + at.row + " and column " +
+        at.column + ": its receptive field covers " + window[2] + " × " + window[3] + " of the image's " +
         spec.input + " × " + spec.input + " pixels.";
     }
     function speak() { part("spoken").textContent = part("said").textContent; }

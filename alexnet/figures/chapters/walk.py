@@ -49,13 +49,14 @@ def walk(classifier: Classifier, names: Sequence[str], *, number: str | None = N
     script = script_of(*SCRIPT)
     ident = hashlib.sha256((in_script(spec["start"]) + script).encode()).hexdigest()[:12]
     alt = (
-        f"An image ({', '.join(names)}), the maps that every layer of a trained net makes of it, the "
-        "part of it that a chosen unit sees, and the parts of free photographs that excite its map most."
+        f"An image ({', '.join(names)}), the feature maps of every layer of a trained network, the receptive "
+        "field of a chosen unit, and the patches of free photographs that activate its feature map most."
     )
     credits = "; ".join(photographs.credit(name) for name in photographs.names())
     caption = (
-        "The trained net. Black: zero; white: the largest activation of the layer; grey levels follow the "
-        f"root. A unit's square is what it sees through kernels and pools. Photographs: {credits}."
+        "From layer to layer the receptive field grows and the feature maps shrink. A trained network. "
+        "Black: zero; white: the largest activation of the layer; brightness follows the square "
+        f"root. The frame on the image is the receptive field of the chosen unit. Photographs: {credits}."
     )
     parts = [
         choices("photograph", names, "image"),
@@ -88,7 +89,7 @@ def seen_by(classifier: Classifier, name: str) -> dict:
     return {
         "image": encode_image(fine).uri,
         "shows": f"{name}, drawn." if is_drawn else f"{photographs.credit(name)}.",
-        "answer": f"The net's answer, of ten classes: {said}.",
+        "answer": f"Prediction, out of ten classes: {said}.",
         "mosaics": [mosaic(maps[layer] if layer != "fc8" else maps[layer].softmax(0)) for layer in maps],
     }
 
@@ -193,7 +194,7 @@ def view(spec: dict, alt: str) -> str:
     )
     mosaics = (
         '<div style="position:relative;overflow:hidden;max-width:576px;cursor:pointer;background:#000">'
-        f'<img data-part="mosaic" alt="The maps of a layer." src="{maps}" width="576" style="{image_style}">'
+        f'<img data-part="mosaic" alt="all feature maps" src="{maps}" width="576" style="{image_style}">'
         f'<div data-part="chosen" style="{FRAME_STYLE};margin:-1px"></div></div>'
     )
     tops = "".join(
@@ -203,7 +204,7 @@ def view(spec: dict, alt: str) -> str:
     return (
         f'<div data-part="view" role="group" aria-label="{alt}" style="{style.ROW_STYLE};align-items:start">'
         f'{photograph}{enlarged}</div><p data-part="said" style="margin:.4em 0"></p>{mosaics}'
-        '<p style="margin:.6em 0 .3em;font-size:.85em">What excites this map most, in ten free photographs:'
+        '<p style="margin:.6em 0 .3em;font-size:.85em">What activates this map most in ten photographs:'
         '<span data-part="none" hidden> nothing does</span></p>'
         f'<div style="{style.ROW_STYLE};min-height:84px">{tops}</div>'
     )
