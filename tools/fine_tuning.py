@@ -323,8 +323,8 @@ def save(path: str, dataset: Any, comparison: Comparison, results: dict[str, Any
     records.Record(
         experiment=Path(path).stem,
         scale=(
-            f"a thin network on images of {SIDE} pixels: {images['first']:,} of five classes to pre-train on, up "
-            f"to {images['second']:,} of five others, {images['test']:,} to test on, "
+            f"a thin network on images of {SIDE} pixels: {images['first']:,} of five classes to pre-train "
+            f"on, up to {images['second']:,} of five others, {images['test']:,} to test on, "
             f"{len(comparison.seeds)} seeds"
         ),
         data={

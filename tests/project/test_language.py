@@ -64,7 +64,6 @@ ALLOWED = {  # a text and a word: why it may stand there
     ("book/09-augmentation.ipynb", "colour noise"): "the name in the code of 2012",
     ("book/09-augmentation.ipynb", "reflection"): "the operation under which labels change or not",
     ("book/11-learning.ipynb", "not a number"): "spells NaN out",
-    ("data/records/imagenette.json", "net"): "as it was written when it was measured",
 }
 
 
