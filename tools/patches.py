@@ -51,10 +51,10 @@ class Config:
 
     crop: int = 96
     patch: int = 16
-    width: int = 128
-    heads: int = 4
+    width: int = 96
+    heads: int = 3
     layers: int = 4
-    epochs: int = 30
+    epochs: int = 16
     batch_size: int = 64
     rate: float = 1e-3
     rise: float = 0.1
