@@ -37,7 +37,7 @@ from tools.retrieval import QUERIES, described, features_of, search
 
 BITS = (16, 32, 64, 128, 256)
 K = 10
-HIDDEN, EPOCHS, FIRST_RATE = 512, 20, 1e-3  # of the auto-encoders
+HIDDEN, EPOCHS, FIRST_RATE = 256, 12, 1e-3  # of the auto-encoders
 SEARCHED_AT = 64  # bits at which their learning rate is chosen
 AVERAGED = 6  # pixels along each side of a square whose mean stands for it: about as many as features
 BATCH = 256

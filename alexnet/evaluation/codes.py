@@ -65,13 +65,11 @@ def tied_precision(distances: Tensor, same: Tensor, k: int) -> Tensor:
     """
     if not 1 <= k <= distances.shape[1]:
         raise ValueError(f"k must be from 1 to the {distances.shape[1]} images that are searched, got {k}")
-    away = distances.long()
-    empty = torch.zeros(len(away), int(away.max()) + 1, dtype=torch.float64)
-    there = empty.scatter_add(1, away, torch.ones_like(away, dtype=torch.float64))
-    hits = empty.scatter_add(1, away, same.double())
-    room = (k - there.cumsum(1) + there).clamp(min=0)  # places left when those that are nearer have theirs
-    taken = torch.minimum(there, room)
-    return (hits * taken / there.clamp(min=1)).sum(1) / k
+    last = distances.kthvalue(k, dim=1, keepdim=True).values
+    nearer, tied = distances < last, distances == last
+    room = k - nearer.sum(1)
+    of_tied = (tied & same).sum(1).double() / tied.sum(1)
+    return ((nearer & same).sum(1) + room * of_tied) / k
 
 
 def principal_directions(features: Tensor, count: int) -> Tensor:
