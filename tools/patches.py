@@ -53,8 +53,8 @@ class Config:
     patch: int = 16
     width: int = 96
     heads: int = 3
-    layers: int = 4
-    epochs: int = 16
+    layers: int = 2
+    epochs: int = 10
     batch_size: int = 64
     rate: float = 1e-3
     rise: float = 0.1
@@ -102,7 +102,7 @@ def train(config: Config, dataset: PreparedSet, seed: int) -> tuple[VisionTransf
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
         net = VisionTransformer(config, len(dataset.classes))
-    optimizer = torch.optim.AdamW(net.parameters(), weight_decay=config.weight_decay)
+    optimizer = torch.optim.AdamW(net.parameters(), weight_decay=config.weight_decay, fused=True)
     steps = config.epochs * math.ceil(num_images / config.batch_size)
     rates = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.rate, total_steps=steps, pct_start=config.rise, cycle_momentum=False
