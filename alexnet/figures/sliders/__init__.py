@@ -38,11 +38,12 @@ def explore(
             `figures.image`, what a function of ``figures`` returns, or a string of HTML.
         alt: what is to be seen, with fields such as "{n}" for the values, or a function of the values.
         in_page: True for a page that computes, for any number of combinations: draw, which returns a string
-            of HTML, is turned into JavaScript as `javascript_of` says.
+            of HTML, is turned into JavaScript as `javascript_of` says. The page also speaks what is in an
+            element with ``data-said``.
         pointing: with in_page, the sliders of the row and the column that the reader can also point at, or
             move with the arrow keys, in what draw returns, in a notebook as well. Its elements with
             ``data-grid="rows columns"`` are divided into so many parts; the first tells how far the sliders
-            go. What is in an element with ``data-said`` is spoken, too.
+            go, and there is an element with ``data-said``.
         start: values shown at first; the first of its range for a slider that is not named.
         caption: text below, like alt.
         number: as in `figures.show`.

@@ -1,4 +1,4 @@
-// Let a pointer and the arrow keys move two sliders of a figure, on the grids that its drawing has.
+// Say aloud what a figure computes; let pointer and arrow keys move two of its sliders, on the grids drawn.
 function (id) {
   "use strict";
   function prepare(root) {
@@ -18,7 +18,7 @@ function (id) {
       // The drawing and the labels follow as when the slider itself is moved.
       if (before.join() !== place().join()) inputs[0].dispatchEvent(new Event("input", {bubbles: true}));
     }
-    function fit() { choose(place()); }
+    function fit() { if (inputs.length) choose(place()); }
     function speak() { result.textContent = view.querySelector("[data-said]").textContent; }
     function point(event) {
       grids().forEach(function (grid) {
@@ -28,6 +28,14 @@ function (id) {
         if (row >= 0 && column >= 0 && row < ends[0] && column < ends[1]) choose([row, column]);
       });
     }
+    // Another control may have changed how many positions there are. What the keys do is known when they are up.
+    ["input", "change", "keyup", "click"].forEach(function (kind) {
+      root.addEventListener(kind, function () {
+        fit();
+        if (kind !== "input") speak();
+      });
+    });
+    if (!inputs.length) return;
     view.addEventListener("pointerdown", point);
     view.addEventListener("pointermove", point);
     var turns = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1]};
@@ -36,13 +44,6 @@ function (id) {
       event.preventDefault();
       event.stopPropagation();
       choose(place().map(function (at, axis) { return at + turns[event.key][axis]; }));
-    });
-    // Another control may have changed how many positions there are. What the keys do is known when they are up.
-    ["input", "change", "keyup", "click"].forEach(function (kind) {
-      root.addEventListener(kind, function () {
-        fit();
-        if (kind !== "input") speak();
-      });
     });
     fit();
   }

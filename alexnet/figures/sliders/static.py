@@ -92,7 +92,7 @@ def _page(explorer: Explorer, spec: dict, script: str | None = None) -> style.Sh
     parts.append(f'<script type="application/json" data-part="spec">{in_script(spec)}</script>')
     ident = _identity(spec, script)
     parts.append(f'<script>({script_of(*EXPLORE)})("{ident}", {script or "null"});</script>')
-    if explorer.pointing:
+    if explorer.pointing or " data-said" in explorer.view(start):
         parts.append(f'<div data-part="result" aria-live="polite" style="{UNSEEN_STYLE}"></div>')
         parts.append(f'<script>({script_of(*POINT)})("{ident}");</script>')
     opening = (
