@@ -25,11 +25,19 @@ WEBP_QUALITY = 80
 
 
 class Encoded(NamedTuple):
-    """An image ready for a page: its data URI, its width in CSS pixels, whether its pixels stay square."""
+    """An image ready for a page.
+
+    Attributes:
+        uri: with the image inside.
+        width: in CSS pixels.
+        sharp: whether its pixels stay square.
+        chart: whether it is drawn on white, so that a dark page may turn it round.
+    """
 
     uri: str
     width: int
     sharp: bool = False
+    chart: bool = False
 
 
 def pixels(image) -> Image.Image:
@@ -98,20 +106,20 @@ def stretched(values) -> np.ndarray:
     return np.rint((values - low) / span * 255).astype(np.uint8)
 
 
-def encode_drawing(figure: Figure, *, dots_per_inch: float = DOTS_PER_INCH) -> Encoded:
-    """Encode a matplotlib figure: PNG with a palette, or WebP where it holds a photograph.
+def encode_drawing(figure: Figure) -> Encoded:
+    """Encode a matplotlib figure as WebP, a chart without loss in few colours, with a photograph as one.
 
     Neither date nor version is stored: the same drawing gives the same bytes. A figure of pyplot is closed
     there, else the notebook would show it a second time.
     """
-    image = drawn(figure, dots_per_inch)
+    image = drawn(figure, DOTS_PER_INCH)
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close(figure)
     width = round(figure.get_size_inches()[0] * CSS_PIXELS_PER_INCH)
     if image.getcolors(MANY_COLOURS) is None:
-        return Encoded(_uri(image, "webp", quality=WEBP_QUALITY, method=6), width)
-    reduced = image.quantize(PALETTE, dither=Image.Dither.NONE)
-    return Encoded(_uri(reduced, "png", optimize=True), width)
+        return Encoded(_uri(image, quality=WEBP_QUALITY), width)
+    reduced = image.quantize(PALETTE, dither=Image.Dither.NONE).convert("RGB")
+    return Encoded(_uri(reduced, lossless=True), width, chart=True)
 
 
 def drawn(figure: Figure, dots_per_inch: float) -> Image.Image:
@@ -143,11 +151,11 @@ def encode_image(image, *, scale: float = 1) -> Encoded:
     image = pixels(image)
     width = max(1, round(image.width * scale))
     if scale >= 2:
-        return Encoded(_uri(image, "webp", lossless=True, method=6), width, sharp=True)
-    return Encoded(_uri(image, "webp", quality=WEBP_QUALITY, method=6), width)
+        return Encoded(_uri(image, lossless=True), width, sharp=True)
+    return Encoded(_uri(image, quality=WEBP_QUALITY), width)
 
 
-def _uri(image: Image.Image, kind: str, **options) -> str:
+def _uri(image: Image.Image, **options) -> str:
     data = io.BytesIO()
-    image.save(data, kind, **options)
-    return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode()}"
+    image.save(data, "webp", method=6, **options)
+    return f"data:image/webp;base64,{base64.b64encode(data.getvalue()).decode()}"

@@ -44,7 +44,8 @@ CYCLE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444
 INK, GRID = "#222222", "#dddddd"
 
 # Inline, because a notebook brings no style sheet along. White ground and no filter: the dark theme of the
-# book would dim the images. The caption takes the colour of the text around it.
+# book would dim the images. Charts it turns round by their class, so that white becomes the page's ground.
+# The caption takes the colour of the text around it.
 IMAGE_STYLE = "display:block;max-width:100%;height:auto;background:#fff;filter:none;margin:0"
 CAPTION_STYLE = "color:inherit;font-size:.9em;margin:.3em 0 0;padding:0;text-align:left"
 ROW_STYLE = "display:flex;flex-wrap:wrap;gap:.6em 1em;align-items:end"
@@ -185,7 +186,8 @@ def grid(
 def image_tag(encoded: Encoded, *, alt: str) -> str:
     """Write one <img>."""
     style = IMAGE_STYLE + (";image-rendering:pixelated" if encoded.sharp else "")
-    return f'<img alt="{html.escape(alt)}" src="{encoded.uri}" width="{encoded.width}" style="{style}">'
+    mark = ' class="alexnet-chart"' if encoded.chart else ""
+    return f'<img{mark} alt="{html.escape(alt)}" src="{encoded.uri}" width="{encoded.width}" style="{style}">'
 
 
 def framed(content: str, caption: str | None, number: str | None = None) -> str:

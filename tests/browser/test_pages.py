@@ -9,21 +9,27 @@ WIDE_CODE = """[...document.querySelectorAll(".bd-article div.highlight pre")]
     .map((pre) => pre.textContent.trim().split("\\n").sort((a, b) => b.length - a.length)[0])"""
 BROKEN = "[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.alt)"
 FOLDED = "details:not([open]), .ask-reply[hidden], [hidden='until-found']"
-# Moves a slider through all of its positions and counts how many different views there are, with the others
-# at their start or at their end: which layer changes makes no difference while nothing is changed.
+# Puts a control to all of its positions and counts how many different views there are, with the others at
+# their start or at their end: which layer changes makes no difference while nothing is changed.
 VIEWS = """(figure, k, atEnd) => {
-    const inputs = [...figure.querySelectorAll("input")], input = inputs[k];
-    const starts = inputs.map((other) => other.value);
-    if (atEnd) inputs.forEach((other) => { other.value = other.max; });
-    const show = (value) => {
-        input.value = value;
-        input.dispatchEvent(new Event("input", { bubbles: true }));
-        return figure.querySelector('[data-part="view"]').innerHTML + figure.querySelector("img")?.src;
-    };
+    const controls = [...figure.querySelectorAll("[data-control]")].map((node) => {
+        const input = node.querySelector("input"), buttons = [...node.querySelectorAll("[role=radio]")];
+        const at = () => input ? +input.value : buttons.findIndex((one) => one.ariaChecked === "true");
+        const put = (place) => {
+            if (!input) return buttons[place].click();
+            input.value = place;
+            input.dispatchEvent(new Event("input", { bubbles: true }));
+        };
+        return { at, put, end: input ? +input.max : buttons.length - 1, start: at() };
+    });
+    if (atEnd) controls.forEach((control) => control.put(control.end));
     const views = new Set();
-    for (let value = +input.min; value <= +input.max; value++) views.add(show(value));
-    inputs.forEach((other, i) => { other.value = starts[i]; });
-    show(starts[k]);
+    for (let place = 0; place <= controls[k].end; place++) {
+        controls[k].put(place);
+        if (controls[k].at() !== place) throw new Error(`control ${k} does not take its position ${place}`);
+        views.add(figure.querySelector('[data-part="view"]').innerHTML + figure.querySelector("img")?.src);
+    }
+    controls.forEach((control) => control.put(control.start));
     return views.size;
 }"""
 
@@ -47,7 +53,7 @@ def test_nothing_scrolls_sideways(opened, width):
 
 def test_every_control_changes_its_figure(opened):
     for figure in opened.tab.query_selector_all("figure[data-explore]"):
-        for k in range(len(figure.query_selector_all("input"))):
+        for k in range(len(figure.query_selector_all("[data-control]"))):
             views = [
                 figure.evaluate(f"(figure) => ({VIEWS})(figure, {k}, {end})") for end in ("false", "true")
             ]

@@ -82,6 +82,12 @@ def test_the_keyboard_suffices(chapter):
     before = slider.get_attribute("aria-valuetext")
     page.tab.keyboard.press("ArrowRight")
     assert slider.get_attribute("aria-valuetext") != before
+    chosen = page.tab.locator("figure[data-explore] [role=radio][aria-checked=true]").first
+    before = chosen.inner_text()
+    chosen.focus()
+    page.tab.keyboard.press("ArrowRight")
+    assert page.run("document.activeElement.ariaChecked") == "true"
+    assert chosen.inner_text() == page.run("document.activeElement.textContent") != before
 
 
 def test_a_reader_points_at_a_number_with_the_mouse_the_keyboard_or_a_finger(chapter):

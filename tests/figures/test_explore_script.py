@@ -1,4 +1,4 @@
-"""The script of an interactive figure, run by a JavaScript engine against as little of a page as it needs."""
+"""Scripts of an interactive figure, run by a JavaScript engine against as little of a page as they need."""
 
 import json
 import re
@@ -34,13 +34,24 @@ var image = element({src: "START"});
 var parts = {spec: {textContent: JSON.stringify(SPEC)}, view: element({innerHTML: "START"}), hint: element(),
              caption: element(), spoken: element()};
 parts.view.querySelector = () => image;
-var inputs = SPEC.sliders.map(() => element({value: "0", parentNode: {lastElementChild: element()}}));
-var root = element({
+var inputs = [], groups = [];
+var controls = SPEC.sliders.map((slider, k) => {
+  if (typeof slider.values[0] === "number") {
+    inputs[k] = element({value: "0", parentNode: {lastElementChild: element()}});
+    return {querySelector: () => inputs[k]};
+  }
+  var buttons = slider.values.map((value, place) => element({
+    style: {}, focus() { focused = this; }, getAttribute(name) { return this.attributes[name]; },
+    attributes: {"aria-checked": String(place === 0)}}));
+  return groups[k] = element({buttons, querySelector: () => null, querySelectorAll: () => buttons});
+});
+var focused, root = element({
   querySelector: (text) => parts[text.match(/data-part="(\\w+)"/)[1]],
-  querySelectorAll: () => inputs});
+  querySelectorAll: () => controls});
 var document = {querySelectorAll: () => [root, root]};  // the same figure met twice is prepared once
 function move(places) {
   inputs.forEach((input, k) => { input.value = String(places[k]); });
+  groups.forEach((group, k) => group.buttons[places[k]].listeners.click());
   inputs[0].listeners.input(); inputs[0].listeners.change();
 }
 """
@@ -58,13 +69,16 @@ def engine_with(shown) -> MiniRacer:
 def test_the_page_shows_the_frame_of_the_sliders():
     shown = explore(grey, alt=ALT, caption="Now {a}{b}.", live=False, a=[1, 2, 3], b=["x", "y"])
     engine = engine_with(shown)
-    assert engine.eval("inputs.every((input) => !input.disabled) && parts.hint.hidden")
+    assert engine.eval("[...inputs, ...groups[1].buttons].every((one) => !one.disabled) && parts.hint.hidden")
     engine.eval("move([2, 1])")
     assert engine.eval("image.src") == encode_image(grey(3, "y")).uri
     assert engine.eval("image.alt") == engine.eval("parts.spoken.textContent") == ALT.format(a=3, b="y")
     assert engine.eval("parts.caption.textContent") == "Now 3y."
-    assert engine.eval("inputs[1].attributes['aria-valuetext']") == "y"
-    assert engine.eval("inputs[1].parentNode.lastElementChild.textContent") == "y"
+    assert engine.eval("inputs[0].attributes['aria-valuetext']") == "3"
+    assert engine.eval("inputs[0].parentNode.lastElementChild.textContent") == "3"
+    assert (
+        engine.eval("groups[1].buttons.map((one) => one.attributes['aria-checked']).join()") == "false,true"
+    )
     engine.eval("move([0, 0])")
     assert engine.eval("image.src") == "START"
 
@@ -79,6 +93,21 @@ def test_arrow_keys_move_a_slider():
         assert engine.eval("parts.spoken.textContent") == ALT.format(a=expected, b="x")
     engine.eval(press.replace("KEY", "'Tab'"))
     assert engine.eval("seen.length") == 0
+
+
+def test_arrow_keys_go_round_the_buttons_of_a_choice():
+    engine = engine_with(explore(grey, alt=ALT, caption="{a}", live=False, a=[1, 2], b=["x", "y"]))
+    press = "groups[1].listeners.keydown({key: KEY, preventDefault() {}, stopPropagation() {}})"
+    for key, expected in (("ArrowRight", 1), ("ArrowDown", 0), ("ArrowLeft", 1), ("ArrowUp", 0), ("Tab", 0)):
+        engine.eval(press.replace("KEY", f"'{key}'"))
+        chosen = [str(place == expected).lower() for place in range(2)]
+        buttons = "groups[1].buttons.map((one) => one.attributes['aria-checked']).join()"
+        assert engine.eval(buttons) == ",".join(chosen)
+        assert engine.eval("groups[1].buttons.map((one) => one.tabIndex).join()") == (
+            "-1,0" if expected else "0,-1"
+        )
+        assert engine.eval(f"focused === groups[1].buttons[{expected}]")
+        assert engine.eval("parts.spoken.textContent") == ALT.format(a=1, b="xy"[expected])
 
 
 def test_the_page_computes_where_there_is_a_script():

@@ -68,12 +68,13 @@ def test_frames_are_stored_in_the_order_of_the_sliders_and_the_start_once():
     assert "caption" not in spec and "figcaption" not in shown.html
 
 
-def test_without_its_script_the_start_is_visible_and_the_sliders_sleep():
+def test_without_its_script_the_start_is_visible_and_the_controls_sleep():
     shown = explore(
-        grey, alt=ALT, caption="Now {a}.", labels={"a": "size <a>"}, live=False, a=[1, 2], b=["x"]
+        grey, alt=ALT, caption="Now {a}.", labels={"a": "size <a>"}, live=False, a=[1, 2], b=["x", "y"]
     )
     bare = re.sub(r"<script.*?</script>", "", shown.html, flags=re.S)
-    assert bare.count('type="range"') == bare.count(" disabled ") == 2
+    assert bare.count('type="range"') == 1 and bare.count('role="radio"') == 2
+    assert bare.count(" disabled ") == 3 and bare.count('aria-checked="true" tabindex="0"') == 1
     assert '<img alt="The square of 1 is next to x."' in bare and "Run this cell" in bare
     assert "size &lt;a&gt;" in bare and "size <a>" not in bare and "Now 1.</span></figcaption>" in bare
     assert 'aria-live="polite"' in bare
@@ -119,7 +120,7 @@ def test_draw_may_return_any_of_these(kind):
         assert spec["frames"][1] == figures.image(grey(3), alt="grey").html
     elif kind == "figure":
         assert spec["widths"] == [240, 480]
-        assert spec["frames"][1] == encode_drawing(draw(3), dots_per_inch=120).uri
+        assert spec["frames"][1] == encode_drawing(draw(3)).uri
     else:
         assert spec["widths"] == [4, 12]
 
@@ -214,6 +215,8 @@ def test_live_sliders_compute_in_the_kernel():
     )
     assert calls == [(2, "x")] and live.sliders["a"].description == "size"
     assert isinstance(live.view, ipywidgets.HTML) and live.sliders["a"].label == "2"
+    assert isinstance(live.sliders["a"], ipywidgets.SelectionSlider)
+    assert isinstance(live.sliders["b"], ipywidgets.ToggleButtons)
     live.sliders["b"].value = 1
     assert encode_image(grey(2, "y")).uri in live.view.value
     assert f'alt="{ALT.format(a=2, b="y")}"' in live.view.value and "Now 2.</figcaption>" in live.view.value

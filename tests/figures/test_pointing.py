@@ -35,8 +35,11 @@ parts.view.querySelector = () =>
   ({textContent: parts.view.innerHTML.match(/data-said[^>]*>(.*)<\\/p>/)[1].replace(/<.*?>/g, "")});
 var inputs = SPEC.sliders.map((slider, k) => node({value: String(START[k]), max: slider.values.length - 1,
                                                    parentNode: {lastElementChild: node()}}));
+var button = node({style: {}, getAttribute: () => "true"});  // the kernel, which stays as it is
+var controls = inputs.map((input, k) =>
+  node({querySelector: () => k ? input : null, querySelectorAll: () => [button]}));
 var root = node({querySelector: (text) => parts[text.match(/data-part="(\\w+)"/)[1]],
-                 querySelectorAll: (text) => text === "input" ? inputs : inputs.slice(3)});
+                 querySelectorAll: (text) => text === "[data-control]" ? controls : inputs.slice(3)});
 var document = {querySelectorAll: () => [root, root]};  // the same figure met twice is prepared once
 function at() { return inputs.slice(3).map((input) => +input.value).join(); }
 function move(k, value) {

@@ -22,17 +22,21 @@ function node(name) {
   return nodes[name] = nodes[name] || {style: {}, dataset: {}, attributes: {}, hidden: false,
     parentNode: {lastElementChild: {}},
     setAttribute(key, value) { this.attributes[key] = value; },
+    getAttribute(key) { return this.attributes[key]; },
     addEventListener(kind, call) { listeners[name + " " + kind] = call; },
     getBoundingClientRect() { return {left: 10, top: 20, width: 240, height: 160}; }};
 }
 function all(name, count) { return Array.from({length: count}, (_, k) => node(name + k)); }
-var counts = {photograph: SPEC.photographs.length, layer: SPEC.layers.length, top: SPEC.top};
+var counts = {photograph: SPEC.photographs.length, layer: SPEC.layers.length};
+function group(kind) {
+  return {querySelectorAll: () => all("many " + kind, counts[kind]), addEventListener() {}};
+}
 var root = {dataset: {},
-  querySelector: (text) => node(text.match(/data-part="(\\w+)"/)[1]),
-  querySelectorAll: (text) => {
-    var name = text.match(/data-(\\w+)/)[1];
-    return all("many " + name, counts[name]);
-  }};
+  querySelector(text) {
+    var found = text.match(/data-(part|control)="(\\w+)"/);
+    return found[1] === "part" ? node(found[2]) : group(found[2]);
+  },
+  querySelectorAll: () => all("many top", SPEC.top)};
 node("spec").textContent = JSON.stringify(SPEC);
 var document = {querySelectorAll: () => [root, root]};
 var letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -138,7 +142,7 @@ def test_another_photograph_has_other_maps_and_words(engine, shown):
         layer = spec["start"]["layer"]
         assert engine.eval("node('mosaic').src") == spec["photographs"][place]["mosaics"][layer]
         assert engine.eval("node('answer').textContent") == spec["photographs"][place]["answer"]
-    assert engine.eval("node('many photograph0').attributes['aria-pressed']") == "true"
+    assert engine.eval("node('many photograph0').attributes['aria-checked']") == "true"
 
 
 def test_a_mosaic_holds_every_map_in_its_place(classifier):

@@ -10,12 +10,12 @@ LEFT, RIGHT, TOP, BOTTOM, ONE = 34, 354, 6, 186, 156
 AXES = (
     f'<rect x="{LEFT}" y="{TOP}" width="{RIGHT - LEFT}" height="{BOTTOM - TOP}" fill="none" stroke="#999"/>'
     + "".join(
-        f'<path d="M{LEFT + 80 * i} {TOP}V{BOTTOM}" stroke="#ddd"/>'
+        f'<path d="M{LEFT + 80 * i} {TOP}V{BOTTOM}" stroke="#888" stroke-opacity=".4"/>'
         f'<text x="{LEFT + 80 * i}" y="{BOTTOM + 13}" text-anchor="middle">{label}</text>'
         for i, label in enumerate(("0.1", "1", "10", "100", "1000"))
     )
     + "".join(
-        f'<path d="M{LEFT} {ONE - 60 * i}H{RIGHT}" stroke="#ddd"/>'
+        f'<path d="M{LEFT} {ONE - 60 * i}H{RIGHT}" stroke="#888" stroke-opacity=".4"/>'
         f'<text x="{LEFT - 4}" y="{ONE + 4 - 60 * i}" text-anchor="end">{label}</text>'
         for i, label in enumerate(("1", "10", "100"))
     )
@@ -48,7 +48,7 @@ def divisors(a: float, n: int, k: float, alpha: float, beta: float) -> str:
     return (
         f"<p>{n} activations of {a}, k = {k}: the divisor without them is {short(k**beta)}.{told}</p>"
         '<svg aria-hidden="true" viewBox="0 0 372 218" font-size="11" font-family="sans-serif" '
-        f'style="width:100%;max-width:520px;background:#fff">{drawn}</svg>'
+        f'style="width:100%;max-width:520px" fill="currentColor">{drawn}</svg>'
     )
 
 

@@ -1,5 +1,5 @@
-// Bring a walk through a net to life: buttons and sliders choose a photograph, a layer, a map and a unit of it.
-function (id) {
+// Bring a walk through a network to life: buttons and sliders choose a photograph, a layer, a map and a unit of it.
+function (id, radios) {
   "use strict";
   var SIDE = 230, PATCH = 84;  // CSS pixels of the enlarged map, and of a patch at most
   // What a unit sees of an image: [top, left, height, width], as `window` in alexnet/evaluation/responses.py.
@@ -16,7 +16,7 @@ function (id) {
     root.dataset.ready = "1";
     var part = function (name) { return root.querySelector('[data-part="' + name + '"]'); };
     var spec = JSON.parse(part("spec").textContent), at = spec.start;
-    var inputs = {map: part("map"), row: part("row"), column: part("column")};
+    var inputs = {map: part("map"), row: part("row"), column: part("column")}, groups = {};
     var tops = spec.layers.map(function (layer) { return atob(layer.tops); });
 
     function style(node, values) { Object.assign(node.style, values); }
@@ -49,8 +49,7 @@ function (id) {
         backgroundPosition: -corner[0] * step * scale + "px " + -corner[1] * step * scale + "px"});
       style(part("unit"), {top: at.row * scale + "px", left: at.column * scale + "px",
         width: scale + "px", height: scale + "px"});
-      buttons("photograph");
-      buttons("layer");
+      ["photograph", "layer"].forEach(function (kind) { groups[kind].choose(at[kind]); });
       ["map", "row", "column"].forEach(function (name) {
         inputs[name].max = (name === "map" ? layer.maps : layer.size) - 1;
         inputs[name].disabled = +inputs[name].max === 0;
@@ -60,12 +59,6 @@ function (id) {
       });
       patches(layer);
       part("said").textContent = words(layer, window);
-    }
-    function buttons(kind) {
-      root.querySelectorAll("[data-" + kind + "]").forEach(function (button, k) {
-        button.setAttribute("aria-pressed", String(k === at[kind]));
-        style(button, {fontWeight: k === at[kind] ? "bold" : "normal", borderWidth: k === at[kind] ? "2px" : "1px"});
-      });
     }
     function patches(layer) {
       root.querySelectorAll("[data-top]").forEach(function (node, k) {
@@ -101,20 +94,17 @@ function (id) {
       if (column >= 0 && row >= 0 && column < columns && row < rows) choose(change(row, column));
     }
     ["photograph", "layer"].forEach(function (kind) {
-      root.querySelectorAll("[data-" + kind + "]").forEach(function (button, k) {
-        button.disabled = false;
-        button.addEventListener("click", function () {
-          var change = {};
-          change[kind] = k;
-          // The unit that stays chosen is the one at about the same place of the image.
-          if (kind === "layer") {
-            var share = spec.layers[k].size / spec.layers[at.layer].size;
-            change.row = Math.floor((at.row + 0.5) * share);
-            change.column = Math.floor((at.column + 0.5) * share);
-          }
-          choose(change);
-          speak();
-        });
+      groups[kind] = radios(root.querySelector('[data-control="' + kind + '"]'), function () {
+        var change = {};
+        change[kind] = groups[kind].place();
+        // The unit that stays chosen is the one at about the same place of the image.
+        if (kind === "layer") {
+          var share = spec.layers[change.layer].size / spec.layers[at.layer].size;
+          change.row = Math.floor((at.row + 0.5) * share);
+          change.column = Math.floor((at.column + 0.5) * share);
+        }
+        choose(change);
+        speak();
       });
     });
     var steps = {ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1};

@@ -17,7 +17,14 @@ from alexnet.evaluation.prediction import predict
 from alexnet.evaluation.responses import Place, fields, responses, strongest
 from alexnet.figures import photographs, scenes, style
 from alexnet.figures.encoding import encode_image
-from alexnet.figures.sliders.static import LABEL_STYLE, UNSEEN_STYLE, in_script, script_of
+from alexnet.figures.sliders.static import (
+    LABEL_STYLE,
+    RADIOS,
+    UNSEEN_STYLE,
+    choice,
+    in_script,
+    script_of,
+)
 
 TOP = 4  # photographs shown for each map
 SEARCHED_SIDE = 168  # shorter side in pixels of the photographs that are searched
@@ -59,14 +66,14 @@ def walk(classifier: Classifier, names: Sequence[str], *, number: str | None = N
         f"root. The frame on the image is the receptive field of the chosen unit. Photographs: {credits}."
     )
     parts = [
-        choices("photograph", names, "image"),
-        choices("layer", [layer["name"] for layer in spec["layers"]], "layer"),
-        '<div data-part="hint" style="font-size:.85em">Run this cell to choose.</div>',
+        choice("photograph", "image", names, spec["start"]["photograph"]),
+        choice("layer", "layer", [layer["name"] for layer in spec["layers"]], spec["start"]["layer"]),
+        '<div data-part="hint" style="font-size:.85em">Run this cell to use the controls.</div>',
         view(spec, html.escape(alt)),
         f'<div data-part="spoken" aria-live="polite" style="{UNSEEN_STYLE}"></div>',
         style.caption_tag(html.escape(caption), number),
         f'<script type="application/json" data-part="spec">{in_script(spec)}</script>',
-        f'<script>({script})("{ident}");</script>',
+        f'<script>({script})("{ident}", {script_of(*RADIOS)});</script>',
     ]
     opening = (
         f'<figure class="alexnet-figure"{style.anchor(number)} data-walk="{ident}" '
@@ -156,21 +163,6 @@ def coded(units: Sequence[Sequence[Place]]) -> str:
     places = [place for unit in units for place in unit]
     rows = [(place[:3] if place.value > 0 else (NONE, 0, 0)) for place in places]
     return base64.b64encode(bytes(number for row in rows for number in row)).decode()
-
-
-def choices(kind: str, names: Sequence[str], title: str) -> str:
-    """A row of buttons, one for each name, after its title; they are asleep until the script runs."""
-    look = "border:1px solid currentColor;border-radius:4px;background:none;color:inherit;"
-    look += "padding:.15em .5em;cursor:pointer"
-    buttons = [
-        f'<button type="button" data-{kind}="{place}" aria-pressed="false" disabled style="{look}">'
-        f"{html.escape(name)}</button>"
-        for place, name in enumerate(names)
-    ]
-    return (
-        f'<div role="group" aria-label="{title}" style="{LABEL_STYLE}">'
-        f'<span style="min-width:7em">{title}</span>{"".join(buttons)}</div>'
-    )
 
 
 def view(spec: dict, alt: str) -> str:

@@ -1,6 +1,6 @@
-"""Figures with sliders that work three ways: live in a kernel, from stored frames, by a script of the page.
+"""Figures with controls that work three ways: live in a kernel, from stored frames, by a script of the page.
 
-`explore` chooses: in Jupyter and Colab the sliders call the drawing function in the kernel; a built page,
+`explore` chooses: in Jupyter and Colab the controls call the drawing function in the kernel; a built page,
 which has no kernel, switches between frames drawn beforehand or runs the drawing function as JavaScript.
 What a notebook stores is the second form: HTML that needs nothing beside it and is the same at every run.
 """
@@ -31,10 +31,10 @@ def explore(
     live: bool | None = None,
     **ranges: Sequence,
 ):
-    """Give a drawing function sliders.
+    """Give a drawing function controls: sliders for numbers, a group of buttons for texts.
 
     Args:
-        draw: takes one keyword for each slider; returns a matplotlib figure, an image as in
+        draw: takes one keyword for each control; returns a matplotlib figure, an image as in
             `figures.image`, what a function of ``figures`` returns, or a string of HTML.
         alt: what is to be seen, with fields such as "{n}" for the values, or a function of the values.
         in_page: True for a page that computes, for any number of combinations: draw, which returns a string
@@ -51,7 +51,7 @@ def explore(
         live: True for sliders that compute in the kernel, False for the form that needs none. By default it
             is False with pointing; without it the environment variable ALEXNET_FIGURES decides (``live`` or
             ``static``), else whether there is a notebook to show them.
-        **ranges: the values of each slider: numbers or strings.
+        **ranges: the values of each control: numbers, which make a slider, or texts, which make buttons.
     Returns:
         An object that displays itself.
     Raises:

@@ -1,20 +1,25 @@
-// Bring the sliders of a figure to life. compute makes HTML of the values; it is null where frames are stored.
-function (id, compute) {
+// Bring the controls of a figure to life. compute makes HTML of the values; it is null where frames are stored.
+function (id, compute, radios) {
   "use strict";
   function prepare(root) {
     if (root.dataset.ready) return;
     root.dataset.ready = "1";
     var part = function (name) { return root.querySelector('[data-part="' + name + '"]'); };
     var spec = JSON.parse(part("spec").textContent);
-    var inputs = Array.prototype.slice.call(root.querySelectorAll("input"));
+    var controls = Array.prototype.map.call(root.querySelectorAll("[data-control]"), function (node) {
+      var input = node.querySelector("input");
+      return input ? slider(input) : radios(node, moved);
+    });
     var view = part("view"), image = spec.widths && view.querySelector("img"), caption = part("caption");
     // The start frame is on the page already and is not stored twice.
     if (image) spec.frames[spec.start] = image.src;
     else if (!compute) spec.frames[spec.start] = view.innerHTML;
 
-    function label(k) { return spec.sliders[k].labels[+inputs[k].value]; }
+    function label(k) { return spec.sliders[k].labels[controls[k].place()]; }
     function index() {
-      return inputs.reduce(function (sum, input, k) { return sum * spec.sliders[k].labels.length + +input.value; }, 0);
+      return controls.reduce(function (sum, control, k) {
+        return sum * spec.sliders[k].labels.length + control.place();
+      }, 0);
     }
     function text(kind) {
       if (!compute) return spec[kind][index()];
@@ -24,14 +29,11 @@ function (id, compute) {
     }
     function values() {
       var result = {};
-      spec.sliders.forEach(function (slider, k) { result[slider.name] = slider.values[+inputs[k].value]; });
+      spec.sliders.forEach(function (slider, k) { result[slider.name] = slider.values[controls[k].place()]; });
       return result;
     }
     function show() {
-      inputs.forEach(function (input, k) {
-        input.setAttribute("aria-valuetext", label(k));
-        input.parentNode.lastElementChild.textContent = label(k);
-      });
+      controls.forEach(function (control, k) { if (control.tell) control.tell(label(k)); });
       if (image) {
         image.src = spec.frames[index()];
         image.width = spec.widths[index()];
@@ -44,8 +46,12 @@ function (id, compute) {
     }
     // Spoken when a slider comes to rest, not at each step of a drag.
     function speak() { part("spoken").textContent = text("alt"); }
-    var steps = {ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1};
-    inputs.forEach(function (input) {
+    function moved() {
+      show();
+      speak();
+    }
+    function slider(input) {
+      var steps = {ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1};
       input.addEventListener("input", show);
       input.addEventListener("change", speak);
       // JupyterLab cancels what arrow keys do in an output, so the step is made here.
@@ -54,11 +60,15 @@ function (id, compute) {
         event.preventDefault();
         event.stopPropagation();
         input.value = +input.value + steps[event.key];
-        show();
-        speak();
+        moved();
       });
       input.disabled = false;
-    });
+      function tell(label) {
+        input.setAttribute("aria-valuetext", label);
+        input.parentNode.lastElementChild.textContent = label;
+      }
+      return {place: function () { return +input.value; }, tell: tell};
+    }
     part("hint").hidden = true;
   }
   document.querySelectorAll('[data-explore="' + id + '"]').forEach(prepare);

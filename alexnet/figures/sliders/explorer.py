@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from alexnet.figures import style
 from alexnet.figures.encoding import Encoded, encode_drawing, encode_image
 
-FRAME_DOTS_PER_INCH = 120  # one dot for each CSS pixel: a frame takes half of what a single figure does
 FIELD = re.compile(r"\{(\w+)\}")
 
 
@@ -22,6 +21,11 @@ class Slider:
     title: str
     values: tuple
     labels: tuple[str, ...]
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether its values are texts, which become buttons."""
+        return all(isinstance(value, str) for value in self.values)
 
 
 def make_sliders(ranges: dict, titles: dict[str, str]) -> tuple[Slider, ...]:
@@ -90,7 +94,7 @@ class Explorer:
         """Draw one state: an image, or HTML."""
         result = self.draw(**self.values(state))
         if isinstance(result, Figure):
-            return encode_drawing(result, dots_per_inch=FRAME_DOTS_PER_INCH)
+            return encode_drawing(result)
         if isinstance(result, (Encoded, str)):
             return result
         if isinstance(result, style.Shown):

@@ -1,4 +1,4 @@
-"""The form of a figure whose sliders compute in the kernel: ipywidgets 7.7 (Colab) and later."""
+"""The form of a figure whose controls compute in the kernel: ipywidgets 7.7 (Colab) and later."""
 
 import html
 import time
@@ -15,10 +15,11 @@ SLOW = 0.3  # seconds; a drawing that takes longer is made when the slider is le
 
 
 class Live:
-    """Sliders and one HTML widget, redrawn at each move; displays itself.
+    """Controls and one HTML widget, redrawn at each move; displays itself.
 
     Attributes:
-        sliders: one SelectionSlider for each parameter, by keyword; its value is a position in the range.
+        sliders: one control for each parameter, by keyword: a SelectionSlider, or ToggleButtons for texts.
+            Its value is a position in the range.
         view: the HTML widget.
         box: all of them.
     """
@@ -32,14 +33,18 @@ class Live:
         widest = max(len(slider.title) for slider in explorer.sliders)
         self.sliders = {}
         for slider, place in zip(explorer.sliders, explorer.positions(explorer.start), strict=True):
-            self.sliders[slider.name] = ipywidgets.SelectionSlider(
+            kind = ipywidgets.ToggleButtons if slider.is_choice else ipywidgets.SelectionSlider
+            look = (
+                {"style": {"button_width": "auto"}} if slider.is_choice else {"continuous_update": not slow}
+            )
+            self.sliders[slider.name] = kind(
                 options=[(label, k) for k, label in enumerate(slider.labels)],
                 value=place,
                 description=slider.title,
-                continuous_update=not slow,
-                style={"description_width": f"{widest + 1}ch"},
-                layout={"width": "30em", "max_width": "98%"},
+                layout={"width": "auto" if slider.is_choice else "30em", "max_width": "98%"},
+                **look,
             )
+            self.sliders[slider.name].style.description_width = f"{widest + 1}ch"
             self.sliders[slider.name].observe(self._redraw, names="value")
         self.box = ipywidgets.VBox([*self.sliders.values(), self.view])
 

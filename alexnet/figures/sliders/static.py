@@ -4,6 +4,7 @@ import functools
 import hashlib
 import html
 import json
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
@@ -15,8 +16,11 @@ from alexnet.figures.sliders.javascript import javascript_of
 
 MAX_FRAMES = 30
 MAX_BYTES = 200_000  # of one figure, so that a page of several stays light
-LABEL_STYLE = "display:flex;flex-wrap:wrap;gap:.1em .7em;align-items:center;margin:.2em 0"
+LABEL_STYLE = "display:flex;flex-wrap:wrap;gap:.2em .5em;align-items:center;margin:.2em 0"
+BUTTON_STYLE = "border:1px solid #888;border-radius:4px;padding:.15em .5em;cursor:pointer;font:inherit"
+CHOSEN_STYLE, OTHER_STYLE = "background:#0072B2;color:#fff", "background:none;color:inherit"
 EXPLORE = ("alexnet.figures.sliders", "explore.js")
+RADIOS = ("alexnet.figures.sliders", "radios.js")
 POINT = ("alexnet.figures.sliders", "point.js")
 UNSEEN_STYLE = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"
 
@@ -73,7 +77,7 @@ def computed(explorer: Explorer) -> style.Shown:
 
 
 def _page(explorer: Explorer, spec: dict, script: str | None = None) -> style.Shown:
-    """Write the figure at its start, with its sliders asleep, and the script that wakes them."""
+    """Write the figure at its start, with its controls asleep, and the script that wakes them."""
     start, places = explorer.start, explorer.positions(explorer.start)
     sliders = [{"name": s.name, "values": s.values, "labels": s.labels} for s in explorer.sliders]
     spec = {"sliders": sliders, **spec}
@@ -84,14 +88,15 @@ def _page(explorer: Explorer, spec: dict, script: str | None = None) -> style.Sh
         _control(slider, place, pointed=slider.name in explorer.pointing)
         for slider, place in zip(explorer.sliders, places, strict=True)
     ]
-    parts.append('<div data-part="hint" style="font-size:.85em">Run this cell to move the sliders.</div>')
+    parts.append('<div data-part="hint" style="font-size:.85em">Run this cell to use the controls.</div>')
     parts.append(f'<div data-part="view"{group} style="margin:.4em 0 0">{explorer.view(start)}</div>')
     parts.append(f'<div data-part="spoken" aria-live="polite" style="{UNSEEN_STYLE}"></div>')
     text = f'<span data-part="caption">{html.escape(caption)}</span>'
     parts.append(style.caption_tag("" if explorer.caption is None else text, explorer.number))
     parts.append(f'<script type="application/json" data-part="spec">{in_script(spec)}</script>')
     ident = _identity(spec, script)
-    parts.append(f'<script>({script_of(*EXPLORE)})("{ident}", {script or "null"});</script>')
+    radios = script_of(*RADIOS) if any(slider.is_choice for slider in explorer.sliders) else "null"
+    parts.append(f'<script>({script_of(*EXPLORE)})("{ident}", {script or "null"}, {radios});</script>')
     if explorer.pointing or " data-said" in explorer.view(start):
         parts.append(f'<div data-part="result" aria-live="polite" style="{UNSEEN_STYLE}"></div>')
         parts.append(f'<script>({script_of(*POINT)})("{ident}");</script>')
@@ -103,14 +108,33 @@ def _page(explorer: Explorer, spec: dict, script: str | None = None) -> style.Sh
     return style.Shown(opening + "".join(parts) + "</figure>", alt)
 
 
-def _control(slider: Slider, place: int, *, pointed: bool) -> str:
-    """One labelled range input, which a pointer may move, too; it sleeps until the script runs."""
-    label, mark = html.escape(slider.labels[place]), " data-points" if pointed else ""
+def choice(name: str, title: str, labels: Sequence[str], place: int) -> str:
+    """Write a group of buttons of which one is chosen, after its title; they sleep until the script runs."""
+    buttons = ""
+    for k, label in enumerate(labels):
+        checked, tab = ("true", 0) if k == place else ("false", -1)
+        look = f"{BUTTON_STYLE};{CHOSEN_STYLE if k == place else OTHER_STYLE}"
+        state = f'aria-checked="{checked}" tabindex="{tab}" disabled style="{look}"'
+        buttons += f'<button type="button" role="radio" {state}>{html.escape(label)}</button>'
+    title = html.escape(title)
     return (
-        f'<label style="{LABEL_STYLE}"><span style="min-width:7em">{html.escape(slider.title)}</span>'
+        f'<div role="radiogroup" aria-label="{title}" data-control="{name}" style="{LABEL_STYLE}">'
+        f'<span aria-hidden="true" style="min-width:7em">{title}</span>{buttons}</div>'
+    )
+
+
+def _control(slider: Slider, place: int, *, pointed: bool) -> str:
+    """Write buttons, or one labelled range input, which a pointer may move, too; it sleeps likewise."""
+    if slider.is_choice:
+        return choice(slider.name, slider.title, slider.labels, place)
+    label, mark = html.escape(slider.labels[place]), " data-points" if pointed else ""
+    widest = max(3, *map(len, slider.labels))
+    return (
+        f'<label data-control="{slider.name}" style="{LABEL_STYLE}">'
+        f'<span style="min-width:7em">{html.escape(slider.title)}</span>'
         f'<input type="range"{mark} min="0" max="{len(slider.values) - 1}" value="{place}" step="1" disabled '
         f'autocomplete="off" aria-valuetext="{label}" style="flex:1 1 9em;min-width:0;max-width:22em">'
-        f'<span aria-hidden="true" style="min-width:3em">{label}</span></label>'
+        f'<span aria-hidden="true" style="min-width:{widest}ch">{label}</span></label>'
     )
 
 
