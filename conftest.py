@@ -7,6 +7,7 @@ import pytest
 
 from tools.cores import usable_cores
 from tools.execnb import ENVIRONMENT
+from tools.garbage import collect_rarely
 
 ROOT = Path(__file__).resolve().parent
 BOOK = ROOT / "book"
@@ -24,6 +25,7 @@ def pytest_configure(config):
 
     ``pytest`` runs the unit tests, ``pytest --nbval`` the notebooks; paths on the command line come first.
     """
+    collect_rarely()
     config.option.loadscopereorder = False  # pytest-xdist would begin with files of many tests
     os.environ.update(ENVIRONMENT)
     os.environ["PYTHON_COLORS"] = "0"  # or argparse of Python 3.14 paints its help where FORCE_COLOR is set

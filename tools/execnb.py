@@ -33,6 +33,7 @@ ENVIRONMENT = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else the kernel prints a remark of its debugger
+    "PYTHONSTARTUP": str(Path(__file__).with_name("kernel_start.py")),  # which a kernel runs first
 }
 
 

@@ -16,8 +16,8 @@ ICONS = r"fontawesome\.js"
 SEARCH = r"(?:searchtools|language_data|searchindex)\.js"
 SCRIPT = r"""\s*<script\b[^>]*\bsrc=["'][^"']*\b{name}[^>]*></script>"""
 LANDMARK = (
-    '<div id="pst-primary-sidebar"',
-    '<div id="pst-primary-sidebar" role="region" aria-label="The book"',
+    '<div id="pst-primary-sidebar" class',
+    '<div id="pst-primary-sidebar" role="region" aria-label="The book" class',
 )
 CORNER = ('<th class="head"><p></p></th>', "<td></td>")
 UNFOLD = (

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from numpy.random import Generator
 
-from alexnet.data.imageset import ImageSet, fingerprint_of
+from alexnet.data.fingerprint import fingerprint_of
+from alexnet.data.imageset import ImageSet
 
 SIZE = 32
 CHUNK = 500  # images drawn together: enough to be fast, few enough to stay small in memory

@@ -1,10 +1,7 @@
 """A set of labelled images in memory, from any source."""
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import numpy as np
 from torch import Tensor
 
 
@@ -31,21 +28,3 @@ class ImageSet:
     test_labels: Tensor = field(repr=False)
     classes: tuple[str, ...]
     fingerprint: str
-
-
-def fingerprint_of(splits: Iterable[tuple[np.ndarray, np.ndarray]]) -> str:
-    """Return 16 hexadecimal digits that name the images and labels of each split, whatever their order.
-
-    Args:
-        splits: (images, labels) of the training and of the test set; images uint8 (N, C, H, W).
-    Returns:
-        the start of the SHA-256 of the sorted SHA-256s of every label with its image, split by split.
-    """
-    digest = hashlib.sha256()
-    for images, labels in splits:
-        digest.update(repr(images.shape).encode())
-        pairs = zip(images, labels.tolist(), strict=True)
-        digest.update(
-            b"".join(sorted(hashlib.sha256(b"%d " % n + image.tobytes()).digest() for image, n in pairs))
-        )
-    return digest.hexdigest()[:16]

@@ -14,7 +14,7 @@ import torch
 import alexnet
 from alexnet import data
 from alexnet.data import catalogue, store, synthetic
-from alexnet.data.imageset import fingerprint_of
+from alexnet.data.fingerprint import fingerprint_of
 from alexnet.data.prepare import sources
 from alexnet.data.prepare.check import damage_in
 from support.preparing import contents

@@ -34,6 +34,7 @@ LEFT_OUT = {  # a module, or a folder for all in it: why it is on no page
     "data.archives": SERVING,
     "data.catalogue": SERVING,
     "data.download": SERVING,
+    "data.fingerprint": SERVING,
     "data.formats": SERVING,
     "data.ilsvrc": SERVING,
     "data.images": SERVING,

@@ -1,5 +1,6 @@
 """The notebook runner: a second run changes nothing, and a notebook that fails stays as it was."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -52,6 +53,14 @@ def test_second_run_changes_nothing(tmp_path, monkeypatch):
     assert main(monkeypatch, path) == 0
     assert path.read_bytes() == first
     assert [file.name for file in tmp_path.iterdir()] == ["a.ipynb"]
+
+
+def test_kernels_search_for_garbage_as_rarely_as_tests_do(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.ipynb", new_code_cell("__import__('gc').get_threshold(), 'gc' in globals()"))
+    assert main(monkeypatch, path) == 0
+    (output,) = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4).cells[0].outputs
+    assert output.data["text/plain"] == str((gc.get_threshold(), False))
+    assert gc.get_threshold() == (50_000, 20, 100)
 
 
 def test_failures_name_notebook_and_cell_and_change_no_file(tmp_path, monkeypatch, capsys):

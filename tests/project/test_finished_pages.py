@@ -22,6 +22,13 @@ def test_the_side_bar_is_a_landmark_and_its_buttons_have_names():
     )
 
 
+def test_pages_that_an_earlier_build_left_stay_as_they_are():
+    """Pages of source code are written anew only where the source changed, and mended after every build."""
+    page = '<div id="pst-primary-sidebar" class="a"><summary><span class="toctree-toggle"></span></summary>'
+    page += '<th class="head"><p></p></th><dl>\n<dd><em class="sig-param">x</em></dd>\n</dl>'
+    assert mend(mend(page)) == mend(page) != page
+
+
 def test_an_empty_corner_of_a_table_is_no_heading():
     page = '<tr><th class="head"><p></p></th><th class="head"><p>error</p></th></tr>'
     assert mend(page) == '<tr><td></td><th class="head"><p>error</p></th></tr>'

@@ -9,7 +9,7 @@ import numpy as np
 
 from alexnet.data.catalogue import SPLITS, KnownSet
 from alexnet.data.download import sha256_of
-from alexnet.data.imageset import fingerprint_of
+from alexnet.data.fingerprint import fingerprint_of
 from alexnet.data.prepare.batches import base_of
 from alexnet.data.prepare.finding import LeftOut
 from alexnet.data.prepare.paths import Place

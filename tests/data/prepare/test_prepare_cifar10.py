@@ -117,7 +117,8 @@ def test_other_kinds_see_no_images_in_a_batch(tmp_path):
         made("folder", [source], tmp_path / "set")
 
 
-def test_processes_that_decode_need_no_torch():
-    code = "import sys, alexnet.data.prepare.workers; assert 'torch' not in sys.modules"
+def test_preparing_needs_no_torch():
+    """Nor do the processes that decode, whose module this one imports."""
+    code = "import sys, alexnet.data.prepare.run; assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
