@@ -90,6 +90,19 @@ def test_the_keyboard_suffices(chapter):
     assert chosen.inner_text() == page.run("document.activeElement.textContent") != before
 
 
+def test_folded_cells_that_follow_each_other_open_with_one_bar(chapter):
+    page = chapter("01-start-here")
+    bar = page.tab.locator(".cell.tag_hide-input:has(+ .fold-follows) > details > summary").first
+    follows = page.tab.locator(".fold-follows").first
+    code, own_bar = follows.locator(".cell_input"), follows.locator("summary")
+    assert bar.is_visible() and not code.is_visible() and not own_bar.is_visible()
+    bar.click()
+    code.wait_for(state="visible")
+    assert not own_bar.is_visible()
+    bar.click()
+    code.wait_for(state="hidden")
+
+
 def test_a_reader_points_at_a_number_with_the_mouse_the_keyboard_or_a_finger(chapter):
     page = chapter("02-convolution", viewport={"width": 390, "height": 900}, has_touch=True)
     figure = page.tab.locator("#figure-2-4")
