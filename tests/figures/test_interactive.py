@@ -143,7 +143,7 @@ BAD = [
     ({"draw": lambda a: 3}, TypeError, "draw must return a figure, an image or a string of HTML, got int"),
     ({"draw": lambda a: "x" if a == 1 else grey(a)}, TypeError, "it must keep to one"),
     ({"a": range(31), "draw": lambda a: "x"}, ValueError, "31 combinations are too many .* in_page=True"),
-    ({"draw": lambda a: "x" * 150_000}, ValueError, "takes 3..,... bytes, 200,000 at most"),
+    ({"draw": lambda a: "x" * 200_000}, ValueError, "takes 4..,... bytes, 250,000 at most"),
     ({"in_page": True, "alt": lambda a: f"{a}"}, ValueError, "strings with fields"),
     ({"in_page": True, "alt": "{b}"}, ValueError, "alt has the field 'b'; the sliders are a"),
     (

@@ -58,7 +58,7 @@ def explore(
         TypeError: a range is no sequence, or draw returns something else.
         ValueError: a range is empty or repeats a value; start, labels or pointing name no slider; alt is
             empty or does not follow the sliders; number is not of the form "6.2"; of frames, more than 30
-            combinations or 200,000 bytes; in a page, draw cannot be turned into JavaScript, or disagrees with
+            combinations or 250,000 bytes; in a page, draw cannot be turned into JavaScript, or disagrees with
             what became of it (compared where mini-racer, a JavaScript engine, is installed).
     """
     sliders = make_sliders(ranges, labels or {})

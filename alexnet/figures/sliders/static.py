@@ -15,7 +15,7 @@ from alexnet.figures.sliders.explorer import Explorer, Slider
 from alexnet.figures.sliders.javascript import javascript_of
 
 MAX_FRAMES = 30
-MAX_BYTES = 200_000  # of one figure, so that a page of several stays light
+MAX_BYTES = 250_000  # of one figure, so that a page of several stays light
 LABEL_STYLE = "display:flex;flex-wrap:wrap;gap:.2em .5em;align-items:center;margin:.2em 0"
 BUTTON_STYLE = "border:1px solid #888;border-radius:4px;padding:.15em .5em;cursor:pointer;font:inherit"
 CHOSEN_STYLE, OTHER_STYLE = "background:#0072B2;color:#fff", "background:none;color:inherit"
