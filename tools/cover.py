@@ -1,18 +1,20 @@
-"""Draw the picture of the front page and the README: `python -m tools.cover`.
+"""Draw the picture of the front page and the README, and the book's icon: `python -m tools.cover`.
 
-It shows the paper's figure 3 for the network that ships: the 96 kernels of conv1, those of the first tower
-above those of the second, each tower sorted by how much of a kernel is colour.
+The picture shows the paper's figure 3 for the network that ships: the 96 kernels of conv1, those of the first
+tower above those of the second, each tower sorted by how much of a kernel is colour. The icon has four.
 """
 
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
 from alexnet.evaluation.kernels import colourfulness
 from alexnet.storage import shipped
 
-PATH = Path(__file__).resolve().parents[1] / "book" / "_assets" / "kernels.png"
+ASSETS = Path(__file__).resolve().parents[1] / "book" / "_assets"
+PATH, ICON = ASSETS / "kernels.png", ASSETS / "icon.png"
 COLUMNS, SCALE, GAP, BETWEEN = (
     16,
     5,
@@ -23,10 +25,8 @@ COLUMNS, SCALE, GAP, BETWEEN = (
 
 def draw() -> Image.Image:
     """Return the picture, each kernel stretched to the whole range of pixel values as in the paper."""
-    of_seed = next(iter(shipped.kernels("imagenette").values()))
-    kernels = of_seed[max(of_seed)]
     rows = []
-    for tower in kernels.chunk(2):
+    for tower in kernels().chunk(2):
         order = colourfulness(tower).argsort(descending=True)
         rows.append([tile(kernel) for kernel in tower[order].permute(0, 2, 3, 1).numpy()])
     side = len(rows[0][0]) + GAP
@@ -41,6 +41,19 @@ def draw() -> Image.Image:
     return Image.fromarray(picture)
 
 
+def draw_icon() -> Image.Image:
+    """Return the four kernels with the largest norm as a square."""
+    largest = kernels()[kernels().flatten(1).norm(dim=1).topk(4).indices]
+    tiles = [tile(kernel) for kernel in largest.permute(0, 2, 3, 1).numpy()]
+    return Image.fromarray(np.block([[[tiles[0]], [tiles[1]]], [[tiles[2]], [tiles[3]]]]))
+
+
+def kernels() -> Tensor:
+    """Return the kernels of conv1 at the end of the training, (K, 3, R, S)."""
+    of_seed = next(iter(shipped.kernels("imagenette").values()))
+    return of_seed[max(of_seed)]
+
+
 def tile(kernel: np.ndarray) -> np.ndarray:
     """Return one kernel, (R, S, 3), as pixels."""
     low, high = kernel.min(), kernel.max()
@@ -50,4 +63,5 @@ def tile(kernel: np.ndarray) -> np.ndarray:
 
 if __name__ == "__main__":
     draw().save(PATH, optimize=True)
-    print(f"wrote {PATH}")
+    draw_icon().save(ICON, optimize=True)
+    print(f"wrote {PATH} and {ICON}")

@@ -3,6 +3,7 @@
 Skipped where Playwright, a Chromium or the built pages are missing; an error with ALEXNET_BROWSER=required.
 """
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -24,8 +25,8 @@ def missing(what: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser():
-    """Chromium without a window."""
+def launch():
+    """Start Chromium without a window, with these arguments."""
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     try:
         from playwright.sync_api import sync_playwright
@@ -35,11 +36,20 @@ def browser():
         missing(f"no browser: none of {', '.join(BROWSERS)} is on the path")
     if not (PAGES / "index.html").is_file():
         missing(f"no pages in {PAGES}: python3 dev.py book")
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--allow-file-access-from-files"]
-        running = playwright.chromium.launch(executable_path=program, args=arguments)
-        yield running
-        running.close()
+    with sync_playwright() as playwright, contextlib.ExitStack() as running:
+
+        def start(*arguments: str):
+            started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", *arguments])
+            running.callback(started.close)
+            return started
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def browser(launch):
+    """Chromium in which pages may read files beside them."""
+    return launch("--allow-file-access-from-files")
 
 
 class Opened:
@@ -48,10 +58,13 @@ class Opened:
     Attributes:
         tab: Playwright's page.
         errors: of scripts, and messages on the console that are errors.
-        elsewhere: addresses of other hosts that the page asked for.
+        asked: addresses that the page asked for.
+        elsewhere: those of other hosts.
     """
 
-    def __init__(self, browser, name: str, **options):
+    def __init__(self, browser, name: str, *, start: str = PAGES.as_uri(), **options):
+        self.start = start
+        self.asked: list[str] = []
         self.errors: list[str] = []
         self.elsewhere: list[str] = []
         self.context = browser.new_context(**options)
@@ -63,13 +76,14 @@ class Opened:
         self.go(name)
 
     def _note(self, address: str) -> None:
-        if not address.startswith(("file:", "data:", "blob:")):
+        self.asked.append(address)
+        if not address.startswith((self.start, "file:", "data:", "blob:")):
             self.elsewhere.append(address)
 
     def go(self, name: str) -> None:
         """Load a page by its name, such as ``02-convolution`` or ``02-convolution.html#figure-2-1``."""
         address = name if ".html" in name else f"{name}.html"
-        self.tab.goto(f"{PAGES.as_uri()}/{address}", wait_until="load")
+        self.tab.goto(f"{self.start}/{address}", wait_until="load")
         self.tab.evaluate("window.MathJax?.startup?.promise")
 
     def run(self, script: str, *argument):

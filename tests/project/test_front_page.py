@@ -11,9 +11,12 @@ from tools import cover, ledger
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_picture_is_that_of_the_network_that_ships():
+def test_picture_and_icon_are_those_of_the_network_that_ships():
     stored = np.asarray(Image.open(cover.PATH).convert("RGB"))
     np.testing.assert_array_equal(stored, np.asarray(cover.draw()))
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(cover.ICON).convert("RGB")), np.asarray(cover.draw_icon())
+    )
     assert "book/_assets/kernels.png" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
