@@ -129,7 +129,12 @@ def add_children(module: nn.Module, children: Iterable[tuple[str, nn.Module]]) -
     """
     for name, child in children:
         module.add_module(name, child)
-    module.to_empty(device=torch.empty(0).device)
+    device = torch.empty(0).device
+    for layer in module.modules() if device.type != "meta" else []:
+        for name, parameter in list(layer.named_parameters(recurse=False)):
+            # Module.to_empty does the same, and imports sympy for it: a second of every program's start.
+            values = torch.empty(parameter.shape, dtype=parameter.dtype, device=device)
+            layer.register_parameter(name, nn.Parameter(values))
 
 
 def draw_masks(

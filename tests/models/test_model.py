@@ -1,5 +1,6 @@
 """The net against slow compositions of the paper and of the 2012 code, and every net against its table."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -217,3 +218,11 @@ def test_torchvisions_weights_give_torchvisions_logits_and_gradients():
 def test_other_weights_are_not_torchvisions():
     with pytest.raises(ValueError, match="not the parameters of torchvision.models.alexnet: .* is amiss"):
         from_torchvision({"conv9": torch.zeros(1)})
+
+
+def test_building_a_network_loads_no_computer_algebra(monkeypatch):
+    """Which takes a second, and which torch imports in order to make a tensor like one without values."""
+    monkeypatch.setitem(sys.modules, "torch.fx.experimental.symbolic_shapes", None)  # whose import now fails
+    assert AlexNet(net_config("small")).fc8.weight.isfinite().all()
+    with torch.device("meta"):
+        assert AlexNet(net_config("small")).fc8.weight.is_meta
