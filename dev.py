@@ -50,7 +50,8 @@ STAGES = {
     "types": ["pyrefly", "check", "--python-interpreter-path", str(PYTHON)],
     # Files are shared out whole: their tests have trainings in common, the cells of a notebook everything.
     "tests": ["pytest", "--nbval", "tests", "book", *BESIDE],
-    "unit": ["pytest", "tests", *BESIDE],
+    "unit": ["pytest", "tests", "--ignore=tests/pages", "--ignore=tests/browser", *BESIDE],
+    "pages": ["pytest", "tests/pages"],
     "notebooks": ["pytest", "--nbval", *BESIDE],
     "browser": ["pytest", "tests/browser", *BESIDE],
 }

@@ -2,7 +2,7 @@
 
 The digits of a short training depend on the instruction set and the number of threads. Environment variables
 limit both, so that one machine shows what the test command would say on others. The table has a row for each
-setting and a column for the unit tests with the built pages and for each notebook: seconds, or FAILED.
+setting and a column for the unit tests, the built pages and each notebook: seconds, or FAILED.
 """
 
 import argparse
@@ -80,10 +80,10 @@ def table(found: dict[tuple[str, str], tuple[bool, float]]) -> str:
 def main() -> int:
     """Check everything under every setting, print the table, and say by the exit status how it went."""
     parser = argparse.ArgumentParser(description=__doc__)
-    help_all = "default: the unit tests, and all in book/"
+    help_all = "default: the unit tests, the built pages, and all in book/"
     parser.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK", help=help_all)
     named = parser.parse_args().notebooks
-    checks = {} if named else {"unit": STAGES["unit"][1:]}
+    checks = {} if named else {name: STAGES[name][1:] for name in ("unit", "pages")}
     checks |= {path.name[:2]: ["--nbval", str(path)] for path in notebooks_of(named)}
     found = {}
     for setting in SETTINGS:

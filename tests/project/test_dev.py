@@ -243,8 +243,12 @@ def test_every_stage_runs_after_a_failure(project, capsys):
 def test_stages_cover_the_tests(project):
     dev.test(dev.parser().parse_args(["test"]))
     assert f"{dev.PYTHON} -m pytest --nbval tests book -n auto --dist loadfile" in project.ran
-    dev.test(dev.parser().parse_args(["test", "unit", "notebooks"]))
-    assert f"{dev.PYTHON} -m pytest tests -n auto --dist loadfile" in project.ran
+    dev.test(dev.parser().parse_args(["test", "unit", "pages", "notebooks", "browser"]))
+    others = ["tests/pages", "tests/browser"]
+    leaving = " ".join(f"--ignore={folder}" for folder in others)
+    assert f"{dev.PYTHON} -m pytest tests {leaving} -n auto --dist loadfile" in project.ran
+    for folder in others:
+        assert any(words.startswith(f"{dev.PYTHON} -m pytest {folder}") for words in project.ran)
     assert f"{dev.PYTHON} -m pytest --nbval -n auto --dist loadfile" in project.ran
     assert all((ROOT / name).exists() for name in dev.CODE)
 
