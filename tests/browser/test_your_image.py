@@ -141,7 +141,7 @@ def check(page: Opened, classifier, content: bytes, name: str, most: int) -> Non
     (x,) = classifier.views(there[None])
     logits = classifier.net(x)[0]
     torch.testing.assert_close(torch.tensor(found["logits"]), logits, rtol=1e-3, atol=1e-3)
-    shares = torch.tensor(found["probabilities"])
+    shares = torch.tensor(found["probabilities"], dtype=torch.float32)
     torch.testing.assert_close(shares, logits.softmax(0), rtol=1e-3, atol=1e-6)
     (x,) = classifier.views(pixels[None])
     torch.testing.assert_close(
@@ -227,6 +227,28 @@ def test_a_runtime_that_does_not_load_is_named_and_may_be_tried_again(strict, se
     page.tab.unroute("**/tf-core*")
     page.tab.get_by_role("button", name="church").click()
     page.tab.wait_for_function(CHURCH)
+    page.context.close()
+
+
+def test_an_image_that_still_waits_says_nothing_about_the_next_one(strict, served):
+    page = Opened(strict, NAME, start=served)
+    held = []
+    page.tab.route("**/weights.js", lambda route: held.append(route))
+    with page.tab.expect_request("**/weights.js"):
+        page.tab.get_by_role("button", name="church").click()
+    page.run("""(() => {
+        const { makeNetwork } = yourImage;
+        yourImage.makeNetwork = async (...given) => {
+            const ask = await makeNetwork(...given);
+            setTimeout(() => { window.isMade = true; }, 300); // when the church would have its say
+            return ask;
+        };
+    })()""")
+    give(page, "choose", "notes.txt", b"no image at all")
+    held[0].continue_()
+    page.tab.wait_for_function("window.isMade")
+    assert page.tab.inner_text(SAID).startswith("notes.txt is no image")
+    assert page.tab.locator('[data-part="progress"]').is_hidden()
     page.context.close()
 
 

@@ -1,5 +1,6 @@
 """The front page: its table and its picture."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,13 @@ def test_picture_and_icon_are_those_of_the_network_that_ships():
         np.asarray(Image.open(cover.ICON).convert("RGB")), np.asarray(cover.draw_icon())
     )
     assert "book/_assets/kernels.png" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_card_that_is_a_link_holds_no_other():
+    text = (ROOT / "book" / "index.md").read_text(encoding="utf-8")
+    cards = re.findall(r"^:::\{grid-item-card\}(.*?)^:::$", text, re.DOTALL | re.MULTILINE)
+    assert len(cards) == 3
+    assert [card for card in cards if ":link:" in card and "](" in card] == []
 
 
 def test_a_page_may_ask_for_some_claims():

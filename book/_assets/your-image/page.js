@@ -8,7 +8,8 @@ nothing is sent anywhere. `yourImage.last` holds the numbers of the image that i
   const root = document.querySelector("[data-your-image]");
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
   let network = null; // a promise of {description, ask}
-  let turn = 0; // counts images: only the last one is shown
+  let isLoaded = false;
+  let turn = 0; // counts images: only of the last one anything is said
 
   function loadScript(source) {
     return new Promise((resolve, reject) => {
@@ -47,41 +48,40 @@ nothing is sent anywhere. `yourImage.last` holds the numbers of the image that i
     part("progress").value = 1;
     await painted();
     const { description, bytes } = yourImage.network;
-    return { description, ask: await yourImage.makeNetwork(description, bytesOf(bytes)) };
+    const ask = await yourImage.makeNetwork(description, bytesOf(bytes));
+    isLoaded = true;
+    return { description, ask };
   }
 
   function getNetwork() {
-    if (!network) {
-      say(`Loading the network, ${root.dataset.megabytes} MB …`, { busy: true });
-      network = loadNetwork().catch((error) => {
-        network = null; // another image tries again
-        throw error;
-      });
-    }
+    network ??= loadNetwork().catch((error) => {
+      network = null; // another image tries again
+      const instead = `On the command line, ${root.dataset.command} does the same.`;
+      throw new Error(`The network cannot run in this browser: ${error.message}. ${instead}`);
+    });
     return network;
   }
 
-  /** Classify what `read` promises: a file. The result stays hidden until it is that of this image. */
+  /** Classify what `read` promises, a file; say nothing more as soon as another image is given. */
   async function classify(read) {
     const mine = ++turn;
+    const tell = (text, how) => mine === turn && say(text, how);
     part("result").hidden = true;
-    say("Reading the image …", { busy: true });
+    tell("Reading the image …", { busy: true });
     try {
       const file = await read();
       const pixels = await yourImage.readImage(file, Number(root.dataset.imageSize));
-      const { description, ask } = await getNetwork().catch((error) => {
-        const instead = `On the command line, ${root.dataset.command} does the same.`;
-        throw new Error(`The network cannot run in this browser: ${error.message}. ${instead}`);
-      });
-      say("The network computes …", { busy: true });
+      if (!isLoaded) {
+        tell(`Loading the network, ${root.dataset.megabytes} MB …`, { busy: true });
+      }
+      const { description, ask } = await getNetwork();
+      tell("The network computes …", { busy: true });
       await painted();
       if (mine === turn) {
         show(file.name, pixels, description, ask(pixels));
       }
     } catch (error) {
-      if (mine === turn) {
-        say(error.message, { problem: true });
-      }
+      tell(error.message, { problem: true });
     }
   }
 
