@@ -20,11 +20,12 @@ VIEWS = """(figure, k, atEnd) => {
             input.value = place;
             input.dispatchEvent(new Event("input", { bubbles: true }));
         };
-        return { at, put, end: input ? +input.max : buttons.length - 1, start: at() };
+        const end = () => (input ? +input.max : buttons.length - 1);  // others may change it
+        return { at, put, end, start: at() };
     });
-    if (atEnd) controls.forEach((control) => control.put(control.end));
+    if (atEnd) controls.forEach((control) => control.put(control.end()));
     const views = new Set();
-    for (let place = 0; place <= controls[k].end; place++) {
+    for (let place = 0; place <= controls[k].end(); place++) {
         controls[k].put(place);
         if (controls[k].at() !== place) throw new Error(`control ${k} does not take its position ${place}`);
         views.add(figure.querySelector('[data-part="view"]').innerHTML + figure.querySelector("img")?.src);

@@ -119,6 +119,25 @@ def test_a_reader_points_at_a_number_with_the_mouse_the_keyboard_or_a_finger(cha
     assert figure.locator("[data-points]").nth(1).get_attribute("aria-valuetext") == "0"
 
 
+def test_a_network_learns_in_the_page_until_it_is_paused(chapter):
+    page = chapter("11-learning", viewport={"width": 390, "height": 900})
+    figure = page.tab.locator("#figure-11-6")
+    said, start = figure.locator("[data-said]"), figure.locator('[data-act="start"]')
+    begun = said.inner_text()
+    start.focus()
+    page.tab.keyboard.press("Enter")
+    page.tab.wait_for_function(
+        "(begun) => document.querySelector('#figure-11-6 [data-said]').innerText !== begun", arg=begun
+    )
+    assert start.inner_text() == "pause"
+    page.tab.keyboard.press("Enter")
+    assert start.inner_text() == "start"
+    assert figure.locator('[data-part="spoken"]').text_content() == said.inner_text()
+    figure.get_by_role("radio", name="spirals").click()
+    assert said.inner_text().startswith("After 0 updates")
+    assert page.errors == []
+
+
 @pytest.mark.parametrize("words", SEARCHES)
 def test_a_search_finds_the_chapter(chapter, words):
     page = chapter(f"search.html?q={words.replace(' ', '+')}")
