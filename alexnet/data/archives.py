@@ -82,10 +82,8 @@ def is_archive_start(start: bytes) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Return whether any part of a path is hidden, or added by an operating system."""
-    return any(
-        (part.startswith(".") and part not in (".", "..")) or part in ADDED for part in name.split("/")
-    )
+    """Return whether any part of a plain path is hidden, or added by an operating system."""
+    return any(part.startswith(".") or part in ADDED for part in name.split("/"))
 
 
 def refuse_outside(path: Path, name: str, cure: str = UNPACK) -> None:
@@ -101,6 +99,11 @@ def refuse_outside(path: Path, name: str, cure: str = UNPACK) -> None:
     parts = PureWindowsPath(name)  # which knows both separators
     if parts.anchor or ".." in parts.parts:
         raise Refused(f"{path}: the name {name!r} points outside the archive; {cure}")
+
+
+def plain_name(name: str) -> str:
+    """Return a path in an archive without "." and "" in it; ``tar cf a.tar .`` writes "./train/a.jpg"."""
+    return "/".join(part for part in name.split("/") if part not in ("", "."))
 
 
 class Headers:
@@ -153,6 +156,7 @@ def tar_members(file: BinaryIO, path: Path, start: int, end: int) -> Iterator[ta
             if member.size < 0 or last > end:
                 raise tarfile.ReadError("it ends early")
             refuse_outside(path, member.name)
+            member.name = plain_name(member.name)
             if is_hidden(member.name):
                 if not member.isdir():
                     yield Skipped(member.name, HIDDEN)
@@ -209,6 +213,7 @@ def zip_members(archive: zipfile.ZipFile, path: Path) -> Iterator[tuple[str, zip
         refuse_outside(path, name)
         if name.endswith("/"):
             continue
+        name = plain_name(name)
         if is_hidden(name):
             yield Skipped(name, HIDDEN)
             continue

@@ -119,6 +119,17 @@ def test_backslashes_in_a_zip_separate_folders(tmp_path):
     assert found(path, tmp_path) == {f"a.zip/{name}": part for name, part in IMAGES.items()}
 
 
+@pytest.mark.parametrize("form", ["tar", "zip"])
+def test_a_dot_in_a_path_is_no_folder(tmp_path, form):
+    names = ["./train/a/1.jpg", "train/a/2.jpg", "train/./b//3.jpg"]
+    files = {name: name.encode() for name in names}
+    path = tmp_path / f"a.{form}"
+    write(path, tar(files)) if form == "tar" else write_zip(path, files)
+    got = found(path, tmp_path)
+    assert list(got.values()) == [name.encode() for name in names]
+    assert list(got) == [f"a.{form}/train/{name}" for name in ("a/1.jpg", "a/2.jpg", "b/3.jpg")]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "cp437"])
 def test_names_in_a_zip_that_does_not_tell_their_encoding(tmp_path, encoding):
     name = "train/Bär/1.jpg"
