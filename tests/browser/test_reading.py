@@ -91,7 +91,7 @@ def test_the_keyboard_suffices(chapter):
 
 
 def test_folded_cells_that_follow_each_other_open_with_one_bar(chapter):
-    page = chapter("01-start-here")
+    page = chapter("05-two-gpus")
     bar = page.tab.locator(".cell.tag_hide-input:has(+ .fold-follows) > details > summary").first
     follows = page.tab.locator(".fold-follows").first
     code, own_bar = follows.locator(".cell_input"), follows.locator("summary")
