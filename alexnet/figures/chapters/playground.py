@@ -34,7 +34,7 @@ TITLES = {
     "momentum": "momentum",
     "decay": "weight decay",
     "batch": "batch size",
-    "std": "std of initial weights",
+    "std": "initial std",
 }
 START: dict[str, Any] = {
     "data": "rings",
@@ -73,7 +73,8 @@ def playground(*, number: str | None = None) -> style.Shown:
     caption = (
         "The update rule at work: the network's class for every point of the plane, and the loss of all 128 "
         "examples. Blue and orange: the two classes, paler where the network is less certain. Grey: the run "
-        "before. Other data, activation functions or initial weights begin a new run; the rest acts at once."
+        "before. Initial std: the standard deviation of the initial weights. It, the data and the activation "
+        "function begin a new run; the rest acts at once."
     )
     parts = [choice(kind, kind, [NAMES.get(n, n) for n in names], 0) for kind, names in CHOICES.items()]
     parts += [setting(name) for name in RANGES]
@@ -98,9 +99,9 @@ def setting(name: str) -> str:
     values = RANGES[name]
     place, label = values.index(START[name]), f"{START[name]:g}"
     return (
-        f'<label style="{LABEL_STYLE}"><span style="min-width:9em">{TITLES[name]}</span><input type="range" '
+        f'<label style="{LABEL_STYLE}"><span style="min-width:7em">{TITLES[name]}</span><input type="range" '
         f'data-setting="{name}" min="0" max="{len(values) - 1}" value="{place}" step="1" disabled '
-        f'autocomplete="off" aria-valuetext="{label}" style="flex:1 1 9em;min-width:0;max-width:20em">'
+        f'autocomplete="off" aria-valuetext="{label}" style="flex:1 1 8em;min-width:0;max-width:22em">'
         f'<span aria-hidden="true" style="min-width:4em">{label}</span></label>'
     )
 

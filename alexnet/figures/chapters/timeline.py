@@ -36,18 +36,15 @@ def step_on_two_gpus(*, number: str | None = None):
         throughput=[50, 100, 150, 200, 250, 300, 400, 500, 600, PEAK, 1500, 3000, 6000, 12_000, 25_000],
         bandwidth=[0.1, 0.25, 0.5, 1, 2, 4, PCI_EXPRESS, 12, 25, 50, 300],
         start={"throughput": PEAK, "bandwidth": PCI_EXPRESS},
-        labels={
-            "way": "network",
-            "throughput": "throughput, 10⁹/s",
-            "bandwidth": "bandwidth, GB/s",
-        },
+        labels={"way": "network"},
         number=number,
         alt="Time line of a training step on 128 images, {way}, at {throughput} billion multiply-adds a "
         "second on each GPU and {bandwidth} GB a second between them.",
         caption="With the paper's connectivity both GPUs compute nearly all the time. Dark blue: forward "
         "pass; light blue: backward pass, with twice the multiply-adds except in conv1 (images need no "
-        "gradient); orange: both GPUs wait for an exchange. Throughput: multiply-adds a second on each GPU, "
-        "at first the peak of a GTX 580. Pooling and normalisation are not counted.",
+        "gradient); orange: both GPUs wait for an exchange. Throughput: billion multiply-adds a second on "
+        "each GPU, at first the peak of a GTX 580; bandwidth: GB a second. Pooling and normalisation are not "
+        "counted.",
     )
 
 
