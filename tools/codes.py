@@ -37,7 +37,7 @@ from tools.retrieval import QUERIES, described, features_of, search
 
 BITS = (16, 32, 64, 128, 256)
 K = 10
-HIDDEN, EPOCHS, FIRST_RATE = 256, 12, 1e-3  # of the auto-encoders
+HIDDEN, EPOCHS, FIRST_RATE = 256, 8, 1e-3  # of the auto-encoders
 SEARCHED_AT = 64  # bits at which their learning rate is chosen
 AVERAGED = 6  # pixels along each side of a square whose mean stands for it: about as many as features
 BATCH = 256
@@ -67,9 +67,9 @@ def by_auto_encoder(x: Tensor, bits: int, seed: int, *, rate: float) -> Coder:
 
 def by_quantisation(x: Tensor, bits: int, seed: int) -> Coder:
     """Return the signs of the first principal components, rotated so that they lose little."""
-    directions = principal_directions(x.double(), bits)
-    directions = directions @ rotation(x.double() @ directions, seed=seed)
-    return lambda asked: asked.double() @ directions > 0
+    directions = principal_directions(x.double(), bits).float()
+    directions = directions @ rotation(x @ directions, seed=seed)
+    return lambda asked: asked @ directions > 0
 
 
 def by_projection(x: Tensor, bits: int, seed: int) -> Coder:
@@ -207,7 +207,7 @@ def measure(classifiers: dict[int, Classifier], dataset: PreparedSet) -> dict:
         "seeds": runs,
         "pixels": exact_precision(*pixels),
         "over_seeds": over_seeds(runs),
-        "queries_per_second": speeds(*(vectors for vectors, _ in features[first])),
+        "queries_per_second": speeds(features[first][0][0], features[first][1][0][:QUERIES]),
     }
 
 

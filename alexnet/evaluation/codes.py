@@ -34,7 +34,7 @@ def hamming(queries: Tensor, codes: Tensor) -> Tensor:
         queries: (Q, bytes) uint8, as of `pack`.
         codes: (N, bytes) uint8.
     Returns:
-        (Q, N) int32.
+        (Q, N) int16.
     Raises:
         ValueError: the codes have different lengths.
     """
@@ -42,7 +42,7 @@ def hamming(queries: Tensor, codes: Tensor) -> Tensor:
         raise ValueError(
             f"queries of {queries.shape[1]} bytes cannot be compared with {codes.shape[1]} bytes"
         )
-    differing = np.zeros((len(queries), len(codes)), dtype=np.int32)
+    differing = np.zeros((len(queries), len(codes)), dtype=np.int16)
     for asked, stored in zip(queries.numpy().T, codes.numpy().T, strict=True):
         differing += count_ones(asked[:, None] ^ stored)
     return torch.from_numpy(differing)

@@ -27,6 +27,18 @@ class Gratings(NamedTuple):
     selectivity: Tensor
 
 
+class Components(NamedTuple):
+    """The patterns that kernels consist of, the one in which they differ most first.
+
+    Attributes:
+        patterns: (C, 3, R, S), of length 1 and at right angles to each other; C is K, or 3RS if that is less.
+        variance: (C,) fraction of the kernels' variance that lies along each.
+    """
+
+    patterns: Tensor
+    variance: Tensor
+
+
 class Gap(NamedTuple):
     """The difference of two halves of the kernels in the mean of a number.
 
@@ -73,6 +85,35 @@ def spectrum(kernels: Tensor) -> Tensor:
     """
     centred = kernels - kernels.mean((2, 3), keepdim=True)
     return torch.fft.fft2(centred, s=(GRID, GRID)).abs().square().sum(1)
+
+
+def by_frequency(kernels: Tensor, edges: Tensor) -> Tensor:
+    """Return which fraction of the power of all kernels lies at which spatial frequency |f|.
+
+    Args:
+        kernels: (K, 3, R, S).
+        edges: (B + 1,) of the bins, in cycles a pixel, rising; |f| is at most half the root of 2.
+    Returns:
+        (B,): of P(f) of `spectrum`, summed over the kernels; a bin includes its lower edge.
+    """
+    power = spectrum(kernels).sum(0).flatten()
+    along = torch.fft.fftfreq(GRID, dtype=power.dtype)
+    size = torch.hypot(along[:, None], along).flatten()
+    place = torch.bucketize(size, edges.to(power.dtype), right=True) - 1
+    inside = (place >= 0) & (place < len(edges) - 1)
+    found = torch.zeros(len(edges) - 1, dtype=power.dtype).index_add(0, place[inside], power[inside])
+    return found / power.sum()
+
+
+def principal_components(kernels: Tensor) -> Components:
+    """Return the principal components of kernels (PCA): of what is left when their mean is subtracted.
+
+    Args:
+        kernels: (K, 3, R, S), at least two that differ.
+    """
+    rows = kernels.flatten(1)
+    _, sizes, patterns = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)
+    return Components(patterns.unflatten(1, kernels.shape[1:]), sizes.square() / sizes.square().sum())
 
 
 def gratings(kernels: Tensor) -> Gratings:

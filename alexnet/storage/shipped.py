@@ -6,6 +6,7 @@
     weights/NAME.md                   what they are: data, recipe, errors, licence
     records/NAME.json                 the record of their training
     records/NAME-conv1.safetensors    conv1's kernels after some epochs, of this training and others
+    records/NAME-patches.safetensors  the patch embedding of a vision transformer trained on the same images
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,6 +41,11 @@ def kernels_path(folder: Path, name: str) -> Path:
     return folder / "records" / f"{name}-conv1{safe.SUFFIX}"
 
 
+def patches_path(folder: Path, name: str) -> Path:
+    """Return where the patch embedding of a transformer trained on its images lies there."""
+    return folder / "records" / f"{name}-patches{safe.SUFFIX}"
+
+
 def names() -> tuple[str, ...]:
     """Return the names of the networks that are there, in sorted order."""
     return tuple(sorted(path.stem for path in (FOLDER / "weights").glob(f"*{safe.SUFFIX}")))
@@ -72,6 +78,22 @@ def kernels(name: str) -> dict[int, dict[int, Tensor]]:
         seed: {epoch: stored[f"{seed}/{epoch}"].float() for epoch in epochs}
         for seed, epochs in in_order(stored, (told or {}).get("seeds", [])).items()
     }
+
+
+def patch_embedding(name: str) -> Tensor:
+    """Return the kernels of a vision transformer's patch embedding, learned from a network's images.
+
+    Args:
+        name: of the network, one of ``names``.
+    Returns:
+        (K, 3, R, R) float32, for a convolution with stride R.
+    Raises:
+        ValueError: there is no network of that name.
+        FileNotFoundError: no transformer was trained on its images.
+    """
+    one_of("network", name, names())
+    stored, _ = safe.read(patches_path(FOLDER, name))
+    return stored["embedding.weight"].float()
 
 
 def in_order(stored: Iterable[str], seeds: Sequence[int]) -> dict[int, list[int]]:

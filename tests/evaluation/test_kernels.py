@@ -81,3 +81,39 @@ def test_towers_that_differ_are_told_from_towers_that_do_not():
     few = looks.tower_gap(torch.tensor([0.0, 1.0, 2.0, 3.0]))
     assert few.size == 2 and few.dealt == pytest.approx(1, abs=0.03)
     assert few.chance == pytest.approx(1 / 3, abs=0.02)
+
+
+def test_power_by_frequency_is_counted_in_loops_too(monkeypatch):
+    monkeypatch.setattr(looks, "GRID", 8)
+    w, edges = loud(3, 3, 5, 4), [0.05, 0.2, 0.3, 0.45]
+    power, along = looks.spectrum(w).sum(0), torch.fft.fftfreq(8).tolist()
+    expected, total = [0.0] * 3, 0.0
+    for row, y in enumerate(along):
+        for column, x in enumerate(along):
+            total += power[row, column].item()
+            for place in range(3):
+                if edges[place] <= math.hypot(x, y) < edges[place + 1]:
+                    expected[place] += power[row, column].item()
+    found = looks.by_frequency(w, torch.tensor(edges))
+    assert found.tolist() == pytest.approx([each / total for each in expected]) and found.sum() < 1
+    assert looks.by_frequency(w, torch.tensor([0.0, 0.3, 0.8])).sum().item() == pytest.approx(1)
+
+
+def test_power_lies_at_the_frequency_of_the_stripes():
+    edges = torch.linspace(0, 0.5, 6)
+    found = looks.by_frequency(gabor(0.25, 30)[None], edges)
+    assert found.argmax() == 2 and found[2] > 0.6
+
+
+def test_principal_components_are_those_of_the_covariance():
+    w = loud(9, 3, 2, 2)
+    found = looks.principal_components(w)
+    rows = w.flatten(1) - w.flatten(1).mean(0)
+    values, directions = torch.linalg.eigh(rows.T @ rows)
+    expected = values.flip(0)[: len(found.variance)] / values.sum()
+    torch.testing.assert_close(found.variance, expected, atol=1e-12, rtol=1e-6)
+    flat = found.patterns.flatten(1)
+    torch.testing.assert_close(flat @ flat.T, torch.eye(9).double(), atol=1e-9, rtol=0)
+    for place in range(4):
+        assert abs(flat[place] @ directions[:, -1 - place]).item() == pytest.approx(1)
+    assert found.patterns.shape == (9, 3, 2, 2)

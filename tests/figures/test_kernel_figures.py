@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from alexnet import figures
-from alexnet.evaluation.kernels import colourfulness
+from alexnet.evaluation.kernels import by_frequency, colourfulness, principal_components
 from alexnet.figures.chapters import kernels as drawn
 from alexnet.storage import shipped
 
@@ -54,3 +54,23 @@ def test_the_chart_has_a_point_for_each_kernel_where_its_stripes_lie():
     across, up = left.get_offsets()[0]
     assert abs(across) < 0.01 and abs(up - 0.25) < 0.02
     assert left.get_array()[0] < 0.01  # grey
+
+
+def test_components_stand_in_their_order_beside_the_kernels_of_conv1():
+    conv1, embedding = noise(16), torch.randn(40, 3, 8, 8, generator=torch.Generator().manual_seed(2))
+    shown = drawn.beside_conv1(conv1, embedding, alt="both", caption="Some.", number="12.7")
+    assert shown.html.count("<img") == 2 and "first 28 components" in shown.html
+    pixels = drawn.tiled(principal_components(embedding).patterns[:28], 7)
+    assert pixels.shape == (3, 4 * 10, 7 * 10)
+    (second,) = drawn.tiled(principal_components(embedding).patterns[1:2], 1)[None]
+    assert np.array_equal(pixels[:, :10, 10:20], second)
+
+
+def test_both_spectra_are_drawn_of_every_layer():
+    layers = {"one": noise(12), "other": noise(20, 3)}
+    left, right = drawn.spectra(layers).axes
+    for axis in (left, right):
+        assert [line.get_label() for line in axis.lines] == list(layers)
+    assert abs(left.lines[0].get_ydata()[-1] - 100) < 1e-3
+    power = torch.as_tensor(right.lines[1].get_ydata())
+    torch.testing.assert_close(power, 100 * by_frequency(layers["other"], drawn.BANDS))
