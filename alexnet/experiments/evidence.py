@@ -265,6 +265,23 @@ def retrieved() -> Finding:
     return replace(measured("retrieval", effect, shown, found, lacking), command="")
 
 
+def coded() -> Finding:
+    """Return how often the nearest by an auto-encoder's codes have the query's class; codes of pixels beside."""
+    found, bits = record("imagenette-codes"), "256"  # the longer codes of Krizhevsky and Hinton (2011)
+    runs, k = found.results["seeds"], found.results["k"]
+    ours, pixels = (
+        [run["codes"][name][bits] for run in runs] for name in ("auto-encoder", "auto-encoder of pixels")
+    )
+    exact = [run["features"] for run in runs]
+    means = [f"{sum(shares) / len(shares):.0%}" for shares in (ours, pixels, exact)]
+    shown = f"{means[0]} of the {k} nearest by codes of {bits} bits are of the class, {means[1]} where the "
+    shown += f"auto-encoder reads pixels; {means[2]} by the features themselves"
+    effect = mean_interval([a - b for a, b in zip(ours, pixels, strict=True)])
+    few = len(runs) < ENOUGH_SEEDS
+    lacking = [f"{len(runs)} seeds of at least {ENOUGH_SEEDS}"] if few else []
+    return replace(measured("binary-codes", effect, shown, found, lacking), command="")
+
+
 def with_averages() -> Finding:
     """One network by the notes; the averages by the contest's page, which knows their test errors alone."""
     found = errors_logged((("145", 10),), VALIDATION)
@@ -318,7 +335,7 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
     "imagenet2009": needs_ilsvrc,
     "kernels": specialised,
     "retrieval": retrieved,
-    "binary-codes": partial(unknown, "an auto-encoder on the features of a trained network"),
+    "binary-codes": coded,
     "depth-data": partial(
         unknown, "an outlook that the years since have borne out, not one that is measured here"
     ),

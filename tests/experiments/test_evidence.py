@@ -214,6 +214,26 @@ def test_retrieval_is_judged_against_the_better_control(monkeypatch):
     assert retrieval_with(monkeypatch, 0.2, 0.21, 0.2, 0.2, 0.19).verdict == "contradicted"
 
 
+def codes_with(monkeypatch, *leads):
+    """The finding on codes if those of features were ahead of those of pixels by so much."""
+    found = records.load("imagenette-codes")
+    codes = {"auto-encoder of pixels": {"256": 0.3}}
+    seeds = [{"features": 0.8, "codes": codes | {"auto-encoder": {"256": 0.3 + lead}}} for lead in leads]
+    changed = replace(found, results=found.results | {"seeds": seeds})
+    monkeypatch.setattr(evidence, "record", lambda name: changed)
+    return finding("binary-codes")
+
+
+def test_codes_of_features_are_judged_against_codes_of_pixels(monkeypatch):
+    few = codes_with(monkeypatch, 0.4, 0.42)
+    assert few.verdict == "inconclusive" and few.lacking == "2 seeds of at least 5" and few.command == ""
+    assert few.ours.startswith("71% of the 10 nearest by codes of 256 bits are of the class, 30% where")
+    assert few.ours.endswith("80% by the features themselves")
+    assert codes_with(monkeypatch, 0.4, 0.42, 0.41, 0.4, 0.4).verdict == "supported"
+    assert codes_with(monkeypatch, -0.1, -0.12, -0.1, -0.1, -0.1).verdict == "contradicted"
+    assert codes_with(monkeypatch, 0.4, -0.4, 0.1, -0.1, 0.0).verdict == "inconclusive"
+
+
 def test_the_gaps_are_those_of_the_last_epoch_of_each_seed(monkeypatch):
     grey, red = torch.ones(4, 3, 2, 2), torch.zeros(4, 3, 2, 2)
     red[:, 0] = 1.0

@@ -1,5 +1,6 @@
 """The tool that measures binary codes: each way to make them, what it searches, the record it wrote."""
 
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +8,8 @@ import torch
 
 from alexnet.data.prepared import PreparedSet
 from alexnet.data.splits import MemorySplit
+from alexnet.experiments.intervals import mean_interval
+from alexnet.storage import records
 from tools import codes, retrieval
 
 CLASSES = 4
@@ -115,3 +118,19 @@ def test_speeds_are_those_of_searches_that_agree():
     index.add(searched.numpy())
     ours = retrieval.search(searched.double(), queries.double(), 3)
     assert torch.equal(torch.from_numpy(index.search(queries.numpy(), 3)[1]), ours)
+
+
+def test_the_record_is_of_the_networks_and_the_search_of_the_other_records():
+    record, retrieved = records.load("imagenette-codes"), records.load("imagenette-retrieval")
+    assert record.data == retrieved.data and record.seeds == retrieved.seeds
+    for run, shares in zip(record.results["seeds"], retrieved.results["trained"], strict=True):
+        assert run["features"] == pytest.approx(shares[str(record.results["k"])]["mean"], abs=2e-3)
+    for name, by_bits in record.results["over_seeds"].items():
+        for bits, interval in by_bits.items():
+            each = [run["codes"][name][bits] for run in record.results["seeds"]]
+            assert interval == pytest.approx(asdict(mean_interval(each)))
+    for choice in record.results["auto_encoder"]["search"].values():
+        tried = choice["held_out_precisions"]
+        best = max(tried, key=tried.__getitem__)
+        assert float(best) == pytest.approx(choice["rate"], rel=1e-3)
+        assert min(map(float, tried)) < choice["rate"] < max(map(float, tried))

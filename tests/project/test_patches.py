@@ -1,11 +1,13 @@
 """The small vision transformer: that it reads patches, learns, and that what ships came from it."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
+import pytest
 import torch
 
 from alexnet.data.prepared import PreparedSet
 from alexnet.data.splits import MemorySplit
+from alexnet.storage import records, shipped
 from tools import patches
 
 SMALL = patches.Config(crop=16, patch=4, width=8, heads=2, layers=1, epochs=6, batch_size=8, rate=0.01)
@@ -51,3 +53,22 @@ def test_every_patch_is_told_from_the_others_by_its_position():
     with torch.no_grad():
         net.positions.zero_()
     torch.testing.assert_close(net(moved), net(image))
+
+
+def test_what_ships_is_the_embedding_of_the_record():
+    record, network = records.load("imagenette-patches"), records.load("imagenette")
+    config = patches.Config()
+    assert record.data == network.data and record.config == asdict(config) | {"scale": patches.SCALE}
+    kernels = shipped.patch_embedding("imagenette")
+    assert kernels.shape == (config.width, 3, config.patch, config.patch) and kernels.dtype == torch.float32
+    assert len(record.results["losses"]) == config.epochs
+    assert record.results["top1"]["train"] < record.results["top1"]["val"] < 0.9
+
+
+def test_an_embedding_that_is_not_there_is_named(monkeypatch, tmp_path):
+    with pytest.raises(ValueError, match="imagenette"):
+        shipped.patch_embedding("imagenet")
+    monkeypatch.setattr(shipped, "names", lambda: ("mine",))
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    with pytest.raises(FileNotFoundError, match="mine-patches"):
+        shipped.patch_embedding("mine")
