@@ -266,7 +266,7 @@ def retrieved() -> Finding:
 
 
 def coded() -> Finding:
-    """Return how often the nearest by codes of an auto-encoder have the query's class: of features, of pixels."""
+    """Return what codes of an auto-encoder find of the query's class: codes of features, and of pixels."""
     found, bits = record("imagenette-codes"), "256"  # the longer codes of Krizhevsky and Hinton (2011)
     runs, k = found.results["seeds"], found.results["k"]
     ours, pixels = (
