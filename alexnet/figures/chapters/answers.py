@@ -39,9 +39,9 @@ def figure_4(
     cards, said = [], []
     for (shows, image), answers in zip(images.items(), found, strict=True):
         centre = load_image(image, SIDE)
-        picture = style.image_tag(encode_image(centre), alt=f"image: {shows}")
+        drawn = style.image_tag(encode_image(centre), alt=f"image: {shows}")
         title = f"<b>{html.escape(shows)}</b>"
-        cards.append(f'<div style="width:{SIDE}px">{picture}{title}{bars(answers, shows)}</div>')
+        cards.append(f'<div style="width:{SIDE}px">{drawn}{title}{bars(answers, shows)}</div>')
         said.append(f"{shows}: {answers[0][0]} {answers[0][1]:.0%}")
     alt = f"Images with the five most probable classes as bars. Most probable: {'; '.join(said)}."
     row = f'<div role="group" aria-label="{html.escape(alt)}" style="{style.ROW_STYLE};align-items:start">'
