@@ -36,8 +36,8 @@ def learned(name: str, *, number: str | None = None):
         number=number,
         alt="The kernels of conv1 by tower, {training}, the least colourful first: noise after one epoch, "
         "edges, gratings and spots of colour at the end.",
-        caption="conv1 learns edges, gratings and spots of colour. Within a tower the least colourful kernels "
-        "come first; each is stretched to the full range. Shown: {training}.",
+        caption="conv1 learns edges, gratings and spots of colour. Within a tower the least colourful "
+        "kernels come first; each is stretched to the full range. Shown: {training}.",
     )
 
 
