@@ -22,7 +22,7 @@ def test_every_way_has_its_means_and_intervals():
     assert ends == [pytest.approx([30, 55]), pytest.approx([45, 60])]
     flat = {line.get_label(): line.get_ydata()[0] for line in axis.lines if len(set(line.get_ydata())) == 1}
     assert (
-        flat["24 numbers"] == pytest.approx(70)
+        flat["24 features"] == pytest.approx(70)
         and flat["pixels"] == pytest.approx(20)
         and flat["chance"] == 10
     )
