@@ -85,7 +85,7 @@ def test_towers_that_differ_are_told_from_towers_that_do_not():
 
 def test_power_by_frequency_is_counted_in_loops_too(monkeypatch):
     monkeypatch.setattr(looks, "GRID", 8)
-    w, edges = loud(3, 3, 5, 4), [0.05, 0.2, 0.3, 0.45]
+    w, edges = loud(3, 3, 5, 4), [0.05, 0.25, 0.3, 0.45]
     power, along = looks.spectrum(w).sum(0), torch.fft.fftfreq(8).tolist()
     expected, total = [0.0] * 3, 0.0
     for row, y in enumerate(along):
