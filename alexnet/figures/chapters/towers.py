@@ -90,7 +90,7 @@ def towers(layer: str) -> str:
     bottom = rows[-1].towers[0][0].bottom
     return (
         f'<svg aria-hidden="true" viewBox="0 0 {WIDTH} {bottom + 4:.0f}" font-family="sans-serif" '
-        'font-size="11.5" fill="currentColor" style="width:100%;max-width:430px;display:block">'
+        'font-size="11.5" fill="currentColor" style="width:100%;max-width:390px;display:block">'
         f"{drawn}</svg><p>{in_words(PARTS[chosen])}</p>"
     )
 
