@@ -1,13 +1,12 @@
 """``alexnet evaluate``: the error rates of networks, each alone and the average of them (paper 6)."""
 
 import argparse
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from alexnet.checks import whole
-from alexnet.cli.options import CHECKPOINT, STDOUT, add_option
+from alexnet.cli.options import CHECKPOINT, STDOUT, add_option, check_writable
 from alexnet.shown import say
 
 IMAGES_AT_A_TIME = 128  # on each device
@@ -120,19 +119,6 @@ def batch_size(arguments: argparse.Namespace, num_ranks: int) -> int:
             f"choose `--batch-size` {num_ranks * max(1, round(size / num_ranks))}"
         )
     return size
-
-
-def check_writable(path: Path) -> None:
-    """Raise OSError unless a file can be written at a path; its folder is made where it is missing."""
-    if path.is_dir():
-        raise OSError(f"cannot write {path}: it is a folder; name a file")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=path.parent).close()
-    except (FileExistsError, NotADirectoryError) as error:
-        raise OSError(f"cannot write {path}: what should be its folder is a file") from error
-    except OSError as error:
-        raise OSError(f"cannot write {path}: {error.strerror}; choose another folder") from error
 
 
 def make_loader(split, arguments: argparse.Namespace, ranks):

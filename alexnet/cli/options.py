@@ -6,6 +6,7 @@ one.
 
 import argparse
 import re
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -101,3 +102,16 @@ def add_option(parser: Any, name: str, text: str = "", *, shown: str = "", **set
         values = default if isinstance(default, list) else [default]
         text += f" (default: {shown or ' '.join(map(str, values))})"
     parser.add_argument(name, help=text.replace("%", "%%"), **settings)
+
+
+def check_writable(path: Path) -> None:
+    """Raise OSError unless a file can be written at a path; its folder is made where it is missing."""
+    if path.is_dir():
+        raise OSError(f"cannot write {path}: it is a folder; name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OSError(f"cannot write {path}: what should be its folder is a file") from error
+    except OSError as error:
+        raise OSError(f"cannot write {path}: {error.strerror}; choose another folder") from error

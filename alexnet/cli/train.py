@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import asdict
 
-from alexnet.cli.options import CHECKPOINT, STDOUT, add_option
+from alexnet.cli.options import CHECKPOINT, STDOUT, add_option, check_writable
 from alexnet.config import PARALLEL
 from alexnet.recipes import NETS, RECIPES
 from alexnet.shown import say
@@ -145,10 +145,13 @@ def run_dry(arguments: argparse.Namespace) -> int:
     from alexnet.training import dry_run
     from alexnet.training.dry_runs import as_json
 
+    to_file = arguments.json not in (None, STDOUT)
+    if to_file:
+        check_writable(arguments.json)
     found = dry_run(make_settings(arguments))
     if found is None:  # the first process says it
         return 0
-    if arguments.json not in (None, STDOUT):
+    if to_file:
         write_json(arguments.json, asdict(found))
     say(as_json(found) if arguments.json == STDOUT else found.text)
     return 0

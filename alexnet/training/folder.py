@@ -314,7 +314,15 @@ def make_results(log: Log, **more: Any) -> dict[str, Any]:
 
 
 def free_bytes(path: Path) -> int:
-    """Return the free space where a folder is or will be."""
-    while not path.exists():
-        path = path.absolute().parent
-    return shutil.disk_usage(os.fspath(path)).free
+    """Return the free space where a folder is or will be.
+
+    Raises:
+        ValueError: no training can write there: it is or lies in a file, or that is not permitted.
+    """
+    place = path
+    while not place.exists():
+        place = place.absolute().parent
+    if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+        why = "Permission denied" if place.is_dir() else f"{place} is a file"
+        raise ValueError(f"cannot write {path}: {why}; choose another `--out`")
+    return shutil.disk_usage(os.fspath(place)).free

@@ -259,6 +259,10 @@ TRAIN = cases(
     there is no finished prepared set in @empty; .*
 --data @set --recipe @recipe.json --batch-size 4 --out @text.jpg/run
     .*@text.jpg.*
+--data @set --recipe @recipe.json --batch-size 4 --dry-run --out @text.jpg/run
+    cannot write @text.jpg/run: @text.jpg is a file; choose another `--out`
+--data @set --recipe @recipe.json --batch-size 4 --dry-run --json @text.jpg/plan.json
+    cannot write @text.jpg/plan.json: what should be its folder is a file
 """
 )
 

@@ -192,6 +192,26 @@ def test_workers_are_deaf_to_signals_and_their_death_is_noticed(stored, monkeypa
     loader.close()
 
 
+class Start:
+    """Stands for a ``DataLoader``: notes which signals are blocked when its workers would start."""
+
+    def __iter__(self):
+        self.blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        return iter(())
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows blocks no signals")
+def test_workers_are_deaf_to_signals_from_their_first_moment(stored):
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    loader = Loader(stored, 2, workers=1, drop_last=True)
+    loader._data = start = Start()
+    assert list(loader.epoch()) == []
+    loader.close()
+    ending = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    assert before | ending == start.blocked and not before & ending
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
 def test_a_image_that_a_worker_cannot_read_is_one_sentence(stored):
     loader = Loader(stored, 2, workers=1, drop_last=True)
     loader.split._sizes = stored._sizes // 2

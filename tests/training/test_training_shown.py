@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import os
 import shutil
 import sys
 from dataclasses import asdict, replace
@@ -82,6 +83,10 @@ def test_what_does_not_fit_is_one_sentence(folder, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(dry_runs, "free_bytes", lambda path: 1000)
         with pytest.raises(ValueError, match="checkpoints need .* of disk for .*; choose another `--out`"):
+            dry_run(settings_for(folder))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda path, mode: False)
+        with pytest.raises(ValueError, match="cannot write .*: Permission denied; choose another `--out`"):
             dry_run(settings_for(folder))
     run(settings_for(folder, max_steps=1))
     with pytest.raises(ValueError, match="of another training"):
