@@ -114,7 +114,7 @@ class AutoEncoder(nn.Module):
     """A network that reconstructs its input from a code of bits.
 
     The units of the code are logistic; their activations are rounded to 0 or 1 on the way forward, and on the
-    way back the gradient passes as if they had not been, as in Krizhevsky and Hinton (2011).
+    way back the gradient passes as if they had not been ("straight through").
 
     Args:
         inputs: D.
