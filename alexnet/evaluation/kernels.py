@@ -88,11 +88,11 @@ def spectrum(kernels: Tensor) -> Tensor:
 
 
 def by_frequency(kernels: Tensor, edges: Tensor) -> Tensor:
-    """Return which fraction of the power of all kernels lies at which spatial frequency |f|.
+    """Return which fraction of the power of all kernels lies at which spatial frequency, the length of f.
 
     Args:
         kernels: (K, 3, R, S).
-        edges: (B + 1,) of the bins, in cycles a pixel, rising; |f| is at most half the root of 2.
+        edges: (B + 1,) of the bins, in cycles a pixel, rising; the frequency is at most half the root of 2.
     Returns:
         (B,): of P(f) of `spectrum`, summed over the kernels; a bin includes its lower edge.
     """
