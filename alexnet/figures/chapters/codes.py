@@ -44,7 +44,8 @@ def precision_by_bits(results: Mapping[str, Any]) -> Figure:
     )
     axis.axhline(100 * results["pixels"], **figures.line("reference", label="pixels", linestyle="--"))
     axis.axhline(10, **figures.line("reference", label="chance"))
-    axis.set(xticks=range(len(found)), xticklabels=list(found), ylim=(0, 100))
+    lengths = list(next(iter(results["over_seeds"].values())))
+    axis.set(xticks=range(len(lengths)), xticklabels=lengths, ylim=(0, 100))
     axis.set(xlabel="bits of a code", ylabel=f"precision at {results['k']} (%)")
     axis.legend(frameon=False, fontsize=8, ncols=2, loc="lower right", bbox_to_anchor=(1, 0.3))
     return figure
