@@ -63,7 +63,7 @@ def create_model(
     """
     if weights is None:
         options = changes if num_classes is None else changes | {"num_classes": num_classes}
-        return AlexNet(net_config(name or "paper", **options), generator=generator)
+        return AlexNet(net_config("paper" if name is None else name, **options), generator=generator)
     state, found = read_parameters(weights)
     if name is not None:
         found = net_config(name, **changes)
@@ -71,7 +71,8 @@ def create_model(
         raise ValueError("a state dict does not tell its network; give its name, one of list_models()")
     found = replace(found, **({} if name else changes))
     outputs = len(state["fc8.bias"]) if "fc8.bias" in state else found.num_classes
-    net = AlexNet(replace(found, num_classes=num_classes or outputs), generator=generator)
+    wanted = outputs if num_classes is None else num_classes
+    net = AlexNet(replace(found, num_classes=wanted), generator=generator)
     if net.config.num_classes != outputs:
         own = net.state_dict()
         state = dict(state) | {key: own[key] for key in HEAD}

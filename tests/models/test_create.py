@@ -34,6 +34,8 @@ def test_a_network_by_name_is_that_of_its_configuration():
     ("arguments", "message"),
     [
         ({"name": "resnet50"}, "net must be one of paper, code2012, merged"),
+        ({"name": ""}, "net must be one of paper, code2012, merged"),
+        ({"weights": "imagenette", "num_classes": 0}, "num_classes must be a whole number from 2 to"),
         ({"name": "paper", "depth": 3}, "a network has no field 'depth'"),
         ({"name": "paper", "weights": "nowhere.pt"}, "there is no checkpoint nowhere.pt"),
         ({"weights": {}}, "a state dict holds tensors under the names of parameters"),
