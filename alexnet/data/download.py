@@ -88,7 +88,11 @@ def address(archive: Archive, mirror: str | None) -> str:
     """Return the address to download from; a mirror may name the archive or the folder that holds it."""
     if mirror is None:
         return archive.url
-    if urlsplit(mirror).scheme not in ("http", "https") or not urlsplit(mirror).netloc:
+    try:
+        parts = urlsplit(mirror)
+    except ValueError:  # such as brackets that are not closed
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError(
             f"a mirror must be an http:// or https:// address, got {mirror!r}; "
             "for a file that you have, use `alexnet data import`"

@@ -378,7 +378,8 @@ def test_without_a_network_the_host_is_named(folder):
 
 
 @pytest.mark.parametrize(
-    "mirror", ["file:///etc/passwd", "ftp://host/x", "/home/me/cifar-10-python.tar.gz", "http:", ""]
+    "mirror",
+    ["file:///etc/passwd", "ftp://host/x", "/home/me/cifar-10-python.tar.gz", "http:", "http://[::1/x", ""],
 )
 def test_a_mirror_that_is_no_web_address_is_refused(mirror):
     with pytest.raises(ValueError, match=r"must be an http:// or https:// address.*alexnet data import"):
