@@ -3,8 +3,9 @@
     python benchmarks/two_ranks.py [--net NAME] [--batch N] [--threads N] [--repeats N] [--json PATH]
 
 It starts two processes by torchrun. Without GPUs each has half of the threads, and the step on one device,
-which the first process does while the second waits, has them all. The three take turns, so that the ratios
-hold on a busy machine too; the times do not.
+which the first process does while the second waits, has them all. The network that the paper trained on one
+GPU, with half the kernels (3.2), gets what one of two devices has. All take turns, so that the ratios hold on
+a busy machine too; the times do not. With --record they become the record "two-gpu-time".
 """
 
 import argparse
@@ -12,6 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -28,9 +30,10 @@ from alexnet.optim.sgd import PaperSGD, param_groups
 from alexnet.recipes import net_config, recipe_named
 from alexnet.seeds import mask_generator
 from alexnet.storage.files import write_json
-from alexnet.storage.records import environment
+from alexnet.storage.records import Record, environment
 
 ONE = "one device"
+HALF = "half network"  # on one device with the threads of one of two: the paper's net on one GPU
 SPLITS = {"two towers": "towers", "two copies": "data"}
 
 
@@ -56,16 +59,25 @@ def training_step(
 def steps_to_compare(
     config: NetConfig, batch: int, device: torch.device, threads: int
 ) -> dict[str, Callable[[], None]]:
-    """Return the three ways to do a step on a batch; each ends when both processes have done it."""
-    steps = {ONE: lambda: None}
+    """Return the four ways to do a step on a batch; each ends when both processes have done it."""
+    steps = {ONE: lambda: None, HALF: lambda: None}
+    one_of_two = max(threads // 2, 1)
     if dist.get_rank() == 0:
         steps[ONE] = training_step(AlexNet(config).to(device), config, batch, device, threads)
+        half = half_of(config)
+        steps[HALF] = training_step(AlexNet(half).to(device), half, batch, device, one_of_two)
     for name, split in SPLITS.items():
         places = layout(2, config, split)
         net = data_parallel(ParallelAlexNet(config, make_mesh(places, device)).to(device))
         share = batch // places.data_parallel
-        steps[name] = training_step(net, config, share, device, max(threads // 2, 1))
+        steps[name] = training_step(net, config, share, device, one_of_two)
     return {name: lambda step=step: (step(), dist.barrier()) for name, step in steps.items()}
+
+
+def half_of(config: NetConfig) -> NetConfig:
+    """Return the network with one tower and half the kernels in all convolutional layers but the last."""
+    *halved, last = config.conv_channels
+    return replace(config, towers=1, conv_channels=(*(channels // 2 for channels in halved), last))
 
 
 def measure(arguments: argparse.Namespace) -> None:
@@ -77,6 +89,7 @@ def measure(arguments: argparse.Namespace) -> None:
     seconds = interleaved(steps, repeats=arguments.repeats)
     sent = {
         ONE: 0,
+        HALF: 0,
         "two towers": sum(row.forward + row.backward for row in communication(config, arguments.batch)),
         "two copies": gradient_traffic(config, 2),
     }
@@ -95,7 +108,25 @@ def measure(arguments: argparse.Namespace) -> None:
             settings = {name: getattr(arguments, name) for name in names} | {"backend": dist.get_backend()}
             found = {"environment": environment(device), "settings": settings, "results": results}
             write_json(arguments.json, found)
+        if arguments.record:
+            record_of(arguments, seconds, device).save(arguments.record)
     dist.destroy_process_group()
+
+
+def record_of(arguments: argparse.Namespace, seconds: dict[str, list[float]], device) -> Record:
+    """Return the rounds of the paper's claim: two towers, and the half network on one device."""
+    found = {name: [round(taken, 4) for taken in seconds[name]] for name in (HALF, "two towers")}
+    kind = "GPUs" if device.type == "cuda" else "processes of one processor"
+    return Record(
+        experiment="two-gpu-time",
+        scale=f"{arguments.repeats} rounds of a training step on {arguments.batch} random images, {kind}",
+        data={},
+        config={name: getattr(arguments, name) for name in ("net", "batch", "threads", "repeats")},
+        seeds=[0],
+        environment=environment(device),
+        seconds=sum(map(sum, found.values())),
+        results={"seconds": found},
+    )
 
 
 def report(results: dict, batch: int) -> None:
@@ -118,6 +149,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="threads on the CPU, both processes together")
     parser.add_argument("--repeats", type=int, default=9, help="rounds that count")
     parser.add_argument("--json", type=Path, help="where to write the results")
+    parser.add_argument("--record", type=Path, help="where to write the record two-gpu-time")
     arguments = parser.parse_args()
     if arguments.batch % 2:
         parser.error(f"two copies cannot share {arguments.batch} images evenly; choose an even --batch")

@@ -232,6 +232,22 @@ def in_memory() -> Finding:
     return needs_ilsvrc(ours=shown, basis="the memory is computed")
 
 
+def two_gpu_time() -> Finding:
+    """Return how long the half network's step takes on one device, against two towers on two of its kind."""
+    found = record("two-gpu-time")
+    seconds = found.results["seconds"]
+    effect = ratio_interval(seconds["half network"], seconds["two towers"])
+    lacking = [] if found.environment["device"].startswith("cuda") else ["two GPUs"]
+    return Finding(
+        ours=f"{effect.mean:.2f} [{effect.low:.2f}, {effect.high:.2f}] times as fast as the half network",
+        verdict=INCONCLUSIVE if lacking else verdict(effect, nothing=1.0),
+        basis=f"{found.scale}; interval of 95% over rounds",
+        lacking=", ".join(lacking),
+        command="python benchmarks/two_ranks.py --net paper --batch 128 "
+        "--record data/records/two-gpu-time.json",
+    )
+
+
 def specialised() -> Finding:
     """Return how far the towers of trained networks differ in colour, compared with random halves."""
     name = "imagenette"
@@ -310,7 +326,7 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
     "remove-layer": lambda: with_published(ablated("remove-layer"), ZEILER),
     "relu-speed": relu_speed,
     "two-gpu-accuracy": partial(logged, "145-half", "145-2010", TEST),
-    "two-gpu-time": partial(unknown, "a timed training of both"),
+    "two-gpu-time": two_gpu_time,
     "gpu-connectivity": computed.gpu_connectivity,
     "lrn-formula": computed.lrn_formula,
     "lrn-accuracy": partial(logged, "148", "145", VALIDATION),

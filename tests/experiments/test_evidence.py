@@ -112,6 +112,24 @@ def test_a_measurement_says_what_it_lacks():
     assert evidence.unfit(five, tuned=True, num_train=10_000) == []
 
 
+@pytest.mark.parametrize(
+    ("device", "towers", "expected"),
+    [
+        ("cuda: one", [1.0, 1.1, 0.9], "supported"),
+        ("cuda: one", [4.0, 4.1, 3.9], "contradicted"),
+        ("cuda: one", [2.0, 2.1, 1.9], "inconclusive"),
+        ("cpu: one", [1.0, 1.1, 0.9], "inconclusive"),
+    ],
+)
+def test_the_time_of_two_gpus_is_judged_on_gpus_alone(monkeypatch, device, towers, expected):
+    results = {"seconds": {"half network": [2.0, 2.05, 1.95], "two towers": towers}}
+    timed = replace(RECORD, results=results, environment={"device": device})
+    monkeypatch.setattr(evidence, "record", {"two-gpu-time": timed}.__getitem__)
+    found = finding("two-gpu-time")
+    assert found.verdict == expected and found.lacking == "two GPUs" * (device[:3] == "cpu")
+    assert float(found.ours.split()[0]) == pytest.approx(2 / towers[0], rel=0.02)
+
+
 def test_a_ledger_follows_its_records(monkeypatch):
     """A record with enough seeds and another outcome gives another verdict, and nothing else is needed."""
     runs = {

@@ -1,9 +1,12 @@
-"""The clock of the benchmarks."""
+"""The clock of the benchmarks, and a network that only they build."""
 
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from alexnet.recipes import net_config
 from benchmarks.timing import interleaved, ratios, summary
 
 
@@ -28,3 +31,10 @@ def test_a_summary_by_hand():
 def test_no_round_is_a_mistake():
     with pytest.raises(ValueError, match="repeats must be at least 1, got 0"):
         interleaved({}, repeats=0)
+
+
+def test_the_half_network_is_the_one_by_its_name(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2] / "benchmarks")
+    import two_ranks
+
+    assert replace(two_ranks.half_of(net_config("paper")), name="half") == net_config("half")
