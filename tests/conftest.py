@@ -7,7 +7,7 @@ import pytest
 
 # What takes seconds to import in processes that train and predict.
 IMPORTED_ONCE = ["alexnet.distributed.parallel", "alexnet.evaluation.prediction", "alexnet.training"]
-IMPORTED_ONCE += ["torch.utils.tensorboard"]
+IMPORTED_ONCE += ["torch.utils.tensorboard", "torch._dynamo"]  # the second by data parallelism
 
 
 @pytest.fixture(scope="session", autouse=True)

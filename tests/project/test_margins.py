@@ -154,10 +154,9 @@ def test_every_setting_runs_the_unit_tests_and_each_notebook(monkeypatch, capsys
     monkeypatch.setattr(machines.sys, "argv", ["machines"])
     assert machines.main() == 0
     for setting in machines.SETTINGS:
-        (units, *notebooks) = [words for known, words in ran if known == setting]
-        assert (
-            units[0] == "tests" and len(notebooks) == len(list((machines.ROOT / "book").glob("*.ipynb"))) > 10
-        )
+        (units, pages, *notebooks) = [words for known, words in ran if known == setting]
+        assert units[0] == "tests" and pages == ["tests/pages"]
+        assert len(notebooks) == len(list((machines.ROOT / "book").glob("*.ipynb"))) > 10
         assert all(words[0] == "--nbval" for words in notebooks)
     assert capsys.readouterr().out.count("\n") > 4
 
