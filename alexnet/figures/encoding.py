@@ -157,7 +157,6 @@ def encode_image(image, *, scale: float = 1) -> Encoded:
 
 def _uri(image: Image.Image, **options) -> str:
     data = io.BytesIO()
-    image.save(
-        data, "webp", method=4 if options.get("lossless") else 6, **options
-    )  # 6: twice as long, as large
+    effort = 4 if options.get("lossless") else 6  # without loss, 6 takes twice as long for the same size
+    image.save(data, "webp", method=effort, **options)
     return f"data:image/webp;base64,{base64.b64encode(data.getvalue()).decode()}"
