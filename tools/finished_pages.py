@@ -6,7 +6,7 @@ and the others would need only for results while one types, a setting that is of
 
 What a screen reader stumbles over: the side bar is no landmark, the button that unfolds a part of the list
 of chapters has no name, the empty corner of a table is a heading, and the parameters of a long signature are
-a list of descriptions that describe nothing.
+a list of descriptions that describe nothing; the works cited are a list without items.
 """
 
 import re
@@ -24,6 +24,7 @@ UNFOLD = (
     '<summary><span class="toctree-toggle"',
     '<summary aria-label="Subpages"><span class="toctree-toggle"',
 )
+ENTRY = ('role="doc-biblioentry"', 'role="listitem"')  # the former is deprecated, and no item of a list
 PARAMETERS = re.compile(r'<dl>\n((?:<dd><em class="sig-param">.*?</dd>\n)+)</dl>')
 PARAMETER = re.compile(r"<dd>(.*?)</dd>\n")
 
@@ -59,7 +60,7 @@ def mend(text: str, *, searches: bool = False) -> str:
     """
     for name in [ICONS] if searches else [ICONS, SEARCH]:
         text = re.sub(SCRIPT.format(name=name), "", text)
-    for old, new in (LANDMARK, CORNER, UNFOLD):
+    for old, new in (LANDMARK, CORNER, UNFOLD, ENTRY):
         text = text.replace(old, new)
     return PARAMETERS.sub(lambda found: list_parameters(found[1]), text)
 

@@ -155,5 +155,6 @@ def test_axe_finds_nothing(opened, theme):
     except ImportError:
         missing("axe is not installed: pip install --group browser")
     opened.run("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+    opened.run("() => Promise.all(document.getAnimations().map((each) => each.finished)).then(() => {})")
     found = Axe().run(opened.tab).response["violations"]
     assert [(rule["id"], [node["html"][:80] for node in rule["nodes"]][:3]) for rule in found] == []

@@ -34,6 +34,11 @@ def test_an_empty_corner_of_a_table_is_no_heading():
     assert mend(page) == '<tr><td></td><th class="head"><p>error</p></th></tr>'
 
 
+def test_works_cited_are_items_of_their_list():
+    page = '<div role="list" class="citation-list"><div class="citation" role="doc-biblioentry">x</div></div>'
+    assert mend(page) == page.replace("doc-biblioentry", "listitem")
+
+
 def test_parameters_of_a_signature_are_lines_and_other_lists_stay():
     page = '<dl>\n<dd><em class="sig-param">x</em>, </dd>\n<dd><em class="sig-param">y</em></dd>\n</dl>'
     assert mend(page).count('<span class="sig-line"><em class="sig-param">') == 2 and "<d" not in mend(page)
