@@ -2,7 +2,7 @@
 
 `python -m tools.patches FOLDER --record data/records/NAME.json` trains on the training images of a prepared
 set and counts the errors on its validation images. Beside the record it writes the kernels of the embedding
-in half precision, NAME.safetensors. The recipe was chosen once, before the training; nothing of it was tuned.
+in half precision, NAME.safetensors. The recipe lasts a few minutes of a core; nothing of it was tuned.
 """
 
 import argparse
