@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import forking
 import pytest
 
 from tools.cores import usable_cores
@@ -28,12 +29,14 @@ def pytest_configure(config):
     collect_rarely()
     config.option.loadscopereorder = False  # pytest-xdist would begin with files of many tests
     os.environ.update(ENVIRONMENT)
+    forking.import_once(forking.PROCESSES)
     os.environ["PYTHON_COLORS"] = "0"  # or argparse of Python 3.14 paints its help where FORCE_COLOR is set
     if config.option.nbval or config.option.nbval_lax:
         if config.args_source is config.ArgsSource.TESTPATHS:
             config.args = [str(BOOK)]
         # Absolute, since pytest takes a path of `addopts` from wherever it was started.
         config.option.nbval_sanitize_with = config.option.nbval_sanitize_with or str(SANITIZERS)
+        forking.fork_kernels()
         workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
         if workers > 1:  # kernels beside each other share the cores
             os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // workers)))

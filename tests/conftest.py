@@ -1,26 +1,8 @@
 """Every unit test starts from the same random state, whichever tests ran before it in its process."""
 
 import random
-from multiprocessing.context import BaseContext
 
 import pytest
-
-# What takes seconds to import in processes that train and predict.
-IMPORTED_ONCE = ["alexnet.distributed.parallel", "alexnet.evaluation.prediction", "alexnet.training"]
-IMPORTED_ONCE += ["torch.utils.tensorboard", "torch._dynamo"]  # the second by data parallelism
-
-
-@pytest.fixture(scope="session", autouse=True)
-def processes_start_quickly():
-    """Let the server that forks processes import what those of all tests need, whichever starts it."""
-    preload = BaseContext.set_forkserver_preload
-
-    def preload_more(self, names):
-        preload(self, [*names, *IMPORTED_ONCE])
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BaseContext, "set_forkserver_preload", preload_more)
-        yield
 
 
 @pytest.fixture(autouse=True)
