@@ -84,6 +84,23 @@ def target_epochs(results: dict, setup: str, unit: str, target: float = TARGET) 
     return epochs
 
 
+def ratio_at_least(
+    results: dict, setup: str, limit: float, fast: str = "relu", *, target: float = TARGET
+) -> float:
+    """Bound the ratio from below, to a tenth, where the slow activation function did not reach the target.
+
+    Args:
+        results: a record's results.
+        setup: a name in them.
+        limit: the epochs after which the slow activation function was stopped.
+        fast: the activation function by whose slowest run they are divided.
+        target: the training error to be reached.
+    Raises:
+        ValueError: the fast one did not reach the target in that setup.
+    """
+    return math.floor(10 * limit / max(target_epochs(results, setup, fast, target))) / 10
+
+
 def ratios_by_target(results: dict, setup: str, targets: list[float]) -> list[tuple[float, dict[str, float]]]:
     """Return (target, ratio of tanh to ReLU) for each of the targets that every run of both reached."""
     found = []

@@ -43,6 +43,11 @@ def test_a_unit_that_did_not_arrive_has_no_ratio():
         readings.ratio(RESULTS, "scaled", slow="sigmoid")
 
 
+def test_a_ratio_of_which_only_a_bound_is_known_is_rounded_down():
+    assert readings.ratio_at_least(RESULTS, "scaled", 17.9) == 2.9  # 17.9 / 6 = 2.98
+    assert readings.ratio_at_least(RESULTS, "scaled", 20, target=0.15) == 2.8  # 20 / 7 = 2.86
+
+
 def make_results(**errors):
     return {
         kind: {"runs": [{"seed": seed, "test_error": error} for seed, error in enumerate(values)]}
