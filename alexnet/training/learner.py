@@ -155,9 +155,14 @@ def in_blocks(net: AlexNet, images: Tensor, masks: Masks | None) -> Tensor:
     Returns:
         (N, num_classes).
     """
+    blocks = images.split(block_length(net, images))
+    return net.classify(torch.cat([net.maps(block) for block in blocks]), masks)
+
+
+def block_length(net: AlexNet, images: Tensor) -> int:
+    """Return how many images `in_blocks` computes at a time."""
     largest = max(layer.num_neurons for layer in net.layers if layer.kind != "dense")
-    length = max(1, BLOCK_BYTES * torch.get_num_threads() // (largest * images.itemsize))
-    return net.classify(torch.cat([net.maps(block) for block in images.split(length)]), masks)
+    return max(1, BLOCK_BYTES * torch.get_num_threads() // (largest * images.itemsize))
 
 
 def make_learner(

@@ -2,12 +2,12 @@
 
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+import two_ranks
+from timing import interleaved, ratios, summary
 
 from alexnet.recipes import net_config
-from benchmarks.timing import interleaved, ratios, summary
 
 
 def test_functions_take_turns_and_the_first_round_does_not_count():
@@ -33,8 +33,5 @@ def test_no_round_is_a_mistake():
         interleaved({}, repeats=0)
 
 
-def test_the_half_network_is_the_one_by_its_name(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2] / "benchmarks")
-    import two_ranks
-
+def test_the_half_network_is_the_one_by_its_name():
     assert replace(two_ranks.half_of(net_config("paper")), name="half") == net_config("half")
