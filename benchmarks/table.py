@@ -15,6 +15,14 @@ TITLES = {  # file: what the ratio compares with
     "trials": ("An epoch of a trial", "the same network in plain PyTorch"),
     "input_pipeline": ("Images for training", "`ImageFolder` with `RandomResizedCrop`"),
 }
+ROOFLINE, ACCELERATOR = "roofline", "accelerator"
+UNMEASURED = """\
+## On a GPU
+
+Nothing on this page was measured on a GPU. `python benchmarks/accelerator.py --json
+benchmarks/results/accelerator.json` compares the network there with float64, measures its training step
+beside torchvision's, and takes ten minutes; `python benchmarks/table.py` then adds its tables here.
+"""
 INTRODUCTION = """\
 # Benchmarks
 
@@ -41,13 +49,10 @@ def ratio_of(found: Mapping) -> Mapping:
 def section(name: str, content: Mapping) -> list[str]:
     """Return the lines of one table with what it was measured on."""
     title, reference = TITLES[name]
-    environment, settings = content["environment"], content["settings"]
     lines = [
         f"## {title}",
         "",
-        f"{environment['device']}, {environment['threads']} threads, torch {environment['torch']}; "
-        + ", ".join(f"{key} {value}" for key, value in settings.items())
-        + f". Times as fast as {reference}.",
+        f"{machine(content)}. Times as fast as {reference}.",
         "",
         "| | milliseconds | times as fast | quartiles |",
         "| --- | ---: | ---: | --- |",
@@ -64,14 +69,75 @@ def section(name: str, content: Mapping) -> list[str]:
     return [*lines, ""]
 
 
+def machine(content: Mapping) -> str:
+    """Return what a script ran on, and its settings."""
+    environment, settings = content["environment"], content["settings"]
+    instructions = f"{environment['instructions']}, " if "instructions" in environment else ""
+    words = f"{environment['device']}, {instructions}{environment['threads']} threads, "
+    return words + f"torch {environment['torch']}; " + ", ".join(f"{k} {v}" for k, v in settings.items())
+
+
+def roofline(content: Mapping) -> list[str]:
+    """Return the lines of the table of a training step's layers."""
+    rates = content["rates"]
+    gflops, gigabytes = 2e-9 * rates["multiply_adds_a_second"], 1e-9 * rates["bytes_a_second"]
+    lines = [
+        "## Where the time of a training step goes",
+        "",
+        f"{machine(content)}. Each layer alone, forward and backward. At least: its multiplications at the "
+        f"{gflops:.0f} GFLOP/s of a product of large matrices, or its bytes at the {gigabytes:.1f} GB/s of a "
+        "copy, both measured in the same run.",
+        "",
+        "| | milliseconds | share | at least | by | times as long |",
+        "| --- | ---: | ---: | ---: | --- | ---: |",
+    ]
+    for name, found in content["results"].items():
+        taken, least = found["seconds"]["median"], found["least_seconds"]
+        lines.append(
+            f"| {name} | {1e3 * taken:.1f} | {found['share']['median']:.1%} | {1e3 * least:.1f} "
+            f"| {found['bound']} | {taken / least:.1f} |"
+        )
+    return [*lines, ""]
+
+
+def accelerator(content: Mapping) -> list[str]:
+    """Return the lines of the tables of a GPU: what was compared, and how fast training steps are."""
+    lines = ["## On a GPU", "", machine(content) + ".", "", "| compared | difference | limit | |"]
+    lines.append("| --- | ---: | ---: | --- |")
+    for name, found in [*content["numerics"].items(), *content["trainings"].items()]:
+        numbers = f"{found['difference']:.1e} | {found['limit']:g}" if "limit" in found else "|"
+        lines.append(f"| {name} | {numbers} | {'right' if found['right'] else 'WRONG'} |")
+    lines += ["", "Times as fast as `torchvision.models.alexnet`, channels_last, in the same precision.", ""]
+    lines += ["| | images/s | times as fast | quartiles | of what is possible |"]
+    lines += ["| --- | ---: | ---: | --- | ---: |"]
+    for name, found in content.get("speed", {}).items():
+        ratio, part = ratio_of(found), found.get("part_of_bound")
+        part = "" if part is None else f"{part:.0%}"
+        lines.append(
+            f"| {name} | {found['images_a_second']:,.0f} | {ratio['median']:.2f} "
+            f"| {ratio['quartile_1']:.2f} to {ratio['quartile_3']:.2f} | {part} |"
+        )
+    for name, found in content.get("90 epochs", {}).items():
+        hours = ", ".join(f"{value:.2f} on {count}" for count, value in found["hours_at_best"].items())
+        lines += [
+            "",
+            f"90 epochs in {name} by arithmetic, images at hand and devices without cost: {hours} hours.",
+        ]
+    return [*lines, ""]
+
+
 def page(folder: Path) -> str:
     """Return the page of all results in a folder."""
     lines = INTRODUCTION.splitlines() + [""]
-    for name in TITLES:
+    for name in [*TITLES, ROOFLINE, ACCELERATOR]:
         path = folder / f"{name}.json"
-        if path.is_file():
-            lines += section(name, json.loads(path.read_text(encoding="utf-8")))
-    return "\n".join(lines)
+        if not path.is_file():
+            lines += UNMEASURED.splitlines() if name == ACCELERATOR else []
+            continue
+        content = json.loads(path.read_text(encoding="utf-8"))
+        tables = {ROOFLINE: roofline, ACCELERATOR: accelerator}
+        lines += tables[name](content) if name in tables else section(name, content)
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,55 @@
+"""The page of benchmarks is made of the files that the scripts write."""
+
+import json
+
+import table
+
+QUARTILES = {"median": 2.0, "quartile_1": 1.5, "quartile_3": 2.5}
+ABOUT = {"environment": {"device": "cpu: A", "threads": 2, "torch": "9"}, "settings": {"batch": 8}}
+
+
+def page_of(folder, **results):
+    for name, content in results.items():
+        (folder / f"{name}.json").write_text(json.dumps(ABOUT | content))
+    return table.page(folder).splitlines()
+
+
+def test_what_was_not_measured_is_said(tmp_path):
+    lines = page_of(tmp_path)
+    assert "Nothing on this page was measured on a GPU." in " ".join(lines)
+    assert not [line for line in lines if line.startswith("|")]
+
+
+def test_ratios_stand_with_their_quartiles_and_the_machine(tmp_path):
+    found = {"seconds": {"median": 0.25}, "times_as_fast": QUARTILES}
+    lines = page_of(tmp_path, lrn={"results": {"conv1": {"training": found}}})
+    assert "| conv1, training | 250.0 | 2.00 | 1.50 to 2.50 |" in lines
+    assert (
+        "cpu: A, 2 threads, torch 9; batch 8. Times as fast as `F.local_response_norm`, the same work."
+        in lines
+    )
+
+
+def test_a_layer_stands_beside_what_it_takes_at_least(tmp_path):
+    rates = {"multiply_adds_a_second": 5e10, "bytes_a_second": 2e10}
+    layer = {"seconds": {"median": 0.3}, "share": {"median": 0.25}, "least_seconds": 0.1, "bound": "bytes"}
+    lines = page_of(tmp_path, roofline={"rates": rates, "results": {"conv1": layer}})
+    assert "| conv1 | 300.0 | 25.0% | 100.0 | bytes | 3.0 |" in lines
+    assert "100 GFLOP/s" in " ".join(lines) and "20.0 GB/s" in " ".join(lines)
+
+
+def test_a_gpus_page_shows_what_is_wrong_and_the_part_of_what_is_possible(tmp_path):
+    numerics = {"tf32, eager": {"difference": 0.5, "limit": 0.02, "right": False}}
+    trainings = {"bfloat16, compiled": {"losses": [1, 1], "right": True}}
+    speed = {"ours": {"images_a_second": 1234.5, "times_as_fast": QUARTILES, "part_of_bound": 0.25}}
+    hours = {"float32": {"hours_at_best": {"1": 3.0, "8": 0.375}}}
+    parts = {"numerics": numerics, "trainings": trainings, "speed": speed, "90 epochs": hours}
+    lines = page_of(tmp_path, accelerator=parts)
+    assert "| tf32, eager | 5.0e-01 | 0.02 | WRONG |" in lines
+    assert "| bfloat16, compiled | | | right |" in lines
+    assert "| ours | 1,234 | 2.00 | 1.50 to 2.50 | 25% |" in lines
+    assert "3.00 on 1, 0.38 on 8 hours" in " ".join(lines) and "Nothing on this page" not in " ".join(lines)
+
+
+def test_the_page_is_that_of_the_results():
+    assert (table.HERE / "README.md").read_text(encoding="utf-8") == table.page(table.HERE / "results")
