@@ -232,7 +232,7 @@ def measure(report: Report, config: NetConfig, device: torch.device, arguments: 
                 step_of, config=config, num_images=num_images, precision=precision, device=device
             )
             steps = {way: make(way[0], memory=way[1], mode=way[2]) for way in ways}
-            seconds = interleaved(steps, repeats=arguments.repeats)
+            seconds = {way: its.wall for way, its in interleaved(steps, repeats=arguments.repeats).items()}
         except torch.OutOfMemoryError:
             report.add("left out", name, {}, "the device has too little memory")
             continue

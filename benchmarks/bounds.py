@@ -46,7 +46,7 @@ def multiply_adds_a_second(device: torch.device, precision: str, *, size: int, r
     out = torch.empty_like(a)
     with multiplications(precision):
         seconds = interleaved({"product": lambda: torch.mm(a, b, out=out)}, repeats=repeats)
-    return size**3 / min(seconds["product"])
+    return size**3 / min(seconds["product"].wall)
 
 
 def bytes_a_second(device: torch.device, *, size: int, repeats: int = 5) -> float:
@@ -54,7 +54,7 @@ def bytes_a_second(device: torch.device, *, size: int, repeats: int = 5) -> floa
     source = torch.zeros(size, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     seconds = interleaved({"copy": lambda: target.copy_(source)}, repeats=repeats)
-    return 2 * size / min(seconds["copy"])
+    return 2 * size / min(seconds["copy"].wall)
 
 
 def step_multiply_adds(config: NetConfig, num_images: int) -> int:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from timing import interleaved, ratios, summary
+from timing import compared, interleaved
 from torchvision import datasets, transforms
 
 from alexnet.data.loader import Loader, epoch_order
@@ -101,10 +101,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         functions = ways(arguments.originals, Path(folder), arguments.batch)
         seconds = interleaved(functions, repeats=arguments.repeats)
-    results = {
-        name: {"seconds": summary(times), "times_as_fast": ratios(seconds[BASELINE], times)}
-        for name, times in seconds.items()
-    }
+    results = {name: compared(times, seconds[BASELINE]) for name, times in seconds.items()}
     size = mean_size(arguments.originals)
     print(f"originals: {size}")
     print(f"{'':40} {'images/s':>10} {'ratio':>7}  quartiles")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from timing import interleaved, ratios, summary
+from timing import compared, interleaved, summary
 from torch import Tensor
 
 from alexnet import paper
@@ -57,11 +57,8 @@ def compare(shape: tuple[int, ...], memory: torch.memory_format, device: str, re
         repeats=repeats,
     )
     return {
-        mode: {
-            "seconds": summary(seconds[mode]),
-            "seconds_torch": summary(seconds[f"{mode}, torch"]),
-            "times_as_fast": ratios(seconds[f"{mode}, torch"], seconds[mode]),
-        }
+        mode: compared(seconds[mode], seconds[f"{mode}, torch"])
+        | {"seconds_torch": summary(seconds[f"{mode}, torch"].wall)}
         for mode in ("training", "inference")
     }
 

@@ -91,7 +91,8 @@ def main() -> None:
     images = 60 * torch.randn(arguments.batch, config.input_channels, size, size)
     parts = layers_of(net, images) | {"update": update_of(net)}
     peak, moved = multiply_adds_a_second(CPU, "float32", size=2048), bytes_a_second(CPU, size=2**28)
-    seconds = interleaved({name: run for name, (run, *_) in parts.items()}, repeats=arguments.repeats)
+    runs = {name: run for name, (run, *_) in parts.items()}
+    seconds = {name: its.wall for name, its in interleaved(runs, repeats=arguments.repeats).items()}
     whole = [sum(times) for times in zip(*seconds.values(), strict=True)]
     results = {}
     print(

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 import torchvision
-from timing import interleaved, ratios, summary
+from timing import compared, interleaved, ratios
 from torch import Tensor, nn
 
 from alexnet import paper
@@ -124,14 +124,14 @@ def main() -> None:
     results = {}
     print(f"{'':26} {'seconds':>8} {'images/s':>9}  times as fast as {THEIRS} (quartiles)")
     for name, its in seconds.items():
-        ratio = ratios(seconds[THEIRS], its)
-        results[name] = {"seconds": summary(its), "times_as_fast": ratio}
+        results[name] = compared(its, seconds[THEIRS])
+        ratio = results[name]["times_as_fast"]
         median = results[name]["seconds"]["median"]
         print(
             f"{name:26} {median:8.3f} {arguments.batch / median:9.0f}  {ratio['median']:.2f} "
             f"({ratio['quartile_1']:.2f} to {ratio['quartile_3']:.2f})"
         )
-    share = ratios(seconds["augmentation"], seconds["code2012 contiguous"])
+    share = ratios(seconds["augmentation"].wall, seconds["code2012 contiguous"].wall)
     print(f"augmentation as a share of a step of code2012: {share['median']:.1%}")
     if arguments.json:
         settings = {key: getattr(arguments, key) for key in ("batch", "repeats", "precision", "compile")}

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from timing import interleaved, ratios, summary
+from timing import compared, interleaved
 from torch import Tensor, nn
 
 from alexnet.data import synthetic
@@ -116,8 +116,8 @@ def main() -> None:
     results = {}
     print(f"{'':36} {'images/s':>9}  times as fast as {PLAIN} (quartiles)")
     for name, its in seconds.items():
-        ratio = ratios(seconds[PLAIN], its)
-        results[name] = {"seconds": summary(its), "times_as_fast": ratio}
+        results[name] = compared(its, seconds[PLAIN])
+        ratio = results[name]["times_as_fast"]
         median = results[name]["seconds"]["median"]
         print(
             f"{name:36} {arguments.images / median:9.0f}  {ratio['median']:.2f} "

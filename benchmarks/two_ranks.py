@@ -86,7 +86,7 @@ def measure(arguments: argparse.Namespace) -> None:
     torch.manual_seed(0)
     config = net_config(arguments.net)
     steps = steps_to_compare(config, arguments.batch, device, arguments.threads)
-    seconds = interleaved(steps, repeats=arguments.repeats)
+    seconds = {name: its.wall for name, its in interleaved(steps, repeats=arguments.repeats).items()}
     sent = {
         ONE: 0,
         HALF: 0,

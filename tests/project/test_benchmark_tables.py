@@ -30,6 +30,13 @@ def test_ratios_stand_with_their_quartiles_and_the_machine(tmp_path):
     )
 
 
+def test_times_of_processors_have_a_column_where_they_were_measured(tmp_path):
+    found = {"seconds": {"median": 0.25}, "times_as_fast": QUARTILES, "times_as_fast_by_cpu": {"median": 3.0}}
+    lines = page_of(tmp_path, trials={"results": {"ours": found}})
+    assert "| | milliseconds | times as fast | quartiles | by CPU time |" in lines
+    assert "| ours | 250.0 | 2.00 | 1.50 to 2.50 | 3.00 |" in lines
+
+
 def test_a_layer_stands_beside_what_it_takes_at_least(tmp_path):
     rates = {"multiply_adds_a_second": 5e10, "bytes_a_second": 2e10}
     layer = {"seconds": {"median": 0.3}, "share": {"median": 0.25}, "least_seconds": 0.1, "bound": "bytes"}

@@ -3,6 +3,7 @@
 import bounds
 import pytest
 import torch
+from timing import Rounds
 
 from alexnet.recipes import net_config
 
@@ -40,7 +41,9 @@ def test_the_slower_of_both_decides():
 
 
 def test_rates_are_those_of_the_fastest_round(monkeypatch):
-    monkeypatch.setattr(bounds, "interleaved", lambda functions, repeats: {next(iter(functions)): [4, 2, 8]})
+    monkeypatch.setattr(
+        bounds, "interleaved", lambda functions, repeats: {next(iter(functions)): Rounds([4, 2, 8], [])}
+    )
     assert bounds.multiply_adds_a_second(torch.device("cpu"), "float32", size=10) == 1000 / 2
     assert bounds.bytes_a_second(torch.device("cpu"), size=10) == 20 / 2
 

@@ -1,11 +1,14 @@
 """The clock of the benchmarks, and a network that only they build."""
 
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
 import pytest
+import timing
 import two_ranks
-from timing import interleaved, ratios, summary
+from timing import Rounds, compared, interleaved, ratios, summary
 
 from alexnet.recipes import net_config
 
@@ -15,8 +18,27 @@ def test_functions_take_turns_and_the_first_round_does_not_count():
     functions = {"a": lambda: calls.append("a"), "b": lambda: (calls.append("b"), time.sleep(0.01))}
     seconds = interleaved(functions, repeats=3)
     assert calls == ["a", "b"] * 4
-    assert [len(seconds[name]) for name in ("a", "b")] == [3, 3]
-    assert min(seconds["b"]) >= 0.01 > min(seconds["a"]) > 0
+    assert [len(times) for name in ("a", "b") for times in seconds[name]] == [3, 3, 3, 3]
+    assert min(seconds["b"].wall) >= 0.01 > min(seconds["a"].wall) > 0
+    assert min(seconds["b"].cpu) < 0.01
+
+
+@pytest.mark.skipif(timing.resource is None, reason="this system does not count what child processes take")
+def test_child_processes_count_where_they_have_ended():
+    busy = "import time; end = time.process_time() + 0.2\nwhile time.process_time() < end: pass"
+    before = timing.processor_time()
+    subprocess.run([sys.executable, "-S", "-c", busy], check=True)
+    assert timing.processor_time() - before >= 0.2
+
+
+def test_what_is_compared_is_the_reference_over_the_call():
+    found = compared(Rounds([2.0, 2.0], [1.0, 1.0]), Rounds([6.0, 6.0], [4.0, 4.0]))
+    assert {name: each["median"] for name, each in found.items()} == {
+        "seconds": 2,
+        "times_as_fast": 3,
+        "cpu_seconds": 1,
+        "times_as_fast_by_cpu": 4,
+    }
 
 
 def test_a_summary_by_hand():
