@@ -13,6 +13,7 @@ TITLES = {  # file: what the ratio compares with
     "training_step": ("A training step", "`torchvision.models.alexnet`, contiguous"),
     "two_ranks": ("A training step on two processes", "the step on one device"),
     "trials": ("An epoch of a trial", "the same network in plain PyTorch"),
+    "startup": ("Starting", "`import torch`; the book, as one of a single page"),
     "input_pipeline": ("Images for training", "`ImageFolder` with `RandomResizedCrop`"),
 }
 BY_CPU = "times_as_fast_by_cpu"
