@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from alexnet import figures
-from alexnet.figures.encoding import PALETTE, pixels, signed, stretched
+from alexnet.figures.encoding import FEW_COLOURS, PALETTE, pixels, signed, stretched
 from alexnet.functional.activations import UNITS
 
 DRAW = """
@@ -82,8 +82,19 @@ def test_a_drawing_is_opaque_white_small_and_without_loss():
     shown = figures.show(figure, alt="A sine.")
     image = decoded(shown)
     assert image.format == "WEBP" and image.mode == "RGB" and image.getpixel((0, 0)) == (255, 255, 255)
-    assert len(image.getcolors(PALETTE)) > 2  # None if there are more of them, as after a loss
+    assert len(image.getcolors(FEW_COLOURS)) > 2  # None if there are more of them, as after a loss
     assert shown.num_bytes < 18_000
+
+
+def test_colours_of_a_drawing_are_nearly_kept_and_many_become_few():
+    figure, axis = figures.new()
+    axis.axhspan(0, 1, color="#0a6f23")
+    filled = decoded(figures.show(figure, alt="Green.")).getcolors(FEW_COLOURS)
+    assert any(max(abs(a - b) for a, b in zip(c, (0x0A, 0x6F, 0x23), strict=True)) <= 4 for _, c in filled)
+    figure, axis = figures.new()
+    red, green = np.meshgrid(np.linspace(0, 1, 30), np.linspace(0, 1, 30))
+    axis.imshow(np.stack([red, green, np.full_like(red, 0.5)], axis=2))
+    assert len(decoded(figures.show(figure, alt="900 colours.")).getcolors(FEW_COLOURS)) <= PALETTE
 
 
 def test_charts_alone_may_be_turned_round_on_a_dark_page():
