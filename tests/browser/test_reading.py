@@ -1,5 +1,6 @@
 """How a reader gets about: predictions, the keyboard, searching, links into what is hidden, accessibility."""
 
+import numpy as np
 import pytest
 
 from tests.browser.conftest import missing
@@ -117,6 +118,45 @@ def test_a_reader_points_at_a_number_with_the_mouse_the_keyboard_or_a_finger(cha
     output.tap(position={"x": 5, "y": 5})
     assert "row 0, column 0" in spoken.text_content()
     assert figure.locator("[data-points]").nth(1).get_attribute("aria-valuetext") == "0"
+
+
+def test_a_reader_edits_the_weights_of_a_kernel(chapter):
+    page = chapter("02-convolution", viewport={"width": 390, "height": 900}, has_touch=True)
+    figure = page.tab.locator("#figure-2-4")
+
+    def numbers(panel: int) -> np.ndarray:
+        texts = figure.locator("svg").nth(panel).locator("text").all_text_contents()
+        side = round(len(texts) ** 0.5)
+        return np.array([float(text) for text in texts]).reshape(side, side)
+
+    def output() -> np.ndarray:
+        windows = np.lib.stride_tricks.sliding_window_view(numbers(0), (3, 3))
+        return (windows * numbers(1)).sum((2, 3))
+
+    before = numbers(3)
+    field, refused = (
+        figure.get_by_label("row 0, column 1", exact=True),
+        figure.locator('[data-part="refused"]'),
+    )
+    field.tap()
+    field.fill("5")
+    assert numbers(1)[0, 1] == 5
+    assert (numbers(3) == output()).all() and (numbers(3) != before).any()
+    page.tab.keyboard.press("ArrowUp")
+    assert field.input_value() == "6" and numbers(1)[0, 1] == 6 and (numbers(3) == output()).all()
+    for wrong in ("1e99", ""):
+        field.fill(wrong)
+        assert numbers(1)[0, 1] == 6
+        page.tab.keyboard.press("Tab")
+        assert field.input_value() == "6" and refused.inner_text().endswith("row 0, column 1 stays 6.")
+    page.tab.keyboard.press("-")  # focus is on the next field: a sign alone is no number yet
+    page.tab.keyboard.press("3")
+    assert page.run("document.activeElement.ariaLabel") == "row 0, column 2" and numbers(1)[0, 2] == -3
+    figure.get_by_role("radio", name="Gabor").tap()
+    assert figure.locator("input[type=number]").count() == 25 and numbers(1).shape == (5, 5)
+    figure.get_by_role("radio", name="vertical edges").tap()
+    assert (numbers(3) == before).all() and field.input_value() == "0"
+    assert page.run("document.documentElement.scrollWidth - innerWidth") <= 0 and page.errors == []
 
 
 def test_a_network_learns_in_the_page_until_it_is_paused(chapter):

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from alexnet.figures.sliders import explore
+from alexnet.figures.sliders import Table, explore
 
 # Whole numbers, so that the products can be read, and what their sum is divided by.
 KERNELS = {
@@ -20,12 +20,13 @@ KERNELS = {
 }
 SMALLEST = 3  # weights along a side of the smallest kernels
 MAX_STRIDE, MAX_PADDING = 4, 2
+HEAVIEST = 9  # the largest magnitude of a weight that the reader may write
 CELL = 24  # units of a drawing to each number
 FEWEST = 5  # squares along a side of the output for which there is room
 
 
 def sliding_kernel(image: torch.Tensor, *, number: str | None = None):
-    """Let the reader point at an output of a convolution and see its window, the products and their sum.
+    """Let the reader point at an output of a convolution and see its sum, and edit the weights.
 
     Args:
         image: (n, n) whole numbers from 0, black, to 9, white.
@@ -42,6 +43,9 @@ def sliding_kernel(image: torch.Tensor, *, number: str | None = None):
         partial(sliding, values.astype(int).tolist()),
         in_page=True,
         pointing=("row", "column"),
+        table=Table(
+            "weights", "kernel", {name: one[0] for name, one in KERNELS.items()}, -HEAVIEST, HEAVIEST
+        ),
         kernel=list(KERNELS),
         stride=range(1, MAX_STRIDE + 1),
         padding=range(MAX_PADDING + 1),
@@ -49,26 +53,36 @@ def sliding_kernel(image: torch.Tensor, *, number: str | None = None):
         column=positions,
         start={"row": 3, "column": 2},
         number=number,
-        alt="The kernel '{kernel}' on a greyscale image, with stride {stride} and padding {padding}: the "
-        "window of the output in row {row}, column {column}.",
+        alt="The kernel '{kernel}', its weights as in the table, on a greyscale image, with stride {stride} "
+        "and padding {padding}: the window of the output in row {row}, column {column}.",
         caption="Every output is one sum: the pixels of its window, each multiplied by the weight on it. "
-        "Point at an output, or at the image, or move with the arrow keys. Grey: pixel values from 0 (black) "
-        "to 9 (white); dashed: zeros of the padding; orange: positive; blue: negative.",
+        "Point at an output, or at the image, or move with the arrow keys. Change a weight and the whole "
+        "output follows; choose a kernel again to have its own weights back. Grey: pixel values from 0 "
+        "(black) to 9 (white); dashed: zeros of the padding; orange: positive; blue: negative.",
     )
 
 
-def sliding(image: list[list[int]], kernel: str, stride: int, padding: int, row: int, column: int) -> str:
+def sliding(
+    image: list[list[int]],
+    kernel: str,
+    weights: list[list[int]],
+    stride: int,
+    padding: int,
+    row: int,
+    column: int,
+) -> str:
     """Draw image, kernel, products and output, as HTML, with the window of one output in a frame.
 
     Args:
         image: (n, n) whole numbers from 0 to 9.
-        kernel: a key of ``KERNELS``.
+        kernel: a key of ``KERNELS``, which tells by what the sum is divided.
+        weights: (f, f) whole numbers: those of the kernel, or others.
         stride: pixels from one window to the next.
         padding: rows and columns of zeros on each side of the image.
         row: of the output, from 0; the last one instead of a row that is not there.
         column: of the output, likewise.
     """
-    weights, divisor = KERNELS[kernel][0], KERNELS[kernel][1]
+    divisor = KERNELS[kernel][1]
     padded = surrounded(image, padding)
     f, size = len(weights), (len(padded) - len(weights)) // stride + 1
     i, j = min(row, size - 1), min(column, size - 1)
@@ -77,8 +91,8 @@ def sliding(image: list[list[int]], kernel: str, stride: int, padding: int, row:
         [sum(flat(products(padded, weights, stride * a, stride * b))) for b in range(size)]
         for a in range(size)
     ]
-    largest = max([abs(weight) for weight in flat(weights)])
-    limit = 9 * sum([abs(weight) for weight in flat(weights)])
+    largest = max(1, max([abs(weight) for weight in flat(weights)]))  # weights may all be 0
+    limit = max(1, 9 * sum([abs(weight) for weight in flat(weights)]))
     # Pointing at the image means the window whose centre is nearest.
     pixels = squares(padded, 0, 1, padding) + framed(stride * i, stride * j, f)
     pixels += pointed(size, (f - stride) / 2, stride)
@@ -125,8 +139,8 @@ def panel(title: str, width: int, side: int, content: str) -> str:
     return (
         f'<div style="flex:0 1 {width}px;min-width:0"><div style="font-size:.85em">{title}</div>'
         f'<svg aria-hidden="true" viewBox="-2 -2 {CELL * side + 4} {CELL * side + 4}" font-size="11" '
-        'font-family="sans-serif" text-anchor="middle" stroke-width="0" style="display:block;width:100%;'
-        f'background:#fff;user-select:none;touch-action:pan-y">{content}</svg></div>'
+        'font-family="sans-serif" text-anchor="middle" stroke-width="0" fill="currentColor" '
+        f'style="display:block;width:100%;user-select:none;touch-action:pan-y">{content}</svg></div>'
     )
 
 
@@ -142,23 +156,27 @@ def squares(values: list[list[int]], limit: int, divisor: int, padding: int) -> 
     drawn, last = "", len(values) - padding
     for i, line in enumerate(values):
         for j, v in enumerate(line):
-            shade = f'"#000" fill-opacity="{54 - 6 * v}%" stroke="#aaa"'
+            level, ink = 120 + 15 * v, ' fill="#000"'
+            shade = f'"rgb({level},{level},{level})" stroke="#aaa"'
             if limit:
                 colour = "#D55E00" if v > 0 else "#0072B2"
-                shade = f'"{colour}" fill-opacity="{70 * abs(v) // limit}%" stroke="#aaa"'
+                shade, ink = f'"{colour}" fill-opacity="{70 * abs(v) // limit}%" stroke="#aaa"', ""
             elif min(i, j) < padding or max(i, j) >= last:
-                shade = '"none" stroke="#aaa" stroke-dasharray="3"'
+                shade, ink = '"none" stroke="#aaa" stroke-dasharray="3"', ""
             x, y = CELL * j, CELL * i
             text = f"{v / divisor:.1f}" if divisor > 1 else f"{v}"
             drawn += f'<path d="M{x} {y}h{CELL}v{CELL}h-{CELL}z" fill={shade} stroke-width="1"/>'
-            drawn += f'<text x="{x + 12}" y="{y + 16}">{text}</text>'
+            if len(text) > 4:
+                ink += ' font-size="8"'  # so that it stays in its square
+            drawn += f'<text x="{x + 12}" y="{y + 16}"{ink}>{text}</text>'
     return drawn
 
 
 def framed(top: int, left: int, side: int) -> str:
-    """Draw a frame around so many squares."""
+    """Draw a frame around so many squares, black with a white edge, to be seen on either ground."""
     x, y, width = CELL * left, CELL * top, CELL * side
-    return f'<path d="M{x} {y}h{width}v{width}h-{width}z" fill="none" stroke="#000" stroke-width="3"/>'
+    path = f'<path d="M{x} {y}h{width}v{width}h-{width}z" fill="none" stroke='
+    return f'{path}"#fff" stroke-width="5"/>{path}"#000" stroke-width="3"/>'
 
 
 def pointed(size: int, start: float, step: int) -> str:

@@ -14,8 +14,9 @@ from alexnet.figures.sliders.agreement import first_disagreement
 from alexnet.figures.sliders.explorer import Explorer, make_sliders
 from alexnet.figures.sliders.javascript import javascript_of
 from alexnet.figures.sliders.static import computed, frames
+from alexnet.figures.sliders.table import Table
 
-__all__ = ["explore", "first_disagreement", "javascript_of"]
+__all__ = ["Table", "explore", "first_disagreement", "javascript_of"]
 
 
 def explore(
@@ -24,6 +25,7 @@ def explore(
     alt: str | Callable[..., str],
     in_page: bool = False,
     pointing: tuple[str, ...] = (),
+    table: Table | None = None,
     start: dict | None = None,
     caption: str | Callable[..., str] | None = None,
     number: str | None = None,
@@ -44,6 +46,8 @@ def explore(
             move with the arrow keys, in what draw returns, in a notebook as well. Its elements with
             ``data-grid="rows columns"`` are divided into so many parts; the first tells how far the sliders
             go, and there is an element with ``data-said``.
+        table: with pointing, numbers that the reader can edit. They stand below the control that chooses with
+            which numbers to start.
         start: values shown at first; the first of its range for a slider that is not named.
         caption: text below, like alt.
         number: as in `figures.show`.
@@ -56,16 +60,18 @@ def explore(
         An object that displays itself.
     Raises:
         TypeError: a range is no sequence, or draw returns something else.
-        ValueError: a range is empty or repeats a value; start, labels or pointing name no slider; alt is
-            empty or does not follow the sliders; number is not of the form "6.2"; of frames, more than 30
+        ValueError: a range is empty or repeats a value; start, labels or pointing name no slider; table has
+            no start for a text of its control, or stands without pointing; alt is empty or does not follow
+            the sliders; number is not of the form "6.2"; of frames, more than 30
             combinations or 250,000 bytes; in a page, draw cannot be turned into JavaScript, or disagrees with
             what became of it (compared where mini-racer, a JavaScript engine, is installed).
     """
     sliders = make_sliders(ranges, labels or {})
-    explorer = Explorer(draw, sliders, 0, alt, caption, in_page, number, pointing)
+    explorer = Explorer(draw, sliders, 0, alt, caption, in_page, number, pointing, table)
     explorer = replace(explorer, start=_start(explorer, start or {}))
-    _check_texts(explorer)
     _check_pointing(explorer)
+    _check_table(explorer)
+    _check_texts(explorer)
     if live if live is not None else not pointing and _wants_live():
         from alexnet.figures.sliders.live import Live  # ipywidgets is not needed for the other form
 
@@ -94,6 +100,16 @@ def _check_pointing(explorer: Explorer) -> None:
     if explorer.pointing and (not explorer.in_page or len(found) != 2 or found != [*explorer.pointing]):
         wanted = f"two of the sliders {', '.join(names)}, in their order, and in_page=True"
         raise ValueError(f"pointing takes {wanted}, got {explorer.pointing}")
+
+
+def _check_table(explorer: Explorer) -> None:
+    """Refuse a table that the script could not fill."""
+    if (table := explorer.table) is None:
+        return
+    texts = next((list(slider.values) for slider in explorer.sliders if slider.name == table.choice), [])
+    if not explorer.pointing or texts != list(table.starts):
+        wanted = f"pointing, and the values of {table.choice!r} must be {', '.join(table.starts)}"
+        raise ValueError(f"a table needs {wanted}, got {', '.join(map(str, texts)) or 'none'}")
 
 
 def _start(explorer: Explorer, start: dict) -> int:

@@ -46,8 +46,10 @@ def _compare(explorer: Explorer, script: str) -> tuple[dict, str, Any] | None:
         states = sorted({0, len(states) - 1, *sample})
     engine = MiniRacer()
     engine.eval(f"var compute = {script}; 0")
-    for state in states:
+    for k, state in enumerate(states):
         values = explorer.values(state)
+        if explorer.table is not None and k % 2:
+            values[explorer.table.name] = explorer.table.edited(values[explorer.table.choice], k)
         drawn = explorer.draw(**values)
         try:
             scripted = engine.eval(f"compute({json.dumps(values)})")

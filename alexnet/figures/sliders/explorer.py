@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from alexnet.figures import style
 from alexnet.figures.encoding import Encoded, encode_drawing, encode_image
+from alexnet.figures.sliders.table import Rows, Table
 
 FIELD = re.compile(r"\{(\w+)\}")
 
@@ -66,6 +67,7 @@ class Explorer:
     in_page: bool
     number: str | None = None
     pointing: tuple[str, ...] = ()  # the sliders of row and column, in their order
+    table: Table | None = None
 
     @property
     def num_states(self) -> int:
@@ -86,13 +88,16 @@ class Explorer:
             total = total * len(slider.values) + place
         return total
 
-    def values(self, state: int) -> dict:
-        """The keywords of draw."""
-        return {s.name: s.values[k] for s, k in zip(self.sliders, self.positions(state), strict=True)}
+    def values(self, state: int, rows: Rows | None = None) -> dict:
+        """The keywords of draw, with the numbers of the table where there is one: its start, or as edited."""
+        values = {s.name: s.values[k] for s, k in zip(self.sliders, self.positions(state), strict=True)}
+        if self.table is not None:
+            values[self.table.name] = rows or self.table.starts[values[self.table.choice]]
+        return values
 
-    def frame(self, state: int) -> Encoded | str:
+    def frame(self, state: int, rows: Rows | None = None) -> Encoded | str:
         """Draw one state: an image, or HTML."""
-        result = self.draw(**self.values(state))
+        result = self.draw(**self.values(state, rows))
         if isinstance(result, Figure):
             return encode_drawing(result)
         if isinstance(result, (Encoded, str)):
@@ -105,9 +110,9 @@ class Explorer:
             kind = type(result).__name__
             raise TypeError(f"draw must return a figure, an image or a string of HTML, got {kind}") from None
 
-    def view(self, state: int) -> str:
+    def view(self, state: int, rows: Rows | None = None) -> str:
         """HTML of one state."""
-        frame = self.frame(state)
+        frame = self.frame(state, rows)
         return frame if isinstance(frame, str) else style.image_tag(frame, alt=self.text("alt", state))
 
     def text(self, kind: str, state: int) -> str:

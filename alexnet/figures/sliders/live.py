@@ -9,6 +9,7 @@ from IPython.display import display
 
 from alexnet.figures import style
 from alexnet.figures.sliders.explorer import Explorer
+from alexnet.figures.sliders.table import Rows, Table, place_of
 
 REMEMBERED = 100  # drawn states kept, so that going back costs nothing
 SLOW = 0.3  # seconds; a drawing that takes longer is made when the slider is let go, not on the way
@@ -26,7 +27,7 @@ class Live:
 
     def __init__(self, explorer: Explorer):
         self.explorer = explorer
-        self._drawn: OrderedDict[int, str] = OrderedDict()
+        self._drawn: OrderedDict[str, str] = OrderedDict()
         began = time.monotonic()
         self.view = ipywidgets.HTML(self._html(explorer.start))
         slow = time.monotonic() - began > SLOW
@@ -47,24 +48,69 @@ class Live:
             self.sliders[slider.name].style.description_width = f"{widest + 1}ch"
             self.sliders[slider.name].observe(self._redraw, names="value")
         self.box = ipywidgets.VBox([*self.sliders.values(), self.view])
+        if explorer.table is not None:
+            self._add_table(explorer.table)
 
-    def _redraw(self, change) -> None:
-        """Follow the sliders; moves do not pile up, for the front end waits until the kernel is idle."""
-        state = self.explorer.state([slider.value for slider in self.sliders.values()])
+    def _add_table(self, table: Table) -> None:
+        """Put the fields of the numbers below the control that chooses with which to start."""
+        self.table = ipywidgets.GridBox()
+        choice = self.sliders[table.choice]
+        choice.unobserve(self._redraw, names="value")  # the numbers before what is drawn with them
+        choice.observe(self._fill, names="value")
+        self._fill()
+        at = list(self.sliders).index(table.choice) + 1
+        self.box.children = [*self.box.children[:at], self.table, *self.box.children[at:]]
+
+    def _fill(self, change=None) -> None:
+        """Write the numbers at the start of what is chosen into as many fields."""
+        if (table := self.explorer.table) is None:
+            return
+        rows = table.starts[self.explorer.values(self._state())[table.choice]]
+        self.table.layout.grid_template_columns = f"repeat({len(rows[0])}, 4.5em)"
+        self.table.children = [
+            ipywidgets.BoundedIntText(
+                value=number,
+                min=table.low,
+                max=table.high,
+                tooltip=place_of(i, j),
+                layout={"width": "4em"},
+            )
+            for i, row in enumerate(rows)
+            for j, number in enumerate(row)
+        ]
+        for cell in self.table.children:
+            cell.observe(self._redraw, names="value")
+        self._redraw()
+
+    def _state(self) -> int:
+        return self.explorer.state([slider.value for slider in self.sliders.values()])
+
+    def _rows(self) -> Rows | None:
+        """What stands in the table."""
+        if self.explorer.table is None:
+            return None
+        numbers = [cell.value for cell in self.table.children]
+        width = len(self.explorer.values(self._state())[self.explorer.table.name][0])
+        return [numbers[k : k + width] for k in range(0, len(numbers), width)]
+
+    def _redraw(self, change=None) -> None:
+        """Follow the controls; moves do not pile up, for the front end waits until the kernel is idle."""
+        state = self._state()
         try:
-            self.view.value = self._html(state)
+            self.view.value = self._html(state, self._rows())
         except Exception as error:  # an observer's error is shown nowhere else
             text = f"{type(error).__name__} at {self.explorer.values(state)}: {error}"
             self.view.value = f'<pre role="alert">{html.escape(text)}</pre>'
 
-    def _html(self, state: int) -> str:
-        if state not in self._drawn:
+    def _html(self, state: int, rows: Rows | None = None) -> str:
+        key = f"{state} {rows}"
+        if key not in self._drawn:
             caption = self.explorer.text("caption", state) or None
-            self._drawn[state] = style.framed(self.explorer.view(state), caption, self.explorer.number)
-        self._drawn.move_to_end(state)
+            self._drawn[key] = style.framed(self.explorer.view(state, rows), caption, self.explorer.number)
+        self._drawn.move_to_end(key)
         if len(self._drawn) > REMEMBERED:
             self._drawn.popitem(last=False)
-        return self._drawn[state]
+        return self._drawn[key]
 
     def __repr__(self) -> str:
         return self.explorer.text("alt", self.explorer.start)

@@ -13,6 +13,7 @@ from alexnet.figures.encoding import Encoded
 from alexnet.figures.sliders.agreement import require_agreement
 from alexnet.figures.sliders.explorer import Explorer, Slider
 from alexnet.figures.sliders.javascript import javascript_of
+from alexnet.figures.sliders.table import table_tag
 
 MAX_FRAMES = 30
 MAX_BYTES = 250_000  # of one figure, so that a page of several stays light
@@ -22,6 +23,7 @@ CHOSEN_STYLE, OTHER_STYLE = "background:#0072B2;color:#fff", "background:none;co
 EXPLORE = ("alexnet.figures.sliders", "explore.js")
 RADIOS = ("alexnet.figures.sliders", "radios.js")
 POINT = ("alexnet.figures.sliders", "point.js")
+TABLE = ("alexnet.figures.sliders", "table.js")
 UNSEEN_STYLE = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"
 
 
@@ -73,7 +75,11 @@ def computed(explorer: Explorer) -> style.Shown:
         if mark in script.lower():
             raise ValueError(f"draw contains {mark!r}, which would end its script early")
     require_agreement(explorer, script)
-    return _page(explorer, {"alt": explorer.alt, "caption": explorer.caption}, script)
+    spec: dict[str, Any] = {"alt": explorer.alt, "caption": explorer.caption}
+    if explorer.table is not None:
+        first = explorer.values(explorer.start)[explorer.table.choice]
+        spec["table"] = {**vars(explorer.table), "first": first}
+    return _page(explorer, spec, script)
 
 
 def _page(explorer: Explorer, spec: dict, script: str | None = None) -> style.Shown:
@@ -88,6 +94,9 @@ def _page(explorer: Explorer, spec: dict, script: str | None = None) -> style.Sh
         _control(slider, place, pointed=slider.name in explorer.pointing)
         for slider, place in zip(explorer.sliders, places, strict=True)
     ]
+    if explorer.table is not None:
+        at = [slider.name for slider in explorer.sliders].index(explorer.table.choice)
+        parts.insert(at + 1, table_tag(explorer.table, explorer.sliders[at].values[places[at]]))
     parts.append('<div data-part="hint" style="font-size:.85em">Run this cell to use the controls.</div>')
     parts.append(f'<div data-part="view"{group} style="margin:.4em 0 0">{explorer.view(start)}</div>')
     parts.append(f'<div data-part="spoken" aria-live="polite" style="{UNSEEN_STYLE}"></div>')
@@ -96,7 +105,10 @@ def _page(explorer: Explorer, spec: dict, script: str | None = None) -> style.Sh
     parts.append(f'<script type="application/json" data-part="spec">{in_script(spec)}</script>')
     ident = _identity(spec, script)
     radios = script_of(*RADIOS) if any(slider.is_choice for slider in explorer.sliders) else "null"
-    parts.append(f'<script>({script_of(*EXPLORE)})("{ident}", {script or "null"}, {radios});</script>')
+    compute = script or "null"
+    if explorer.table is not None:
+        compute = f'({script_of(*TABLE)})("{ident}", {script})'
+    parts.append(f'<script>({script_of(*EXPLORE)})("{ident}", {compute}, {radios});</script>')
     if explorer.pointing or " data-said" in explorer.view(start):
         parts.append(f'<div data-part="result" aria-live="polite" style="{UNSEEN_STYLE}"></div>')
         parts.append(f'<script>({script_of(*POINT)})("{ident}");</script>')
