@@ -4,8 +4,11 @@ Skipped where Playwright, a Chromium or the built pages are missing; an error wi
 """
 
 import contextlib
+import functools
+import http.server
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -50,6 +53,23 @@ def launch():
 def browser(launch):
     """Chromium in which pages may read files beside them."""
     return launch("--allow-file-access-from-files")
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves the pages and says nothing."""
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="session")
+def served():
+    """The address of the pages on a server of this machine."""
+    handler = functools.partial(Handler, directory=PAGES)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 class Opened:

@@ -1,11 +1,8 @@
 """The page that classifies the reader's own image, in a browser that may read no file beside the page."""
 
 import base64
-import functools
-import http.server
 import io
 import tempfile
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -35,23 +32,6 @@ GIVE = """([kind, name, type, content]) => {
         : new ClipboardEvent("paste", { ...how, clipboardData: data });
     document.querySelector("[data-your-image]").dispatchEvent(event);
 }"""
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves the pages and says nothing."""
-
-    def log_message(self, *arguments):
-        pass
-
-
-@pytest.fixture(scope="module")
-def served():
-    """The address of the pages on a server of this machine."""
-    handler = functools.partial(Handler, directory=PAGES)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,17 @@
 """What every page of the book keeps to in a browser."""
 
+from urllib.parse import unquote, urlsplit
+
 import pytest
+
+from tests.browser.conftest import PAGES, Opened
 
 WIDTHS = (360, 390, 768, 1200)
 SIDEWAYS = "document.documentElement.scrollWidth - window.innerWidth"
 WIDE_CODE = """[...document.querySelectorAll(".bd-article div.highlight pre")]
     .filter((pre) => pre.scrollWidth > pre.clientWidth + 1)
     .map((pre) => pre.textContent.trim().split("\\n").sort((a, b) => b.length - a.length)[0])"""
+FIRST_VIEW = 2_000_000  # bytes that a page may load before the reader does anything, not compressed
 BROKEN = "[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.alt)"
 FOLDED = "details:not([open]), .ask-reply[hidden], [hidden='until-found']"
 # Puts a control to all of its positions and counts how many different views there are, with the others at
@@ -50,6 +55,17 @@ def test_nothing_scrolls_sideways(opened, width):
     assert opened.run(SIDEWAYS) <= 0
     if width == 1200:
         assert opened.run(WIDE_CODE) == []
+
+
+def test_the_first_view_is_light(browser, served, opened):
+    name = opened.tab.url.rpartition("/")[2]
+    page = Opened(browser, name, start=served, viewport={"width": 1200, "height": 900})
+    page.tab.wait_for_load_state("networkidle")
+    page.context.close()
+    paths = {urlsplit(address).path for address in page.asked if address.startswith(served)}
+    loaded = {path: (PAGES / unquote(path[1:])).stat().st_size for path in paths}
+    assert len(loaded) > 10
+    assert sum(loaded.values()) <= FIRST_VIEW, sorted(loaded.items(), key=lambda each: -each[1])[:5]
 
 
 def test_every_control_changes_its_figure(opened):
