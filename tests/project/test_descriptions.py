@@ -1,10 +1,17 @@
 """What a link to a page shows."""
 
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
 from docutils import nodes
 from docutils.frontend import get_default_settings
 from docutils.utils import new_document
+from PIL import Image
 
-from tools import descriptions
+from tools import cover, descriptions
+from tools.adopt import PLACEHOLDER
 
 
 def page(*children: nodes.Node) -> nodes.document:
@@ -41,6 +48,48 @@ def test_a_chapter_is_described_by_its_question():
     size = nodes.math("", r"224 \times 224")
     question = paragraph(nodes.strong("", "The question."), " Why ", size, "?")
     assert '="Why 224 × 224?"' in described(page(line, question), title="")
+
+
+@pytest.mark.parametrize(
+    ("repository", "pages"),
+    [
+        ("https://github.com/Some/their-copy", "https://some.github.io/their-copy"),
+        ("https://github.com/some/some.github.io", "https://some.github.io"),
+        (PLACEHOLDER, None),
+    ],
+)
+def test_an_image_is_named_where_the_files_are_adopted(repository, pages, monkeypatch, tmp_path):
+    monkeypatch.setattr(descriptions, "repository", lambda root: repository)
+    found = described(page(paragraph("Text.")), title="A")
+    image = f'<meta property="og:image" content="{pages}/_static/card.png">'
+    assert (image in found) is (pages is not None) and "example.invalid" not in found
+    assert ("og:image" in found) is (pages is not None)
+    app = SimpleNamespace(
+        outdir=tmp_path,
+        builder=SimpleNamespace(format="html"),
+        config=SimpleNamespace(html_title="AlexNet, executable"),
+    )
+    (tmp_path / "_static").mkdir()
+    descriptions.write_card(app, RuntimeError())
+    assert not (tmp_path / descriptions.CARD).exists()
+    descriptions.write_card(app, None)
+    assert (tmp_path / descriptions.CARD).exists() is (pages is not None)
+    if pages:
+        with Image.open(tmp_path / descriptions.CARD) as card:
+            size = card.size
+        assert re.findall(r'og:image:(?:width|height)" content="(\d+)"', found) == [
+            str(side) for side in size
+        ]
+
+
+def test_a_card_has_the_title_above_the_kernels_and_wraps_its_text():
+    short, long = (np.asarray(cover.draw_card("A title", "word " * count).convert("L")) for count in (3, 30))
+    picture = np.asarray(cover.draw().convert("L"))
+    left = (short.shape[1] - picture.shape[1]) // 2
+    assert (short[-45 - len(picture) : -45, left:-left] == picture).all()
+    assert (short[40:120] < 100).any() and (short[125:150] < 200).any()
+    assert (short[160:190] == 255).all() and (long[160:190] < 200).any()
+    assert (long[:, : left - 1] == 255).all() and (long[:180, -left + 2 :] == 255).all()
 
 
 def test_what_a_page_says_of_itself_stays():
