@@ -97,7 +97,7 @@ def errors_by_crops(networks: Sequence[Mapping]) -> Figure:
     Args:
         networks: the entries of seeds in the record of `tools.answers`.
     """
-    figure, axis = figures.new(height=3.0)
+    figure, axis = figures.new(width=6.0, height=3.0)
     counts = range(1, len(networks[0]["by_views"]) + 1)
     for place, network in enumerate(networks):
         errors = [100 * error for error in network["by_views"]]
@@ -106,5 +106,5 @@ def errors_by_crops(networks: Sequence[Mapping]) -> Figure:
         centre = 100 * network["centre"]["top1"]
         axis.axhline(centre, color=line.get_color(), linestyle=":", linewidth=1.2, label=label)
     axis.set(xlabel="crops averaged", ylabel="top-1 error (%)", xticks=counts)
-    axis.legend(frameon=False)
+    axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))  # beside: lines cross the axes
     return figure
