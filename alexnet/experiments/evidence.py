@@ -95,6 +95,8 @@ def measured(
 ) -> Finding:
     """Judge a measured effect; a measurement that lacks something stays inconclusive, whatever it shows."""
     judged = INCONCLUSIVE if lacking else verdict(effect, corrected_p=corrected_p)
+    if judged == INCONCLUSIVE and not lacking:
+        lacking = ["more seeds, since chance alone may explain the effect"]
     return Finding(
         ours=shown,
         verdict=judged,
