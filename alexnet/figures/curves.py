@@ -1,4 +1,4 @@
-"""Charts of a running training, and of its network's predictions."""
+"""A chart of a running training."""
 
 import math
 from collections.abc import Sequence
@@ -32,18 +32,3 @@ def losses(axis: Axes, lines: Sequence[Line], num_classes: int, stops: Sequence[
         axis.axvline(stop, color=style.INK, linewidth=1, label="stopped" if number == 0 else None)
     axis.set(xlabel="step", ylabel="loss, nats")
     axis.legend(frameon=False)
-
-
-def guesses(axis: Axes, found: Sequence[tuple[str, float]], right: str | None = None) -> None:
-    """Draw the most probable classes of an image as bars, the first one on top (paper, figure 4).
-
-    Args:
-        axis: to draw on.
-        found: (class, probability), the most probable one first, as `alexnet.predict` has them.
-        right: the right class, whose bar has a colour of its own; None where it is none of them.
-    """
-    colours = [figures.COLOURS["test" if name == right else "train"] for name, _ in found]
-    axis.barh([name for name, _ in found], [share for _, share in found], color=colours)
-    axis.invert_yaxis()
-    axis.set(xlim=(0, 1), xlabel="probability")
-    axis.grid(False, axis="y")

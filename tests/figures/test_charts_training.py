@@ -23,14 +23,3 @@ def test_a_log_without_lines_is_drawn_too():
     _, axis = figures.new()
     curves.losses(axis, [], 1000)
     assert [line.get_label() for line in axis.lines] == ["ln 1000 = 6.91"]
-
-
-def test_guesses_are_bars_with_the_first_on_top_and_the_right_one_marked():
-    _, axis = figures.new()
-    curves.guesses(axis, [("dog", 0.5), ("cat", 0.25)], right="cat")
-    assert [bar.get_width() for bar in axis.patches] == [0.5, 0.25]
-    assert axis.yaxis_inverted()
-    assert axis.patches[0].get_facecolor() != axis.patches[1].get_facecolor()
-    _, other = figures.new()
-    curves.guesses(other, [("dog", 0.5), ("cat", 0.25)])
-    assert other.patches[0].get_facecolor() == other.patches[1].get_facecolor()

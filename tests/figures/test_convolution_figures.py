@@ -25,3 +25,28 @@ def test_the_figure_is_the_same_at_every_run_and_small(monkeypatch):
     monkeypatch.setenv("ALEXNET_FIGURES", "static")  # explore refuses a page that says something else
     first = convolution.output_sizes()
     assert first.html == convolution.output_sizes().html and first.num_bytes < 30_000
+
+
+def test_both_kinds_of_pooling_are_counted_and_drawn_at_one_scale():
+    for n, s in [(55, 2), (27, 2), (32, 2), (6, 4), (17, 1), (40, 3)]:
+        html = convolution.pooled(n, s)
+        counts = [
+            (references.windows_that_fit(n, z, s, 0)[0], references.windows_that_cover(n, z, s, 0)[0])
+            for z in (s, s + 1)
+        ]
+        for down, up in counts:
+            assert f"<b>{down}</b> rounded down, <b>{up}</b> rounded up" in html
+        assert html.count("#0072B2") == sum(down for down, _ in counts)
+        assert html.count("#D55E00") == sum(up - down for down, up in counts)
+        assert html.count(f'viewBox="0 0 {n + s} ') == 2
+
+
+def test_the_caption_names_the_sizes_of_conv1():
+    assert convolution.pooled(55, 2).count("<b>27</b> rounded down") == 2
+    assert "<b>28</b> rounded up" in convolution.pooled(55, 2).partition("</svg>")[0]
+    assert "<b>27</b> rounded up" in convolution.pooled(55, 2).partition("</svg>")[2]
+
+
+def test_the_figure_of_pooling_computes_in_the_page(monkeypatch):
+    monkeypatch.setenv("ALEXNET_FIGURES", "static")
+    assert convolution.pooled_sizes().num_bytes < 30_000

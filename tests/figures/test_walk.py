@@ -165,3 +165,11 @@ def test_the_walk_stays_light_and_speaks(shown):
         and shown.html.startswith('<figure class="alexnet-figure" id="figure-8-3"')
     )
     assert "licence" not in shown.html and "CC0" in shown.html
+
+
+def test_the_walk_begins_at_the_largest_unit_of_the_most_active_map(classifier, shown):
+    start = spec_of(shown)["start"]
+    maps = responses(classifier.net, classifier.transforms(photographs.load("cat")))["conv2"]
+    means = [float(one.mean()) for one in maps]
+    assert start["map"] == means.index(max(means))
+    assert maps[start["map"], start["row"], start["column"]] == maps[start["map"]].max()

@@ -1,4 +1,4 @@
-"""A figure that computes: how many windows fit into a number of pixels (paper 3.5)."""
+"""Figures that compute: how many windows fit into a number of pixels (paper 3.4 and 3.5)."""
 
 import math
 
@@ -6,10 +6,36 @@ from alexnet.figures.sliders import explore
 
 
 def windows(n: int, f: int, s: int, p: int) -> str:
-    """Draw the windows of f pixels, s apart, over n pixels with p of padding at each end, as HTML."""
+    """Count and draw windows of f pixels, s apart, over n pixels with p of padding at each end, as HTML."""
     room = n + 2 * p - f
     down, up = room // s + 1, math.ceil(room / s) + 1
     rest, over = room % s, (up - 1) * s - room
+    return (
+        f"<p>({n} + 2·{p} − {f}) / {s} + 1 = {(n + 2 * p - f) / s + 1:.2f}<br>"
+        f"rounded down: <b>{down}</b> (pixels left over: {rest})<br>"
+        f"rounded up: <b>{up}</b> (pixels overhanging: {over})</p>"
+        f"{drawn(n, f, s, p, n + 2 * p + over)}"
+    )
+
+
+def pooled(n: int, s: int) -> str:
+    """Count and draw windows that touch and windows that overlap by a pixel, over n pixels, as HTML."""
+    width = n + s  # no window overhangs by more; both drawings have one scale
+    found = []
+    for z in [s, s + 1]:
+        down, up = (n - z) // s + 1, math.ceil((n - z) / s) + 1
+        how = "side by side" if z == s else "overlapping by one pixel"
+        found.append(
+            f"<p>z = {z}, s = {s}, {how}: <b>{down}</b> rounded down, <b>{up}</b> rounded up</p>"
+            f"{drawn(n, z, s, 0, width)}"
+        )
+    return found[0] + found[1]
+
+
+def drawn(n: int, f: int, s: int, p: int, width: int) -> str:
+    """Draw the windows below the pixels, as SVG of a width in pixels."""
+    room = n + 2 * p - f
+    down, up = room // s + 1, math.ceil(room / s) + 1
     rows = math.ceil(f / s)  # windows that overlap are drawn below each other
     bars = "".join(
         f'<rect x="{i * s}" y="{6 + i % rows * 4}" width="{f}" height="3" '
@@ -23,10 +49,7 @@ def windows(n: int, f: int, s: int, p: int) -> str:
         )
         bars += "".join(marks)
     return (
-        f"<p>({n} + 2·{p} − {f}) / {s} + 1 = {(n + 2 * p - f) / s + 1:.2f}<br>"
-        f"rounded down: <b>{down}</b> (pixels left over: {rest})<br>"
-        f"rounded up: <b>{up}</b> (pixels overhanging: {over})</p>"
-        f'<svg aria-hidden="true" viewBox="0 0 {n + 2 * p + over} {6 + rows * 4}" preserveAspectRatio="none" '
+        f'<svg aria-hidden="true" viewBox="0 0 {width} {6 + rows * 4}" preserveAspectRatio="none" '
         f'style="width:100%;height:{24 + rows * 16}px"><rect width="{n + 2 * p}" height="4" fill="#999"/>'
         f'<rect x="{p}" width="{n}" height="4" fill="#009E73"/>{bars}</svg>'
     )
@@ -52,4 +75,25 @@ def output_sizes(*, number: str | None = None):
         caption="Where the stride does not divide n + 2p − f, the two ways of rounding differ by one window. "
         "Green: the image's pixels; grey: padding; blue: windows that fit; orange: the window that rounding "
         "up adds.",
+    )
+
+
+def pooled_sizes(*, number: str | None = None):
+    """Let the reader choose size and stride, and see both kinds of pooling window beside each other.
+
+    Args:
+        number: of the figure, as in `figures.show`.
+    """
+    return explore(
+        pooled,
+        in_page=True,
+        n=range(6, 64),
+        s=range(1, 5),
+        start={"n": 55, "s": 2},
+        labels={"n": "n, pixels", "s": "s, stride"},
+        number=number,
+        alt="Pooling windows over {n} pixels with stride {s}: side by side, and overlapping by one pixel.",
+        caption="Whether z = s and z = s + 1 give outputs of one size depends on n and on the rounding: from "
+        "55 pixels z = 2 and z = 3 both give 27 rounded down, but 28 and 27 rounded up. Green: the pixels "
+        "along one axis; blue: windows that fit; orange: the window that rounding up adds.",
     )

@@ -29,6 +29,7 @@ from alexnet.figures.sliders.static import (
 TOP = 4  # photographs shown for each map
 SEARCHED_SIDE = 168  # shorter side in pixels of the photographs that are searched
 ENLARGED = 3  # CSS pixels for each pixel that the network reads
+FIRST = 2  # conv2, the layer shown first
 LEVELS = 16  # of grey in a mosaic
 NONE = 255  # instead of a photograph: no photograph activates the unit
 SCRIPT = ("alexnet.figures.chapters", "walk.js")
@@ -48,7 +49,7 @@ def walk(classifier: Classifier, names: Sequence[str], *, number: str | None = N
     spec = {
         "input": classifier.net.config.input_size,
         "top": TOP,
-        "start": {"photograph": 0, "layer": 2, "map": 0, "row": 5, "column": 5},
+        "start": {"photograph": 0, "layer": FIRST} | brightest(classifier, names[0]),
         "photographs": [seen_by(classifier, name) for name in names],
         "searched": [searched(name, classifier) for name in photographs.names()],
         "layers": layers(classifier),
@@ -82,10 +83,22 @@ def walk(classifier: Classifier, names: Sequence[str], *, number: str | None = N
     return style.Shown(f"{opening}{''.join(parts)}</figure>", alt)
 
 
+def image_named(name: str) -> Tensor:
+    """Return a drawn scene or a photograph, (3, height, width) uint8."""
+    return scenes.load(name) if name in scenes.names() else photographs.load(name)
+
+
+def brightest(classifier: Classifier, name: str) -> dict[str, int]:
+    """Return the most active map of the layer shown first, and its largest unit's row and column."""
+    maps = list(responses(classifier.net, classifier.transforms(image_named(name))).values())[FIRST]
+    chosen = int(maps.mean((1, 2)).argmax())
+    row, column = divmod(int(maps[chosen].argmax()), maps.shape[2])
+    return {"map": chosen, "row": row, "column": column}
+
+
 def seen_by(classifier: Classifier, name: str) -> dict:
     """Return the page's data of an image: itself, the network's prediction, a mosaic for each layer."""
-    is_drawn = name in scenes.names()
-    photograph = scenes.load(name) if is_drawn else photographs.load(name)
+    photograph = image_named(name)
     size, stored = classifier.net.config.input_size, classifier.image_size
     fine = load_image(photograph, ENLARGED * stored)
     edge = ENLARGED * ((stored - size) // 2)
@@ -95,7 +108,7 @@ def seen_by(classifier: Classifier, name: str) -> dict:
     said = ", ".join(f"{what} {share:.0%}" for what, share in answers)
     return {
         "image": encode_image(fine).uri,
-        "shows": f"{name}, drawn." if is_drawn else f"{photographs.credit(name)}.",
+        "shows": f"{name}, drawn." if name in scenes.names() else f"{photographs.credit(name)}.",
         "answer": f"Prediction, out of ten classes: {said}.",
         "mosaics": [mosaic(maps[layer] if layer != "fc8" else maps[layer].softmax(0)) for layer in maps],
     }
