@@ -204,8 +204,8 @@ def run_notebooks(arguments: argparse.Namespace) -> None:
 def bench(arguments: argparse.Namespace) -> None:
     """Run the benchmarks and write their results and the page of tables."""
     folder = ROOT / "benchmarks"
-    scripts = {name: [] for name in ("lrn", "training_step", "roofline", "two_ranks", "trials", "startup")}
-    scripts["startup"] = ["--book"]
+    names = ("lrn", "training_step", "roofline", "two_ranks", "trials", "startup", "growth")
+    scripts = {name: [] for name in names} | {"startup": ["--book"]}
     if arguments.images:
         scripts["input_pipeline"] = [arguments.images.resolve()]
     for name, words in scripts.items():

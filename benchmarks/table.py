@@ -17,7 +17,7 @@ TITLES = {  # file: what the ratio compares with
     "input_pipeline": ("Images for training", "`ImageFolder` with `RandomResizedCrop`"),
 }
 BY_CPU = "times_as_fast_by_cpu"
-ROOFLINE, ACCELERATOR = "roofline", "accelerator"
+ROOFLINE, GROWTH, ACCELERATOR = "roofline", "growth", "accelerator"
 UNMEASURED = """\
 ## On a GPU
 
@@ -102,6 +102,30 @@ def roofline(content: Mapping) -> list[str]:
     return [*lines, ""]
 
 
+def growth(content: Mapping) -> list[str]:
+    """Return the lines of the table of how cost grows, and of its figure."""
+    lines = [
+        "## How cost grows",
+        "",
+        f"{machine(content)}. The exponent is the slope of the straight line through the logarithms: 1 where "
+        "twice the size costs twice the time, 0 where it costs nothing. Fixed costs flatten the beginning, "
+        "hence the exponent of the two largest sizes beside it.",
+        "",
+        "![Seconds against sizes, a panel for each row of the table](results/growth.png)",
+        "",
+        "| | timed | sizes | milliseconds | exponent | of the last two |",
+        "| --- | --- | --- | --- | ---: | ---: |",
+    ]
+    for name, found in content["results"].items():
+        sizes = ", ".join(f"{size:,}" for size in found["sizes"])
+        times = ", ".join(f"{1e3 * its['median']:,.0f}" for its in found["seconds"])
+        lines.append(
+            f"| {name} | {found['timed']} | {sizes} | {times} "
+            f"| {found['exponent']:.2f} | {found['exponent_of_the_last_two']:.2f} |"
+        )
+    return [*lines, ""]
+
+
 def accelerator(content: Mapping) -> list[str]:
     """Return the lines of the tables of a GPU: what was compared, and how fast training steps are."""
     lines = ["## On a GPU", "", machine(content) + ".", "", "| compared | difference | limit | |"]
@@ -131,13 +155,13 @@ def accelerator(content: Mapping) -> list[str]:
 def page(folder: Path) -> str:
     """Return the page of all results in a folder."""
     lines = INTRODUCTION.splitlines() + [""]
-    for name in [*TITLES, ROOFLINE, ACCELERATOR]:
+    for name in [*TITLES, ROOFLINE, GROWTH, ACCELERATOR]:
         path = folder / f"{name}.json"
         if not path.is_file():
             lines += UNMEASURED.splitlines() if name == ACCELERATOR else []
             continue
         content = json.loads(path.read_text(encoding="utf-8"))
-        tables = {ROOFLINE: roofline, ACCELERATOR: accelerator}
+        tables = {ROOFLINE: roofline, GROWTH: growth, ACCELERATOR: accelerator}
         lines += tables[name](content) if name in tables else section(name, content)
     return "\n".join(lines).rstrip("\n") + "\n"
 

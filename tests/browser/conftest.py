@@ -17,6 +17,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = Path(os.environ.get("ALEXNET_PAGES", ROOT / "_build" / "html"))
 NAMES = sorted(path.stem for path in (ROOT / "book").iterdir() if path.suffix in (".ipynb", ".md"))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+# Two frames later the new layout has started whatever it moves, such as the sidebar.
+STILL = """async () => {
+    for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
+    await Promise.allSettled(document.getAnimations().map((moving) => moving.finished));
+}"""
 LOADED_MS = 120_000  # on a machine with other work
 
 
@@ -105,6 +110,11 @@ class Opened:
         address = name if ".html" in name else f"{name}.html"
         self.tab.goto(f"{self.start}/{address}", wait_until="load")
         self.tab.evaluate("window.MathJax?.startup?.promise")
+
+    def resize(self, width: int) -> None:
+        """Change the width in pixels, and wait until what moves because of it stands still."""
+        self.tab.set_viewport_size({"width": width, "height": 900})
+        self.tab.evaluate(STILL)
 
     def run(self, script: str, *argument):
         """Evaluate JavaScript on the page."""

@@ -51,7 +51,7 @@ def test_nothing_fails_and_nothing_is_asked_of_another_host(opened):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_nothing_scrolls_sideways(opened, width):
-    opened.tab.set_viewport_size({"width": width, "height": 900})
+    opened.resize(width)
     assert opened.run(SIDEWAYS) <= 0
     if width == 1200:
         assert opened.run(WIDE_CODE) == []

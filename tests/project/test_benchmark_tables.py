@@ -1,7 +1,9 @@
 """The page of benchmarks is made of the files that the scripts write."""
 
 import json
+import math
 
+import growth
 import table
 
 QUARTILES = {"median": 2.0, "quartile_1": 1.5, "quartile_3": 2.5}
@@ -43,6 +45,22 @@ def test_a_layer_stands_beside_what_it_takes_at_least(tmp_path):
     lines = page_of(tmp_path, roofline={"rates": rates, "results": {"conv1": layer}})
     assert "| conv1 | 300.0 | 25.0% | 100.0 | bytes | 3.0 |" in lines
     assert "100 GFLOP/s" in " ".join(lines) and "20.0 GB/s" in " ".join(lines)
+
+
+def test_growth_has_its_exponents_and_a_figure(tmp_path):
+    found = {"timed": "a step", "sizes": [10, 1000], "seconds": [{"median": 0.5}, {"median": 2.0}]}
+    found |= {"exponent": 0.3, "exponent_of_the_last_two": 0.9}
+    lines = page_of(tmp_path, growth={"results": {"classes": found}})
+    assert "| classes | a step | 10, 1,000 | 500, 2,000 | 0.30 | 0.90 |" in lines
+    assert "results/growth.png" in " ".join(lines)
+
+
+def test_the_exponent_of_a_power_is_that_power():
+    times = {size: [3e-4 * size**1.5] * 3 for size in (10, 100, 2000)}
+    found = growth.measured(times)
+    assert math.isclose(found["exponent"], 1.5) and math.isclose(found["exponent_of_the_last_two"], 1.5)
+    flat = growth.measured({1: [2.0], 10: [2.0], 100: [20.0]})
+    assert math.isclose(flat["exponent_of_the_last_two"], 1) and math.isclose(flat["exponent"], 0.5)
 
 
 def test_a_gpus_page_shows_what_is_wrong_and_the_part_of_what_is_possible(tmp_path):
