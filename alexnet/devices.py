@@ -9,6 +9,7 @@ import time
 from collections.abc import Generator
 
 import torch
+from torch import Tensor
 
 # Parameters of glibc's mallopt, from malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
@@ -80,6 +81,19 @@ def keep_buffers() -> None:
             mallopt = ctypes.CDLL(None).mallopt
             mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
             mallopt(M_MMAP_MAX, 0)
+
+
+def channels_last_on_cpu(images: Tensor) -> Tensor:
+    """Return images on the CPU with the channels of a pixel side by side, and what else is given as it is.
+
+    Convolutions and pooling keep that order of memory, in which the CPU computes them up to twice as fast.
+
+    Args:
+        images: (N, C, H, W), on any device; or anything else that a model reads.
+    """
+    if images.device.type != "cpu" or images.ndim != 4:
+        return images
+    return images.contiguous(memory_format=torch.channels_last)
 
 
 def bfloat16_slowdown(repeats: int = 3) -> float:

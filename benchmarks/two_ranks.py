@@ -4,8 +4,9 @@
 
 It starts two processes by torchrun. Without GPUs each has half of the threads, and the step on one device,
 which the first process does while the second waits, has them all. The network that the paper trained on one
-GPU, with half the kernels (3.2), gets what one of two devices has. All take turns, so that the ratios hold on
-a busy machine too; the times do not. With --record they become the record "two-gpu-time".
+GPU, with half the kernels (3.2), gets what one of two devices has. What two processes could reach at most is
+shown by two that train half of the batch each and send nothing. All take turns, so that the ratios hold on a
+busy machine too; the times do not. With --record they become the record "two-gpu-time".
 """
 
 import argparse
@@ -34,6 +35,7 @@ from alexnet.storage.records import Record, environment
 
 ONE = "one device"
 HALF = "half network"  # on one device with the threads of one of two: the paper's net on one GPU
+APART = "two halves of the batch, nothing sent"
 SPLITS = {"two towers": "towers", "two copies": "data"}
 
 
@@ -59,7 +61,7 @@ def training_step(
 def steps_to_compare(
     config: NetConfig, batch: int, device: torch.device, threads: int
 ) -> dict[str, Callable[[], None]]:
-    """Return the four ways to do a step on a batch; each ends when both processes have done it."""
+    """Return the ways to do a step on a batch; each ends when both processes have done it."""
     steps = {ONE: lambda: None, HALF: lambda: None}
     one_of_two = max(threads // 2, 1)
     if dist.get_rank() == 0:
@@ -71,6 +73,7 @@ def steps_to_compare(
         net = data_parallel(ParallelAlexNet(config, make_mesh(places, device)).to(device))
         share = batch // places.data_parallel
         steps[name] = training_step(net, config, share, device, one_of_two)
+    steps[APART] = training_step(AlexNet(config).to(device), config, batch // 2, device, one_of_two)
     return {name: lambda step=step: (step(), dist.barrier()) for name, step in steps.items()}
 
 
@@ -90,6 +93,7 @@ def measure(arguments: argparse.Namespace) -> None:
     sent = {
         ONE: 0,
         HALF: 0,
+        APART: 0,
         "two towers": sum(row.forward + row.backward for row in communication(config, arguments.batch)),
         "two copies": gradient_traffic(config, 2),
     }
@@ -131,12 +135,12 @@ def record_of(arguments: argparse.Namespace, seconds: dict[str, list[float]], de
 
 def report(results: dict, batch: int) -> None:
     """Print a line for each way."""
-    print(f"{'a step':12} {'ms':>8} {'images/s':>9} {'ratio':>6} {'quartiles':14} MB sent by each")
+    print(f"{'a step':37} {'ms':>8} {'images/s':>9} {'ratio':>6} {'quartiles':14} MB sent by each")
     for name, found in results.items():
         median, ratio = found["seconds"]["median"], found["times_as_fast_as_one"]
         quartiles = f"{ratio['quartile_1']:.2f} to {ratio['quartile_3']:.2f}"
         print(
-            f"{name:12} {1e3 * median:8.1f} {batch / median:9.1f} {ratio['median']:6.2f} {quartiles:14} "
+            f"{name:37} {1e3 * median:8.1f} {batch / median:9.1f} {ratio['median']:6.2f} {quartiles:14} "
             f"{found['bytes_sent'] / 1e6:.1f}"
         )
 

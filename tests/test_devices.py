@@ -1,4 +1,4 @@
-"""What a process asks of its C library."""
+"""What a process asks of its C library, and the order of memory that its processor likes."""
 
 import ctypes
 import sys
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from alexnet import devices
-from alexnet.devices import bfloat16_slowdown, bfloat16_warning, keep_buffers
+from alexnet.devices import bfloat16_slowdown, bfloat16_warning, channels_last_on_cpu, keep_buffers
 
 
 @pytest.fixture
@@ -33,6 +33,15 @@ def test_other_systems_and_libraries_are_left_alone(monkeypatch, asked):
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())  # it has no mallopt, as musl
     keep_buffers()
+
+
+def test_images_on_the_cpu_have_the_channels_of_a_pixel_side_by_side():
+    images = torch.arange(2 * 3 * 4 * 5.0).view(2, 3, 4, 5)
+    ordered = channels_last_on_cpu(images)
+    assert torch.equal(ordered, images) and ordered.stride() == (60, 1, 15, 3)
+    assert channels_last_on_cpu(ordered) is ordered
+    for other in (images[0], images.to("meta")):  # meta stands for any other device
+        assert channels_last_on_cpu(other) is other
 
 
 def test_bfloat16_is_warned_of_where_it_is_slow_and_nowhere_else(monkeypatch):

@@ -79,7 +79,9 @@ def add_how(group) -> None:
     add_option(group, "--precision")
     group.add_argument("--compile", action="store_true", help="compile the network with torch.compile")
     group.add_argument(
-        "--channels-last", action="store_true", help="store feature maps in channels-last memory format"
+        "--channels-last",
+        action="store_true",
+        help="store feature maps in channels-last memory format on a GPU; on the CPU they always are",
     )
     shares = "how several devices divide the work: the towers of a network, or only the images of a batch"
     add_option(group, "--parallel", shares, choices=PARALLEL, default=PARALLEL[0])

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from alexnet.devices import channels_last_on_cpu
 from alexnet.evaluation.errors import Batches, check_evaluation_mode
 from alexnet.models.alexnet import AlexNet
 
@@ -35,7 +36,10 @@ def export_features(model: AlexNet, batches: Batches) -> Exported:
         ValueError: the model is in training mode, or there are no images.
     """
     check_evaluation_mode(model)
-    parts = [(model(x).cpu(), model.features(x).cpu(), labels.cpu()) for x, labels in batches]
+    parts = []
+    for images, labels in batches:
+        features = model.features(channels_last_on_cpu(images))
+        parts.append((model.head(features).cpu(), features.cpu(), labels.cpu()))
     if not parts:
         raise ValueError("there are no images to export features of")
     return Exported(*(torch.cat(part) for part in zip(*parts, strict=True)))

@@ -20,6 +20,7 @@ UNIT_LABELS = {
     "abs_tanh": "|tanh|",
     "relu": "ReLU",
 }
+NAMES = {label: name for name, label in UNIT_LABELS.items()}  # of the functions, by what figures call them
 
 
 def unit_line(name: str, **changes) -> dict:

@@ -20,6 +20,7 @@ from alexnet.models.stages import DROPOUT, dropout_inputs, make_children
 from alexnet.recipes import PAPER
 
 Masks = Mapping[str, Tensor]
+HEAD = (DROPOUT + "fc8", "fc8")  # the children after the last hidden layer
 
 
 class AlexNet(nn.Module):
@@ -73,8 +74,12 @@ class AlexNet(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Compute the activations of the last hidden layer, (N, units), before dropout (paper 6.1)."""
         maps, dense = self.parts()
-        hidden = [(name, child) for name, child in dense if name not in ("fc8", DROPOUT + "fc8")]
+        hidden = [(name, child) for name, child in dense if name not in HEAD]
         return run(hidden, run(maps, check_images(images, self.config)))
+
+    def head(self, features: Tensor, masks: Masks | None = None) -> Tensor:
+        """Compute the logits from ``features``; masks as in ``forward``."""
+        return run([(name, child) for name, child in self.named_children() if name in HEAD], features, masks)
 
     def parts(self) -> tuple[list[tuple[str, nn.Module]], list[tuple[str, nn.Module]]]:
         """Return the children, by name, before and after the step from feature maps to dense layers."""

@@ -79,7 +79,7 @@ class TrainSettings:
         device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
         precision: of convolutions and dense layers: "float32", or "bfloat16" by autocast.
         compile: compile the network with ``torch.compile``.
-        channels_last: store images and feature maps in channels-last memory format.
+        channels_last: store feature maps in channels-last memory format on a GPU; on the CPU they always are.
         parallel: how several devices divide the work: "towers", each its part of the network; "data", each
             its part of the batch; "auto": the towers, and the batch where there are more devices than towers.
         deterministic: reproduce the same numbers on the same GPU, at some cost; a CPU does so anyway.

@@ -65,6 +65,7 @@ def test_features_are_the_last_hidden_units_before_dropout(name):
     images = random_images(net.config)
     expected = REFERENCES[name](images.numpy(), numpy_of(dict(net.named_parameters())), CONSTANTS)
     assert_same(net.features(images), expected["fc7"])
+    torch.testing.assert_close(net.eval().head(net.features(images)), net(images), rtol=0, atol=0)
     one_less = loud(narrow(name, removed=("fc7",)))
     assert_same(one_less.features(images), run_by_layers(one_less, images)["fc6"].detach().numpy())
     none = loud(narrow(name, removed=("fc6", "fc7")))

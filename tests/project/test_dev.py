@@ -464,7 +464,8 @@ def test_bench_runs_every_script_and_then_the_table(project, monkeypatch, tmp_pa
     monkeypatch.setattr(sys, "argv", ["dev.py", "bench", "--images", str(tmp_path)])
     dev.main()
     scripts = [Path(words.split()[1]).name for words in project.ran]
-    names = ["lrn", "training_step", "roofline", "two_ranks", "trials", "startup", "input_pipeline", "table"]
+    names = ["lrn", "training_step", "roofline", "two_ranks", "trials", "startup", "growth"]
+    names += ["input_pipeline", "table"]
     assert scripts == [f"{name}.py" for name in names]
     assert all((ROOT / "benchmarks" / script).is_file() for script in scripts)
     assert str(tmp_path) in project.ran[3]

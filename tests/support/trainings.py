@@ -100,6 +100,7 @@ def by_hand(recipe, dataset, num_steps, *, seed, num_data=1, weights=None):
     net = AlexNet(recipe.net, generator=make_generator(seed, 3)).train()
     if weights is not None:
         net.load_state_dict(weights)
+    net = net.to(memory_format=torch.channels_last)  # as the CPU is faster: its sums have another order
     optimizer = PaperSGD(param_groups(net, recipe.learning))
     schedule, size, seen = schedule_for(recipe.learning), recipe.learning.batch_size, []
     for step in range(num_steps):
@@ -119,6 +120,7 @@ def by_hand(recipe, dataset, num_steps, *, seed, num_data=1, weights=None):
                 colour_noise=rates.colour_noise,
             )
             masks = draw_masks(recipe.net, len(indices), generator=mask_generator(seed, step, part))
+            images = images.contiguous(memory_format=torch.channels_last)
             logits, labels = net(images, masks), dataset.train.labels[indices]
             part_loss = F.cross_entropy(logits, labels) / num_data
             part_loss.backward()
