@@ -4,7 +4,7 @@
     python3 dev.py test     lint, types, unit tests, the built pages, the notebooks against their outputs;
                             `test lint` or `test unit`: these alone
     python3 dev.py run      execute the notebooks again, in place
-    python3 dev.py bench    measure the speed against what people would use instead (half an hour)
+    python3 dev.py bench    measure the speed against what people would use instead (most of an hour)
     python3 dev.py lock     write requirements.lock anew from pyproject.toml (needs uv)
     python3 dev.py adopt    make links, Colab buttons and installations lead to a repository of yours
 
@@ -55,6 +55,8 @@ STAGES = {
     "notebooks": ["pytest", "--nbval", *BESIDE],
     "browser": ["pytest", "tests/browser", *BESIDE],
 }
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+AGAIN = ("lrn", "training_step", "roofline", "two_ranks", "trials")  # benchmarks, with AVX2 alone
 WHOLE = ("lint", "format", "types", "tests")  # beside each other, unit tests and notebooks leave no core idle
 
 
@@ -211,6 +213,11 @@ def bench(arguments: argparse.Namespace) -> None:
     for name, words in scripts.items():
         json_file = folder / "results" / f"{name}.json"
         must(f"the benchmark {name}", PYTHON, folder / f"{name}.py", *words, "--json", json_file)
+    measured = json.loads((folder / "results" / "lrn.json").read_text(encoding="utf-8"))
+    for name in AGAIN if measured["environment"]["instructions"] == "AVX512" else ():
+        json_file = folder / "results" / "avx2" / f"{name}.json"
+        command = [PYTHON, folder / f"{name}.py", "--json", json_file]
+        must(f"the benchmark {name} with AVX2", *command, env=os.environ | AVX2)
     must("writing the tables", PYTHON, folder / "table.py")
 
 

@@ -152,6 +152,13 @@ def accelerator(content: Mapping) -> list[str]:
     return [*lines, ""]
 
 
+def table_of(name: str, path: Path) -> list[str]:
+    """Return the lines of what a script has written, its heading first."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    tables = {ROOFLINE: roofline, GROWTH: growth, ACCELERATOR: accelerator}
+    return tables[name](content) if name in tables else section(name, content)
+
+
 def page(folder: Path) -> str:
     """Return the page of all results in a folder."""
     lines = INTRODUCTION.splitlines() + [""]
@@ -160,9 +167,10 @@ def page(folder: Path) -> str:
         if not path.is_file():
             lines += UNMEASURED.splitlines() if name == ACCELERATOR else []
             continue
-        content = json.loads(path.read_text(encoding="utf-8"))
-        tables = {ROOFLINE: roofline, GROWTH: growth, ACCELERATOR: accelerator}
-        lines += tables[name](content) if name in tables else section(name, content)
+        lines += table_of(name, path)
+        if (other := folder / "avx2" / f"{name}.json").is_file():
+            _, *again = table_of(name, other)
+            lines += ["### The same with AVX2", *again]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

@@ -12,14 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-from dev import STAGES
+from dev import AVX2, STAGES
 
 ROOT = Path(__file__).resolve().parents[1]
-AVX2 = {
-    "ATEN_CPU_CAPABILITY": "avx2",
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
-    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-}
 SSE = {
     "ATEN_CPU_CAPABILITY": "default",
     "ONEDNN_MAX_CPU_ISA": "SSE41",

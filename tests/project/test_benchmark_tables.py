@@ -47,6 +47,20 @@ def test_a_layer_stands_beside_what_it_takes_at_least(tmp_path):
     assert "100 GFLOP/s" in " ".join(lines) and "20.0 GB/s" in " ".join(lines)
 
 
+def test_other_instructions_have_a_table_of_their_own(tmp_path):
+    found = {"seconds": {"median": 0.25}, "times_as_fast": QUARTILES}
+    (tmp_path / "avx2").mkdir()
+    page_of(tmp_path / "avx2", lrn={"results": {"conv1": found | {"seconds": {"median": 0.5}}}})
+    lines = page_of(tmp_path, lrn={"results": {"conv1": found}})
+    places = [lines.index(line) for line in lines if line.startswith(("#", "| conv1"))]
+    assert [lines[place] for place in places][1:5] == [
+        "## Local response normalisation",
+        "| conv1 | 250.0 | 2.00 | 1.50 to 2.50 |",
+        "### The same with AVX2",
+        "| conv1 | 500.0 | 2.00 | 1.50 to 2.50 |",
+    ]
+
+
 def test_growth_has_its_exponents_and_a_figure(tmp_path):
     found = {"timed": "a step", "sizes": [10, 1000], "seconds": [{"median": 0.5}, {"median": 2.0}]}
     found |= {"exponent": 0.3, "exponent_of_the_last_two": 0.9}
