@@ -24,7 +24,7 @@ import torch
 import torch.distributed as dist
 from PIL import Image
 from timing import interleaved, summary
-from two_ranks import training_step
+from two_ranks import order_of, training_step
 
 from alexnet import figures
 from alexnet.config import NetConfig
@@ -75,7 +75,8 @@ def step_of(config: NetConfig, num_images: int, threads: int) -> Callable[[], No
 
     @functools.cache
     def make() -> Callable[[], None]:
-        return training_step(AlexNet(config), config, num_images, CPU, threads)
+        net = AlexNet(config).to(memory_format=order_of(CPU))
+        return training_step(net, config, num_images, CPU, threads)
 
     return lambda: make()()
 
@@ -123,7 +124,8 @@ def one_of_them(tiny: bool) -> None:
     torch.manual_seed(0)
     config = base(tiny)
     places = layout(dist.get_world_size(), config, "data")
-    net = data_parallel(ParallelAlexNet(config, make_mesh(places, device)))
+    net = ParallelAlexNet(config, make_mesh(places, device)).to(memory_format=order_of(device))
+    net = data_parallel(net)
     step = training_step(net, config, BATCH // dist.get_world_size(), device, 1)
     taken = interleaved({"step": lambda: (step(), dist.barrier())}, repeats=3)
     if dist.get_rank() == 0:

@@ -3,10 +3,10 @@
     python benchmarks/roofline.py [--net NAME] [--batch N] [--threads N] [--repeats N] [--json PATH]
 
 Each layer is timed alone, forward and backward, on the activations that it has in the network: the layers up
-to the dense ones a few images at a time, as `alexnet train` computes them, the others on the whole batch. A
-layer takes at least as long as its multiplications at the rate of a product of large matrices, or its bytes
-at the rate of a copy, each output moved four times and each weight three. Both rates are measured first. The
-update moves each weight five times.
+to the dense ones a few images at a time and channels last, as `alexnet train` computes them, the others on
+the whole batch. A layer takes at least as long as its multiplications at the rate of a product of large
+matrices, or its bytes at the rate of a copy, each output moved four times and each weight three. Both rates
+are measured first. The update moves each weight five times.
 """
 
 import argparse
@@ -86,9 +86,10 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     config = net_config(arguments.net)
-    net = AlexNet(config)
+    net = AlexNet(config).to(memory_format=torch.channels_last)
     size = config.input_size
     images = 60 * torch.randn(arguments.batch, config.input_channels, size, size)
+    images = images.contiguous(memory_format=torch.channels_last)
     parts = layers_of(net, images) | {"update": update_of(net)}
     peak, moved = multiply_adds_a_second(CPU, "float32", size=2048), bytes_a_second(CPU, size=2**28)
     runs = {name: run for name, (run, *_) in parts.items()}

@@ -39,13 +39,19 @@ APART = "two halves of the batch, nothing sent"
 SPLITS = {"two towers": "towers", "two copies": "data"}
 
 
+def order_of(device: torch.device) -> torch.memory_format:
+    """Return the order of memory in which `alexnet train` computes on a device."""
+    return torch.channels_last if device.type == "cpu" else torch.contiguous_format
+
+
 def training_step(
     net: nn.Module, config: NetConfig, num_images: int, device: torch.device, num_threads: int
 ) -> Callable[[], None]:
-    """Return what trains a net by one step on random images, with its own optimizer and masks."""
+    """Return what trains a network, in the device's order of memory, by one step on random images."""
     optimizer = PaperSGD(param_groups(net, recipe_named("code2012").learning))
     size = config.input_size
     images = 60 * torch.randn(num_images, config.input_channels, size, size, device=device)
+    images = images.contiguous(memory_format=order_of(device))
     labels = torch.arange(num_images, device=device) % config.num_classes
 
     def step() -> None:
@@ -63,17 +69,21 @@ def steps_to_compare(
 ) -> dict[str, Callable[[], None]]:
     """Return the ways to do a step on a batch; each ends when both processes have done it."""
     steps = {ONE: lambda: None, HALF: lambda: None}
+
+    def placed(net: nn.Module) -> nn.Module:
+        return net.to(device).to(memory_format=order_of(device))
+
     one_of_two = max(threads // 2, 1)
     if dist.get_rank() == 0:
-        steps[ONE] = training_step(AlexNet(config).to(device), config, batch, device, threads)
+        steps[ONE] = training_step(placed(AlexNet(config)), config, batch, device, threads)
         half = half_of(config)
-        steps[HALF] = training_step(AlexNet(half).to(device), half, batch, device, one_of_two)
+        steps[HALF] = training_step(placed(AlexNet(half)), half, batch, device, one_of_two)
     for name, split in SPLITS.items():
         places = layout(2, config, split)
-        net = data_parallel(ParallelAlexNet(config, make_mesh(places, device)).to(device))
+        net = data_parallel(placed(ParallelAlexNet(config, make_mesh(places, device))))
         share = batch // places.data_parallel
         steps[name] = training_step(net, config, share, device, one_of_two)
-    steps[APART] = training_step(AlexNet(config).to(device), config, batch // 2, device, one_of_two)
+    steps[APART] = training_step(placed(AlexNet(config)), config, batch // 2, device, one_of_two)
     return {name: lambda step=step: (step(), dist.barrier()) for name, step in steps.items()}
 
 
