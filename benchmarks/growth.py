@@ -197,6 +197,7 @@ def draw(results: Mapping[str, Mapping], path: Path) -> None:
         axis.set(ylim=(min(middle / 6, min(medians) / 2), max(middle * 6, max(medians) * 2)))
         axis.set_xticks(found["sizes"], [f"{size:,}" for size in found["sizes"]])
         axis.minorticks_off()
+        axis.tick_params(axis="x", labelsize=7)
         axis.set_title(f"exponent {found['exponent']:.2f}")
     drawn(figure, 100).save(path)
 

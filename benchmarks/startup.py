@@ -79,7 +79,8 @@ def books(folder: Path) -> dict[str, Callable[[], None]]:
     (folder / "page" / "_config.yml").write_text("title: One page\nexecute:\n  execute_notebooks: 'off'\n")
     (folder / "page" / "_toc.yml").write_text("format: jb-book\nroot: index\n")
     (folder / "page" / "index.md").write_text("# One page\n")
-    build = ("-m", "jupyter_book", "build", "--all", "--path-output")
+    run = "from jupyter_book.cli.main import main; main()"  # the package is no module to run by -m
+    build = ("-c", run, "build", "--all", "--path-output")
     return {
         ONE_PAGE: started(*build, folder / "one", folder / "page"),
         "jupyter-book, this book": started(*build, folder / "whole", ROOT / "book"),

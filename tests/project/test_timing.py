@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
+import startup
 import timing
 import two_ranks
 from timing import Rounds, compared, interleaved, ratios, summary
@@ -57,3 +58,9 @@ def test_no_round_is_a_mistake():
 
 def test_the_half_network_is_the_one_by_its_name():
     assert replace(two_ranks.half_of(net_config("paper")), name="half") == net_config("half")
+
+
+def test_the_book_of_one_page_is_built(tmp_path):
+    pytest.importorskip("jupyter_book")
+    startup.books(tmp_path)[startup.ONE_PAGE]()
+    assert (tmp_path / "one" / "_build" / "html" / "index.html").is_file()
