@@ -43,8 +43,8 @@ class Learner:
         ranks: which part of the training this process has.
         seed: of all random draws.
         precision: "float32" or "bfloat16".
-        channels_last: store images and feature maps in channels-last memory format. The CPU, which computes
-            them up to twice as fast then, always does.
+        channels_last: store images and feature maps in channels-last memory format on a GPU; on the CPU they
+            always are.
         compiled: fuse by ``torch.compile``.
     """
 

@@ -8,7 +8,7 @@ from alexnet.figures.sliders import explore
 def windows(n: int, f: int, s: int, p: int) -> str:
     """Count and draw windows of f pixels, s apart, over n pixels with p of padding at each end, as HTML."""
     room = n + 2 * p - f
-    down, up = room // s + 1, math.ceil(room / s) + 1
+    down, up = counts(n, f, s, p)
     rest, over = room % s, (up - 1) * s - room
     return (
         f"<p>({n} + 2·{p} − {f}) / {s} + 1 = {(n + 2 * p - f) / s + 1:.2f}<br>"
@@ -18,12 +18,18 @@ def windows(n: int, f: int, s: int, p: int) -> str:
     )
 
 
+def counts(n: int, f: int, s: int, p: int) -> list[int]:
+    """Return how many windows there are, with their number rounded down and rounded up."""
+    room = n + 2 * p - f
+    return [room // s + 1, math.ceil(room / s) + 1]
+
+
 def pooled(n: int, s: int) -> str:
     """Count and draw windows that touch and windows that overlap by a pixel, over n pixels, as HTML."""
     width = n + s  # no window overhangs by more; both drawings have one scale
     found = []
     for z in [s, s + 1]:
-        down, up = (n - z) // s + 1, math.ceil((n - z) / s) + 1
+        down, up = counts(n, z, s, 0)
         how = "side by side" if z == s else "overlapping by one pixel"
         found.append(
             f"<p>z = {z}, s = {s}, {how}: <b>{down}</b> rounded down, <b>{up}</b> rounded up</p>"
@@ -34,8 +40,7 @@ def pooled(n: int, s: int) -> str:
 
 def drawn(n: int, f: int, s: int, p: int, width: int) -> str:
     """Draw the windows below the pixels, as SVG of a width in pixels."""
-    room = n + 2 * p - f
-    down, up = room // s + 1, math.ceil(room / s) + 1
+    down, up = counts(n, f, s, p)
     rows = math.ceil(f / s)  # windows that overlap are drawn below each other
     bars = "".join(
         f'<rect x="{i * s}" y="{6 + i % rows * 4}" width="{f}" height="3" '
