@@ -2,8 +2,8 @@
 
     python benchmarks/trials.py [--images N] [--repeats N] [--json PATH]
 
-What is timed is an epoch on one thread, with crops, reflections and colour noise, of the base of the
-experiment "parts". Plain PyTorch is the same network with ``nn.LocalResponseNorm`` and ``torch.optim.SGD``,
+What is timed is an epoch on one thread, with crops, reflections, colour noise and dropout, of the network of
+the experiment "parts". Plain PyTorch is the same network with ``nn.LocalResponseNorm`` and ``torch.optim.SGD``,
 and maps with the channels first. The bound is that of the multiply-adds: one product of matrices with as
 many.
 """
@@ -103,7 +103,7 @@ def main() -> None:
     keep_buffers()
     found = synthetic(num_train=arguments.images, num_test=10, seed=0)
     images, labels = found.train_images, found.train_labels
-    base = ARMS["base"]
+    base = replace(ARMS["colour"], net=ARMS["dropout"].net)
     small = replace(base, learning=replace(base.learning, batch_size=32))
     functions = {
         PLAIN: epoch_of(base, images, labels, plain=True),

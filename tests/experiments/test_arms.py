@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from alexnet import paper
 from alexnet.config import LearningConfig, NetConfig
 from alexnet.experiments import EXPERIMENTS
 from alexnet.experiments.arms import NORMALISATIONS, Arm, FourLayerConfig, departures, normalised
@@ -15,6 +16,8 @@ from alexnet.functional import local_response_norm
 from alexnet.models import summary, total
 from alexnet.models.alexnet import AlexNet
 from alexnet.models.cifar import four_layer_net
+from alexnet.optim.schedule import LOGGED
+from alexnet.recipes import CODE2012, PAPER
 from alexnet.transforms.ten_crop import prepare_centre
 
 
@@ -139,22 +142,43 @@ def differences(one, other, path=""):
         ("no-lrn", {"net.lrn"}),
         ("constant", {"net.lrn_alpha"}),
         ("no-overlap", {"net.pool_size", "net.rounding"}),
-        ("no-augmentation", {"augment"}),
-        ("no-colour-noise", {"augment.colour_noise"}),
-        ("no-dropout", {"net.dropout"}),
         ("no-weight-decay", {"learning.weight_decay"}),
-        ("more-weight-decay", {"learning.weight_decay"}),
+        ("total-decay", {"learning.weight_decay"}),
         ("biases-0", {"net.bias_one"}),
         ("without-conv3", {"net.removed", "net.crossing"}),
         ("without-conv4", {"net.removed"}),
         ("without-conv5", {"net.removed"}),
         ("without-fc7", {"net.removed"}),
         ("long", {"learning.epochs"}),
-        ("no-dropout-half", {"net.dropout", "learning.epochs"}),
+        ("crops", {"augment", "learning.epochs"}),
+        ("dropout", {"net.dropout", "learning.epochs"}),
     ],
 )
-def test_a_part_is_taken_away_and_nothing_else(arm, fields):
+def test_one_part_is_changed_and_nothing_else(arm, fields):
     assert differences(ARMS["base"].settings, ARMS[arm].settings) == fields
+
+
+def test_the_colour_shifts_are_all_that_is_added_to_the_crops():
+    assert differences(ARMS["crops"].settings, ARMS["colour"].settings) == {"augment.colour_noise"}
+    assert ARMS["colour"].augment.colour_noise == CODE2012.augment.colour_noise  # D8 in DEVIATIONS.md
+
+
+def test_the_total_decay_is_that_of_the_papers_training():
+    """The sum over all steps of learning rate times decay: 1.2 million images, 90 epochs, drops as logged."""
+
+    def total(learning, num_images, rates):
+        steps = num_images / learning.batch_size
+        return sum(steps * num_epochs * rate for num_epochs, rate in rates) * learning.weight_decay
+
+    logged = LOGGED["logged-2012"]
+    starts = [stage.epoch for stage in logged.stages] + [logged.num_epochs]
+    lengths = [after - before for before, after in zip(starts, starts[1:], strict=False)]
+    cuts = [stage.weight_cuts for stage in logged.stages]
+    papers = [(n, paper.LEARNING_RATE * 0.1**cut) for n, cut in zip(lengths, cuts, strict=True)]
+    ours = [(20, 0.01), (30 * (8 / 9 - 2 / 3), 0.001), (30 / 9, 0.0001)]
+    expected = total(PAPER.learning, 1_200_000, papers)
+    assert 1.2 < expected < 1.4
+    assert total(ARMS["total-decay"].learning, 10_000, ours) == pytest.approx(expected, rel=0.05)
 
 
 def test_settings_are_what_departs_from_the_defaults_without_texts_names_and_first_rates():
@@ -207,16 +231,14 @@ def test_no_two_arms_of_an_experiment_are_the_same():
 
 def test_inputs_are_augmented_in_training_alone_and_scaled_where_the_arm_says_so(examples):
     images = examples[0][:20]
-    base, plain, quiet = (
-        make_inputs(ARMS[name], images) for name in ("base", "no-augmentation", "no-colour-noise")
-    )
-    centre = prepare_centre(images, size=28, statistics=base.statistics)
+    arms = {name: make_inputs(ARMS[name], images) for name in ("base", "crops", "colour")}
+    centre = prepare_centre(images, size=28, statistics=arms["base"].statistics)
     made = {}
-    for name, inputs in {"base": base, "plain": plain, "quiet": quiet}.items():
+    for name, inputs in arms.items():
         assert torch.equal(inputs.evaluation(images), centre)
         made[name] = inputs.training(images, torch.Generator().manual_seed(1))
-    assert torch.equal(made["plain"], centre) and not torch.equal(made["quiet"], centre)
-    shifts = made["base"] - made["quiet"]  # constant in each channel of each image
+    assert torch.equal(made["base"], centre) and not torch.equal(made["crops"], centre)
+    shifts = made["colour"] - made["crops"]  # constant in each channel of each image
     assert shifts.std((2, 3)).max() < 1e-3 and shifts.mean((2, 3)).std() > 0.5
     unit = make_inputs(EXPERIMENTS["relu-speed"].arms["scaled/relu"], images).evaluation(images)
     assert unit.double().var(correction=0).item() == pytest.approx(1, rel=1e-5)

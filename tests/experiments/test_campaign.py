@@ -27,6 +27,7 @@ def small(tiny):
     return tiny("relu", "tanh", answers={"relu-speed": (Comparison(better="relu", worse="tanh"),)})
 
 
+@pytest.mark.slow
 def test_a_campaign_runs_what_is_missing_and_says_what_is_left(small, tiny_set, tmp_path, capsys):
     path = tmp_path / "lines.jsonl"
     kept = Finished(tiny_set.fingerprint, [path], path)
@@ -44,6 +45,7 @@ def test_a_campaign_runs_what_is_missing_and_says_what_is_left(small, tiny_set, 
     assert len(again.lines) == count  # nothing was computed twice
 
 
+@pytest.mark.slow
 def test_the_record_has_arms_rates_seeds_and_answers(small, tiny_set, tmp_path):
     path = tmp_path / "lines.jsonl"
     kept = Finished(tiny_set.fingerprint, [path], path)
@@ -85,6 +87,7 @@ def test_times_are_read(text, seconds):
     assert command.seconds_of(text) == seconds
 
 
+@pytest.mark.slow
 def test_the_command_goes_on_where_it_stopped(tiny_set, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(data, "load_or_default", lambda name: tiny_set)
     monkeypatch.setattr(command.signal, "signal", lambda *_: None)
@@ -149,6 +152,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGTERM to catch")
 def test_processes_give_what_one_gives_and_end_with_the_command(tiny_set, tmp_path):
     """A campaign that is told to end leaves no process behind."""
@@ -184,8 +188,8 @@ def test_at_another_length_the_arms_keep_their_proportions():
     known = EXPERIMENTS["parts"]
     shorter = command.scaled(known, argparse.Namespace(epochs=6.0, train_size=500))
     epochs = {name: arm.learning.epochs for name, arm in shorter.arms.items()}
-    assert (epochs["base"], epochs["long"], epochs["no-dropout-half"]) == (6, 12, 3)
-    same = command.scaled(known, argparse.Namespace(epochs=60.0, train_size=known.num_train))
+    assert (epochs["base"], epochs["long"], epochs["crops"]) == (6, 12, 18)
+    same = command.scaled(known, argparse.Namespace(epochs=30.0, train_size=known.num_train))
     for name in known.arms:
         a, b = (one.trial(name, rate=0.1, seed=0, split="test").digest("") for one in (known, same))
         assert a == b

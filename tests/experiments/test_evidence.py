@@ -152,7 +152,7 @@ def campaign_with(monkeypatch, base, other, settled=True):
         runs = {seed: outcome_of(error) for seed, error in enumerate(errors)}
         return Found(scores={0.01: (0.3, 1.0)}, settled=settled, rate=0.01, runs=runs)
 
-    arms = {"base": found(base), "no-colour-noise": found(other)}
+    arms = {"colour": found(base), "crops": found(other)}
     monkeypatch.setattr(evidence, "package_arms", lambda name: arms if name == "parts" else {})
 
 

@@ -76,6 +76,7 @@ def test_the_claim_that_is_soonest_settled_comes_first(known, outcome, monkeypat
     assert [step.id for step in steps({"tiny": (known, kept)}, ["pca-colour"])] == ["pca-colour"]
 
 
+@pytest.mark.slow
 def test_the_command_measures_within_its_budget_and_goes_on(tiny_set, tmp_path, monkeypatch, capsys):
     small = EXPERIMENTS["four-layer-lrn"]
     arms = {

@@ -43,6 +43,7 @@ def test_the_first_crossing_counts_and_none_is_infinite():
     assert epochs_to([0.1], 0.25, windows=1) == 0.5
 
 
+@pytest.mark.slow
 def test_a_trial_learns_is_judged_by_the_test_images_and_repeats(examples):
     images, labels = examples
     outcome, net = run_trial(ONE, examples, (images[300:], labels[300:]))
@@ -86,6 +87,7 @@ def test_the_rate_drops_after_the_parts_that_the_arm_names(examples, monkeypatch
     assert all(r["bias"] == pytest.approx(2 * r["weight"]) for r in rates)
 
 
+@pytest.mark.slow
 def test_windows_divide_every_epoch_also_where_its_steps_do_not(examples):
     trial = replace(with_learning(ONE, epochs=2, batch_size=15), windows=4)
     seen = []
@@ -96,6 +98,7 @@ def test_windows_divide_every_epoch_also_where_its_steps_do_not(examples):
     assert len(odd.errors) == 8
 
 
+@pytest.mark.slow
 def test_a_race_ends_where_it_arrives_and_where_it_never_will(examples, monkeypatch):
     race = replace(ONE, windows=2, stop_error=0.99)
     assert run_trial(race, examples, examples)[0].epochs == 1  # the first mean over an epoch
