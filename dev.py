@@ -43,6 +43,7 @@ CUDA_PACKAGES = re.compile(r"(?:cuda|nvidia)-|triton=")  # what PyTorch for the 
 FIRST_PAGE = ROOT / "_build" / "html" / "index.html"
 CODE = ["alexnet", "benchmarks", "book", "conftest.py", "data", "dev.py", "tests", "tools"]
 BESIDE = ["-n", "auto", "--dist", "loadfile"]  # on all cores
+UNIT = ["tests", "--ignore=tests/pages", "--ignore=tests/browser"]
 SET_UP = ("book", "test", "run", "bench")  # the verbs that need .venv
 STAGES = {
     "lint": ["ruff", "check", *CODE],
@@ -50,7 +51,8 @@ STAGES = {
     "types": ["pyrefly", "check", "--python-interpreter-path", str(PYTHON)],
     # Files are shared out whole: their tests have trainings in common, the cells of a notebook everything.
     "tests": ["pytest", "--nbval", "tests", "book", *BESIDE],
-    "unit": ["pytest", "tests", "--ignore=tests/pages", "--ignore=tests/browser", *BESIDE],
+    "unit": ["pytest", *UNIT, "-m", "not slow", *BESIDE],
+    "slow": ["pytest", *UNIT, "-m", "slow", *BESIDE],
     "pages": ["pytest", "tests/pages"],
     "notebooks": ["pytest", "--nbval", *BESIDE],
     "browser": ["pytest", "tests/browser", *BESIDE],

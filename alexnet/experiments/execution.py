@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children
 from typing import Any
 
 import torch
 
 from alexnet import data
+from alexnet.data.workers import processes
 from alexnet.devices import keep_buffers
 from alexnet.experiments.finished import Finished, this_environment
 from alexnet.experiments.trial import Outcome, Trial, run_trial
@@ -96,13 +97,13 @@ def workers(how: Execution, dataset: data.ImageSet) -> Generator[Callable[[Trial
         return
     others = set(active_children())
     executor = ProcessPoolExecutor(
-        how.jobs, mp_context=get_context("spawn"), initializer=begin_worker, initargs=(dataset,)
+        how.jobs, mp_context=processes(), initializer=begin_worker, initargs=(dataset,)
     )
     try:
         yield lambda trial: executor.submit(run_in_worker, trial, how.device)
     except BaseException:
         for child in set(active_children()) - others:
-            child.terminate()
+            child.kill()
         raise
     finally:
         executor.shutdown(cancel_futures=True)

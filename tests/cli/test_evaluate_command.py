@@ -100,6 +100,7 @@ def test_half_precision_comes_near(folder):
         assert one["nll"] != other["nll"] == pytest.approx(one["nll"], rel=0.05)
 
 
+@pytest.mark.slow
 def test_every_image_counts_once_on_any_number_of_processes(folder, tmp_path):
     # 11 images in batches of 9 for three processes: the last has 2, and one process has nothing of it.
     alone = evaluate(folder)

@@ -145,6 +145,7 @@ def stored(tmp_path_factory):
     return made("folder", [one_folder(folder)], folder / "set")[0].train
 
 
+@pytest.mark.slow
 def test_workers_change_nothing(stored):
     settings = {"seed": 3, "drop_last": False}
     here = Loader(stored, 2, workers=0, **settings)
@@ -344,6 +345,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="workers do not inherit what the test listens to")
 @pytest.mark.parametrize("killed", [True, False])
 def test_nobody_is_left_when_the_reader_is_gone(tmp_path, killed):

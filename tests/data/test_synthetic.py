@@ -114,6 +114,7 @@ def test_neither_colour_nor_brightness_tells_the_class(dataset):
     assert (by_class.std(0) < 0.1 * means.std(0)).all()
 
 
+@pytest.mark.slow
 def test_a_linear_model_fails(dataset):
     """Logistic regression on the pixels, with the L2 penalty that suits the test images best."""
     x, test = prepared(dataset.train_images).flatten(1), prepared(dataset.test_images).flatten(1)
@@ -135,12 +136,14 @@ def test_a_linear_model_fails(dataset):
     assert min(errors) > 0.7, errors
 
 
+@pytest.mark.slow
 def test_a_small_convolutional_network_does_well(dataset):
     """A linear model misclassifies more than seven of ten images (above)."""
     net = trained(dataset.train_images, dataset.train_labels, epochs=2)
     assert error_of(net, dataset.test_images, dataset.test_labels) < 0.55
 
 
+@pytest.mark.slow
 def test_overfitting_can_be_seen(dataset):
     images, labels = dataset.train_images[:200], dataset.train_labels[:200]
     net = trained(images, labels, epochs=20)

@@ -19,6 +19,8 @@ from support.one_device import BATCH, RECIPES, STEPS, OneDevice, assert_equal, m
 
 NUM_PROCESSES, TIME_LIMIT = 4, 120  # seconds; a process that waits for ever must fail the tests, no more
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):

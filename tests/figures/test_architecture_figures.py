@@ -133,6 +133,7 @@ def test_green_arrows_lead_to_the_other_gpu():
     assert f"before {', '.join(crossing[:-1])} and meet in {crossing[-1]}" in towers.towers_in_words("fc6")
 
 
+@pytest.mark.slow
 def test_both_figures_are_small_and_the_same_at_every_run(monkeypatch):
     monkeypatch.setenv("ALEXNET_FIGURES", "static")  # explore refuses a page that says something else
     for make, limit in ((towers.two_towers, 80_000), (costs.change_a_layer, 22_000)):

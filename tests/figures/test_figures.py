@@ -69,6 +69,7 @@ def test_no_figure_without_alt_text(alt):
         figures.grid([np.zeros((2, 2))], alt=alt)
 
 
+@pytest.mark.slow
 def test_the_same_drawing_has_the_same_bytes_in_two_processes_and_needs_no_pyplot(capsys):
     exec(DRAW, {})
     run = [sys.executable, "-c", DRAW + "import sys\nassert 'matplotlib.pyplot' not in sys.modules"]

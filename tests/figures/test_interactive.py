@@ -88,6 +88,7 @@ def test_text_is_escaped_everywhere():
     assert spec_of(shown)["alt"][0] == evil + " 1"
 
 
+@pytest.mark.slow
 def test_stored_form_is_the_same_in_two_processes_and_holds_no_widget(capsys):
     exec(PROCESS, {})
     run = [sys.executable, "-c", PROCESS]

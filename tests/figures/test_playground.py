@@ -172,6 +172,7 @@ def test_the_page_begins_with_what_is_stored(engine, shown):
     assert engine.eval("[...inputs, ...acts].every((one) => !one.disabled) && parts.hint.hidden")
 
 
+@pytest.mark.slow
 def test_start_pause_step_and_reset(engine):
     engine.eval("click(0); frames(3)")
     assert (

@@ -255,6 +255,7 @@ def test_the_output_may_be_changed_in_place():
         torch.testing.assert_close(x.grad, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dtype", "memory"),
     [(torch.float64, torch.contiguous_format), (torch.bfloat16, torch.channels_last)],

@@ -58,6 +58,7 @@ def theirs():
     return torchvision.models.alexnet(num_classes=3).eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["mapping", "file", "pytorch/examples", "safetensors"])
 def test_torchvisions_weights_give_torchvisions_logits(theirs, tmp_path, form):
     state = weights = theirs.state_dict()

@@ -190,6 +190,7 @@ class GivenDropout(nn.Module):
         return x * self.mask * 2 if self.training else x
 
 
+@pytest.mark.slow
 def test_torchvisions_weights_give_torchvisions_logits_and_gradients():
     with torch.device("meta"):
         theirs = torchvision.models.alexnet(weights=None)

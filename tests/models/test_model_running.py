@@ -116,6 +116,7 @@ def test_autocast_to_bfloat16_stays_near_and_learns(name):
     assert all(g.dtype == torch.float32 and g.isfinite().all() and g.any() for g in gradients)
 
 
+@pytest.mark.slow
 def test_compilation_takes_the_whole_net_in_one_graph():
     """torch.compile without its last step, which needs a C++ compiler and most of a minute."""
     net = loud(narrow("code2012")).train()

@@ -95,6 +95,7 @@ def test_features_of_any_layer_are_extracted(net):
     assert extractor.train()(images)["last"].shape == (2, 10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strict", [False, True])
 def test_an_exported_network_takes_any_number_of_images(net, strict):
     shapes = {"images": {0: torch.export.Dim("n", min=1, max=64)}}

@@ -117,6 +117,7 @@ def trouble(text: str) -> str:
     return f"{nowhere} would be links" if nowhere else settings.warning_stream.getvalue()
 
 
+@pytest.mark.slow
 def test_docstrings_are_restructured_text():
     """The book is built of them with warnings as errors; this names what is wrong in a moment."""
     found = {place: trouble(text) for place, text in docstrings()}

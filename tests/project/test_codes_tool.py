@@ -81,6 +81,7 @@ def images_by_class(count):
     return MemorySplit((128 + 20 * features).clamp(0, 255).byte().reshape(-1, 3, 8, 8), labels)
 
 
+@pytest.mark.slow
 def test_every_seed_is_measured_and_their_interval(monkeypatch):
     def network(sign):
         features = SimpleNamespace(features=lambda x: (sign * x).relu().flatten(1))

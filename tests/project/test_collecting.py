@@ -32,6 +32,7 @@ def num_code_cells(notebook):
     return sum(cell["cell_type"] == "code" for cell in cells)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", [ROOT, BOOK], ids=["root", "book"])
 def test_all_cells_of_the_book_are_tested_and_nothing_else(folder):
     cells = collected(folder)

@@ -243,10 +243,11 @@ def test_every_stage_runs_after_a_failure(project, capsys):
 def test_stages_cover_the_tests(project):
     dev.test(dev.parser().parse_args(["test"]))
     assert f"{dev.PYTHON} -m pytest --nbval tests book -n auto --dist loadfile" in project.ran
-    dev.test(dev.parser().parse_args(["test", "unit", "pages", "notebooks", "browser"]))
+    dev.test(dev.parser().parse_args(["test", "unit", "slow", "pages", "notebooks", "browser"]))
     others = ["tests/pages", "tests/browser"]
     leaving = " ".join(f"--ignore={folder}" for folder in others)
-    assert f"{dev.PYTHON} -m pytest tests {leaving} -n auto --dist loadfile" in project.ran
+    for chosen in ("not slow", "slow"):
+        assert f"{dev.PYTHON} -m pytest tests {leaving} -m {chosen} -n auto --dist loadfile" in project.ran
     for folder in others:
         assert any(words.startswith(f"{dev.PYTHON} -m pytest {folder}") for words in project.ran)
     assert f"{dev.PYTHON} -m pytest --nbval -n auto --dist loadfile" in project.ran
@@ -359,6 +360,7 @@ def contents(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
+@pytest.mark.slow
 def test_adopt_rewrites_every_mention(clone):
     before, old = contents(clone), repository(ROOT)
     changed = adopt(clone, "https://github.com/someone/their-copy.git")
@@ -372,6 +374,7 @@ def test_adopt_rewrites_every_mention(clone):
     assert adopt(clone, "https://github.com/someone/their-copy") == []
 
 
+@pytest.mark.slow
 def test_adopting_twice_is_adopting_the_second(clone):
     name = clone / "book" / "98-links.ipynb"
     adopt(clone, "https://github.com/first/one")

@@ -132,6 +132,7 @@ def wheel(tmp_path_factory) -> list[str]:
     return zipfile.ZipFile(built).namelist()
 
 
+@pytest.mark.slow
 def test_sdist_holds_the_project(tmp_path):
     """Whoever unpacks it can run the tests and build the book."""
     folders = (

@@ -36,6 +36,7 @@ def main(monkeypatch, *arguments):
     return execnb.main()
 
 
+@pytest.mark.slow
 def test_second_run_changes_nothing(tmp_path, monkeypatch):
     cells = [new_markdown_cell("# Title"), new_code_cell(SHOWS, metadata={"collapsed": True, "tags": ["a"]})]
     path = write(tmp_path / "a.ipynb", *cells, new_code_cell("1 + 1", id="kept"), widgets={"x": 1})
@@ -63,6 +64,7 @@ def test_kernels_search_for_garbage_as_rarely_as_tests_do(tmp_path, monkeypatch)
     assert gc.get_threshold() == (50_000, 20, 100)
 
 
+@pytest.mark.slow
 def test_failures_name_notebook_and_cell_and_change_no_file(tmp_path, monkeypatch, capsys):
     raises = write(tmp_path / "raises.ipynb", new_code_cell("1"), new_code_cell("1 / 0", id="divides"))
     slow = write(tmp_path / "slow.ipynb", new_code_cell("import time; time.sleep(60)", id="sleeps"))

@@ -60,6 +60,7 @@ def test_the_interval_of_seeds_and_images_knows_both():
     assert 0.35 < low < 0.45 and 0.55 < high < 0.65
 
 
+@pytest.mark.slow
 def test_each_arm_has_the_rate_that_is_best_on_images_that_it_has_not_seen(monkeypatch):
     monkeypatch.setattr(fine_tuning, "HELD_OUT", 4)
     monkeypatch.setattr(fine_tuning, "EPOCHS", {"2": 5.0, "all": 3.0})

@@ -34,6 +34,7 @@ def printed(client, code: str) -> str:
     return "".join(words).strip()
 
 
+@pytest.mark.slow
 def test_a_forked_kernel_has_its_folder_its_environment_and_nothing_of_the_package(manager, tmp_path):
     client = manager.client()
     client.start_channels()

@@ -28,6 +28,7 @@ def test_a_card_that_is_a_link_holds_no_other():
     assert [card for card in cards if ":link:" in card and "](" in card] == []
 
 
+@pytest.mark.slow
 def test_a_page_may_ask_for_some_claims():
     source = ["<!-- the table of claims: input-224 params -->\n\n<!-- the table of claims -->"]
     ledger.insert(None, "index", source)

@@ -147,6 +147,7 @@ TEXTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TEXTS)
 def test_texts_use_the_words_of_the_field(kind):
     texts, looked_for = TEXTS[kind]

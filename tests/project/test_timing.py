@@ -60,6 +60,7 @@ def test_the_half_network_is_the_one_by_its_name():
     assert replace(two_ranks.half_of(net_config("paper")), name="half") == net_config("half")
 
 
+@pytest.mark.slow
 def test_the_book_of_one_page_is_built(tmp_path):
     pytest.importorskip("jupyter_book")
     startup.books(tmp_path)[startup.ONE_PAGE]()

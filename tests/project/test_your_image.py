@@ -151,6 +151,7 @@ def test_layers_that_the_script_cannot_compute_are_named():
         list(your_image.steps_of("strange", nn.Tanh(), None))
 
 
+@pytest.mark.slow
 def test_the_build_writes_the_network_that_ships_and_the_examples(tmp_path):
     class App:
         outdir = tmp_path

@@ -203,6 +203,7 @@ def copied(folder, settings):
     return shutil.copy(settings.recipe, folder / "recipe.json")
 
 
+@pytest.mark.slow
 @posix
 def test_another_training_in_place_of_a_deleted_folder_is_left_alone(tmp_path):
     settings, other = interrupted(tmp_path, max_steps=5), []

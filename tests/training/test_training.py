@@ -288,6 +288,7 @@ def test_other_settings_are_said_once(folder):
         assert [event.values["text"] for event in events if event.kind == "message"] == expected
 
 
+@pytest.mark.slow
 def test_two_trainings_do_not_share_a_folder(folder):
     settings = settings_for(folder, max_steps=1)
     with (

@@ -26,7 +26,10 @@ from support.trainings import (
 
 NUM_STEPS = 10
 
-pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no distributed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no distributed"),
+]
 
 
 @pytest.fixture(scope="module")

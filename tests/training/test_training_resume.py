@@ -224,6 +224,7 @@ def test_a_log_is_cut_where_a_training_goes_on(tmp_path):
     assert read_log(tmp_path / "nowhere") == []
 
 
+@pytest.mark.slow
 def test_a_launched_training_outlives_its_handle_is_saved_by_a_signal_to_all_and_goes_on(tmp_path):
     """Ctrl-C in a terminal reaches the workers of the loader too, and the process that starts them."""
     data = prepared(tmp_path)

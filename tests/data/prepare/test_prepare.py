@@ -337,6 +337,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_killed_processes_leave_what_the_next_run_completes(tmp_path):
     held = {f"a/{i:02}.bmp": encoded(pixels(i, 400, 300), "BMP") for i in range(24)}
     folder, target = write(tmp_path / "photos", held), tmp_path / "set"
