@@ -8,17 +8,22 @@ them at 256x256; its batches are bytes, which the device crops and reflects. Her
 and in the rows "with all augmentation" also the colour noise and the mean of the paper's recipe.
 
 All take turns on the same images in one process with one thread, so that the ratios hold on a busy machine;
-the rates do not. The size of the originals decides: say it with the result.
+the rates do not. The size of the originals decides: say it with the result. Two things follow with all cores:
+the rows "read by N processes", batches of the JPEG set from the loader's processes, and the fraction of its
+time that a training of code2012 waits for them.
 """
 
 import argparse
 import itertools
+import json
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from timing import compared, interleaved
+from timing import Rounds, compared, interleaved
 from torchvision import datasets, transforms
 
 from alexnet.data.loader import Loader, epoch_order
@@ -26,6 +31,7 @@ from alexnet.data.prepare.run import prepare
 from alexnet.data.prepared import open_set
 from alexnet.data.splits import Split
 from alexnet.data.statistics import Statistics, compute_statistics
+from alexnet.devices import usable_cores
 from alexnet.recipes import RECIPES
 from alexnet.storage.files import write_json
 from alexnet.storage.records import environment
@@ -89,6 +95,34 @@ def ways(originals: Path, folder: Path, batch: int) -> dict[str, Callable[[], to
     return {name: stream.__next__ for name, stream in found.items()}
 
 
+def read_by_processes(folder: Path, batch: int, repeats: int) -> dict[str, Rounds]:
+    """Return what a batch takes of the prepared JPEG set, by the number of processes that read."""
+    (split,) = open_set(folder / "JPEG").splits.values()
+    counts = [2**power for power in range(usable_cores().bit_length())]
+    loaders = {count: Loader(split, batch, drop_last=True, workers=count) for count in counts}
+    epochs = {
+        f"prepared, JPEG, read by {count} process{'es' * (count > 1)}": lambda loader=loader: list(
+            loader.epoch()
+        )
+        for count, loader in loaders.items()
+    }
+    seconds = interleaved(epochs, repeats=repeats)
+    for loader in loaders.values():
+        loader.close()
+    num_batches = len(split) // batch
+    return {
+        name: Rounds(*([x / num_batches for x in its] for its in taken)) for name, taken in seconds.items()
+    }
+
+
+def wait_share(folder: Path, batch: int) -> float:
+    """Return which fraction of its time a training of code2012 waits for the images of the JPEG set."""
+    words = ["train", "--data", folder / "JPEG", "--recipe", "code2012", "--batch-size", str(batch)]
+    command = [sys.executable, "-m", "alexnet", *words, "--dry-run", "--json"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)["wait_share"]
+
+
 def main() -> None:
     """Measure, print, and write what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -101,6 +135,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         functions = ways(arguments.originals, Path(folder), arguments.batch)
         seconds = interleaved(functions, repeats=arguments.repeats)
+        seconds |= read_by_processes(Path(folder), arguments.batch, arguments.repeats)
+        waiting = wait_share(Path(folder), arguments.batch)
     results = {name: compared(times, seconds[BASELINE]) for name, times in seconds.items()}
     size = mean_size(arguments.originals)
     print(f"originals: {size}")
@@ -109,9 +145,11 @@ def main() -> None:
         ratio, rate = found["times_as_fast"], arguments.batch / found["seconds"]["median"]
         between = f"{ratio['quartile_1']:.1f} to {ratio['quartile_3']:.1f}"
         print(f"{name:40} {rate:10,.0f} {ratio['median']:7.1f}  {between}")
+    print(f"a training of code2012 waits {waiting:.1%} of its time for images")
     if arguments.json:
         settings = {"batch": arguments.batch, "repeats": arguments.repeats, "originals": size}
         content = {"environment": environment("cpu"), "settings": settings, "results": results}
+        content["wait_share"] = waiting
         write_json(arguments.json, content)
 
 

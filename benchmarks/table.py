@@ -69,6 +69,9 @@ def section(name: str, content: Mapping) -> list[str]:
     if "augmentation_share" in content:
         share = content["augmentation_share"]["median"]
         lines += ["", f"Augmentation takes {share:.1%} of the time of a step of `code2012`."]
+    if "wait_share" in content:
+        share = content["wait_share"]
+        lines += ["", f"A training of `code2012` on all cores waits {share:.1%} of its time for images."]
     return [*lines, ""]
 
 

@@ -1,17 +1,19 @@
-"""How long does a training step of the paper's net take, against torchvision's AlexNet, which has no LRN?
+"""How long does a training step of the paper's network take, against torchvision's, which has no LRN?
 
     python benchmarks/training_step.py [--batch N] [--threads N] [--repeats N] [--device cuda] [--compile]
         [--precision bfloat16] [--json PATH]
 
-A step is forward, loss, backward and update, with dropout masks; random images lie on the device. The nets
-take turns in one process, so that the ratios hold on a busy machine too; the times do not. Also measured: the
-crops, flips and colour noise of a batch of stored images, as a share of a step.
+A step is forward, loss, backward and update, with dropout masks; random images lie on the device. The
+networks take turns in one process, so that the ratios hold on a busy machine too; the times do not. Also
+measured: inference, the logits alone; and the crops, flips and colour noise of a batch of stored images, as a
+share of a step.
 """
 
 import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -33,40 +35,54 @@ FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channel
 THEIRS = "torchvision contiguous"
 
 
-def step_of(
+class Steps(NamedTuple):
+    """What is timed of a network: a step of its training, and the logits of a batch."""
+
+    training: Callable[[], None]
+    inference: Callable[[], None]
+
+
+def steps_of(
     net: nn.Module,
     optimizer: torch.optim.Optimizer,
     images: Tensor,
     draw: Callable[[], dict],
     arguments: argparse.Namespace,
-) -> Callable[[], None]:
-    """Return what trains a net by one step."""
+) -> Steps:
+    """Return what trains a network by one step, and what computes its logits."""
     labels = torch.arange(len(images), device=images.device) % paper.ILSVRC_NUM_CLASSES
-    called = torch.compile(net) if arguments.compile else net
+    whole = called = torch.compile(net) if arguments.compile else net
     if isinstance(net, AlexNet) and arguments.device == "cpu" and not arguments.compile:
         called = partial(in_blocks, net)  # as `alexnet train` does
     half = arguments.precision == "bfloat16"
 
-    def step() -> None:
+    def train() -> None:
+        net.train()
         optimizer.zero_grad()
         with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
             logits = called(images, **draw())
         F.cross_entropy(logits.float(), labels).backward()
         optimizer.step()
 
-    return step
+    @torch.inference_mode()
+    def infer() -> None:
+        net.eval()
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+            whole(images)
+
+    return Steps(train, infer)
 
 
-def torchvisions(memory: torch.memory_format, arguments: argparse.Namespace) -> Callable[[], None]:
-    """The step of ``torchvision.models.alexnet`` as its training script does it."""
+def torchvisions(memory: torch.memory_format, arguments: argparse.Namespace) -> Steps:
+    """Those of ``torchvision.models.alexnet``, as its training script does them."""
     net = torchvision.models.alexnet(weights=None).to(arguments.device, memory_format=memory)
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9, weight_decay=1e-4)
     images = random_images(arguments).to(memory_format=memory) / 60
-    return step_of(net, optimizer, images, dict, arguments)
+    return steps_of(net, optimizer, images, dict, arguments)
 
 
-def ours(name: str, memory: torch.memory_format, arguments: argparse.Namespace) -> Callable[[], None]:
-    """The step of a recipe's net, all towers on the one device."""
+def ours(name: str, memory: torch.memory_format, arguments: argparse.Namespace) -> Steps:
+    """Those of a recipe's network, all towers on the one device."""
     recipe = recipe_named(name)
     net = AlexNet(recipe.net).to(arguments.device, memory_format=memory)
     optimizer = PaperSGD(param_groups(net, recipe.learning))
@@ -77,7 +93,7 @@ def ours(name: str, memory: torch.memory_format, arguments: argparse.Namespace) 
             "masks": draw_masks(recipe.net, arguments.batch, generator=generator, device=arguments.device)
         }
 
-    return step_of(net, optimizer, random_images(arguments).to(memory_format=memory), draw, arguments)
+    return steps_of(net, optimizer, random_images(arguments).to(memory_format=memory), draw, arguments)
 
 
 def random_images(arguments: argparse.Namespace) -> Tensor:
@@ -116,19 +132,19 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    functions = {f"torchvision {name}": torchvisions(memory, arguments) for name, memory in FORMATS.items()}
+    steps = {f"torchvision {name}": torchvisions(memory, arguments) for name, memory in FORMATS.items()}
     for net in ("paper", "code2012"):
-        functions |= {f"{net} {name}": ours(net, memory, arguments) for name, memory in FORMATS.items()}
-    functions["augmentation"] = augmentation(arguments)
+        steps |= {f"{net} {name}": ours(net, memory, arguments) for name, memory in FORMATS.items()}
+    functions = {name: of.training for name, of in steps.items()} | {"augmentation": augmentation(arguments)}
     seconds = interleaved(functions, repeats=arguments.repeats)
-    results = {}
-    print(f"{'':26} {'seconds':>8} {'images/s':>9}  times as fast as {THEIRS} (quartiles)")
-    for name, its in seconds.items():
-        results[name] = compared(its, seconds[THEIRS])
-        ratio = results[name]["times_as_fast"]
-        median = results[name]["seconds"]["median"]
+    inference = interleaved({name: of.inference for name, of in steps.items()}, repeats=arguments.repeats)
+    results = {name: compared(its, seconds[THEIRS]) for name, its in seconds.items()}
+    results |= {f"{name}, inference": compared(its, inference[THEIRS]) for name, its in inference.items()}
+    print(f"{'':36} {'seconds':>8} {'images/s':>9}  times as fast as {THEIRS} (quartiles)")
+    for name, found in results.items():
+        ratio, median = found["times_as_fast"], found["seconds"]["median"]
         print(
-            f"{name:26} {median:8.3f} {arguments.batch / median:9.0f}  {ratio['median']:.2f} "
+            f"{name:36} {median:8.3f} {arguments.batch / median:9.0f}  {ratio['median']:.2f} "
             f"({ratio['quartile_1']:.2f} to {ratio['quartile_3']:.2f})"
         )
     share = ratios(seconds["augmentation"].wall, seconds["code2012 contiguous"].wall)

@@ -3,9 +3,9 @@
     python benchmarks/trials.py [--images N] [--repeats N] [--json PATH]
 
 What is timed is an epoch on one thread, with crops, reflections, colour noise and dropout, of the network of
-the experiment "parts". Plain PyTorch is the same network with ``nn.LocalResponseNorm`` and ``torch.optim.SGD``,
-and maps with the channels first. The bound is that of the multiply-adds: one product of matrices with as
-many.
+the experiment "parts". Plain PyTorch is the same network with ``nn.LocalResponseNorm`` and
+``torch.optim.SGD``, and maps with the channels first. The bound is that of the multiply-adds: one product of
+matrices with as many.
 """
 
 import argparse
