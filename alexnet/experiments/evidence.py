@@ -190,6 +190,14 @@ def relu_speed() -> Finding:
     return measured("relu-speed", effect, shown, found, lacking)
 
 
+def dropout_iterations() -> Finding:
+    if (known := answered("dropout-iterations")) is not None:
+        return known
+    return unknown(
+        "trainings to convergence with dropout and without", command="alexnet claims run dropout-iterations"
+    )
+
+
 def lrn_cifar() -> Finding:
     if (known := answered("lrn-cifar")) is not None:
         return known
@@ -341,7 +349,7 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
     "aug-free": partial(unknown, "a timed training on a GPU"),
     "ten-crop": partial(errors_logged, (("145-2010", 1), ("145-2010", 10)), TEST),
     "dropout-overfit": partial(overfitting, "dropout-overfit", "base", "no-dropout"),
-    "dropout-iterations": partial(unknown, "trainings to convergence with dropout and without"),
+    "dropout-iterations": dropout_iterations,
     "dropout-mean": computed.dropout_mean,
     "update-rule": computed.update_rule,
     "weight-decay": partial(ablated, "weight-decay"),

@@ -9,7 +9,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -47,8 +47,8 @@ class Trial:
         split: what is measured at the end: "held-out" training images, which come after the first num_train
             ones, or the "test" images.
         windows: measurements of the training error in an epoch.
-        stop_error: a race: the training ends when the mean training error over an epoch is this low;
-            None: the arm's epochs are all run.
+        stop_error: a race: the training ends when the mean training error over an epoch, counted without
+            dropout, is this low; None: the arm's epochs are all run.
     """
 
     arm: str
@@ -141,8 +141,12 @@ def run_trial(
             cut = DROP ** sum(curve.epoch >= part * trial.epochs for part in arm.drops)
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * cut
-            model = partial(net, **arm.draw_masks(len(x), masks, device))
-            curve.add(train_step(model, optimizer, inputs.training(x, crops), y), on_window)
+            drawn = arm.draw_masks(len(x), masks, device)
+            x = inputs.training(x, crops)
+            racing = drawn and trial.stop_error is not None
+            counted = {"num_wrong": count_wrong(net, x, y)} if racing else {}
+            step = train_step(partial(net, **drawn), optimizer, x, y)
+            curve.add(replace(step, **counted), on_window)
             if curve.ended:
                 break
     net.eval()
@@ -268,6 +272,15 @@ def parts(trial: Trial, train: Labelled, test: Labelled) -> tuple[Labelled, Labe
         )
     held = slice(max(count, len(images) - MOST_HELD_OUT), None)
     return (images[:count], labels[:count]), (images[held], labels[held])
+
+
+@torch.no_grad()
+def count_wrong(net: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
+    """Count the wrong answers to a training batch without dropout, a 0-d tensor."""
+    net.eval()
+    num_wrong = (net(x).argmax(1) != labels).sum()
+    net.train()
+    return num_wrong
 
 
 def count(net: nn.Module, inputs: Inputs, images: Tensor, labels: Tensor) -> Counts:

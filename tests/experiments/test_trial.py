@@ -137,3 +137,33 @@ def test_many_held_out_images_are_the_last_ones(examples, monkeypatch):
 def test_too_many_images_are_refused(examples, num_train, split, sentence):
     with pytest.raises(ValueError, match=sentence):
         parts(replace(ONE, num_train=num_train, split=split), examples, examples)
+
+
+def test_a_race_counts_its_errors_without_dropout_and_other_trials_with_it(examples, monkeypatch):
+    arm = replace(ARMS["dropout"], learning=replace(ARMS["dropout"].learning, epochs=1, batch_size=30))
+    trial = Trial(arm="dropout", of=arm, rate=0.01, seed=0, num_train=60)
+    counted = []
+
+    def all_wrong(net, x, labels):
+        counted.append((net.training, len(x)))
+        return torch.tensor(len(x))
+
+    monkeypatch.setattr(module, "count_wrong", all_wrong)
+    plain = run_trial(trial, examples, examples)[0]
+    assert not counted and plain.errors != [1.0]
+    race = run_trial(replace(trial, stop_error=0.25), examples, examples)[0]
+    assert counted == [(True, 30)] * 2 and race.errors == [1.0]
+    assert race.losses == plain.losses  # the training itself is the same
+    without = replace(trial, of=replace(arm, net=ARMS["base"].net), stop_error=0.25)
+    run_trial(without, examples, examples)
+    assert len(counted) == 2
+
+
+def test_wrong_answers_are_counted_as_in_an_evaluation(examples):
+    images, labels = examples[0][:40], examples[1][:40]
+    net = ARMS["dropout"].build(torch.Generator().manual_seed(1), num_classes=10).train()
+    x = module.make_inputs(ARMS["dropout"], images).evaluation(images)
+    state = torch.random.get_rng_state()
+    found = module.count_wrong(net, x, labels)
+    assert net.training and torch.equal(torch.random.get_rng_state(), state)
+    assert int(found) == int((net.eval()(x).argmax(1) != labels).sum()) > 0

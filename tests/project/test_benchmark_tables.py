@@ -39,6 +39,12 @@ def test_times_of_processors_have_a_column_where_they_were_measured(tmp_path):
     assert "| ours | 250.0 | 2.00 | 1.50 to 2.50 | 3.00 |" in lines
 
 
+def test_the_share_of_waiting_stands_below_the_images(tmp_path):
+    found = {"seconds": {"median": 0.25}, "times_as_fast": QUARTILES}
+    lines = page_of(tmp_path, input_pipeline={"results": {"JPEG": found}, "wait_share": 0.0123})
+    assert "A training of `code2012` on all cores waits 1.2% of its time for images." in lines
+
+
 def test_a_layer_stands_beside_what_it_takes_at_least(tmp_path):
     rates = {"multiply_adds_a_second": 5e10, "bytes_a_second": 2e10}
     layer = {"seconds": {"median": 0.3}, "share": {"median": 0.25}, "least_seconds": 0.1, "bound": "bytes"}
