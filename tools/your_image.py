@@ -16,7 +16,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from alexnet.data.loading import image_of, load_image
+from alexnet.data.loading import convert_to_image, load_image
 from alexnet.evaluation.classifier import Classifier
 from alexnet.evaluation.prediction import load_classifier
 from alexnet.figures import photographs, scenes
@@ -165,7 +165,7 @@ def encoded(content: bytes) -> str:
 def file_of(name: str) -> bytes:
     """Return an example as a PNG, whose pixels every browser reads alike."""
     data = io.BytesIO()
-    image_of(pixels_of(name)).save(data, "png", optimize=True)
+    convert_to_image(pixels_of(name)).save(data, "png", optimize=True)
     return data.getvalue()
 
 

@@ -95,7 +95,7 @@ ARMS = {
 }
 
 
-def loss_of(arm: str, measure: str = "error") -> Comparison:
+def compare_with_base(arm: str, measure: str = "error") -> Comparison:
     """Compare the base with an arm that lacks something."""
     return Comparison(better="base", worse=arm, measure=measure)
 
@@ -106,15 +106,15 @@ EXPERIMENT = Experiment(
     arms=ARMS,
     num_train=10_000,
     answers={
-        "remove-layer": tuple(loss_of(f"without-conv{i}") for i in (3, 4, 5)),
-        "two-gpu-accuracy": (loss_of("half"),),
-        "lrn-accuracy": (loss_of("constant"), loss_of("no-lrn")),
-        "pool-accuracy": (loss_of("no-overlap"),),
-        "pool-overfit": (loss_of("no-overlap", GAP),),
-        "aug-needed": (loss_of("no-augmentation", GAP), loss_of("no-augmentation")),
-        "pca-colour": (loss_of("no-colour-noise"),),
-        "dropout-overfit": (loss_of("no-dropout", GAP), loss_of("no-dropout")),
-        "weight-decay": (loss_of("no-weight-decay", "train_error"),),
-        "init": (loss_of("biases-0", EARLY),),
+        "remove-layer": tuple(compare_with_base(f"without-conv{i}") for i in (3, 4, 5)),
+        "two-gpu-accuracy": (compare_with_base("half"),),
+        "lrn-accuracy": (compare_with_base("constant"), compare_with_base("no-lrn")),
+        "pool-accuracy": (compare_with_base("no-overlap"),),
+        "pool-overfit": (compare_with_base("no-overlap", GAP),),
+        "aug-needed": (compare_with_base("no-augmentation", GAP), compare_with_base("no-augmentation")),
+        "pca-colour": (compare_with_base("no-colour-noise"),),
+        "dropout-overfit": (compare_with_base("no-dropout", GAP), compare_with_base("no-dropout")),
+        "weight-decay": (compare_with_base("no-weight-decay", "train_error"),),
+        "init": (compare_with_base("biases-0", EARLY),),
     },
 )

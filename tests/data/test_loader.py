@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from alexnet.data.loader import BatchFailed, Loader, batches_of, epoch_order, evaluation_loader
+from alexnet.data.loader import BatchFailed, Loader, epoch_order, evaluation_loader, split_into_batches
 from alexnet.data.splits import MemorySplit
-from alexnet.data.workers import ENDING, next_of, room_for
+from alexnet.data.workers import ENDING, room_for, wait_for_next
 from alexnet.devices import usable_cores
 from support.preparing import made, one_folder
 
@@ -71,7 +71,7 @@ def test_a_shuffle_is_even():
 @pytest.mark.parametrize(("drop_last", "steps"), [(True, 3), (False, 4)])
 def test_batches_are_slices_of_the_order(drop_last, steps):
     order = epoch_order(23, 0, 0)
-    batches = batches_of(order, 6, drop_last=drop_last)
+    batches = split_into_batches(order, 6, drop_last=drop_last)
     assert len(batches) == steps
     assert torch.equal(torch.cat(batches), order[: 18 if drop_last else 23])
 
@@ -79,8 +79,10 @@ def test_batches_are_slices_of_the_order(drop_last, steps):
 @pytest.mark.parametrize("num_ranks", [1, 2, 3, 6])
 def test_ranks_share_a_batch_without_overlap(num_ranks):
     order = epoch_order(23, 0, 0)
-    parts = [batches_of(order, 6, rank=r, num_ranks=num_ranks, drop_last=False) for r in range(num_ranks)]
-    for step, whole in enumerate(batches_of(order, 6, drop_last=False)):
+    parts = [
+        split_into_batches(order, 6, rank=r, num_ranks=num_ranks, drop_last=False) for r in range(num_ranks)
+    ]
+    for step, whole in enumerate(split_into_batches(order, 6, drop_last=False)):
         together = torch.empty_like(whole)
         for rank in range(num_ranks):
             together[rank::num_ranks] = parts[rank][step]
@@ -241,19 +243,19 @@ class Late:
 
 
 def test_no_batch_is_waited_for_without_limit(monkeypatch):
-    assert next_of(Late(5)) == "batch" and next_of(iter(())) is None
+    assert wait_for_next(Late(5)) == "batch" and wait_for_next(iter(())) is None
     clock = itertools.count(step=300.0)
     monkeypatch.setattr("alexnet.data.workers.time.monotonic", lambda: next(clock))
     with pytest.raises(
         BatchFailed, match="^no batch came within 600 s; does the disk with the images respond"
     ):
-        next_of(Late(5))
+        wait_for_next(Late(5))
 
 
 @pytest.mark.parametrize("error", [ConnectionResetError(104, "Connection reset by peer"), EOFError()])
 def test_a_batch_of_a_killed_worker_that_cannot_be_fetched_is_its_death(error):
     with pytest.raises(BatchFailed, match="^a process that reads was killed, "):
-        next_of(iter_raising(error))
+        wait_for_next(iter_raising(error))
 
 
 def iter_raising(error):

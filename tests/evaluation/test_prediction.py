@@ -197,8 +197,8 @@ def test_damaged_tags_do_no_harm(tmp_path):
 
 def test_a_run_is_named_by_its_folder_or_by_a_file(tmp_path):
     run = tmp_path / "run"
-    trained.saved_checkpoint(checkpoints.path_of(run / "checkpoints", 5), seed=1)
-    trained.saved_checkpoint(checkpoints.path_of(run / "checkpoints", 12), seed=2)
+    trained.saved_checkpoint(checkpoints.locate(run / "checkpoints", 5), seed=1)
+    trained.saved_checkpoint(checkpoints.locate(run / "checkpoints", 12), seed=2)
 
     def bias(source):
         return load_classifier(source).net.fc8.bias
@@ -208,7 +208,7 @@ def test_a_run_is_named_by_its_folder_or_by_a_file(tmp_path):
     assert torch.equal(bias(str(run / "checkpoints")), latest)
     trained.saved(run / "weights.pt", seed=3)
     assert torch.equal(bias(run), trained.weights(seed=3).weights["fc8.bias"])
-    first = checkpoints.path_of(run / "checkpoints", 5)
+    first = checkpoints.locate(run / "checkpoints", 5)
     assert torch.equal(bias(first), trained.weights(seed=1).weights["fc8.bias"])
 
 

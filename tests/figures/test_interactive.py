@@ -12,7 +12,7 @@ import pytest
 
 from alexnet import figures
 from alexnet.figures.encoding import encode_drawing, encode_image
-from alexnet.figures.sliders import explore, first_disagreement, javascript_of
+from alexnet.figures.sliders import explore, first_disagreement, translate_to_javascript
 
 ALT = "The square of {a} is next to {b}."
 SUM = "({n, m}) => `<p>${n} + ${m} = <b>${n + m}</b></p>`"  # what `total` is in JavaScript
@@ -184,7 +184,11 @@ def test_script_form_starts_with_the_html_of_draw_and_stores_no_frames():
         total, in_page=True, alt="{n} and {m}", start={"n": 40}, live=False, n=range(100), m=range(100)
     )
     assert "<p>40 + 0 = <b>40</b></p>" in shown.html and shown.alt == "40 and 0"
-    assert "frames" not in spec_of(shown) and javascript_of(total) in shown.html and shown.num_bytes < 10_000
+    assert (
+        "frames" not in spec_of(shown)
+        and translate_to_javascript(total) in shown.html
+        and shown.num_bytes < 10_000
+    )
 
 
 def test_disagreement_is_found_and_agreement_is_believed():

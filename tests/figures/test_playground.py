@@ -11,7 +11,7 @@ from py_mini_racer import MiniRacer
 from torch import nn
 
 from alexnet.figures.chapters import playground, tiny_net
-from alexnet.figures.sliders import javascript_of
+from alexnet.figures.sliders import translate_to_javascript
 from alexnet.optim import PaperSGD
 
 TANH = playground.START | {"data": "spirals", "activation": "tanh", "rate": 0.3, "decay": 0.05, "batch": 8}
@@ -153,7 +153,7 @@ def engine(shown):
 @pytest.mark.parametrize("settings", [playground.START, TANH])
 def test_the_page_trains_as_python_does(settings):
     engine = MiniRacer()
-    engine.eval(f"var play = {javascript_of(playground.play)}, settings = {json.dumps(settings)};")
+    engine.eval(f"var play = {translate_to_javascript(playground.play)}, settings = {json.dumps(settings)};")
     engine.eval("var state = play({action: 'fresh', settings: settings});")
     engine.eval("state = play({action: 'advance', state: state, settings: settings, steps: 20}); 0")
     ours, theirs = tiny_net.fresh(settings), json.loads(engine.eval("JSON.stringify(state)"))

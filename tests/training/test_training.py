@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from alexnet.cli import train as command
-from alexnet.data.first_pass import statistics_of
+from alexnet.data.first_pass import obtain_statistics
 from alexnet.data.generated import synthetic
 from alexnet.data.prepared import in_memory
 from alexnet.distributed.parallel import Layout
@@ -62,7 +62,7 @@ def test_training_is_the_plain_loop(folder):
         assert line["epoch"] == line["step"] / STEPS_PER_EPOCH
 
     test = dataset.val
-    views = prepare_centre(test.images, size=28, statistics=statistics_of(dataset, progress=False))
+    views = prepare_centre(test.images, size=28, statistics=obtain_statistics(dataset, progress=False))
     logits = net(views).detach().double()
     top5 = (logits.topk(5, dim=1).indices != test.labels[:, None]).all(1).double().mean()
     last = record.results["validations"][-1]
