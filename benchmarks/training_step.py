@@ -33,7 +33,7 @@ FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channel
 THEIRS = "torchvision contiguous"
 
 
-def step_of(
+def make_step(
     net: nn.Module,
     optimizer: torch.optim.Optimizer,
     images: Tensor,
@@ -62,7 +62,7 @@ def torchvisions(memory: torch.memory_format, arguments: argparse.Namespace) -> 
     net = torchvision.models.alexnet(weights=None).to(arguments.device, memory_format=memory)
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9, weight_decay=1e-4)
     images = random_images(arguments).to(memory_format=memory) / 60
-    return step_of(net, optimizer, images, dict, arguments)
+    return make_step(net, optimizer, images, dict, arguments)
 
 
 def ours(name: str, memory: torch.memory_format, arguments: argparse.Namespace) -> Callable[[], None]:
@@ -77,7 +77,7 @@ def ours(name: str, memory: torch.memory_format, arguments: argparse.Namespace) 
             "masks": draw_masks(recipe.net, arguments.batch, generator=generator, device=arguments.device)
         }
 
-    return step_of(net, optimizer, random_images(arguments).to(memory_format=memory), draw, arguments)
+    return make_step(net, optimizer, random_images(arguments).to(memory_format=memory), draw, arguments)
 
 
 def random_images(arguments: argparse.Namespace) -> Tensor:
