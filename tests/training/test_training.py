@@ -69,6 +69,7 @@ def test_training_is_the_plain_loop(folder):
     assert last["top1"] == pytest.approx(float((logits.argmax(1) != test.labels).double().mean()))
     assert last["top5"] == pytest.approx(float(top5))
     assert last["nll"] == pytest.approx(float(F.cross_entropy(logits, test.labels)), rel=1e-6)
+    assert lines[-1]["val_loss"] == last["nll"]
 
 
 def test_the_rates_that_the_log_shows_are_those_of_the_schedule(folder):
