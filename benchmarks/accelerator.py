@@ -64,7 +64,7 @@ class Report:
             write_json(self.path, self.found)
 
 
-def config_of(tiny: bool) -> NetConfig:
+def make_config(tiny: bool) -> NetConfig:
     """Return the network of the code of 2012, or one so narrow that a CPU is done at once."""
     if not tiny:
         return net_config("code2012")
@@ -163,10 +163,10 @@ def compare_trainings(report: Report, device: torch.device, steps: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         train(folder / "one", *on, num_ranks=0, steps=1)
-        first = velocities_of(folder / "one")
+        first = read_velocities(folder / "one")
         for count in counts:
             train(folder / f"ranks{count}", num_ranks=count, steps=1)
-            found = velocities_of(folder / f"ranks{count}")
+            found = read_velocities(folder / f"ranks{count}")
             off = max(((found[key] - x).norm() / x.norm()).item() for key, x in first.items())
             content = {"difference": off, "limit": 1e-2, "right": off <= 1e-2}
             backend = "NCCL" if device.type == "cuda" else "gloo"
@@ -182,12 +182,14 @@ def compare_trainings(report: Report, device: torch.device, steps: int) -> None:
         report.add("trainings", " ".join(half[1:]), content, verdict(content) + line)
 
 
-def velocities_of(folder: Path) -> dict[str, Tensor]:
+def read_velocities(folder: Path) -> dict[str, Tensor]:
     """Return the velocities in the last checkpoint of a run."""
     return load(weights_file(folder)).velocities
 
 
-def step_of(which: str, config: NetConfig, memory: str, mode: str, num_images: int, precision: str, device):
+def make_steps(
+    which: str, config: NetConfig, memory: str, mode: str, num_images: int, precision: str, device
+):
     """Return what does training steps, as many as one measurement has, of our network or torchvision's."""
     images, labels = batch(config, num_images, device)
     images = images.contiguous(memory_format=FORMATS[memory])
@@ -242,7 +244,7 @@ def measure(report: Report, config: NetConfig, device: torch.device, arguments: 
         torch.compiler.reset()
         try:
             make = functools.partial(
-                step_of, config=config, num_images=num_images, precision=precision, device=device
+                make_steps, config=config, num_images=num_images, precision=precision, device=device
             )
             steps = {way: make(way[0], memory=way[1], mode=way[2]) for way in ways}
             seconds = {way: its.wall for way, its in interleaved(steps, repeats=arguments.repeats).items()}
@@ -300,7 +302,7 @@ def main() -> int:
     device = torch.device(arguments.device)
     arguments.end = time.monotonic() + 60 * arguments.minutes
     arguments.batch = [8] if arguments.tiny else arguments.batch
-    config = config_of(arguments.tiny)
+    config = make_config(arguments.tiny)
     settings = {name: getattr(arguments, name) for name in ("batch", "repeats", "minutes", "tiny")}
     settings["gpus"] = torch.cuda.device_count()
     report = Report(arguments.json, {"environment": environment(device), "settings": settings})

@@ -24,7 +24,7 @@ import torch
 import torch.distributed as dist
 from PIL import Image
 from timing import interleaved, summary
-from two_ranks import order_of, training_step
+from two_ranks import choose_memory_order, training_step
 
 from alexnet import figures
 from alexnet.config import NetConfig
@@ -70,12 +70,12 @@ TIMED = {
 }
 
 
-def step_of(config: NetConfig, num_images: int, threads: int) -> Callable[[], None]:
+def make_step(config: NetConfig, num_images: int, threads: int) -> Callable[[], None]:
     """Return what does a training step of a network, which is made when it is first called."""
 
     @functools.cache
     def make() -> Callable[[], None]:
-        net = AlexNet(config).to(memory_format=order_of(CPU))
+        net = AlexNet(config).to(memory_format=choose_memory_order(CPU))
         return training_step(net, config, num_images, CPU, threads)
 
     return lambda: make()()
@@ -124,7 +124,7 @@ def one_of_them(tiny: bool) -> None:
     torch.manual_seed(0)
     config = base(tiny)
     places = layout(dist.get_world_size(), config, "data")
-    net = ParallelAlexNet(config, make_mesh(places, device)).to(memory_format=order_of(device))
+    net = ParallelAlexNet(config, make_mesh(places, device)).to(memory_format=choose_memory_order(device))
     net = data_parallel(net)
     step = training_step(net, config, BATCH // dist.get_world_size(), device, 1)
     taken = interleaved({"step": lambda: (step(), dist.barrier())}, repeats=3)
@@ -138,30 +138,30 @@ def base(tiny: bool) -> NetConfig:
     return net_config("small" if tiny else "code2012")
 
 
-def functions_of(
+def make_functions(
     quantity: str, sizes: Sequence[int], folder: Path, threads: int, tiny: bool
 ) -> dict[int, Callable]:
     """Return what is timed for each size."""
     config = base(tiny)
     makers: dict[str, Callable[[int], Callable]] = {
         "images prepared": lambda size: preparing(size, folder),
-        "classes": lambda size: step_of(replace(config, num_classes=size), BATCH, threads),
-        "pixels of a side": lambda size: step_of(replace(config, input_size=size), BATCH, threads),
-        "images in a batch": lambda size: step_of(config, size, threads),
-        "towers": lambda size: step_of(replace(config, towers=size), BATCH, threads),
+        "classes": lambda size: make_step(replace(config, num_classes=size), BATCH, threads),
+        "pixels of a side": lambda size: make_step(replace(config, input_size=size), BATCH, threads),
+        "images in a batch": lambda size: make_step(config, size, threads),
+        "towers": lambda size: make_step(replace(config, towers=size), BATCH, threads),
         "features searched": searching,
     }
     return {size: makers[quantity](size) for size in sizes}
 
 
-def seconds_of(
+def measure_sizes(
     quantity: str, sizes: Sequence[int], folder: Path, arguments: argparse.Namespace
 ) -> dict[int, list[float]]:
     """Measure each size of a quantity, in turns."""
     if quantity == "processes":  # each start of them measures a few steps itself
         runs = {size: on_processes(size, arguments.tiny) for size in sizes}
         return {size: [run() for _ in range(2)] for size, run in runs.items()}
-    functions = functions_of(quantity, sizes, folder, arguments.threads, arguments.tiny)
+    functions = make_functions(quantity, sizes, folder, arguments.threads, arguments.tiny)
     named = {str(size): function for size, function in functions.items()}
     return {int(name): its.wall for name, its in interleaved(named, repeats=arguments.repeats).items()}
 
@@ -218,7 +218,7 @@ def main() -> None:
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         for quantity, sizes in (TINY if arguments.tiny else SIZES).items():
-            found = measured(seconds_of(quantity, sizes, Path(folder), arguments))
+            found = measured(measure_sizes(quantity, sizes, Path(folder), arguments))
             results[quantity] = {"timed": TIMED[quantity], **found}
             medians = ", ".join(f"{its['median']:.3g} s" for its in found["seconds"])
             print(f"{quantity}, {', '.join(map(str, sizes))}: {medians}; exponent {found['exponent']:.2f}")

@@ -44,7 +44,7 @@ def both_ways(child: nn.Module, x: Tensor, pieces: int, first: bool) -> Callable
     return run
 
 
-def layers_of(net: AlexNet, images: Tensor) -> dict[str, tuple[Callable[[], None], int, int]]:
+def prepare_layers(net: AlexNet, images: Tensor) -> dict[str, tuple[Callable[[], None], int, int]]:
     """Return for each layer what computes it, its multiply-adds and the bytes that it moves, for a batch."""
     num_images, length = len(images), block_length(net, images)
     maps, dense = net.parts()
@@ -65,7 +65,7 @@ def layers_of(net: AlexNet, images: Tensor) -> dict[str, tuple[Callable[[], None
     return found
 
 
-def update_of(net: AlexNet) -> tuple[Callable[[], None], int, int]:
+def prepare_update(net: AlexNet) -> tuple[Callable[[], None], int, int]:
     """Return what updates all weights, its multiply-adds and the bytes that it moves."""
     optimizer = PaperSGD(param_groups(net, recipe_named("code2012").learning))
     for parameter in net.parameters():
@@ -90,7 +90,7 @@ def main() -> None:
     size = config.input_size
     images = 60 * torch.randn(arguments.batch, config.input_channels, size, size)
     images = images.contiguous(memory_format=torch.channels_last)
-    parts = layers_of(net, images) | {"update": update_of(net)}
+    parts = prepare_layers(net, images) | {"update": prepare_update(net)}
     peak, moved = multiply_adds_a_second(CPU, "float32", size=2048), bytes_a_second(CPU, size=2**28)
     runs = {name: run for name, (run, *_) in parts.items()}
     seconds = {name: its.wall for name, its in interleaved(runs, repeats=arguments.repeats).items()}

@@ -44,7 +44,7 @@ def rows(results: Mapping, path: tuple[str, ...] = ()) -> Iterator[tuple[str, di
             yield from rows(found, (*path, name))
 
 
-def ratio_of(found: Mapping) -> Mapping:
+def find_ratio(found: Mapping) -> Mapping:
     """Return the summary of how many times as fast a measurement is."""
     return next(value for key, value in found.items() if key.startswith("times_as_fast"))
 
@@ -62,7 +62,7 @@ def section(name: str, content: Mapping) -> list[str]:
         f"| --- | ---: | ---: | --- |{' ---: |' if by_cpu else ''}",
     ]
     for row, found in rows(content["results"]):
-        ratio = ratio_of(found)
+        ratio = find_ratio(found)
         line = f"| {row} | {1e3 * found['seconds']['median']:.1f} | {ratio['median']:.2f} "
         line += f"| {ratio['quartile_1']:.2f} to {ratio['quartile_3']:.2f} |"
         lines.append(line + (f" {found[BY_CPU]['median']:.2f} |" if by_cpu else ""))
@@ -141,7 +141,7 @@ def accelerator(content: Mapping) -> list[str]:
     lines += ["| | images/s | times as fast | quartiles | of what is possible |"]
     lines += ["| --- | ---: | ---: | --- | ---: |"]
     for name, found in content.get("speed", {}).items():
-        ratio, part = ratio_of(found), found.get("part_of_bound")
+        ratio, part = find_ratio(found), found.get("part_of_bound")
         part = "" if part is None else f"{part:.0%}"
         lines.append(
             f"| {name} | {found['images_a_second']:,.0f} | {ratio['median']:.2f} "
@@ -156,7 +156,7 @@ def accelerator(content: Mapping) -> list[str]:
     return [*lines, ""]
 
 
-def table_of(name: str, path: Path) -> list[str]:
+def make_table(name: str, path: Path) -> list[str]:
     """Return the lines of what a script has written, its heading first."""
     content = json.loads(path.read_text(encoding="utf-8"))
     tables = {ROOFLINE: roofline, GROWTH: growth, ACCELERATOR: accelerator}
@@ -171,9 +171,9 @@ def page(folder: Path) -> str:
         if not path.is_file():
             lines += UNMEASURED.splitlines() if name == ACCELERATOR else []
             continue
-        lines += table_of(name, path)
+        lines += make_table(name, path)
         if (other := folder / "avx2" / f"{name}.json").is_file():
-            _, *again = table_of(name, other)
+            _, *again = make_table(name, other)
             lines += ["### The same with AVX2", *again]
     return "\n".join(lines).rstrip("\n") + "\n"
 

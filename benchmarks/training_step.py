@@ -42,7 +42,7 @@ class Steps(NamedTuple):
     inference: Callable[[], None]
 
 
-def steps_of(
+def make_steps(
     net: nn.Module,
     optimizer: torch.optim.Optimizer,
     images: Tensor,
@@ -78,7 +78,7 @@ def torchvisions(memory: torch.memory_format, arguments: argparse.Namespace) -> 
     net = torchvision.models.alexnet(weights=None).to(arguments.device, memory_format=memory)
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9, weight_decay=1e-4)
     images = random_images(arguments).to(memory_format=memory) / 60
-    return steps_of(net, optimizer, images, dict, arguments)
+    return make_steps(net, optimizer, images, dict, arguments)
 
 
 def ours(name: str, memory: torch.memory_format, arguments: argparse.Namespace) -> Steps:
@@ -93,7 +93,7 @@ def ours(name: str, memory: torch.memory_format, arguments: argparse.Namespace) 
             "masks": draw_masks(recipe.net, arguments.batch, generator=generator, device=arguments.device)
         }
 
-    return steps_of(net, optimizer, random_images(arguments).to(memory_format=memory), draw, arguments)
+    return make_steps(net, optimizer, random_images(arguments).to(memory_format=memory), draw, arguments)
 
 
 def random_images(arguments: argparse.Namespace) -> Tensor:

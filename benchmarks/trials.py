@@ -26,8 +26,7 @@ from alexnet.experiments.arms import Arm
 from alexnet.experiments.parts import ARMS
 from alexnet.experiments.trial import make_inputs
 from alexnet.functional import lrn
-from alexnet.models import summary as layers_of
-from alexnet.models import total
+from alexnet.models import summary, total
 from alexnet.optim import PaperSGD, shuffled_batches, train_step
 from alexnet.storage.files import write_json
 from alexnet.storage.records import environment
@@ -37,7 +36,7 @@ SIDE = 1024
 PASSES = 3  # forward, gradient by the inputs, gradient by the weights
 
 
-def epoch_of(arm: Arm, images: Tensor, labels: Tensor, *, plain: bool = False) -> Callable[[], Any]:
+def make_epoch(arm: Arm, images: Tensor, labels: Tensor, *, plain: bool = False) -> Callable[[], Any]:
     """Return what trains an arm's network for an epoch."""
     inputs = make_inputs(arm, images)
     generator = torch.Generator().manual_seed(0)
@@ -63,7 +62,7 @@ def epoch_of(arm: Arm, images: Tensor, labels: Tensor, *, plain: bool = False) -
 
 def products(arm: Arm, count: int) -> Callable[[], Any]:
     """Return what multiplies matrices with as many multiply-adds as an epoch has."""
-    needed = PASSES * count * total(layers_of(arm.net).rows, "num_multiply_adds")
+    needed = PASSES * count * total(summary(arm.net).rows, "num_multiply_adds")
     a, b = torch.randn(2, SIDE, SIDE)
     rows = max(1, round(needed / SIDE**2))  # of a tall matrix
     tall = a.repeat(rows // SIDE + 1, 1)[:rows]
@@ -106,10 +105,10 @@ def main() -> None:
     base = replace(ARMS["colour"], net=ARMS["dropout"].net)
     small = replace(base, learning=replace(base.learning, batch_size=32))
     functions = {
-        PLAIN: epoch_of(base, images, labels, plain=True),
-        "ours, batch 32, windows by passes": by_passes(epoch_of(small, images, labels)),
-        "ours, batch 32": epoch_of(small, images, labels),
-        "ours, batch 128": epoch_of(base, images, labels),
+        PLAIN: make_epoch(base, images, labels, plain=True),
+        "ours, batch 32, windows by passes": by_passes(make_epoch(small, images, labels)),
+        "ours, batch 32": make_epoch(small, images, labels),
+        "ours, batch 128": make_epoch(base, images, labels),
         "the multiply-adds alone": products(base, arguments.images),
     }
     seconds = interleaved(functions, repeats=arguments.repeats)

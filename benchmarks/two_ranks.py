@@ -39,7 +39,7 @@ APART = "two halves of the batch, nothing sent"
 SPLITS = {"two towers": "towers", "two copies": "data"}
 
 
-def order_of(device: torch.device) -> torch.memory_format:
+def choose_memory_order(device: torch.device) -> torch.memory_format:
     """Return the order of memory in which `alexnet train` computes on a device."""
     return torch.channels_last if device.type == "cpu" else torch.contiguous_format
 
@@ -51,7 +51,7 @@ def training_step(
     optimizer = PaperSGD(param_groups(net, recipe_named("code2012").learning))
     size = config.input_size
     images = 60 * torch.randn(num_images, config.input_channels, size, size, device=device)
-    images = images.contiguous(memory_format=order_of(device))
+    images = images.contiguous(memory_format=choose_memory_order(device))
     labels = torch.arange(num_images, device=device) % config.num_classes
 
     def step() -> None:
@@ -71,12 +71,12 @@ def steps_to_compare(
     steps = {ONE: lambda: None, HALF: lambda: None}
 
     def placed(net: nn.Module) -> nn.Module:
-        return net.to(device).to(memory_format=order_of(device))
+        return net.to(device).to(memory_format=choose_memory_order(device))
 
     one_of_two = max(threads // 2, 1)
     if dist.get_rank() == 0:
         steps[ONE] = training_step(placed(AlexNet(config)), config, batch, device, threads)
-        half = half_of(config)
+        half = halve_net(config)
         steps[HALF] = training_step(placed(AlexNet(half)), half, batch, device, one_of_two)
     for name, split in SPLITS.items():
         places = layout(2, config, split)
@@ -87,7 +87,7 @@ def steps_to_compare(
     return {name: lambda step=step: (step(), dist.barrier()) for name, step in steps.items()}
 
 
-def half_of(config: NetConfig) -> NetConfig:
+def halve_net(config: NetConfig) -> NetConfig:
     """Return the network with one tower and half the kernels in all convolutional layers but the last."""
     *halved, last = config.conv_channels
     return replace(config, towers=1, conv_channels=(*(channels // 2 for channels in halved), last))
@@ -123,11 +123,11 @@ def measure(arguments: argparse.Namespace) -> None:
             found = {"environment": environment(device), "settings": settings, "results": results}
             write_json(arguments.json, found)
         if arguments.record:
-            record_of(arguments, seconds, device).save(arguments.record)
+            make_record(arguments, seconds, device).save(arguments.record)
     dist.destroy_process_group()
 
 
-def record_of(arguments: argparse.Namespace, seconds: dict[str, list[float]], device) -> Record:
+def make_record(arguments: argparse.Namespace, seconds: dict[str, list[float]], device) -> Record:
     """Return the rounds of the paper's claim: two towers, and the half network on one device."""
     found = {name: [round(taken, 4) for taken in seconds[name]] for name in (HALF, "two towers")}
     kind = "GPUs" if device.type == "cuda" else "processes of one processor"

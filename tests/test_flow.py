@@ -20,7 +20,7 @@ FLOORS = (
 FLOOR = {part: floor for floor, parts in enumerate(FLOORS) for part in parts.split()}
 
 
-def part_of(module: str) -> str:
+def find_part(module: str) -> str:
     """The file or folder below alexnet/ in which a module lies; empty for alexnet itself."""
     return module.split(".")[1] if "." in module else ""
 
@@ -47,7 +47,7 @@ def climbing(sources: dict[str, str]) -> list[str]:
     found = []
     for module, source in sources.items():
         for target in imported(source, module.rpartition(".")[0]):
-            here, there = part_of(module), part_of(target)
+            here, there = find_part(module), find_part(target)
             if here in FLOOR and there in FLOOR and there != here and FLOOR[there] >= FLOOR[here]:
                 found.append(f"{module} imports {target}")
     return found
@@ -61,7 +61,7 @@ def sources() -> dict[str, str]:
 
 
 def test_every_part_has_a_floor():
-    assert {part_of(name) for name in sources()} - {"__init__", "__main__"} == set(FLOOR)
+    assert {find_part(name) for name in sources()} - {"__init__", "__main__"} == set(FLOOR)
 
 
 def test_imports_lead_down():

@@ -23,7 +23,7 @@ from alexnet.evaluation.prediction import load_classifier
 from alexnet.experiments.intervals import mean_interval
 from alexnet.storage import records
 from alexnet.storage.run_files import RECORD
-from tools.baselines import batches, data_of
+from tools.baselines import batches, describe_data
 
 CENTRE = 4  # of the ten crops
 
@@ -125,7 +125,7 @@ def measure(classifiers: dict[int, Classifier], dataset: PreparedSet) -> dict:
     return results
 
 
-def record_of(
+def make_record(
     name: str, dataset: PreparedSet, seeds: list[int], seconds: float, results: dict
 ) -> records.Record:
     """Return a record on the validation images of a set."""
@@ -133,7 +133,7 @@ def record_of(
     return records.Record(
         experiment=name,
         scale=f"{which}, {len(dataset.val):,} validation images",
-        data=data_of(dataset),
+        data=describe_data(dataset),
         config={},
         seeds=seeds,
         environment=records.environment(),
@@ -169,7 +169,7 @@ def write_record(about: str | None, measure: Callable[[dict[int, Classifier], Pr
     started, dataset, nets = time.monotonic(), open_prepared(asked.data), networks(asked.runs)
     results = measure(nets, dataset)
     name, seconds = Path(asked.record).stem, time.monotonic() - started
-    record_of(name, dataset, list(nets), seconds, results).save(asked.record)
+    make_record(name, dataset, list(nets), seconds, results).save(asked.record)
 
 
 if __name__ == "__main__":

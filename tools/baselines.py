@@ -138,7 +138,7 @@ def batches(split: Split, size: int = 500) -> Iterator[Tensor]:
         yield split.read(np.arange(start, min(start + size, len(split))))
 
 
-def data_of(dataset: PreparedSet) -> dict[str, object]:
+def describe_data(dataset: PreparedSet) -> dict[str, object]:
     """Return what a record says of the images that were measured."""
     return {
         "name": dataset.name,
@@ -167,7 +167,7 @@ def main() -> None:
         records.Record(
             experiment=Path(asked.record).stem,
             scale=f"logistic regression on features that were not learned, {len(dataset.train):,} images",
-            data=data_of(dataset),
+            data=describe_data(dataset),
             config={"bins": BINS, "cells": CELLS, "decays": list(DECAYS), "held_out": HELD_OUT},
             seeds=[],
             environment=records.environment(),

@@ -33,7 +33,7 @@ from alexnet.experiments.intervals import mean_interval
 from alexnet.experiments.search import best_place, rate_at, wanted
 from tools.answers import write_record
 from tools.baselines import held_out
-from tools.retrieval import QUERIES, described, features_of, search
+from tools.retrieval import QUERIES, described, make_feature_function, search
 
 BITS = (16, 32, 64, 128, 256)
 K = 10
@@ -46,7 +46,7 @@ Coder = Callable[[Tensor], Tensor]  # from features (N, D) to bits (N, B)
 Learn = Callable[[Tensor, int, int], Coder]  # from features, bits and a seed
 
 
-def shrunk_of(classifier: Classifier) -> Callable[[Tensor], Tensor]:
+def make_pixel_function(classifier: Classifier) -> Callable[[Tensor], Tensor]:
     """Return the function from images to the pixels of their centre, averaged over squares."""
 
     def describe(images: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ def standardised(searched: Tensor, queries: Tensor) -> list[Tensor]:
     return [((each - mean) / scale).float() for each in (searched, queries)]
 
 
-def precision_of(code: Coder, searched: Labelled, queries: Labelled) -> float:
+def compute_precision(code: Coder, searched: Labelled, queries: Labelled) -> float:
     """Return the mean precision at ``K`` by the distances of codes."""
     stored, shares = pack(code(searched[0])), []
     for asked, labels in zip(queries[0].split(QUERIES), queries[1].split(QUERIES), strict=True):
@@ -113,7 +113,7 @@ def chosen_rate(train: Labelled, seed: int) -> dict:
     while places := wanted(found):
         for k in places:
             code = by_auto_encoder(known[0], SEARCHED_AT, seed, rate=rate_at(FIRST_RATE, k))
-            found[k] = (1 - precision_of(code, known, asked), 0.0)
+            found[k] = (1 - compute_precision(code, known, asked), 0.0)
     tried = {f"{rate_at(FIRST_RATE, k):g}": 1 - found[k][0] for k in sorted(found)}
     return {"rate": rate_at(FIRST_RATE, best_place(found)), "held_out_precisions": tried}
 
@@ -169,7 +169,7 @@ def per_second(answer: Callable[[Tensor], object], queries: Tensor, repeats: int
 def by_codes(coders: dict[str, Learn], train: Labelled, test: Labelled, seed: int) -> dict[str, dict]:
     """Return the precision of every way to learn codes, by its name and the bits."""
     return {
-        name: {str(bits): precision_of(learn(train[0], bits, seed), train, test) for bits in BITS}
+        name: {str(bits): compute_precision(learn(train[0], bits, seed), train, test) for bits in BITS}
         for name, learn in coders.items()
     }
 
@@ -182,9 +182,9 @@ def measure(classifiers: dict[int, Classifier], dataset: PreparedSet) -> dict:
     def data_by(describe: Callable[[Tensor], Tensor]) -> list[Labelled]:
         return list(zip(standardised(*(described(split, describe) for split in splits)), labels, strict=True))
 
-    features = {seed: data_by(features_of(each, each.net)) for seed, each in classifiers.items()}
+    features = {seed: data_by(make_feature_function(each, each.net)) for seed, each in classifiers.items()}
     first = next(iter(classifiers))
-    pixels = data_by(shrunk_of(classifiers[first]))
+    pixels = data_by(make_pixel_function(classifiers[first]))
     searches = {
         name: chosen_rate(data[0], first)
         for name, data in (("features", features[first]), ("pixels", pixels))
@@ -196,7 +196,7 @@ def measure(classifiers: dict[int, Classifier], dataset: PreparedSet) -> dict:
     for seed, data in features.items():
         found = by_codes(of_features, *data, seed)
         found |= by_codes({"auto-encoder of pixels": learned["pixels"]}, *pixels, seed)
-        above = {"above mean": precision_of(lambda x: x > 0, *data), "features": exact_precision(*data)}
+        above = {"above mean": compute_precision(lambda x: x > 0, *data), "features": exact_precision(*data)}
         runs.append({"seed": seed, "codes": found} | above)
         print(runs[-1], flush=True)
     sizes = {"features": features[first][0][0].shape[1], "pixels": pixels[0][0].shape[1]}

@@ -91,7 +91,7 @@ def clean(notebook: nbformat.NotebookNode) -> None:
         seen.add(cell.id)
 
 
-def client_of(notebook: nbformat.NotebookNode, folder: Path, timeout: int, **more) -> Client:
+def make_client(notebook: nbformat.NotebookNode, folder: Path, timeout: int, **more) -> Client:
     """A client that runs a notebook in a folder; cells take so many seconds at most."""
     return Client(
         notebook,
@@ -124,7 +124,7 @@ def execute(path: Path, timeout: int) -> int:
     clean(notebook)
     begun = []
     note = {"on_cell_start": lambda cell, cell_index: begun.append(cell_index)}
-    client = client_of(notebook, path.parent, timeout, **note)
+    client = make_client(notebook, path.parent, timeout, **note)
     try:
         client.execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:

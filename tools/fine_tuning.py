@@ -219,7 +219,7 @@ class Comparison:
         """Return so many training images of each class, others with each seed."""
         return data if size == "all" else data.part(first_of_each(data.labels, int(size), seed))
 
-    def rate_of(self, arm: str, size: str) -> dict[str, Any]:
+    def choose_rate(self, arm: str, size: str) -> dict[str, Any]:
         """Choose the learning rate of an arm on images that it does not train on."""
         held = first_of_each(self.second.labels, HELD_OUT, SEARCH_SEED)
         data = self.some(self.second.part(~held), size, SEARCH_SEED)
@@ -237,7 +237,7 @@ class Comparison:
 
         Args:
             size: images a class.
-            chosen: of ``rate_of``, by arm.
+            chosen: of ``choose_rate``, by arm.
             epochs: of both.
         """
         found, marks = {}, {}
@@ -264,7 +264,7 @@ def measure(comparison: Comparison, keep: Callable[[dict[str, Any]], None]) -> N
     results: dict[str, Any] = {"pretraining": comparison.pretrain(), "sizes": {}}
     print(f"pre-trained at {results['pretraining']}", flush=True)
     for size in EPOCHS:
-        chosen = {arm: comparison.rate_of(arm, size) for arm in (SCRATCH, TUNED)}
+        chosen = {arm: comparison.choose_rate(arm, size) for arm in (SCRATCH, TUNED)}
         results["sizes"][size] = comparison.compare(size, chosen, comparison.epochs[size])
         print(f"{size:>4} images a class: {in_words(results['sizes'][size])}", flush=True)
         keep(results)

@@ -28,7 +28,7 @@ SETTINGS = {
 }
 
 
-def notebooks_of(paths: list[Path]) -> list[Path]:
+def list_notebooks(paths: list[Path]) -> list[Path]:
     """The notebooks named, or all of the book."""
     return [path.resolve() for path in paths] or sorted((ROOT / "book").glob("*.ipynb"))
 
@@ -79,7 +79,7 @@ def main() -> int:
     parser.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK", help=help_all)
     named = parser.parse_args().notebooks
     checks = {} if named else {name: STAGES[name][1:] for name in ("unit", "pages")}
-    checks |= {path.name[:2]: ["--nbval", str(path)] for path in notebooks_of(named)}
+    checks |= {path.name[:2]: ["--nbval", str(path)] for path in list_notebooks(named)}
     found = {}
     for setting in SETTINGS:
         for column, words in checks.items():

@@ -25,8 +25,8 @@ import nbformat
 import torch
 from nbclient.exceptions import DeadKernelError
 
-from tools.execnb import ENVIRONMENT, client_of
-from tools.machines import ROOT, SETTINGS, notebooks_of
+from tools.execnb import ENVIRONMENT, make_client
+from tools.machines import ROOT, SETTINGS, list_notebooks
 
 LEAST = 3.0  # standard deviations
 SAME = 1e-4  # of an assertion's largest slack: what sums in another order may change
@@ -141,7 +141,7 @@ def measure(path: Path, setting: str, numbers: list[int], timeout: int = 600) ->
             cell.source = rewritten(cell.source, f"[{index}] {cell.get('id', '')}")
     start, end = nbformat.v4.new_code_cell(), nbformat.v4.new_code_cell(SHOW)
     notebook.cells = [start, *notebook.cells, end]
-    client = client_of(notebook, path.parent, timeout, allow_errors=True)
+    client = make_client(notebook, path.parent, timeout, allow_errors=True)
     with client.setup_kernel(env=os.environ | ENVIRONMENT | SETTINGS[setting]):
         for number in numbers:
             start.source = f"{START}margin_offset = {number * STEP}\n{inspect.getsource(margin)}"
@@ -242,7 +242,7 @@ def main() -> int:
     help_store = "finished trials, so that a second call goes on (%(default)s)"
     parser.add_argument("--store", type=Path, default=ROOT / "runs" / "margins.jsonl", help=help_store)
     arguments = parser.parse_args()
-    found = list(trials(notebooks_of(arguments.notebooks), arguments.trials, arguments.store))
+    found = list(trials(list_notebooks(arguments.notebooks), arguments.trials, arguments.store))
     lines, good = report(found)
     print("", *lines, sep="\n", flush=True)
     return 0 if good else 1

@@ -26,7 +26,7 @@ from alexnet.seeds import AUGMENTATION, make_generator
 from alexnet.storage import records, safe
 from alexnet.transforms.ten_crop import prepare_centre
 from alexnet.transforms.training import prepare_training
-from tools.baselines import batches, data_of, error
+from tools.baselines import batches, describe_data, error
 
 SCALE = 64.0  # pixel values less the mean are divided by it, which brings them near unit variance
 
@@ -171,7 +171,7 @@ def main() -> None:
     records.Record(
         experiment=path.stem,
         scale=f"a small vision transformer, {len(dataset.train):,} training images, one seed",
-        data=data_of(dataset),
+        data=describe_data(dataset),
         config=asdict(config) | {"scale": SCALE},
         seeds=[asked.seed],
         environment=environment,

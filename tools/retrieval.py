@@ -31,7 +31,7 @@ def described(split: Split, describe: Callable[[Tensor], Tensor]) -> Tensor:
     return torch.cat([describe(images) for images in batches(split)]).double()
 
 
-def features_of(classifier: Classifier, net: AlexNet) -> Callable[[Tensor], Tensor]:
+def make_feature_function(classifier: Classifier, net: AlexNet) -> Callable[[Tensor], Tensor]:
     """Return the function from images to what a net's last hidden layer makes of their centre."""
 
     @torch.no_grad()
@@ -42,7 +42,7 @@ def features_of(classifier: Classifier, net: AlexNet) -> Callable[[Tensor], Tens
     return describe
 
 
-def pixels_of(classifier: Classifier) -> Callable[[Tensor], Tensor]:
+def make_pixel_function(classifier: Classifier) -> Callable[[Tensor], Tensor]:
     """Return the function from images to the pixels of their centre, averaged over small squares."""
 
     def describe(images: Tensor) -> Tensor:
@@ -90,14 +90,14 @@ def measure(classifiers: dict[int, Classifier], dataset: PreparedSet) -> dict:
         return shares, found, [searched, queries]
 
     first = next(iter(classifiers.values()))
-    by_pixels, _, pixels = judged(pixels_of(first))
+    by_pixels, _, pixels = judged(make_pixel_function(first))
     trained, untrained, far = [], [], []
     for seed, classifier in classifiers.items():
-        shares, found, _ = judged(features_of(classifier, classifier.net))
+        shares, found, _ = judged(make_feature_function(classifier, classifier.net))
         trained.append(shares)
         far.append(places(*pixels, found[:, 0]).double().median().item())
         fresh = AlexNet(classifier.net.config, generator=torch.Generator().manual_seed(seed)).eval()
-        untrained.append(judged(features_of(classifier, fresh))[0])
+        untrained.append(judged(make_feature_function(classifier, fresh))[0])
         print(f"seed {seed}: {shares['10']['mean']:.1%} of the nearest 10", flush=True)
     return {
         "seeds": list(classifiers),

@@ -16,7 +16,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from alexnet.data.loading import image_of, load_image
+from alexnet.data.loading import convert_to_image, load_image
 from alexnet.evaluation.classifier import Classifier
 from alexnet.evaluation.prediction import load_classifier
 from alexnet.figures import photographs, scenes
@@ -101,10 +101,10 @@ def megabytes() -> str:
 
 def button(name: str) -> str:
     """Return the button of an example, with the centre of it."""
-    image = encode_image(load_image(pixels_of(name), THUMBNAIL))
+    image = encode_image(load_image(load_example(name), THUMBNAIL))
     shows = f"{name}, drawn" if name in scenes.names() else name
     return (
-        f'<button type="button" data-example="{name}" data-script="{FOLDER}/{script_of(name)}">'
+        f'<button type="button" data-example="{name}" data-script="{FOLDER}/{name_script(name)}">'
         f'<img src="{image.uri}" width="{THUMBNAIL}" height="{THUMBNAIL}" alt="{shows}">'
         f'<span aria-hidden="true">{name}</span></button>'
     )
@@ -147,12 +147,12 @@ def scripts() -> dict[str, str]:
     network = {"description": description(load_classifier(NETWORK)), "bytes": encoded(bytes_)}
     texts = {"weights.js": f"yourImage.network = {json.dumps(network)};\n"}
     for name in EXAMPLES:
-        example = json.dumps(encoded(file_of(name)))
-        texts[script_of(name)] = f"(yourImage.examples ??= {{}})[{json.dumps(name)}] = {example};\n"
+        example = json.dumps(encoded(encode_example(name)))
+        texts[name_script(name)] = f"(yourImage.examples ??= {{}})[{json.dumps(name)}] = {example};\n"
     return texts
 
 
-def script_of(name: str) -> str:
+def name_script(name: str) -> str:
     """Return the name of the script with an example."""
     return f"{name.replace(' ', '-')}.js"
 
@@ -162,14 +162,14 @@ def encoded(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-def file_of(name: str) -> bytes:
+def encode_example(name: str) -> bytes:
     """Return an example as a PNG, whose pixels every browser reads alike."""
     data = io.BytesIO()
-    image_of(pixels_of(name)).save(data, "png", optimize=True)
+    convert_to_image(load_example(name)).save(data, "png", optimize=True)
     return data.getvalue()
 
 
-def pixels_of(name: str) -> Tensor:
+def load_example(name: str) -> Tensor:
     """Return an example, (3, H, W) uint8."""
     return scenes.load(name) if name in scenes.names() else photographs.load(name)
 
@@ -194,12 +194,12 @@ def description(classifier: Classifier) -> dict[str, Any]:
         "steps": [
             {"name": name, **step}
             for name, module in classifier.net.named_children()
-            for step in steps_of(name, module, layers.get(name))
+            for step in yield_steps(name, module, layers.get(name))
         ],
     }
 
 
-def steps_of(name: str, module: nn.Module, layer: Layer | None) -> Iterator[dict[str, Any]]:
+def yield_steps(name: str, module: nn.Module, layer: Layer | None) -> Iterator[dict[str, Any]]:
     """Yield the step that a module is, none for one that does nothing at test.
 
     Args:

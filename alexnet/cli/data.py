@@ -207,7 +207,7 @@ def report(name: str) -> int:
     """Open a set that was just stored, which checks it, and print its source and its folder."""
     from alexnet import data
 
-    say(data.load(name).source, f"stored in {data.path_of(name)}")
+    say(data.load(name).source, f"stored in {data.locate(name)}")
     return 0
 
 
@@ -218,7 +218,7 @@ def run_list(_arguments: argparse.Namespace) -> int:
     status = 0
     say(f"data sets in {data.root()}")
     for name in data.KNOWN_SETS:
-        path = data.path_of(name)
+        path = data.locate(name)
         try:
             text = data.load(name).source
             text += f", {sum(file.stat().st_size for file in path.iterdir()) / 1e6:.0f} MB"

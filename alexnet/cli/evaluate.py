@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     from alexnet.distributed.parallel import Layout
     from alexnet.distributed.ranks import joined, placed, world_size
     from alexnet.evaluation.classifier import check_alike, match_outputs
-    from alexnet.evaluation.ensemble import evaluate_nets, rows_of, table
+    from alexnet.evaluation.ensemble import evaluate_nets, gather_rows, table
     from alexnet.evaluation.prediction import load_classifier
 
     check(arguments, world_size())
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
             num_views=arguments.views,
             precision=arguments.precision,
         )
-        rows = rows_of(nets, counts, ranks.group)
+        rows = gather_rows(nets, counts, ranks.group)
         # Before anything is printed: there may be nobody any more to read it.
         if arguments.json is not None and ranks.is_first:
             write_results(arguments.json, make_results(arguments, dataset, split, rows, device))

@@ -56,13 +56,13 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         shown="one for each core",
     )
     budget = "start no trial that would end later than this, such as 90s, 10m or 2h"
-    add("--budget", budget, type=seconds_of, metavar="TIME", shown="no limit")
+    add("--budget", budget, type=parse_seconds, metavar="TIME", shown="no limit")
     folder = {"type": Path, "metavar": "FOLDER", "default": Path("runs", "trials")}
     add("--trials", "folder that keeps finished trials", **folder)
     add("--device")
 
 
-def seconds_of(text: str) -> float:
+def parse_seconds(text: str) -> float:
     """Read "90s", "10m", "2h" and the like.
 
     Raises:

@@ -27,12 +27,12 @@ def add(commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``alexnet export``."""
-    from alexnet.models.pretrained import file_of
+    from alexnet.models.pretrained import find_weights
     from alexnet.storage import checkpoints, safe
 
     if arguments.file.suffix != safe.SUFFIX:
         raise ValueError(f"{arguments.file} must end on {safe.SUFFIX}")
-    source = file_of(arguments.checkpoint)
+    source = find_weights(arguments.checkpoint)
     weights = checkpoints.load_weights(source)
     checkpoints.save_weights(
         arguments.file.expanduser(), checkpoints.in_half(weights) if arguments.half else weights

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # they do not see through lazy_loader
     from alexnet.data.obtain import import_set as import_set
     from alexnet.data.store import load as load
     from alexnet.data.store import load_or_default as load_or_default
-    from alexnet.data.store import path_of as path_of
+    from alexnet.data.store import locate as locate
     from alexnet.data.store import root as root
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
@@ -25,6 +25,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "generated": ["synthetic"],
         "imageset": ["ImageSet"],
         "obtain": ["get", "import_set"],
-        "store": ["load", "load_or_default", "path_of", "root"],
+        "store": ["load", "load_or_default", "locate", "root"],
     },
 )

@@ -48,15 +48,15 @@ def download(archive: Archive, folder: Path, *, mirror: str | None = None, progr
     """
     url = address(archive, mirror)
     path = folder / archive.file_name
-    if path.is_file() and sha256_of(path) == archive.sha256:
+    if path.is_file() and hash_file(path) == archive.sha256:
         return path
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / (archive.file_name + ".part")
     busy = f"another command is downloading {archive.file_name} into {folder}; wait for it to end"
     with only_one(folder / (archive.file_name + ".lock"), busy):
-        resumed = num_bytes_of(part) > 0
+        resumed = count_bytes(part) > 0
         fetch(url, part, archive.num_bytes, progress=progress)
-        if sha256_of(part) != archive.sha256:
+        if hash_file(part) != archive.sha256:
             part.unlink()
             what = "the download, begun in an earlier try," if resumed else f"what {url} sent"
             raise ValueError(
@@ -70,17 +70,17 @@ def download(archive: Archive, folder: Path, *, mirror: str | None = None, progr
 def fetch(url: str, part: Path, num_bytes: int, *, progress: bool) -> None:
     """Fetch what ``part`` lacks, again where the connection breaks, as long as that brings something."""
     tries = 0
-    while (before := num_bytes_of(part)) < num_bytes:
+    while (before := count_bytes(part)) < num_bytes:
         try:
             fetch_rest(url, part, num_bytes, progress=progress)
         except BrokenDownload:
-            brought = num_bytes_of(part) - before
+            brought = count_bytes(part) - before
             tries = 0 if brought >= ENOUGH_BYTES else tries + 1
             if brought <= 0 or tries == MAX_TRIES:
                 raise
             time.sleep(PAUSE_SECONDS * 2**tries)
         finally:
-            if part.is_file() and num_bytes_of(part) == 0:
+            if part.is_file() and count_bytes(part) == 0:
                 part.unlink()
 
 
@@ -108,7 +108,7 @@ def fetch_rest(url: str, part: Path, num_bytes: int, *, progress: bool) -> None:
     A server that cannot send only that sends all: what is here already is then compared, and stays unless
     the server tells the right size and sends something else.
     """
-    have = num_bytes_of(part)
+    have = count_bytes(part)
     headers = {"User-Agent": "alexnet-book", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -237,12 +237,12 @@ def explained(url: str) -> Generator[None]:
         raise ConnectionError(f"{urlsplit(url).netloc} cannot be reached ({reason}); {ADVICE}") from error
 
 
-def num_bytes_of(path: Path) -> int:
+def count_bytes(path: Path) -> int:
     """Return the size of a file, 0 if there is none."""
     return path.stat().st_size if path.is_file() else 0
 
 
-def sha256_of(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 
-def fingerprint_of(splits: Iterable[tuple[np.ndarray, np.ndarray]]) -> str:
+def compute_fingerprint(splits: Iterable[tuple[np.ndarray, np.ndarray]]) -> str:
     """Return 16 hexadecimal digits that name the images and labels of each split, whatever their order.
 
     Args:

@@ -36,7 +36,7 @@ class Alone:
         return tensor
 
 
-def statistics_of(
+def obtain_statistics(
     dataset: PreparedSet,
     *,
     progress: bool = True,
@@ -118,7 +118,7 @@ def passed_through(
             while (done := sums.num_images) < len(split):
                 between()
                 first = done + ranks.rank * per_part
-                part = ranks.in_all(lambda first=first: sums_of(split, first, first + per_part))
+                part = ranks.in_all(lambda first=first: add_up_images(split, first, first + per_part))
                 sums = Sums(split.shape, sums.numbers + ranks.all_reduce(part.numbers))
                 bar.update(sums.num_images - done)
                 if ranks.rank == 0 and time.monotonic() - written >= SECONDS_BETWEEN_PARTS:
@@ -131,7 +131,7 @@ def passed_through(
     return sums
 
 
-def sums_of(split: Split, first: int, end: int) -> Sums:
+def add_up_images(split: Split, first: int, end: int) -> Sums:
     """Add up the images of a split from one to before another, as far as there are so many."""
     sums = Sums(split.shape)
     for start in range(first, min(end, len(split)), IMAGES_PER_READ):

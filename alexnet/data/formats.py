@@ -51,12 +51,12 @@ PACKAGES = {
 }
 
 
-def suffix_of(name: str) -> str:
+def find_suffix(name: str) -> str:
     """Return the suffix of a file's name in lower case: ".jpg"."""
     return PurePosixPath(name).suffix.lower()
 
 
-def format_of(head: bytes) -> str | None:
+def recognise_format(head: bytes) -> str | None:
     """Return the name of an image format, read here or not; None if the bytes are no image's.
 
     Args:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.random import Generator
 
-from alexnet.data.fingerprint import fingerprint_of
+from alexnet.data.fingerprint import compute_fingerprint
 from alexnet.data.imageset import ImageSet
 
 SIZE = 32
@@ -116,7 +116,7 @@ def drawn_once(num_train: int, num_test: int, seed: int) -> ImageSet:
         test_images=tensors[2],
         test_labels=tensors[3],
         classes=tuple(SHAPES),
-        fingerprint=fingerprint_of(splits),
+        fingerprint=compute_fingerprint(splits),
     )
 
 

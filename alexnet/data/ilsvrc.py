@@ -97,7 +97,7 @@ class Kit:
             found is not None and (found[1], found[2].lower()) in self._truths and found[1] in self._synsets
         )
 
-    def class_of(self, base: str) -> str:
+    def find_class(self, base: str) -> str:
         """Return the wnid of a validation or test image.
 
         Args:
@@ -149,7 +149,7 @@ def read_meta(content: bytes) -> tuple[str, dict[int, tuple[str, str]]]:
     return number[6:10], classes
 
 
-def classes_of(found: Collection[str], kit: Kit) -> tuple[str, dict[str, str]]:
+def identify_classes(found: Collection[str], kit: Kit) -> tuple[str, dict[str, str]]:
     """Return the year of a set, and its classes in the order of the labels, each with its name.
 
     Args:

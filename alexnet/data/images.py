@@ -31,9 +31,9 @@ from alexnet.data.formats import (
     SUFFIXES,
     TGA_SUFFIXES,
     added,
-    format_of,
+    find_suffix,
     readable,
-    suffix_of,
+    recognise_format,
     why_not_read,
 )
 
@@ -110,7 +110,7 @@ def decode(name: str, content: bytes) -> tuple[Image.Image, list[str]]:
             content = gunzipped(content)
             notes.append("compressed with gzip")
         with warnings.catch_warnings(action="ignore"), open_image(name, content) as image:  # about odd tags
-            claimed = SUFFIXES.get(suffix_of(name))
+            claimed = SUFFIXES.get(find_suffix(name))
             if claimed and image.format not in (claimed, "MPO"):  # MPO: a JPEG with others appended
                 notes.append(f"{image.format} named {claimed}")
             converted, note = to_rgb(image)
@@ -136,8 +136,8 @@ def open_image(name: str, content: bytes) -> Image.Image:
     Raises:
         Unreadable: it is none, or of a format that is not read, or has too many pixels.
     """
-    kind = format_of(content)
-    formats = readable() + (("TGA",) if suffix_of(name) in TGA_SUFFIXES else ())
+    kind = recognise_format(content)
+    formats = readable() + (("TGA",) if find_suffix(name) in TGA_SUFFIXES else ())
     if kind in PACKAGES and added(kind):
         formats = None  # the package chose the name under which Pillow knows it
     try:

@@ -29,9 +29,9 @@ from alexnet.data.workers import (
     begin,
     deaf_to_signals,
     in_words,
-    next_of,
     processes,
     room_for,
+    wait_for_next,
 )
 from alexnet.devices import local_size, usable_cores
 from alexnet.seeds import make_generator
@@ -61,7 +61,7 @@ def epoch_order(num_images: int, seed: int, epoch: int, order: str = "shuffled")
     return torch.randperm(num_images, generator=make_generator(seed, 0 if order == "fixed" else epoch))
 
 
-def batches_of(
+def split_into_batches(
     order: Tensor, batch_size: int, *, rank: int = 0, num_ranks: int = 1, drop_last: bool
 ) -> list[Tensor]:
     """Split an order into batches, and take one rank's part of each: every num_ranks-th image from rank on.
@@ -116,12 +116,12 @@ class Loader:
 
         Args:
             split: the images.
-            batch_size: as for `batches_of`.
-            drop_last: as for `batches_of`.
+            batch_size: as for `split_into_batches`.
+            drop_last: as for `split_into_batches`.
             order: as for `epoch_order`.
             seed: as for `epoch_order`.
-            rank: as for `batches_of`.
-            num_ranks: as for `batches_of`.
+            rank: as for `split_into_batches`.
+            num_ranks: as for `split_into_batches`.
             workers: processes that read; None: one for each core, of which the processes that torchrun has
                 started on this machine have an equal part each, and none for a set in memory. A script that
                 uses any needs the line ``if __name__ == "__main__":``, as they begin by importing it. They
@@ -184,7 +184,7 @@ class Loader:
             batches = self._begin()
         while True:
             with self._waiting():
-                batch = next_of(batches)
+                batch = wait_for_next(batches)
             if batch is None:
                 return
             if isinstance(batch, Unread):
@@ -222,7 +222,7 @@ class Loader:
         """Return the indices of each step's images in an epoch."""
         order = epoch_order(len(self.split), self.seed, epoch, self.order)
         ranks = {"rank": self.rank, "num_ranks": self.num_ranks}
-        return batches_of(order, self.batch_size, drop_last=self.drop_last, **ranks)
+        return split_into_batches(order, self.batch_size, drop_last=self.drop_last, **ranks)
 
 
 def evaluation_loader(split: Split, batch_size: int, **options) -> Loader:

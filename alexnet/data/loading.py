@@ -36,7 +36,7 @@ def stored_with_notes(source: ImageLike, size: int) -> tuple[Tensor, list[str]]:
     """
     try:
         if isinstance(source, Tensor):
-            image, notes = image_of(source), []
+            image, notes = convert_to_image(source), []
         elif isinstance(source, Image.Image):
             image, notes = to_rgb(source)
         else:
@@ -55,7 +55,7 @@ def described(source: ImageLike) -> str:
     return str(source)
 
 
-def image_of(pixels: Tensor) -> Image.Image:
+def convert_to_image(pixels: Tensor) -> Image.Image:
     """Return a tensor (3, height, width) uint8 as an image; ValueError if it is none."""
     if pixels.dtype != torch.uint8 or pixels.ndim != 3 or pixels.shape[0] != 3:
         raise ValueError(

@@ -68,7 +68,7 @@ def import_set(
         ValueError: what the paths hold is not exactly the data set; nothing is stored then.
         OSError: it cannot be written.
     """
-    known, path = known_set(name), store.path_of(name)
+    known, path = known_set(name), store.locate(name)
     sources = [Path(source).expanduser() for source in paths]
     for source in sources:
         if source.is_dir() and path.resolve().is_relative_to(source.resolve()):

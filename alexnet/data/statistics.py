@@ -190,7 +190,7 @@ def load(path: Path, *, fingerprint: str, num_images: int) -> Statistics:
     """
     if not path.is_file():
         raise FileNotFoundError(
-            f"there is no file {path}; `alexnet.data.first_pass.statistics_of` computes it"
+            f"there is no file {path}; `alexnet.data.first_pass.obtain_statistics` computes it"
         )
     try:
         content = read_arrays(path, [f.name for f in fields(Statistics)])

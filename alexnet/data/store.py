@@ -35,7 +35,7 @@ def root() -> Path:
     return platformdirs.user_cache_path("alexnet", appauthor=False)
 
 
-def path_of(name: str) -> Path:
+def locate(name: str) -> Path:
     """Return the folder in which the data set is stored, whether it is there or not.
 
     Raises:
@@ -53,7 +53,7 @@ def load(name: str) -> ImageSet:
         FileNotFoundError: it is not there; the message names the commands that get it.
         ValueError: there is no such data set, or it is damaged, or was written by an older or newer version.
     """
-    known, path = known_set(name), path_of(name)
+    known, path = known_set(name), locate(name)
     again = f"`alexnet data get {name}` or `alexnet data import {name} PATH`"
     if not path.exists():
         if former(path).exists():
@@ -96,7 +96,7 @@ def load_or_default(name: str) -> ImageSet:
     Raises:
         ValueError: it is there but damaged, or of an earlier version: that is never passed over in silence.
     """
-    path = path_of(name)
+    path = locate(name)
     return load(name) if path.exists() or former(path).exists() else synthetic()
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from alexnet.data.prepare.description import DESCRIPTION, damaged_description, read_description
-from alexnet.data.prepare.shards import SUFFIXES, digest_of, digest_of_index
+from alexnet.data.prepare.shards import SUFFIXES, hash_image, hash_index
 from alexnet.data.splits import damaged, read_piece, reading
 from alexnet.storage.files import read_arrays
 
@@ -20,7 +20,7 @@ class StoredShard(NamedTuple):
     Attributes:
         path: the .tar or .npy; its index lies beside it.
         count: how many images it holds.
-        index_digest: see `digest_of_index`; None in sets of earlier versions, which did not keep it.
+        index_digest: see `hash_index`; None in sets of earlier versions, which did not keep it.
         image_shape: (3, H, W).
         num_classes: of the set.
     """
@@ -129,7 +129,7 @@ def checked_index(
                 content = read_piece(file, index["offsets"][i], index["sizes"][i])
             except ValueError as error:
                 raise damaged(shard.path, str(error)) from error
-            if digest_of(index["labels"][i], content) != index["digests"][i].tobytes():
+            if hash_image(index["labels"][i], content) != index["digests"][i].tobytes():
                 name = f"image {i % shard.count + 1:,} of {shard.count:,}"
                 raise damaged(shard.path, f"{name} is not the one that was written")
     return index
@@ -148,7 +148,7 @@ def read_index(shard: StoredShard, besides: Sequence[str] = ()) -> dict[str, np.
         labels = index["labels"]
         if labels.min(initial=0) < 0 or labels.max(initial=0) >= shard.num_classes:
             raise ValueError(f"it has labels outside 0 to {shard.num_classes - 1}")
-        if shard.index_digest not in (None, digest_of_index(index)):
+        if shard.index_digest not in (None, hash_index(index)):
             raise ValueError("it is not the index that was written for this set")
     except (FileNotFoundError, ValueError) as error:
         raise damaged(file, str(error)) from error

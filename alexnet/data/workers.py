@@ -196,7 +196,7 @@ def megabytes(count: int) -> str:
     return f"{count / 1e6:,.1f} MB"
 
 
-def next_of(batches: Iterator[Batch | Unread]) -> Batch | Unread | None:
+def wait_for_next(batches: Iterator[Batch | Unread]) -> Batch | Unread | None:
     """Return the next batch; None after the last one.
 
     Args:

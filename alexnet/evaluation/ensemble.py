@@ -60,7 +60,7 @@ def log_average_nets(log_probabilities: Sequence[Tensor]) -> Tensor:
     return torch.stack(tuple(log_probabilities)).logsumexp(0) - math.log(len(log_probabilities))
 
 
-def rows_of(classifiers: Sequence[Classifier], counts: Sequence[Counts], group: Any = None) -> list[Row]:
+def gather_rows(classifiers: Sequence[Classifier], counts: Sequence[Counts], group: Any = None) -> list[Row]:
     """Add up what all processes counted, and return the results by name; all processes must call this.
 
     Args:

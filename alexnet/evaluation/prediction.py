@@ -15,7 +15,7 @@ from torch import Tensor
 from alexnet.data.loading import ImageLike, load_image
 from alexnet.evaluation import pretrained
 from alexnet.evaluation.classifier import Classifier, make_classifier
-from alexnet.models.pretrained import file_of, read
+from alexnet.models.pretrained import find_weights, read
 from alexnet.shown import printable
 from alexnet.storage import checkpoints
 
@@ -37,7 +37,7 @@ def load_classifier(source: str | Path, device: torch.device | str = "cpu") -> C
         FileNotFoundError: it is not there.
         ValueError: the file is damaged, is none of these, or would run code.
     """
-    name, path = str(source), file_of(source)
+    name, path = str(source), find_weights(source)
     try:
         weights = checkpoints.load_weights(path, device)
     except ValueError:

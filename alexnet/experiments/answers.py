@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from alexnet.experiments import EXPERIMENTS
-from alexnet.experiments.campaign import interval_of
+from alexnet.experiments.campaign import compute_interval
 from alexnet.experiments.experiment import EARLY, EPOCHS, GAP, Comparison, Experiment
 from alexnet.experiments.intervals import (
     CONTRADICTED,
@@ -66,13 +66,13 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
         id: of the claim.
     """
     comparisons = experiment.answers[id]
-    effects = [interval_of(asked.measure, compare(experiment, asked, arms)) for asked in comparisons]
+    effects = [compute_interval(asked.measure, compare(experiment, asked, arms)) for asked in comparisons]
     count = min(effect.num_values for effect in effects)
     if count < 2:
         return None
     p_values = corrected(experiment, arms)
     verdicts = {
-        verdict(effect, nothing=nothing_of(asked), corrected_p=p_values[asked])
+        verdict(effect, nothing=choose_null_value(asked), corrected_p=p_values[asked])
         for asked, effect in zip(comparisons, effects, strict=True)
     }
     lacking = lacks(experiment, comparisons, arms, count)
@@ -93,7 +93,7 @@ def all_together(verdicts: Collection[str]) -> str:
     return INCONCLUSIVE if INCONCLUSIVE in verdicts else SUPPORTED
 
 
-def nothing_of(asked: Comparison) -> float:
+def choose_null_value(asked: Comparison) -> float:
     """Return the value of no effect."""
     return 1.0 if asked.measure == EPOCHS else 0.0
 

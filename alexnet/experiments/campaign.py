@@ -75,7 +75,7 @@ def left(experiment: Experiment, finished: Finished, arms: Sequence[str], seeds:
     return f"{count} trials are left{hours}" if count else "no trial is left"
 
 
-def interval_of(measure: str, differences: Sequence[float]) -> Interval:
+def compute_interval(measure: str, differences: Sequence[float]) -> Interval:
     """Return the interval of a comparison's differences, or of the ratios of a race."""
     if measure == EPOCHS:
         return ratio_interval(differences, [1.0] * len(differences))
@@ -97,7 +97,7 @@ def compose_record(
     for id, comparisons in experiment.answers.items():
         answers[id] = []
         for comparison in comparisons:
-            interval = interval_of(comparison.measure, compare(experiment, comparison, arms))
+            interval = compute_interval(comparison.measure, compare(experiment, comparison, arms))
             answers[id].append(asdict(comparison) | rounded(asdict(interval)))
     return records.Record(
         experiment=experiment.name,

@@ -21,7 +21,7 @@ def losses(axis: Axes, lines: Sequence[Line], num_classes: int, stops: Sequence[
         stops: steps after which the training was stopped and resumed.
     """
     windows = [(line["step"], line["loss"]) for line in lines if "loss" in line]
-    validations = [(line["step"], line["val_nll"]) for line in lines if "val_nll" in line]
+    validations = [(line["step"], line["val_loss"]) for line in lines if "val_loss" in line]
     nothing = math.log(num_classes)
     axis.axhline(nothing, **figures.line("reference", label=f"ln {num_classes} = {nothing:.2f}"))
     if windows:

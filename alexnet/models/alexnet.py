@@ -95,12 +95,12 @@ class AlexNet(nn.Module):
 def run(children: Iterable[tuple[str, nn.Module]], x: Tensor, masks: Masks | None = None) -> Tensor:
     """Send x through layers in their order; masks as in `AlexNet.forward`."""
     for name, child in children:
-        given = [mask_of(masks, name.removeprefix(DROPOUT))] if isinstance(child, Dropout) else []
+        given = [look_up_mask(masks, name.removeprefix(DROPOUT))] if isinstance(child, Dropout) else []
         x = child(x, *given)
     return x
 
 
-def mask_of(masks: Masks | None, layer: str) -> Tensor | None:
+def look_up_mask(masks: Masks | None, layer: str) -> Tensor | None:
     """Return the mask of what a layer reads, if there are masks."""
     return None if masks is None else masks[layer]
 
@@ -121,7 +121,7 @@ def check_images(images: Tensor, config: NetConfig) -> Tensor:
 
 
 # torch.fx leaves calls of these two as they are: they look at values that it does not know.
-torch.fx.wrap("mask_of")
+torch.fx.wrap("look_up_mask")
 torch.fx.wrap("check_images")
 
 

@@ -93,7 +93,7 @@ def read_parameters(weights: Weights) -> tuple[Mapping[str, Tensor], NetConfig |
         if state.keys() == pretrained.theirs():
             return pretrained.from_torchvision(state), net_config(pretrained.NAME)
         return state, None
-    path = pretrained.file_of(weights)
+    path = pretrained.find_weights(weights)
     try:
         content = checkpoints.load_weights(path)
     except ValueError:

@@ -23,7 +23,7 @@ STATES = ("state_dict", "model_state_dict", "model", "net")  # what checkpoints 
 WRAPPERS = ("module", "_orig_mod")  # of DataParallel, around the network or a part of it; of torch.compile
 
 
-def file_of(source: str | Path) -> Path:
+def find_weights(source: str | Path) -> Path:
     """Return the file of weights that a name or a path means.
 
     Args:

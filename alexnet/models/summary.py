@@ -79,8 +79,8 @@ def summary(config: NetConfig, *, batch_size: int = paper.BATCH_SIZE) -> Summary
     return Summary(
         config=config,
         batch_size=batch_size,
-        rows=rows_of(config, batch_size, 1),
-        tower_rows=rows_of(config, batch_size, config.towers),
+        rows=make_rows(config, batch_size, 1),
+        tower_rows=make_rows(config, batch_size, config.towers),
     )
 
 
@@ -89,7 +89,7 @@ def total(rows: Iterable[Row], count: str) -> int:
     return sum(getattr(row, count) for row in rows)
 
 
-def rows_of(config: NetConfig, batch_size: int, num_parts: int) -> tuple[Row, ...]:
+def make_rows(config: NetConfig, batch_size: int, num_parts: int) -> tuple[Row, ...]:
     """Return the rows of the network (num_parts = 1) or of one of its towers (num_parts = towers)."""
     bytes_per_value = batch_size * BYTES_PER_NUMBER
     traffic = communication(config, batch_size) if num_parts > 1 else []

@@ -195,7 +195,7 @@ def param_groups(net: nn.Module, learning: LearningConfig) -> list[dict[str, Any
     members: dict[tuple[str, float], list[nn.Parameter]] = {(name, 1.0): [] for name in GROUPS}
     factors = dict(learning.rate_factors)
     for name, parameter in net.named_parameters():
-        factor = factors.get(layer_of(name), 1.0)
+        factor = factors.get(find_layer(name), 1.0)
         members.setdefault((find_group(name), factor), []).append(parameter)
     rates = {"bias": learning.rate * learning.bias_rate_factor}
     decays = {} if learning.decay_biases else {"bias": 0.0}
@@ -213,7 +213,7 @@ def param_groups(net: nn.Module, learning: LearningConfig) -> list[dict[str, Any
     ]
 
 
-def layer_of(name: str) -> str:
+def find_layer(name: str) -> str:
     """Return the layer that a parameter belongs to, by its name in the network."""
     return name.rpartition(".")[0].rpartition(".")[2]
 

@@ -79,7 +79,7 @@ class Checkpoint(Weights):
     seed: int
 
 
-def path_of(folder: Path, step: int) -> Path:
+def locate(folder: Path, step: int) -> Path:
     """Return where the checkpoint after so many steps lies: ``step-00012000.pt``."""
     return folder / f"step-{step:08d}.pt"
 
@@ -210,7 +210,7 @@ def retain_last_and_best(folder: Path, step: int, validations: Sequence[Validati
         step: of the one just written.
         validations: all so far.
     """
-    validated = [v for v in validations if path_of(folder, v.step).is_file()]
+    validated = [v for v in validations if locate(folder, v.step).is_file()]
     best = min(validated, key=lambda v: v.error, default=None)
     replaced = [path for path in newest_first(folder) if step_in(path) < step][1:]
     for path in [*replaced, *folder.glob("*" + PART)]:

@@ -31,7 +31,7 @@ from alexnet.storage.files import NewerFormat, reason, write_json
 from alexnet.storage.records import Record, load
 from alexnet.storage.run_files import LOCK, RECORD, SETTINGS, STARTED, STOP, WEIGHTS
 from alexnet.training.board import Board
-from alexnet.training.log import Line, Log
+from alexnet.training.log import VALIDATED, Line, Log
 from alexnet.training.plan import Plan
 from alexnet.training.settings import TrainSettings, changes_in_words, kept, read_kept
 from alexnet.training.state import compose_record, write_checkpoint
@@ -303,8 +303,7 @@ def make_results(log: Log, **more: Any) -> dict[str, Any]:
         **more: what else the record says.
     """
     validations = [
-        {"step": line["step"], "epoch": line["epoch"]}
-        | {name: line["val_" + name] for name in ("top1", "top5", "nll")}
+        {"step": line["step"], "epoch": line["epoch"]} | {name: line[key] for name, key in VALIDATED.items()}
         for line in log.lines
         if "val_top1" in line
     ]

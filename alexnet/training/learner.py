@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from alexnet.config import Recipe
-from alexnet.data.first_pass import statistics_of
+from alexnet.data.first_pass import obtain_statistics
 from alexnet.data.loader import Batch
 from alexnet.data.statistics import Statistics
 from alexnet.distributed.parallel import ParallelAlexNet, data_parallel, gather_state, scatter_state
@@ -183,7 +183,7 @@ def make_learner(
     Raises:
         Stopped: by a signal.
     """
-    statistics = statistics_of(
+    statistics = obtain_statistics(
         plan.dataset,
         progress=ranks.is_first and sys.stderr.isatty(),
         ranks=ranks,

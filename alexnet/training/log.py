@@ -6,7 +6,7 @@ A line of the log is written when a window of steps closes or a validation is do
     loss, error            nats and a fraction, means over the window's training images, before their update
     conv1_rate, weight_rate, bias_rate, colour_noise
     images_per_second, wait_share     all devices together; fraction of the time spent waiting for images
-    val_top1, val_top5, val_nll       where a validation was done: fractions, and nats
+    val_top1, val_top5, val_loss      where a validation was done: fractions, and nats
     seconds                of training so far, over all interruptions
 """
 
@@ -19,6 +19,7 @@ from alexnet.storage.files import reason, written_whole
 
 Line = dict[str, Any]
 LOG = "log.jsonl"
+VALIDATED = {"top1": "val_top1", "top5": "val_top5", "nll": "val_loss"}  # in a line, by a record's names
 
 
 def read_log(folder: Path | str) -> list[Line]:

@@ -23,7 +23,7 @@ from alexnet.training.batches import batches_from, training_loader, validation_l
 from alexnet.training.events import Event, message
 from alexnet.training.folder import RunFolder, make_results, of_first, open_folder
 from alexnet.training.learner import Learner, make_learner
-from alexnet.training.log import Line
+from alexnet.training.log import VALIDATED, Line
 from alexnet.training.messages import device_in_words, end_in_words, plan_in_words
 from alexnet.training.plan import Plan, make_plan
 from alexnet.training.saves import Saves
@@ -238,7 +238,7 @@ class Run:
             rates, signal = self.validated()
             if not math.isfinite(rates.get("nll", 0.0)):
                 raise Diverged(f"training diverged by step {self.step}: the validation loss is not finite")
-            line |= {f"val_{name}": rate for name, rate in rates.items()}
+            line |= {VALIDATED[name]: rate for name, rate in rates.items()}
             self.validations += [Validation(self.step, rates["top1"])] if rates else []
         if line:
             self.write(line)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from alexnet.storage.checkpoints import Validation, path_of
+from alexnet.storage.checkpoints import Validation, locate
 from alexnet.storage.run_files import CHECKPOINTS
 from alexnet.training.folder import RunFolder, is_gone, of_first
 from alexnet.training.learner import Learner
@@ -44,7 +44,7 @@ class Saves:
         """The checkpoint to resume from, in words."""
         if not self.step:
             return "no checkpoint was saved"
-        gone = self.folder is not None and is_gone(path_of(self.folder.path / CHECKPOINTS, self.step))
+        gone = self.folder is not None and is_gone(locate(self.folder.path / CHECKPOINTS, self.step))
         return f"the checkpoint of step {self.step} {'is gone' if gone else 'stays'}"
 
     @property

@@ -17,8 +17,8 @@ from alexnet.storage.checkpoints import (
     Validation,
     check_fits,
     load,
+    locate,
     newest_first,
-    path_of,
     retain_last_and_best,
     save,
     save_weights,
@@ -77,7 +77,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     Raises:
         OSError: it cannot be written; the older checkpoints are all there then.
     """
-    save(path_of(folder / CHECKPOINTS, checkpoint.step), checkpoint)
+    save(locate(folder / CHECKPOINTS, checkpoint.step), checkpoint)
     retain_last_and_best(folder / CHECKPOINTS, checkpoint.step, checkpoint.validations)
 
 
@@ -166,7 +166,7 @@ def load_checked(path: Path, plan: Plan) -> Checkpoint:
         raise ValueError(
             f"{path} is of another training: {error}; choose another folder with `--out`"
         ) from error
-    own = path_of(path.parent, checkpoint.step)
+    own = locate(path.parent, checkpoint.step)
     if path != own:  # or the training would resume from it again and again
         raise ValueError(f"{path} holds the state after step {checkpoint.step}; call it {own.name}")
     check_parameters(checkpoint, plan, path)

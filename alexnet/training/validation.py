@@ -44,14 +44,14 @@ def validate(
     if isinstance(learner.net, ParallelAlexNet):
         check_replicas(learner.net)
     learner.net.eval()
-    batches = batches_of(loader, ranks, first_step, stop_signal)
+    batches = yield_batches(loader, ranks, first_step, stop_signal)
     counts = evaluate(learner.net, batches, views=make_views(learner, ten_views))
     if ranks.mesh is not None:
         counts = sum_over_ranks(counts, ranks.mesh.get_group("data"))
     return {**counts.error_rates(), "nll": counts.mean_loss()}
 
 
-def batches_of(
+def yield_batches(
     loader: Loader, ranks: Ranks, first_step: int, stop_signal: Callable[[], int]
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield (images, labels) on the device; of the last batch this process may have nothing."""

@@ -110,7 +110,7 @@ def gather(images: Tensor, crops: Crops, size: int) -> Tensor:
     return images.reshape(-1, width)[rows[..., None], columns[:, None, None]]
 
 
-def centre_of(x: Tensor, size: int) -> Tensor:
+def crop_centre(x: Tensor, size: int) -> Tensor:
     """Return the centre (..., S, S) of images (..., H, W), nearer to the top left where there is none."""
     top, left = ((side - size) // 2 for side in x.shape[-2:])
     return x[..., top : top + size, left : left + size]

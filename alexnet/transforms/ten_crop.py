@@ -7,7 +7,7 @@ from torch import Tensor
 from alexnet.checks import one_of
 from alexnet.config import MEANS
 from alexnet.data.statistics import Statistics
-from alexnet.transforms.crops import centre_of
+from alexnet.transforms.crops import crop_centre
 from alexnet.transforms.training import check_images
 
 
@@ -25,7 +25,7 @@ def prepare_centre(images: Tensor, *, size: int, statistics: Statistics) -> Tens
             mean image.
     """
     check_images(images, size, statistics)
-    return centre_of(images, size) - centre_of(statistics.mean_image.to(images.device), size)
+    return crop_centre(images, size) - crop_centre(statistics.mean_image.to(images.device), size)
 
 
 def ten_crops(
@@ -63,5 +63,5 @@ def view(
     """Return the same crop of all images minus the mean, flipped or not: (N, 3, S, S) float32."""
     crop, under = (x[..., top : top + size, left : left + size] for x in (images, mean_image))
     if mean == "centre":
-        return (crop.flip(3) if flip else crop) - centre_of(mean_image, size)
+        return (crop.flip(3) if flip else crop) - crop_centre(mean_image, size)
     return (crop - under).flip(3) if flip else crop - under

@@ -19,7 +19,7 @@ from alexnet.checks import one_of, whole
 from alexnet.config import COLOUR_NOISE_READINGS, MEANS, AugmentConfig
 from alexnet.data.statistics import Statistics
 from alexnet.transforms.colour import add_colour, draw_colour_shifts
-from alexnet.transforms.crops import Crops, centre_of, crop_and_flip, draw_crops
+from alexnet.transforms.crops import Crops, crop_and_flip, crop_centre, draw_crops
 
 CACHED_VALUES = 1 << 19  # what a processor works on at a time, so that it stays in its cache
 
@@ -108,7 +108,7 @@ def augment_part(images: Tensor, drawn: Augmentation, config: AugmentConfig, mea
     if config.mean == "under-crop":
         x = crop_and_flip(images - mean_image, drawn.crops, config.size)
     else:
-        x = crop_and_flip(images, drawn.crops, config.size) - centre_of(mean_image, config.size)
+        x = crop_and_flip(images, drawn.crops, config.size) - crop_centre(mean_image, config.size)
     return x if drawn.shifts is None else add_colour(x, drawn.shifts, config.colour_divisor)
 
 

@@ -146,7 +146,7 @@ def test_a_photograph_of_the_book_is_classified_as_by_the_package(strict, served
     assert on_demand(page) == []
     page.tab.get_by_role("button", name="cat").click()
     page.tab.wait_for_function(DONE)
-    check(page, classifier, your_image.file_of("cat"), "cat", 0)
+    check(page, classifier, your_image.encode_example("cat"), "cat", 0)
     assert on_demand(page) == [path.rpartition("/")[2] for path in your_image.ON_DEMAND]
     assert page.errors == [] and page.elsewhere == []
     page.context.close()

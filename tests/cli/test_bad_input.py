@@ -59,7 +59,7 @@ def write_nets(folder):
     trained.saved(folder / "six.pt", classes=trained.CLASSES[:6], names=[])
     trained.saved(folder / "reversed.pt", classes=trained.CLASSES[::-1], names=[])
     trained.saved(folder / "reads18.pt", input_size=18)
-    trained.saved_checkpoint(checkpoints.path_of(folder / "run" / "checkpoints", 7))
+    trained.saved_checkpoint(checkpoints.locate(folder / "run" / "checkpoints", 7))
     whole = (folder / "net.pt").read_bytes()
     (folder / "cut.pt").write_bytes(whole[: len(whole) // 2])
     changed = bytearray(whole)

@@ -64,7 +64,7 @@ sys.exit(main(["data", "path"]))
 """
 
 
-def status_of(word, stdout, stderr):
+def run_command(word, stdout, stderr):
     """The exit status of a command with streams of its own, which is to "succeed" or to "fail"."""
     command = [sys.executable, "-c", SCRIPT, word]
     return subprocess.run(command, stdout=stdout, stderr=stderr, timeout=120).returncode
@@ -73,7 +73,7 @@ def status_of(word, stdout, stderr):
 @pytest.mark.skipif(not Path(FULL).exists(), reason="this system has no /dev/full")
 def test_what_cannot_be_printed_is_an_error_and_no_traceback(tmp_path):
     with open(FULL, "w") as full, (tmp_path / "said").open("w+") as said:
-        assert status_of("succeed", full, said) == 2
+        assert run_command("succeed", full, said) == 2
         said.seek(0)
         assert said.read() == "alexnet: No space left on device\n"
 
@@ -83,8 +83,8 @@ def test_where_nobody_reads_any_more_the_command_ends_quietly(tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "w") as pipe, (tmp_path / "said").open("w+") as said:
-        assert status_of("succeed", pipe, said) == 141
-        assert status_of("fail", subprocess.DEVNULL, pipe) == 2
+        assert run_command("succeed", pipe, said) == 141
+        assert run_command("fail", subprocess.DEVNULL, pipe) == 2
         said.seek(0)
         assert said.read() == ""
 

@@ -13,7 +13,7 @@ import pytest
 from alexnet.data import archives
 from alexnet.data.images import Unreadable
 from alexnet.data.prepare import sources
-from alexnet.data.prepare.sources import Reader, files_of
+from alexnet.data.prepare.sources import Reader, yield_files
 from support.archives import jpeg, tar, write, write_zip
 from support.preparing import made
 
@@ -23,7 +23,7 @@ IMAGES = {f"train/{c}/{i}.jpg": bytes([i]) * (300 + i) for c in "ab" for i in ra
 def found(source, scratch):
     """Return name -> content of every file of a source."""
     with Reader() as reader:
-        files = [file for file in files_of(source, scratch) if not isinstance(file, archives.Skipped)]
+        files = [file for file in yield_files(source, scratch) if not isinstance(file, archives.Skipped)]
         return {file.name: reader.read(file) for file in files}
 
 
@@ -233,7 +233,7 @@ def test_a_huge_file_in_an_archive_is_left_out_unread(tmp_path, monkeypatch, for
     monkeypatch.setattr(sources, "MAX_BYTES", 301)
     path = write_zip(tmp_path / form, IMAGES) if form == "a.zip" else write(tmp_path / form, tar(IMAGES))
     with Reader() as reader:
-        for file in files_of(path, tmp_path):
+        for file in yield_files(path, tmp_path):
             if file.name.endswith("2.jpg"):
                 with pytest.raises(Unreadable, match="a file of 302 bytes, more than the limit of 301"):
                     reader.read(file)
@@ -266,7 +266,7 @@ def test_compressed_archives_of_one_name_and_size_are_told_apart(tmp_path):
 @pytest.mark.parametrize("when", ["before", "while"])
 def test_an_archive_that_changes_between_plan_and_end_is_noticed(tmp_path, form, when):
     path = write_zip(tmp_path / form, IMAGES) if form == "a.zip" else write(tmp_path / form, tar(IMAGES))
-    files = list(files_of(path, tmp_path))
+    files = list(yield_files(path, tmp_path))
     with (
         pytest.raises(
             ValueError, match=f"{form} was changed while it was read; .*run the same command again"
@@ -336,7 +336,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "photos.tar")
     for pipe in (folder / "train/a/9.jpg", tmp_path / "photos.tar"):
         with pytest.raises(ValueError, match=f"{pipe.name} is neither a file nor a folder"):
-            list(files_of(pipe, tmp_path))
+            list(yield_files(pipe, tmp_path))
 
 
 def test_an_archive_is_known_by_its_content_where_it_is_given_itself(tmp_path):

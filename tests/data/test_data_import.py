@@ -12,7 +12,7 @@ import pytest
 
 from alexnet import data
 from alexnet.data import catalogue
-from alexnet.data.download import sha256_of
+from alexnet.data.download import hash_file
 from alexnet.data.prepare import batches
 from support.samples import (
     COUNTS,
@@ -83,7 +83,7 @@ def test_batches_in_the_official_layout(batch, tmp_path):
 
 def test_the_official_archive_is_known_by_its_checksum(tmp_path, monkeypatch):
     path = write_tar(tmp_path / "renamed.tar.gz", official_files(), "w:gz")
-    archive = replace(TINY.archive, sha256=sha256_of(path))
+    archive = replace(TINY.archive, sha256=hash_file(path))
     monkeypatch.setitem(catalogue.KNOWN_SETS, "cifar10", replace(TINY, archive=archive))
     import_paths(path)
     assert_whole("from the official archive")
@@ -92,7 +92,7 @@ def test_the_official_archive_is_known_by_its_checksum(tmp_path, monkeypatch):
 def test_provenance_has_the_checksum_and_no_path(tmp_path):
     path = write_zip(tmp_path / "images.zip", image_files())
     provenance = json.loads((import_paths(path) / "set.json").read_text())
-    given = {"kind": "archive", "name": path.name, "sha256": sha256_of(path)}
+    given = {"kind": "archive", "name": path.name, "sha256": hash_file(path)}
     assert provenance["request"]["inputs"] == [given]
     assert provenance["formats"] == {"PNG": 30}
     assert str(tmp_path) not in str(provenance)

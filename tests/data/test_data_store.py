@@ -14,7 +14,7 @@ import torch
 import alexnet
 from alexnet import data
 from alexnet.data import catalogue, store, synthetic
-from alexnet.data.fingerprint import fingerprint_of
+from alexnet.data.fingerprint import compute_fingerprint
 from alexnet.data.prepare import sources
 from alexnet.data.prepare.check import damage_in
 from support.preparing import contents
@@ -41,9 +41,9 @@ def stored(tmp_path):
 
 def test_a_stored_set_opens_as_it_was(stored):
     opened = data.load("cifar10")
-    assert stored == data.path_of("cifar10")
+    assert stored == data.locate("cifar10")
     assert opened.source == "CIFAR-10 (20 + 10 images, imported from a folder of PNG images)"
-    assert opened.classes == TINY.classes and opened.fingerprint == fingerprint_of(splits())
+    assert opened.classes == TINY.classes and opened.fingerprint == compute_fingerprint(splits())
     (train, train_labels), (test, test_labels) = splits()
     assert opened.train_labels.dtype == opened.test_labels.dtype == torch.int64
     np.testing.assert_array_equal(opened.train_images.numpy(), train)
@@ -70,10 +70,10 @@ def test_the_fingerprint_sees_one_pixel_and_one_label_and_not_the_order():
     changed[3, 2, 1, 0] ^= 1
     exchanged[:2] = exchanged[1::-1]
     sets = [(train, labels), (changed, labels), (train, exchanged)]
-    assert len({fingerprint_of([one, test]) for one in sets}) == 3
+    assert len({compute_fingerprint([one, test]) for one in sets}) == 3
     turned = [(images[::-1], labels[::-1]) for images, labels in ((train, labels), test)]
-    assert fingerprint_of(turned) == fingerprint_of([(train, labels), test])
-    assert len(fingerprint_of(turned)) == 16
+    assert compute_fingerprint(turned) == compute_fingerprint([(train, labels), test])
+    assert len(compute_fingerprint(turned)) == 16
 
 
 def test_a_missing_set_names_the_commands_that_get_it():

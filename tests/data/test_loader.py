@@ -13,14 +13,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from alexnet.data.loader import BatchFailed, Loader, batches_of, epoch_order, evaluation_loader
+from alexnet.data.loader import BatchFailed, Loader, epoch_order, evaluation_loader, split_into_batches
 from alexnet.data.splits import MemorySplit
-from alexnet.data.workers import ENDING, next_of, room_for
+from alexnet.data.workers import ENDING, room_for, wait_for_next
 from alexnet.devices import usable_cores
 from support.preparing import made, one_folder
 
 
-def split_of(count):
+def make_split(count):
     """Return images in memory whose first pixel is their index."""
     images = torch.zeros(count, 3, 4, 4, dtype=torch.uint8)
     images[:, 0, 0, 0] = torch.arange(count)
@@ -71,7 +71,7 @@ def test_a_shuffle_is_even():
 @pytest.mark.parametrize(("drop_last", "steps"), [(True, 3), (False, 4)])
 def test_batches_are_slices_of_the_order(drop_last, steps):
     order = epoch_order(23, 0, 0)
-    batches = batches_of(order, 6, drop_last=drop_last)
+    batches = split_into_batches(order, 6, drop_last=drop_last)
     assert len(batches) == steps
     assert torch.equal(torch.cat(batches), order[: 18 if drop_last else 23])
 
@@ -79,8 +79,10 @@ def test_batches_are_slices_of_the_order(drop_last, steps):
 @pytest.mark.parametrize("num_ranks", [1, 2, 3, 6])
 def test_ranks_share_a_batch_without_overlap(num_ranks):
     order = epoch_order(23, 0, 0)
-    parts = [batches_of(order, 6, rank=r, num_ranks=num_ranks, drop_last=False) for r in range(num_ranks)]
-    for step, whole in enumerate(batches_of(order, 6, drop_last=False)):
+    parts = [
+        split_into_batches(order, 6, rank=r, num_ranks=num_ranks, drop_last=False) for r in range(num_ranks)
+    ]
+    for step, whole in enumerate(split_into_batches(order, 6, drop_last=False)):
         together = torch.empty_like(whole)
         for rank in range(num_ranks):
             together[rank::num_ranks] = parts[rank][step]
@@ -100,11 +102,11 @@ def test_ranks_share_a_batch_without_overlap(num_ranks):
 )
 def test_batches_that_cannot_be_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        Loader(split_of(23), drop_last=True, **options)
+        Loader(make_split(23), drop_last=True, **options)
 
 
 def test_batches_hold_the_images_of_their_indices():
-    loader = Loader(split_of(23), 5, seed=9, drop_last=False)
+    loader = Loader(make_split(23), 5, seed=9, drop_last=False)
     batches = list(loader.epoch(2))
     assert torch.equal(torch.cat([batch.indices for batch in batches]), epoch_order(23, 9, 2))
     for batch in batches:
@@ -115,22 +117,22 @@ def test_batches_hold_the_images_of_their_indices():
 
 @pytest.mark.parametrize("step", range(5))
 def test_training_goes_on_at_any_step(step):
-    whole = [batch.indices for batch in Loader(split_of(23), 5, seed=9, drop_last=True).epoch(1)]
-    rest = [batch.indices for batch in Loader(split_of(23), 5, seed=9, drop_last=True).epoch(1, step)]
+    whole = [batch.indices for batch in Loader(make_split(23), 5, seed=9, drop_last=True).epoch(1)]
+    rest = [batch.indices for batch in Loader(make_split(23), 5, seed=9, drop_last=True).epoch(1, step)]
     assert len(rest) == 4 - step and all(map(torch.equal, whole[step:], rest))
 
 
 @pytest.mark.parametrize("step", [-1, 5])
 def test_a_step_that_the_epoch_lacks_is_refused(step):
     with pytest.raises(ValueError, match=f"first_step must be from 0 to 4, got {step}"):
-        next(Loader(split_of(23), 5, drop_last=True).epoch(0, step))
+        next(Loader(make_split(23), 5, drop_last=True).epoch(0, step))
 
 
 @pytest.mark.parametrize("num_ranks", [1, 2, 5])
 @pytest.mark.parametrize("count", [1, 10, 23])
 def test_evaluation_has_every_image_once_over_all_ranks(count, num_ranks):
     loaders = [
-        evaluation_loader(split_of(count), 10, rank=rank, num_ranks=num_ranks) for rank in range(num_ranks)
+        evaluation_loader(make_split(count), 10, rank=rank, num_ranks=num_ranks) for rank in range(num_ranks)
     ]
     steps = [list(loader.epoch()) for loader in loaders]
     assert len({len(batches) for batches in steps}) == 1
@@ -242,19 +244,19 @@ class Late:
 
 
 def test_no_batch_is_waited_for_without_limit(monkeypatch):
-    assert next_of(Late(5)) == "batch" and next_of(iter(())) is None
+    assert wait_for_next(Late(5)) == "batch" and wait_for_next(iter(())) is None
     clock = itertools.count(step=300.0)
     monkeypatch.setattr("alexnet.data.workers.time.monotonic", lambda: next(clock))
     with pytest.raises(
         BatchFailed, match="^no batch came within 600 s; does the disk with the images respond"
     ):
-        next_of(Late(5))
+        wait_for_next(Late(5))
 
 
 @pytest.mark.parametrize("error", [ConnectionResetError(104, "Connection reset by peer"), EOFError()])
 def test_a_batch_of_a_killed_worker_that_cannot_be_fetched_is_its_death(error):
     with pytest.raises(BatchFailed, match="^a process that reads was killed, "):
-        next_of(iter_raising(error))
+        wait_for_next(iter_raising(error))
 
 
 def iter_raising(error):
@@ -268,7 +270,7 @@ def test_workers_that_cannot_start_are_one_sentence(stored, monkeypatch):
         def __iter__(self):
             raise EOFError("unexpected EOF")
 
-    loader = Loader(split_of(8), 2, drop_last=True)
+    loader = Loader(make_split(8), 2, drop_last=True)
     monkeypatch.setattr(loader, "_data", Unstartable())
     with pytest.raises(BatchFailed, match=r"cannot start \(EOFError: unexpected EOF\); `--workers 0`"):
         next(loader.epoch())
@@ -281,7 +283,7 @@ def test_a_batch_that_has_no_room_is_no_lost_batch(monkeypatch):
     monkeypatch.setattr("alexnet.data.workers.get_worker_info", lambda: "a worker")
     monkeypatch.setattr("alexnet.data.workers.shared", full)
     with pytest.raises(BatchFailed, match="no room for .*No space left on device .*`--shm-size`, and `--wor"):
-        next(Loader(split_of(8), 2, drop_last=True).epoch())
+        next(Loader(make_split(8), 2, drop_last=True).epoch())
 
 
 ROOMS = {  # megabytes free, loaders that share them: workers and prefetch, of 4 and 2, batches of 10 MB
@@ -367,7 +369,7 @@ def test_images_in_memory_need_no_workers(stored, monkeypatch):
     monkeypatch.setattr(
         "alexnet.data.loader.DataLoader", lambda *_, num_workers, **__: counts.append(num_workers)
     )
-    for split in (split_of(9), stored):
+    for split in (make_split(9), stored):
         Loader(split, 2, drop_last=True)
     assert counts == [0, usable_cores()]
 
@@ -391,7 +393,7 @@ def test_waiting_is_counted_and_the_work_between_is_not():
             time.sleep(0.02)
             return super().read(indices)
 
-    split = split_of(8)
+    split = make_split(8)
     loader = Loader(Slow(split.images, split.labels), 2, drop_last=True)
     start = time.perf_counter()
     for _ in itertools.islice(loader.epoch(), 3):
@@ -400,7 +402,7 @@ def test_waiting_is_counted_and_the_work_between_is_not():
 
 
 def test_the_start_of_the_workers_is_counted_as_waiting(monkeypatch):
-    loader = Loader(split_of(8), 2, drop_last=True)
+    loader = Loader(make_split(8), 2, drop_last=True)
     begin = loader._begin
     monkeypatch.setattr(loader, "_begin", lambda: time.sleep(0.05) or begin())
     next(loader.epoch())
@@ -410,12 +412,12 @@ def test_the_start_of_the_workers_is_counted_as_waiting(monkeypatch):
 def test_a_batch_can_be_page_locked():
     if not torch.cuda.is_available():
         pytest.skip("needs a GPU")
-    (batch,) = Loader(split_of(4), 4, drop_last=True, pin_memory=True).epoch()
+    (batch,) = Loader(make_split(4), 4, drop_last=True, pin_memory=True).epoch()
     assert batch.images.is_pinned() and torch.equal(batch.images[:, 0, 0, 0].long(), batch.indices)
 
 
 def test_a_closed_loader_says_so():
-    loader = Loader(split_of(6), 2, drop_last=True, workers=0)
+    loader = Loader(make_split(6), 2, drop_last=True, workers=0)
     loader.close()
     with pytest.raises(ValueError, match="the loader was closed and reads no more; make another one"):
         next(loader.epoch())

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from alexnet.data import first_pass, statistics
-from alexnet.data.first_pass import statistics_of
+from alexnet.data.first_pass import obtain_statistics
 from alexnet.data.prepared import PreparedSet
 from alexnet.data.splits import MemorySplit
 from alexnet.data.statistics import compute_statistics, load, principal_components, save
@@ -163,25 +163,27 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_a_set_keeps_its_statistics_beside_it(tmp_path, monkeypatch):
     monkeypatch.setattr(first_pass, "IMAGES_PER_READ", 5)
-    first = statistics_of(as_set(path=tmp_path), progress=False)
+    first = obtain_statistics(as_set(path=tmp_path), progress=False)
     assert first.fingerprint == "0123456789abcdef"
     np.testing.assert_array_equal(first.mean_image.numpy(), IMAGES.mean(0).astype(np.float32))
     monkeypatch.setattr(MemorySplit, "read", None)  # now they must come from the file
-    assert torch.equal(statistics_of(as_set(path=tmp_path), progress=False).pca_vectors, first.pca_vectors)
+    assert torch.equal(
+        obtain_statistics(as_set(path=tmp_path), progress=False).pca_vectors, first.pca_vectors
+    )
     with pytest.raises(ValueError, match="delete it"):
-        statistics_of(as_set(path=tmp_path, fingerprint="fedcba9876543210"), progress=False)
+        obtain_statistics(as_set(path=tmp_path, fingerprint="fedcba9876543210"), progress=False)
 
 
 def test_a_set_in_memory_leaves_no_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert statistics_of(as_set(), progress=False).num_images == 23
+    assert obtain_statistics(as_set(), progress=False).num_images == 23
     assert not list(tmp_path.iterdir())
 
 
 def test_progress_is_shown_when_asked_for(capsys):
-    statistics_of(as_set())
+    obtain_statistics(as_set())
     assert "mean image" in capsys.readouterr().err
-    statistics_of(as_set(), progress=False)
+    obtain_statistics(as_set(), progress=False)
     assert capsys.readouterr().err == ""
 
 
@@ -220,7 +222,7 @@ def test_processes_share_the_pass(tmp_path, monkeypatch, size):
     def work(rank):
         own.read = parts[rank]
         ranks = Several(rank, size, barrier, given)
-        return statistics_of(as_set(path=tmp_path), progress=False, ranks=ranks)
+        return obtain_statistics(as_set(path=tmp_path), progress=False, ranks=ranks)
 
     with ThreadPoolExecutor(size) as pool:
         found = list(pool.map(work, range(size)))
@@ -251,18 +253,18 @@ def test_a_pass_that_is_stopped_goes_on_where_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(MemorySplit, "read", stopping)
     stop_at = 14
     with pytest.raises(Interrupted):
-        statistics_of(as_set(path=tmp_path), progress=False)
+        obtain_statistics(as_set(path=tmp_path), progress=False)
     assert [file.name for file in tmp_path.iterdir()] == ["statistics-so-far.npz"]
     stop_at, seen[:] = None, []
-    other = statistics_of(as_set(fingerprint="fedcba9876543210", path=tmp_path), progress=False)
+    other = obtain_statistics(as_set(fingerprint="fedcba9876543210", path=tmp_path), progress=False)
     assert seen == list(range(23))  # what there is of other images is of no use
     (tmp_path / "statistics.npz").unlink()
     seen.clear()
     with pytest.raises(Interrupted):
         stop_at = 14
-        statistics_of(as_set(path=tmp_path), progress=False)
+        obtain_statistics(as_set(path=tmp_path), progress=False)
     stop_at, seen[:] = None, []
-    found = statistics_of(as_set(path=tmp_path), progress=False)
+    found = obtain_statistics(as_set(path=tmp_path), progress=False)
     assert seen == list(range(12, 23)) and torch.equal(found.mean_image, other.mean_image)
     assert torch.equal(found.pca_stds, other.pca_stds)
     assert [file.name for file in tmp_path.iterdir()] == ["statistics.npz"]
@@ -271,7 +273,7 @@ def test_a_pass_that_is_stopped_goes_on_where_it_was(tmp_path, monkeypatch):
 @pytest.mark.parametrize("content", [b"", b"PK no archive"])
 def test_a_damaged_beginning_of_a_pass_is_not_gone_on_with(tmp_path, content):
     (tmp_path / "statistics-so-far.npz").write_bytes(content)
-    assert statistics_of(as_set(path=tmp_path), progress=False).num_images == 23
+    assert obtain_statistics(as_set(path=tmp_path), progress=False).num_images == 23
 
 
 def full(folder):
@@ -293,17 +295,19 @@ def test_a_set_that_cannot_be_written_to_has_its_statistics_elsewhere(tmp_path, 
         monkeypatch.setattr(module, "write_arrays", full(home))
     monkeypatch.setattr(first_pass, "SECONDS_BETWEEN_PARTS", 0.0)
     options = {"progress": False, "tell": said.append}
-    first = statistics_of(as_set(path=home), spare=spare, **options)
+    first = obtain_statistics(as_set(path=home), spare=spare, **options)
     assert [file.name for file in spare.iterdir()] == ["statistics.npz"] and not said
     monkeypatch.setattr(first_pass, "passed_through", None)
-    again = statistics_of(as_set(path=home), spare=spare, **options)
+    again = obtain_statistics(as_set(path=home), spare=spare, **options)
     assert torch.equal(first.mean_image, again.mean_image) and not list(home.iterdir())
 
 
 def test_statistics_that_nothing_can_be_kept_of_are_there_all_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(statistics, "write_arrays", full(tmp_path))
     said = []
-    found = statistics_of(as_set(path=tmp_path), progress=False, spare=tmp_path / "none", tell=said.append)
+    found = obtain_statistics(
+        as_set(path=tmp_path), progress=False, spare=tmp_path / "none", tell=said.append
+    )
     assert found.num_images == 23
     assert said == [
         f"the mean image cannot be kept (Read-only file system: {tmp_path / 'statistics.npz'}), "

@@ -24,7 +24,7 @@ def prepared(images: torch.Tensor) -> torch.Tensor:
     return ((images.float() - 120) / 65).contiguous(memory_format=torch.channels_last)
 
 
-def error_of(net: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
+def measure_error(net: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
     batches = ((prepared(x), y) for x, y in zip(images.split(500), labels.split(500), strict=True))
     return error_rates(net.eval(), batches, ks=(1,))["top1"]
 
@@ -140,13 +140,13 @@ def test_a_linear_model_fails(dataset):
 def test_a_small_convolutional_network_does_well(dataset):
     """A linear model misclassifies more than seven of ten images (above)."""
     net = trained(dataset.train_images, dataset.train_labels, epochs=2)
-    assert error_of(net, dataset.test_images, dataset.test_labels) < 0.55
+    assert measure_error(net, dataset.test_images, dataset.test_labels) < 0.55
 
 
 @pytest.mark.slow
 def test_overfitting_can_be_seen(dataset):
     images, labels = dataset.train_images[:200], dataset.train_labels[:200]
     net = trained(images, labels, epochs=20)
-    train_error = error_of(net, images, labels)
-    test_error = error_of(net, dataset.test_images, dataset.test_labels)
+    train_error = measure_error(net, images, labels)
+    test_error = measure_error(net, dataset.test_images, dataset.test_labels)
     assert train_error < 0.4 and test_error > train_error + 0.1, (train_error, test_error)

@@ -15,7 +15,7 @@ from alexnet.optim.sgd import velocities
 from alexnet.recipes import net_config
 from alexnet.seeds import make_generator, mask_generator
 from support import ranks
-from support.one_device import BATCH, RECIPES, STEPS, OneDevice, assert_equal, masks_of, narrow, seeded
+from support.one_device import BATCH, RECIPES, STEPS, OneDevice, assert_equal, draw_step_masks, narrow, seeded
 
 NUM_PROCESSES, TIME_LIMIT = 4, 120  # seconds; a process that waits for ever must fail the tests, no more
 
@@ -236,7 +236,7 @@ def test_a_process_alone_is_a_net_on_one_device(monkeypatch):
         mesh = make_mesh(layout(dist.get_world_size(), config), device)
         net = ParallelAlexNet(config, mesh, generator=seeded()).double().to(device)
         one = OneDevice("paper")
-        logits = net(one.images.to(device), masks_of(config, 0, 0, BATCH)).detach().cpu()
+        logits = net(one.images.to(device), draw_step_masks(config, 0, 0, BATCH)).detach().cpu()
         assert_equal({"logits": logits}, {"logits": one.step(0)[0]}, 1e-9 if device.type == "cuda" else 0)
     finally:
         dist.destroy_process_group()

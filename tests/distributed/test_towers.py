@@ -9,7 +9,7 @@ from alexnet.models.alexnet import AlexNet
 from alexnet.models.traffic import communication, gradient_traffic
 from alexnet.optim.sgd import velocities
 from alexnet.recipes import NETS, net_config
-from support.one_device import OneDevice, masks_of, narrow, seeded
+from support.one_device import OneDevice, draw_step_masks, narrow, seeded
 
 SPLIT_NETS = [name for name in NETS if net_config(name).towers > 1]
 
@@ -100,12 +100,12 @@ def test_the_seam_is_all_that_a_normalisation_lacks(n):
 
 def test_a_tower_reads_the_units_of_all_towers_except_in_the_output_layer():
     config = narrow("paper", dropout_before=True)
-    masks = masks_of(config, 0, 0, 3)
+    masks = draw_step_masks(config, 0, 0, 3)
     tower = Tower(config)
     assert list(masks) == ["fc6", "fc7"]
     assert all(torch.equal(tower_masks(tower, masks, 1)[name], masks[name]) for name in masks)
     config = narrow("paper")
-    masks = masks_of(config, 0, 0, 3)
+    masks = draw_step_masks(config, 0, 0, 3)
     tower = Tower(config)
     parts = [tower_masks(tower, masks, index) for index in (0, 1)]
     assert torch.equal(parts[0]["fc7"], masks["fc7"]) and torch.equal(parts[1]["fc7"], masks["fc7"])

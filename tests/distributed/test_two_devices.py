@@ -8,7 +8,7 @@ from alexnet.distributed.two_devices import TwoDeviceAlexNet
 from alexnet.models.traffic import communication
 from alexnet.optim.sgd import PaperSGD, param_groups, velocities
 from alexnet.recipes import net_config
-from support.one_device import STEPS, OneDevice, assert_equal, data, learning_of, narrow, seeded, step_of
+from support.one_device import STEPS, OneDevice, assert_equal, data, do_step, make_learning, narrow, seeded
 
 NETS = {
     "code2012": {},
@@ -29,11 +29,11 @@ class TwoDevices(OneDevice):
     def __init__(self, base, **changes):
         super().__init__(base, **changes)
         self.net = TwoDeviceAlexNet(self.config, DEVICES, generator=seeded()).double()
-        self.optimizer = PaperSGD(param_groups(self.net, learning_of(base)))
+        self.optimizer = PaperSGD(param_groups(self.net, make_learning(base)))
 
     def step(self, step):
         labels = self.labels.to(DEVICES[0])
-        logits = step_of(self.net, self.images, labels, self.masks(step), self.optimizer)
+        logits = do_step(self.net, self.images, labels, self.masks(step), self.optimizer)
         return logits.cpu(), self.join(lambda tower: {n: p.grad for n, p in tower.named_parameters()})
 
     def join(self, values):

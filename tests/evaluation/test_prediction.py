@@ -41,7 +41,7 @@ def classifier(folder):
     return load_classifier(folder / "net.pt")
 
 
-def files_of(folder):
+def list_files(folder):
     """The validation images in the order in which the set has them."""
     return sorted((folder / "images" / "val").rglob("*.png"), key=lambda path: (path.parent.name, path.name))
 
@@ -58,7 +58,7 @@ def test_probabilities_are_those_of_every_crop_by_itself(folder, name, base, see
 
 
 def test_predict_names_the_most_probable_classes_first(folder, classifier):
-    files = files_of(folder)
+    files = list_files(folder)
     split = open_prepared(folder / "set").val
     expected = trained.probabilities(trained.weights(), split.read(range(len(split))).numpy(), 1)
     got = predict(classifier, files, top=3)
@@ -75,7 +75,7 @@ def test_predict_names_the_most_probable_classes_first(folder, classifier):
 
 
 def test_many_images_are_done_in_parts(folder, classifier, monkeypatch):
-    files = files_of(folder)
+    files = list_files(folder)
     expected = predict(classifier, files, views=10)
     monkeypatch.setattr("alexnet.evaluation.prediction.BATCH", 4)
     for got, wanted in zip(predict(classifier, files, views=10), expected, strict=True):
@@ -85,12 +85,12 @@ def test_many_images_are_done_in_parts(folder, classifier, monkeypatch):
 
 def test_images_are_prepared_as_the_set_was(folder):
     split = open_prepared(folder / "set").val
-    for path, stored in zip(files_of(folder), split.read(range(len(split))), strict=True):
+    for path, stored in zip(list_files(folder), split.read(range(len(split))), strict=True):
         assert torch.equal(load_image(path, trained.STORED), stored)
 
 
 def test_a_image_may_be_a_path_an_image_or_a_tensor(folder):
-    path = files_of(folder)[0]
+    path = list_files(folder)[0]
     wanted = load_image(path, 20)
     assert torch.equal(load_image(str(path), 20), wanted)
     with Image.open(path) as image:
@@ -197,8 +197,8 @@ def test_damaged_tags_do_no_harm(tmp_path):
 
 def test_a_run_is_named_by_its_folder_or_by_a_file(tmp_path):
     run = tmp_path / "run"
-    trained.saved_checkpoint(checkpoints.path_of(run / "checkpoints", 5), seed=1)
-    trained.saved_checkpoint(checkpoints.path_of(run / "checkpoints", 12), seed=2)
+    trained.saved_checkpoint(checkpoints.locate(run / "checkpoints", 5), seed=1)
+    trained.saved_checkpoint(checkpoints.locate(run / "checkpoints", 12), seed=2)
 
     def bias(source):
         return load_classifier(source).net.fc8.bias
@@ -208,7 +208,7 @@ def test_a_run_is_named_by_its_folder_or_by_a_file(tmp_path):
     assert torch.equal(bias(str(run / "checkpoints")), latest)
     trained.saved(run / "weights.pt", seed=3)
     assert torch.equal(bias(run), trained.weights(seed=3).weights["fc8.bias"])
-    first = checkpoints.path_of(run / "checkpoints", 5)
+    first = checkpoints.locate(run / "checkpoints", 5)
     assert torch.equal(bias(first), trained.weights(seed=1).weights["fc8.bias"])
 
 
@@ -325,7 +325,7 @@ def test_names_of_classes_are_shown_with_escapes(classifier):
 
 def test_the_command_shows_every_image(folder, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
-    files = files_of(folder)[:2]
+    files = list_files(folder)[:2]
     assert main(["predict", str(folder / "net.pt"), *map(str, files), "--views", "10", "--top", "7"]) == 0
     printed = capsys.readouterr()
     assert not printed.err
@@ -341,7 +341,7 @@ def test_the_command_shows_every_image(folder, capsys, monkeypatch):
 
 def test_a_image_that_cannot_be_read_does_not_stop_the_others(folder, tmp_path, capsys):
     (tmp_path / "text.jpg").write_text("no image")
-    good = str(files_of(folder)[0])
+    good = str(list_files(folder)[0])
     assert main(["predict", str(folder / "net.pt"), str(tmp_path / "text.jpg"), good]) == 2
     printed = capsys.readouterr()
     assert printed.out.splitlines()[0] == good
@@ -361,7 +361,7 @@ def test_weights_that_are_nan_predict_nothing(folder, tmp_path, capsys):
     of = trained.weights()
     of.weights["fc7.bias"][0] = float("nan")
     checkpoints.save_weights(tmp_path / "net.pt", of)
-    assert main(["predict", str(tmp_path / "net.pt"), str(files_of(folder)[0])]) == 2
+    assert main(["predict", str(tmp_path / "net.pt"), str(list_files(folder)[0])]) == 2
     printed = capsys.readouterr()
     assert not printed.out
     assert f"{tmp_path / 'net.pt'} cannot predict: its weights give NaN, as after a training" in printed.err

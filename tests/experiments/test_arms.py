@@ -21,7 +21,7 @@ from alexnet.recipes import CODE2012, PAPER
 from alexnet.transforms.ten_crop import prepare_centre
 
 
-def net_of(kind):
+def build_net(kind):
     arm = Arm(
         about="",
         net=FourLayerConfig(initialisation="2012", channels=(4, 4, 4), normalisation=kind),
@@ -39,7 +39,7 @@ def net_of(kind):
     ],
 )
 def test_the_first_two_layers_are_normalised(kind, layers):
-    names = [name for name, _ in net_of(kind).named_children()]
+    names = [name for name, _ in build_net(kind).named_children()]
     assert names == [*layers, "unit3", "pool3", "flatten", "output"]
 
 
@@ -49,12 +49,12 @@ def test_a_seed_gives_every_kind_the_same_initial_weights():
     )
     for kind in NORMALISATIONS:
         for name in ("conv1", "conv2", "conv3", "output"):
-            assert torch.equal(net_of(kind).get_submodule(name).weight, plain.get_submodule(name).weight)
+            assert torch.equal(build_net(kind).get_submodule(name).weight, plain.get_submodule(name).weight)
 
 
 def test_each_kind_computes_what_it_is_called():
     x = 200 * torch.rand(2, 6, 3, 3, generator=torch.Generator().manual_seed(1))
-    layer = {kind: net_of(kind).norm1 for kind in NORMALISATIONS if kind != "none"}
+    layer = {kind: build_net(kind).norm1 for kind in NORMALISATIONS if kind != "none"}
     torch.testing.assert_close(layer["lrn"](x), local_response_norm(x))
     torch.testing.assert_close(layer["constant"](x), x / 2**0.75)
     expected = local_response_norm(x, n=5, k=1, alpha=0.001 / 5, beta=0.75)
@@ -97,7 +97,7 @@ def test_an_unknown_kind_is_named():
         normalised(nn.Sequential(), "layer")
 
 
-def maps_of(arm):
+def measure_maps(arm):
     """Sizes of the maps after conv1 and after each pool."""
     net = AlexNet(arm.net, generator=torch.Generator().manual_seed(0)).eval()
     sizes = []
@@ -109,7 +109,7 @@ def maps_of(arm):
 
 
 def test_both_kinds_of_pool_give_maps_of_the_same_sizes():
-    assert maps_of(ARMS["base"]) == maps_of(ARMS["no-overlap"]) == [28, 14, 7, 3]
+    assert measure_maps(ARMS["base"]) == measure_maps(ARMS["no-overlap"]) == [28, 14, 7, 3]
 
 
 def test_most_parameters_are_dense_and_one_tower_has_as_many_as_two():

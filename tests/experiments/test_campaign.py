@@ -84,7 +84,7 @@ def test_no_trial_begins_that_would_end_after_the_budget(small, tiny_set, outcom
     ("text", "seconds"), [("90s", 90), ("10m", 600), ("1.5 min", 90), ("2h", 7200), (".5h", 1800)]
 )
 def test_times_are_read(text, seconds):
-    assert command.seconds_of(text) == seconds
+    assert command.parse_seconds(text) == seconds
 
 
 @pytest.mark.slow

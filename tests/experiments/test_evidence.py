@@ -149,14 +149,14 @@ def campaign_with(monkeypatch, base, other, settled=True):
     """Let the experiment "parts" have five seeds of two arms with these errors."""
 
     def found(errors):
-        runs = {seed: outcome_of(error) for seed, error in enumerate(errors)}
+        runs = {seed: make_outcome(error) for seed, error in enumerate(errors)}
         return Found(scores={0.01: (0.3, 1.0)}, settled=settled, rate=0.01, runs=runs)
 
     arms = {"colour": found(base), "crops": found(other)}
     monkeypatch.setattr(evidence, "package_arms", lambda name: arms if name == "parts" else {})
 
 
-def outcome_of(error):
+def make_outcome(error):
     numbers = {"train_error": 0.1, "train_loss": 0.5, "error": error, "loss": 1.0}
     return Outcome(errors=[0.5], losses=[1.0], epochs=1.0, seconds=1.0, **numbers)
 

@@ -74,7 +74,7 @@ def test_a_change_is_counted_as_the_summary_counts_it(pixels, layer, times, batc
     for row in rows[1:]:
         parts[next(name for name in parts if name[-1] == row.layer[-1])].append(row)
     expected = [[name, "×".join(map(str, own[0].shape)), *summed(own)] for name, own in parts.items()]
-    assert costs.rows_of(pixels, layer, times, batch) == expected
+    assert costs.make_rows(pixels, layer, times, batch) == expected
     found, html = table(pixels=pixels, layer=layer, times=times, batch=batch)
     parameters, work, num_bytes = summed(rows)
     assert found["all"][1] == [parameters, (work + 500_000) // 10**6, (num_bytes + MIB // 2) // MIB]

@@ -11,7 +11,7 @@ from alexnet.functional.activations import UNITS
 RUN = {"epochs": [0.125, 0.375, 0.625, 0.875, 1.125], "errors": [0.8, 0.6, 0.4, 0.2, 0.0], "seconds": 1.0}
 
 
-def lines_of(axis):
+def collect_lines(axis):
     return {line.get_label(): line for line in axis.lines}
 
 
@@ -42,16 +42,16 @@ def test_learning_curves_show_seeds_their_mean_and_the_target():
     _, axis = figures.new()
     shorter = {key: RUN[key][:4] for key in ("epochs", "errors")} | {"seconds": 1.0}
     activations.learning_curves(axis, {"relu": {"runs": [RUN, shorter]}}, 0.25)
-    mean = lines_of(axis)["ReLU"]
+    mean = collect_lines(axis)["ReLU"]
     assert list(mean.get_xdata()) == [0.5] and mean.get_ydata() == pytest.approx([0.5])
-    assert list(lines_of(axis)["25%"].get_ydata()) == [0.25, 0.25]
+    assert list(collect_lines(axis)["25%"].get_ydata()) == [0.25, 0.25]
 
 
 def test_ratios_by_target_draw_mean_and_band():
     _, axis = figures.new()
     points = [(0.4, {"mean": 5.0, "low": 4.0, "high": 6.0}), (0.35, {"mean": 6.0, "low": 5.0, "high": 7.0})]
     activations.ratios_by_target(axis, {"2012": points})
-    assert list(lines_of(axis)["2012"].get_ydata()) == [5.0, 6.0]
+    assert list(collect_lines(axis)["2012"].get_ydata()) == [5.0, 6.0]
     band = axis.collections[0].get_paths()[0].vertices[:, 1]
     assert band.min() == 4.0 and band.max() == 7.0
     assert axis.xaxis_inverted()

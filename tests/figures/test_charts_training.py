@@ -5,7 +5,11 @@ import math
 from alexnet import figures
 from alexnet.figures import curves
 
-LINES = [{"step": 5, "loss": 2.5}, {"step": 10, "loss": 2.25, "val_nll": 2.125}, {"step": 12, "val_nll": 2.0}]
+LINES = [
+    {"step": 5, "loss": 2.5},
+    {"step": 10, "loss": 2.25, "val_loss": 2.125},
+    {"step": 12, "val_loss": 2.0},
+]
 
 
 def test_losses_validations_stops_and_the_loss_of_knowing_nothing():

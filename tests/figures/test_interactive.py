@@ -12,7 +12,7 @@ import pytest
 
 from alexnet import figures
 from alexnet.figures.encoding import encode_drawing, encode_image
-from alexnet.figures.sliders import explore, first_disagreement, javascript_of
+from alexnet.figures.sliders import explore, first_disagreement, translate_to_javascript
 
 ALT = "The square of {a} is next to {b}."
 SUM = "({n, m}) => `<p>${n} + ${m} = <b>${n + m}</b></p>`"  # what `total` is in JavaScript
@@ -52,13 +52,13 @@ def remainder(a):
     return f"{a % 3}"
 
 
-def spec_of(shown) -> dict:
+def read_spec(shown) -> dict:
     return json.loads(re.search(r'data-part="spec">(.*?)</script>', shown.html, re.S)[1])
 
 
 def test_frames_are_stored_in_the_order_of_the_sliders_and_the_start_once():
     shown = explore(grey, alt=ALT, start={"a": 2, "b": "y"}, live=False, a=[1, 2, 3], b=["x", "y"])
-    spec = spec_of(shown)
+    spec = read_spec(shown)
     expected = [encode_image(grey(a, b)).uri for a in (1, 2, 3) for b in "xy"]
     assert len(set(expected)) == 6 and spec["start"] == 3
     assert spec["frames"] == [uri if k != 3 else None for k, uri in enumerate(expected)]
@@ -85,7 +85,7 @@ def test_text_is_escaped_everywhere():
     shown = explore(grey, alt="{b} {a}", caption="{b}", live=False, a=[1, 2], b=[evil, "y"])
     assert evil not in shown.html and html.escape(evil) in shown.html
     assert shown.html.count("</script>") == 2
-    assert spec_of(shown)["alt"][0] == evil + " 1"
+    assert read_spec(shown)["alt"][0] == evil + " 1"
 
 
 @pytest.mark.slow
@@ -114,7 +114,7 @@ def test_draw_may_return_any_of_these(kind):
         forms["shown"] = figures.image(grey(a), alt="grey")
         return forms[kind]
 
-    spec = spec_of(explore(draw, alt="{a}", live=False, a=[1, 3]))
+    spec = read_spec(explore(draw, alt="{a}", live=False, a=[1, 3]))
     if kind == "html":
         assert spec["frames"] == [None, "<p>3</p>"] and "widths" not in spec
     elif kind == "shown":
@@ -174,9 +174,9 @@ def test_no_slider_at_all_is_a_mistake():
 
 def test_numpy_values_and_labels():
     shown = explore(lambda a: f"<p>{a!r}</p>", alt="{a}", live=False, a=np.array([0.1, 1.0]))
-    assert spec_of(shown)["sliders"] == [{"name": "a", "values": [0.1, 1.0], "labels": ["0.1", "1"]}]
+    assert read_spec(shown)["sliders"] == [{"name": "a", "values": [0.1, 1.0], "labels": ["0.1", "1"]}]
     assert "<p>0.1</p>" in shown.html
-    close = spec_of(explore(lambda a: "x", alt="{a}", live=False, a=[0.12345671, 0.12345672]))
+    close = read_spec(explore(lambda a: "x", alt="{a}", live=False, a=[0.12345671, 0.12345672]))
     assert close["sliders"][0]["labels"] == ["0.12345671", "0.12345672"]
 
 
@@ -185,7 +185,11 @@ def test_script_form_starts_with_the_html_of_draw_and_stores_no_frames():
         total, in_page=True, alt="{n} and {m}", start={"n": 40}, live=False, n=range(100), m=range(100)
     )
     assert "<p>40 + 0 = <b>40</b></p>" in shown.html and shown.alt == "40 and 0"
-    assert "frames" not in spec_of(shown) and javascript_of(total) in shown.html and shown.num_bytes < 10_000
+    assert (
+        "frames" not in read_spec(shown)
+        and translate_to_javascript(total) in shown.html
+        and shown.num_bytes < 10_000
+    )
 
 
 def test_disagreement_is_found_and_agreement_is_believed():

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from alexnet.figures.sliders import first_disagreement, javascript_of
+from alexnet.figures.sliders import first_disagreement, translate_to_javascript
 
 SIDES = {"short": 2, "long": 7}
 WORDS = ["<b>", 'a "b"', "{×}"]
@@ -89,15 +89,19 @@ GIVEN = functools.partial(given, 'data:"', moves={"short": [1, 2, 3], "long": [4
 )
 def test_the_page_says_what_python_says(draw, ranges):
     pytest.importorskip("py_mini_racer", reason="no JavaScript engine here: pip install mini-racer")
-    assert first_disagreement(draw, javascript_of(draw), **ranges) is None
+    assert first_disagreement(draw, translate_to_javascript(draw), **ranges) is None
 
 
 def test_only_what_a_function_uses_is_written():
-    script = javascript_of(digits)
+    script = translate_to_javascript(digits)
     assert "function flx_mean" in script and "Return the mean" not in script
     assert "WORDS" not in script and "_pyfunc_zip" not in script and "_pyfunc_round" not in script
-    assert script.count("_pyfunc_format = ") == 1 and "\n " not in script and script == javascript_of(digits)
-    assert "op_mult" not in javascript_of(numbers)  # the page has no lists to repeat
+    assert (
+        script.count("_pyfunc_format = ") == 1
+        and "\n " not in script
+        and script == translate_to_javascript(digits)
+    )
+    assert "op_mult" not in translate_to_javascript(numbers)  # the page has no lists to repeat
 
 
 @pytest.mark.parametrize(
@@ -109,7 +113,7 @@ def test_only_what_a_function_uses_is_written():
 )
 def test_where_javascript_differs_the_comparison_says_so(draw, ranges, values, said):
     pytest.importorskip("py_mini_racer", reason="no JavaScript engine here: pip install mini-racer")
-    where, _, scripted = first_disagreement(draw, javascript_of(draw), **ranges)
+    where, _, scripted = first_disagreement(draw, translate_to_javascript(draw), **ranges)
     assert where == values and said in scripted
 
 
@@ -131,11 +135,11 @@ def test_where_javascript_differs_the_comparison_says_so(draw, ranges, values, s
 )
 def test_what_has_no_form_in_javascript_is_named(draw, text):
     with pytest.raises(ValueError, match=text):
-        javascript_of(draw)
+        translate_to_javascript(draw)
 
 
 def test_a_function_without_its_source_is_named():
     names = {}
     exec("def draw(n):\n    return f'{n}'", names)
     with pytest.raises(ValueError, match="the source of draw is not at hand: write it in a file"):
-        javascript_of(names["draw"])
+        translate_to_javascript(names["draw"])

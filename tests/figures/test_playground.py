@@ -11,13 +11,13 @@ from py_mini_racer import MiniRacer
 from torch import nn
 
 from alexnet.figures.chapters import playground, tiny_net
-from alexnet.figures.sliders import javascript_of
+from alexnet.figures.sliders import translate_to_javascript
 from alexnet.optim import PaperSGD
 
 TANH = playground.START | {"data": "spirals", "activation": "tanh", "rate": 0.3, "decay": 0.05, "batch": 8}
 
 
-def net_of(state, activation):
+def build_net(state, activation):
     """The same network in PyTorch."""
     kind = {"relu": nn.ReLU, "tanh": nn.Tanh}[activation]
     layers = [nn.Linear(*sizes) for sizes in zip(tiny_net.SIZES, tiny_net.SIZES[1:], strict=False)]
@@ -32,7 +32,7 @@ def net_of(state, activation):
     return nn.Sequential(layers[0], kind(), layers[1], kind(), layers[2])
 
 
-def weights_of(net):
+def flatten_weights(net):
     rows = [torch.cat([layer.weight, layer.bias[:, None]], 1).flatten() for layer in net[::2]]
     return torch.cat(rows).detach()
 
@@ -40,7 +40,7 @@ def weights_of(net):
 @pytest.mark.parametrize("settings", [playground.START, TANH])
 def test_it_trains_as_the_package_does(settings):
     state = tiny_net.fresh(settings)
-    net = net_of(state, settings["activation"])
+    net = build_net(state, settings["activation"])
     rates = {"lr": settings["rate"], "momentum": settings["momentum"], "weight_decay": settings["decay"]}
     optimizer = PaperSGD(net.parameters(), **rates)
     points = torch.tensor(state["points"], dtype=torch.float64)
@@ -56,7 +56,7 @@ def test_it_trains_as_the_package_does(settings):
         F.cross_entropy(net(inputs[chosen]), labels[chosen]).backward()
         optimizer.step()
     ours = torch.tensor(state["weights"], dtype=torch.float64)
-    torch.testing.assert_close(ours, weights_of(net), rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(ours, flatten_weights(net), rtol=1e-9, atol=1e-12)
     assert state["curve"][-1][:2] == [
         10,
         pytest.approx(F.cross_entropy(net(inputs), labels).item(), rel=1e-9),
@@ -153,7 +153,7 @@ def engine(shown):
 @pytest.mark.parametrize("settings", [playground.START, TANH])
 def test_the_page_trains_as_python_does(settings):
     engine = MiniRacer()
-    engine.eval(f"var play = {javascript_of(playground.play)}, settings = {json.dumps(settings)};")
+    engine.eval(f"var play = {translate_to_javascript(playground.play)}, settings = {json.dumps(settings)};")
     engine.eval("var state = play({action: 'fresh', settings: settings});")
     engine.eval("state = play({action: 'advance', state: state, settings: settings, steps: 20}); 0")
     ours, theirs = tiny_net.fresh(settings), json.loads(engine.eval("JSON.stringify(state)"))

@@ -31,7 +31,7 @@ def answer(masks, factor=1.0):
 @pytest.mark.parametrize("p", [0.5, 0.2])
 def test_the_answer_is_that_of_the_units_that_take_part(p):
     for presentation in ("1", "7", "12"):
-        expected = answer(dropout.mask_of(presentation, p).tolist())
+        expected = answer(dropout.select_mask(presentation, p).tolist())
         np.testing.assert_allclose(dropout.probabilities(presentation, p), expected, rtol=1e-12)
     at_test = answer([1.0] * 10, 1 - p)
     np.testing.assert_allclose(dropout.probabilities(dropout.TEST, p), at_test, rtol=1e-12)
@@ -39,7 +39,7 @@ def test_the_answer_is_that_of_the_units_that_take_part(p):
 
 def test_dropped_units_have_no_connections():
     for presentation in ("1", "2", "3", dropout.TEST):
-        mask = [int(unit) for unit in dropout.mask_of(presentation, 0.5)]
+        mask = [int(unit) for unit in dropout.select_mask(presentation, 0.5)]
         first, second = sum(mask[:5]), sum(mask[5:])
         html = dropout.thinned(presentation, 0.5)
         assert html.count("L") == 4 * first + first * second + second * 3
@@ -48,7 +48,7 @@ def test_dropped_units_have_no_connections():
 
 def test_a_network_is_named_by_its_mask():
     for presentation in range(1, dropout.NUM_DRAWS + 1):
-        mask = tuple(dropout.mask_of(str(presentation), 0.5).tolist())
+        mask = tuple(dropout.select_mask(str(presentation), 0.5).tolist())
         nets = list(itertools.product((0.0, 1.0), repeat=10))
         assert numbers(dropout.in_words, presentation) == (f"{nets.index(mask) + 1:,}", str(int(sum(mask))))
 

@@ -14,7 +14,9 @@ PARAMETERS = 60_965_224
 
 
 def numbers(batch, crossing):
-    html = traffic.traffic({crossing: traffic.counts_of(traffic.net_of(crossing))}, batch, crossing)
+    html = traffic.traffic(
+        {crossing: traffic.count_traffic(traffic.configure_net(crossing))}, batch, crossing
+    )
     sent = [float(text.replace(",", "")) for text in re.findall(r"<b>([\d,.]+) MB</b>", html)]
     widths = [int(text) for text in re.findall(r"width:(\d+)%", html)]
     each, work, turn = (

@@ -62,12 +62,12 @@ def shown(classifier):
 @pytest.fixture
 def engine(shown):
     engine = MiniRacer()
-    engine.eval(f"var SPEC = {json.dumps(spec_of(shown))};" + DOCUMENT)
+    engine.eval(f"var SPEC = {json.dumps(read_spec(shown))};" + DOCUMENT)
     engine.eval(re.findall(r"<script>(.*?)</script>", shown.html, re.S)[-1])
     return engine
 
 
-def spec_of(shown):
+def read_spec(shown):
     return json.loads(re.search(r'data-part="spec">(.*?)</script>', shown.html, re.S)[1])
 
 
@@ -99,7 +99,7 @@ def test_the_square_is_what_the_unit_sees(classifier, engine):
 def test_the_patches_are_those_that_excite_the_map(classifier, engine, shown):
     images = [walk.searched_image(name) for name in photographs.names()]
     found = strongest(classifier, images, walk.TOP)
-    spec, seen = spec_of(shown), fields(classifier.net.config)
+    spec, seen = read_spec(shown), fields(classifier.net.config)
     for layer, unit in (("conv1", 37), ("conv3", 150)):
         click(engine, "layer", list(seen).index(layer))
         engine.eval(f"set('map', {unit})")
@@ -136,7 +136,7 @@ def test_pointing_chooses_map_and_unit(engine):
 
 
 def test_another_photograph_has_other_maps_and_words(engine, shown):
-    spec = spec_of(shown)
+    spec = read_spec(shown)
     for place in (1, 0):
         click(engine, "photograph", place)
         layer = spec["start"]["layer"]
@@ -168,7 +168,7 @@ def test_the_walk_stays_light_and_speaks(shown):
 
 
 def test_the_walk_begins_at_the_largest_unit_of_the_most_active_map(classifier, shown):
-    start = spec_of(shown)["start"]
+    start = read_spec(shown)["start"]
     maps = responses(classifier.net, classifier.transforms(photographs.load("cat")))["conv2"]
     means = [float(one.mean()) for one in maps]
     assert start["map"] == means.index(max(means))

@@ -22,7 +22,7 @@ REFERENCES = {"paper": references_net.paper_net, "code2012": references_net.code
 BOTH = pytest.mark.parametrize("name", RECIPES)
 
 
-def numpy_of(tensors):
+def convert_to_numpy(tensors):
     return {name: tensor.detach().numpy() for name, tensor in tensors.items()}
 
 
@@ -37,7 +37,7 @@ def assert_same(got, expected):
 def test_every_layer_is_what_the_reference_computes(name):
     net = loud(narrow(name))
     images = random_images(net.config)
-    expected = REFERENCES[name](images.numpy(), numpy_of(dict(net.named_parameters())), CONSTANTS)
+    expected = REFERENCES[name](images.numpy(), convert_to_numpy(dict(net.named_parameters())), CONSTANTS)
     with torch.no_grad():
         outputs = run_by_layers(net, images)
         assert_same(net(images), expected["fc8"])
@@ -53,8 +53,8 @@ def test_training_multiplies_by_the_masks_alone(name):
     images = random_images(net.config, 3)
     masks = {key: mask.double() for key, mask in draw_masks(net.config, 3, generator=seeded(5)).items()}
     assert {key: tuple(mask.shape) for key, mask in masks.items()} == {"fc7": (3, 14), "fc8": (3, 10)}
-    parameters = numpy_of(dict(net.named_parameters()))
-    expected = REFERENCES[name](images.numpy(), parameters, CONSTANTS, numpy_of(masks))
+    parameters = convert_to_numpy(dict(net.named_parameters()))
+    expected = REFERENCES[name](images.numpy(), parameters, CONSTANTS, convert_to_numpy(masks))
     assert_same(net(images, masks), expected["fc8"])
     assert (net(images, masks) - net.eval()(images)).abs().max() > 1
 
@@ -63,7 +63,7 @@ def test_training_multiplies_by_the_masks_alone(name):
 def test_features_are_the_last_hidden_units_before_dropout(name):
     net = loud(narrow(name))
     images = random_images(net.config)
-    expected = REFERENCES[name](images.numpy(), numpy_of(dict(net.named_parameters())), CONSTANTS)
+    expected = REFERENCES[name](images.numpy(), convert_to_numpy(dict(net.named_parameters())), CONSTANTS)
     assert_same(net.features(images), expected["fc7"])
     torch.testing.assert_close(net.eval().head(net.features(images)), net(images), rtol=0, atol=0)
     one_less = loud(narrow(name, removed=("fc7",)))

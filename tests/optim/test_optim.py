@@ -34,7 +34,7 @@ def numbers(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape)
 
 
-def weight_of(start):
+def make_weight(start):
     return nn.Parameter(torch.tensor(start))
 
 
@@ -52,7 +52,7 @@ def test_the_defaults_are_the_papers():
 
 def test_it_is_the_printed_rule():
     shapes = [(3, 4), (5,), (2, 3, 2, 2)]
-    parameters = [weight_of(numbers(*shape, seed=shape)) for shape in shapes]
+    parameters = [make_weight(numbers(*shape, seed=shape)) for shape in shapes]
     expected = [(p.detach().numpy().copy(), np.zeros(p.shape)) for p in parameters]
     optimizer = PaperSGD(parameters, **LOUD)
     for step, rate in enumerate(RATES):
@@ -71,7 +71,7 @@ def test_it_is_the_printed_rule():
 
 def test_a_small_rate_loses_little_to_the_kernels_way_of_taking_it():
     weight, gradient = numbers(50, seed=1), numbers(50, seed=2)
-    parameter = weight_of(weight)
+    parameter = make_weight(weight)
     parameter.grad = torch.tensor(gradient)
     optimizer = PaperSGD([parameter], lr=1e-5, **LOUD)
     optimizer.step()
@@ -88,7 +88,7 @@ def pull(parameter):
 
 
 def test_at_a_constant_rate_torchs_rule_goes_the_same_way():
-    ours, torchs = weight_of(numbers(6)), weight_of(numbers(6))
+    ours, torchs = make_weight(numbers(6)), make_weight(numbers(6))
     printed = PaperSGD([ours], lr=0.13, **LOUD)
     usual = torch.optim.SGD([torchs], lr=0.13, **LOUD)
     for _ in range(40):
@@ -102,7 +102,7 @@ def test_at_a_constant_rate_torchs_rule_goes_the_same_way():
 
 
 def test_after_a_cut_the_two_rules_part_by_the_predicted_amount():
-    ours, torchs = weight_of(numbers(6)), weight_of(numbers(6))
+    ours, torchs = make_weight(numbers(6)), make_weight(numbers(6))
     printed, usual = PaperSGD([ours], lr=0.2, **LOUD), torch.optim.SGD([torchs], lr=0.2, **LOUD)
 
     def step(number):
@@ -124,7 +124,7 @@ def test_after_a_cut_the_two_rules_part_by_the_predicted_amount():
 
 
 def test_after_the_papers_cut_steps_are_nine_times_larger_for_about_twenty_steps():
-    ours, torchs = weight_of(np.ones(1)), weight_of(np.ones(1))
+    ours, torchs = make_weight(np.ones(1)), make_weight(np.ones(1))
     rates = {"lr": 0.01, "momentum": paper.MOMENTUM, "weight_decay": 0.0}
     printed, usual = PaperSGD([ours], **rates), torch.optim.SGD([torchs], **rates)
     ours.grad = torchs.grad = torch.ones(1, dtype=torch.float64)
@@ -145,7 +145,7 @@ def test_after_the_papers_cut_steps_are_nine_times_larger_for_about_twenty_steps
 
 
 def test_a_frozen_group_keeps_its_weights_and_its_velocity():
-    frozen, free = weight_of(numbers(4)), weight_of(numbers(4))
+    frozen, free = make_weight(numbers(4)), make_weight(numbers(4))
     optimizer = PaperSGD([{"params": [frozen]}, {"params": [free]}], lr=0.1, **LOUD)
     frozen.grad = free.grad = torch.ones(4, dtype=torch.float64)
     optimizer.step()
@@ -164,11 +164,11 @@ def test_a_frozen_group_keeps_its_weights_and_its_velocity():
 
 
 def test_parameters_without_a_gradient_are_passed_over():
-    with_gradient, without = weight_of(numbers(3)), weight_of(numbers(3))
+    with_gradient, without = make_weight(numbers(3)), make_weight(numbers(3))
     with_gradient.grad = torch.ones(3, dtype=torch.float64)
     optimizer = PaperSGD([without, with_gradient], lr=0.1)
     optimizer.step()
-    assert torch.equal(without, weight_of(numbers(3))) and not torch.equal(with_gradient, without)
+    assert torch.equal(without, make_weight(numbers(3))) and not torch.equal(with_gradient, without)
     with_gradient.grad = None
     after = with_gradient.detach().clone()
     optimizer.step()
@@ -176,7 +176,7 @@ def test_parameters_without_a_gradient_are_passed_over():
 
 
 def test_a_closure_computes_the_gradient():
-    parameter = weight_of(np.ones(2))
+    parameter = make_weight(np.ones(2))
     optimizer = PaperSGD([parameter], lr=0.1, weight_decay=0.0)
 
     def closure():
@@ -291,6 +291,6 @@ def test_velocities_of_another_net_are_refused():
 )
 def test_numbers_out_of_range_are_refused(wrong, sentence):
     with pytest.raises(ValueError, match=sentence):
-        PaperSGD([weight_of(numbers(2))], **wrong)
+        PaperSGD([make_weight(numbers(2))], **wrong)
     with pytest.raises(ValueError, match=sentence):
-        PaperSGD([{"params": [weight_of(numbers(2))], **wrong}])
+        PaperSGD([{"params": [make_weight(numbers(2))], **wrong}])

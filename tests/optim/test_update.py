@@ -23,7 +23,7 @@ def tensor(*shape, seed=0, dtype=torch.float64):
     return torch.tensor(numbers(*shape, seed=seed), dtype=dtype)
 
 
-def weight_of(start):
+def make_weight(start):
     return nn.Parameter(torch.tensor(start))
 
 
@@ -46,7 +46,7 @@ def test_tensors_in_any_order_of_memory(layout, of):
         gradient = LAYOUTS[layout](gradient)
     else:
         weight = LAYOUTS[layout](weight)
-    parameter, other = nn.Parameter(weight), weight_of(numbers(7))
+    parameter, other = nn.Parameter(weight), make_weight(numbers(7))
     parameter.grad, other.grad = gradient, torch.ones(7, dtype=torch.float64)
     want, _ = references_optim.printed_update(
         weight.numpy(), np.zeros(weight.shape), gradient.numpy(), rate=0.37, momentum=0.6, decay=0.21
@@ -105,11 +105,11 @@ def test_both_forms_are_one_rule(dtype, memory):
 
 
 def test_tensors_alike_are_fused_and_those_in_another_order_are_not(chosen):
-    alike, unlike = weight_of(numbers(4, 3, 5, 5)), weight_of(numbers(2, 3, 5, 5))
+    alike, unlike = make_weight(numbers(4, 3, 5, 5)), make_weight(numbers(2, 3, 5, 5))
     single = nn.Parameter(torch.ones(6))
     alike.grad, single.grad = torch.ones_like(alike), torch.ones(6)
     unlike.grad = torch.ones(2, 3, 5, 5, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
-    PaperSGD([alike, unlike, single, weight_of(numbers(7))], lr=0.1).step()
+    PaperSGD([alike, unlike, single, make_weight(numbers(7))], lr=0.1).step()
     assert chosen == {"printed": [(2, 3, 5, 5)], "fused": [(4, 3, 5, 5), (6,)]}
 
 
@@ -149,7 +149,7 @@ def test_a_velocity_of_another_dtype_is_kept_in_it(chosen):
 
 
 def test_without_momentum_it_is_gradient_descent(chosen):
-    ours, torchs = weight_of(numbers(6)), weight_of(numbers(6))
+    ours, torchs = make_weight(numbers(6)), make_weight(numbers(6))
     optimizer = PaperSGD([ours], lr=0.2, momentum=0, weight_decay=0.21)
     plain = torch.optim.SGD([torchs], lr=0.2, weight_decay=0.21)
     for step in range(3):
@@ -168,7 +168,7 @@ def test_the_first_optimizer_does_not_import_torchs_compiler(monkeypatch):
         function = inspect.unwrap(getattr(torch.optim.Optimizer, name))
         monkeypatch.delattr(function, "__dynamo_disable", raising=False)
     monkeypatch.setitem(sys.modules, "torch._dynamo", None)  # whose import now fails
-    parameter = weight_of(numbers(3))
+    parameter = make_weight(numbers(3))
     parameter.grad = tensor(3)
     optimizer = PaperSGD([parameter], lr=0.1)
     optimizer.step()

@@ -83,7 +83,7 @@ def test_the_search_finds_what_the_exact_search_finds(monkeypatch):
 def test_pixels_are_means_of_small_squares():
     images = torch.arange(3 * 6 * 6).reshape(1, 3, 6, 6).float()
     classifier = SimpleNamespace(views=lambda images: (images,))
-    found = retrieval.pixels_of(classifier)(images)
+    found = retrieval.make_pixel_function(classifier)(images)
     assert found.shape == (1, 3 * 2 * 2) and found[0, 0] == images[0, 0, :3, :3].mean()
 
 

@@ -10,21 +10,21 @@ QUARTILES = {"median": 2.0, "quartile_1": 1.5, "quartile_3": 2.5}
 ABOUT = {"environment": {"device": "cpu: A", "threads": 2, "torch": "9"}, "settings": {"batch": 8}}
 
 
-def page_of(folder, **results):
+def make_page(folder, **results):
     for name, content in results.items():
         (folder / f"{name}.json").write_text(json.dumps(ABOUT | content))
     return table.page(folder).splitlines()
 
 
 def test_what_was_not_measured_is_said(tmp_path):
-    lines = page_of(tmp_path)
+    lines = make_page(tmp_path)
     assert "Nothing on this page was measured on a GPU." in " ".join(lines)
     assert not [line for line in lines if line.startswith("|")]
 
 
 def test_ratios_stand_with_their_quartiles_and_the_machine(tmp_path):
     found = {"seconds": {"median": 0.25}, "times_as_fast": QUARTILES}
-    lines = page_of(tmp_path, lrn={"results": {"conv1": {"training": found}}})
+    lines = make_page(tmp_path, lrn={"results": {"conv1": {"training": found}}})
     assert "| conv1, training | 250.0 | 2.00 | 1.50 to 2.50 |" in lines
     assert (
         "cpu: A, 2 threads, torch 9; batch 8. Times as fast as `F.local_response_norm`, the same work."
@@ -34,7 +34,7 @@ def test_ratios_stand_with_their_quartiles_and_the_machine(tmp_path):
 
 def test_times_of_processors_have_a_column_where_they_were_measured(tmp_path):
     found = {"seconds": {"median": 0.25}, "times_as_fast": QUARTILES, "times_as_fast_by_cpu": {"median": 3.0}}
-    lines = page_of(tmp_path, trials={"results": {"ours": found}})
+    lines = make_page(tmp_path, trials={"results": {"ours": found}})
     assert "| | milliseconds | times as fast | quartiles | by CPU time |" in lines
     assert "| ours | 250.0 | 2.00 | 1.50 to 2.50 | 3.00 |" in lines
 
@@ -48,7 +48,7 @@ def test_the_share_of_waiting_stands_below_the_images(tmp_path):
 def test_a_layer_stands_beside_what_it_takes_at_least(tmp_path):
     rates = {"multiply_adds_a_second": 5e10, "bytes_a_second": 2e10}
     layer = {"seconds": {"median": 0.3}, "share": {"median": 0.25}, "least_seconds": 0.1, "bound": "bytes"}
-    lines = page_of(tmp_path, roofline={"rates": rates, "results": {"conv1": layer}})
+    lines = make_page(tmp_path, roofline={"rates": rates, "results": {"conv1": layer}})
     assert "| conv1 | 300.0 | 25.0% | 100.0 | bytes | 3.0 |" in lines
     assert "100 GFLOP/s" in " ".join(lines) and "20.0 GB/s" in " ".join(lines)
 
@@ -56,8 +56,8 @@ def test_a_layer_stands_beside_what_it_takes_at_least(tmp_path):
 def test_other_instructions_have_a_table_of_their_own(tmp_path):
     found = {"seconds": {"median": 0.25}, "times_as_fast": QUARTILES}
     (tmp_path / "avx2").mkdir()
-    page_of(tmp_path / "avx2", lrn={"results": {"conv1": found | {"seconds": {"median": 0.5}}}})
-    lines = page_of(tmp_path, lrn={"results": {"conv1": found}})
+    make_page(tmp_path / "avx2", lrn={"results": {"conv1": found | {"seconds": {"median": 0.5}}}})
+    lines = make_page(tmp_path, lrn={"results": {"conv1": found}})
     places = [lines.index(line) for line in lines if line.startswith(("#", "| conv1"))]
     assert [lines[place] for place in places][1:5] == [
         "## Local response normalisation",
@@ -70,7 +70,7 @@ def test_other_instructions_have_a_table_of_their_own(tmp_path):
 def test_growth_has_its_exponents_and_a_figure(tmp_path):
     found = {"timed": "a step", "sizes": [10, 1000], "seconds": [{"median": 0.5}, {"median": 2.0}]}
     found |= {"exponent": 0.3, "exponent_of_the_last_two": 0.9}
-    lines = page_of(tmp_path, growth={"results": {"classes": found}})
+    lines = make_page(tmp_path, growth={"results": {"classes": found}})
     assert "| classes | a step | 10, 1,000 | 500, 2,000 | 0.30 | 0.90 |" in lines
     assert "results/growth.png" in " ".join(lines)
 
@@ -89,7 +89,7 @@ def test_a_gpus_page_shows_what_is_wrong_and_the_part_of_what_is_possible(tmp_pa
     speed = {"ours": {"images_a_second": 1234.5, "times_as_fast": QUARTILES, "part_of_bound": 0.25}}
     hours = {"float32": {"hours_at_best": {"1": 3.0, "8": 0.375}}}
     parts = {"numerics": numerics, "trainings": trainings, "speed": speed, "90 epochs": hours}
-    lines = page_of(tmp_path, accelerator=parts)
+    lines = make_page(tmp_path, accelerator=parts)
     assert "| tf32, eager | 5.0e-01 | 0.02 | WRONG |" in lines
     assert "| bfloat16, compiled | | | right |" in lines
     assert "| ours | 1,234 | 2.00 | 1.50 to 2.50 | 25% |" in lines

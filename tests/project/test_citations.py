@@ -25,14 +25,14 @@ MADE = parse_string(
 NOWHERE = parse_string("@misc{none2000, author = {A, B.}, year = {2000}}", "bibtex").entries["none2000"]
 
 
-def text_of(path):
+def read_markdown(path):
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_a_chapter_cites_as_the_bibliography_has_it(path):
-    assert list(citations.problems(text_of(path), BIBLIOGRAPHY)) == []
+    assert list(citations.problems(read_markdown(path), BIBLIOGRAPHY)) == []
 
 
 def test_every_entry_has_an_address_of_its_own_and_many_are_cited():
@@ -41,7 +41,7 @@ def test_every_entry_has_an_address_of_its_own_and_many_are_cited():
     found = [
         addresses[target]
         for path in CHAPTERS
-        for words, target in citations.LINK.findall(text_of(path))
+        for words, target in citations.LINK.findall(read_markdown(path))
         if citations.ENDS_IN_YEAR.search(words)
     ]
     assert len(found) >= 80 and len(set(found)) >= 35

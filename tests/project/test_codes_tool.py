@@ -47,9 +47,9 @@ def test_codes_find_the_class_of_images_they_were_not_learned_from(learn):
     x, queries = codes.standardised(known, new)
     code = learn(x, 16, 0)
     assert code(queries).shape == (40, 16) and code(queries).dtype == torch.bool
-    assert codes.precision_of(code, (x, labels), (queries, asked)) > 0.7
+    assert codes.compute_precision(code, (x, labels), (queries, asked)) > 0.7
     shuffled = labels[torch.randperm(160, generator=torch.Generator().manual_seed(0))]
-    assert codes.precision_of(code, (x, shuffled), (queries, asked)) < 0.5
+    assert codes.compute_precision(code, (x, shuffled), (queries, asked)) < 0.5
     assert torch.equal(learn(x, 16, 0)(queries), code(queries))
     assert not torch.equal(learn(x, 16, 1)(queries), code(queries))
 
@@ -61,7 +61,7 @@ def test_precision_by_codes_is_that_of_the_exact_search_where_bits_are_the_featu
     known, asked = (bits[:50].float(), labels[:50]), (bits[50:].float(), labels[50:])
     away = (known[0][None] != asked[0][:, None]).sum(2).double() + torch.arange(50) / 100
     same = labels[away.argsort(1)[:, :3]] == asked[1][:, None]
-    found = codes.precision_of(lambda x: x > 0.5, known, asked)
+    found = codes.compute_precision(lambda x: x > 0.5, known, asked)
     assert abs(found - same.double().mean().item()) < 0.1
     assert codes.exact_precision(known, asked) == pytest.approx(found, abs=0.1)
 

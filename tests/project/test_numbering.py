@@ -18,12 +18,12 @@ def cells(path):
     return json.loads(path.read_text(encoding="utf-8"))["cells"]
 
 
-def text_of(path):
+def read_markdown(path):
     """All text that a chapter's author wrote outside code."""
     return "\n\n".join("".join(cell["source"]) for cell in cells(path) if cell["cell_type"] == "markdown")
 
 
-def figures_of(path):
+def list_figures(path):
     """The HTML of a chapter's stored figures in order; one that shows others inside counts once."""
     found = []
     for cell in cells(path):
@@ -34,10 +34,12 @@ def figures_of(path):
     return found
 
 
-def anchors_of(path):
+def list_anchors(path):
     """Where links into a chapter may end."""
-    figures = (re.search(r' id="([^"]*)"', content) for content in figures_of(path))
-    return {match[1] for match in figures if match} | {name for name, _ in EQUATION.findall(text_of(path))}
+    figures = (re.search(r' id="([^"]*)"', content) for content in list_figures(path))
+    return {match[1] for match in figures if match} | {
+        name for name, _ in EQUATION.findall(read_markdown(path))
+    }
 
 
 def named_by(words):
@@ -48,7 +50,7 @@ def named_by(words):
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_figures_carry_their_numbers_in_order(path):
-    for count, content in enumerate(figures_of(path), 1):
+    for count, content in enumerate(list_figures(path), 1):
         number = f"{NUMBER_OF[path.name]}.{count}"
         assert content.startswith(f'<figure class="alexnet-figure" id="{named_by(f"figure {number}")}" ')
         (caption,) = re.findall(r"<figcaption[^>]*><b>Figure ([\d.]+)\.</b> ", content)
@@ -57,7 +59,7 @@ def test_figures_carry_their_numbers_in_order(path):
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_equations_carry_their_numbers_in_order(path):
-    text = text_of(path)
+    text = read_markdown(path)
     found = EQUATION.findall(text)
     for count, (name, formula) in enumerate(found, 1):
         number = f"{NUMBER_OF[path.name]}.{count}"
@@ -68,24 +70,26 @@ def test_equations_carry_their_numbers_in_order(path):
 
 
 def test_every_equation_with_a_number_is_referred_to():
-    links = {anchor for path in CHAPTERS for _, _, anchor in LINK.findall(text_of(path))}
-    numbered = {name for path in CHAPTERS for name, _ in EQUATION.findall(text_of(path))}
+    links = {anchor for path in CHAPTERS for _, _, anchor in LINK.findall(read_markdown(path))}
+    numbered = {name for path in CHAPTERS for name, _ in EQUATION.findall(read_markdown(path))}
     assert len(numbered) >= 10 and numbered <= links
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_mentions_of_figures_and_equations_are_links_to_them(path):
-    text = text_of(path)
+    text = read_markdown(path)
     assert MENTION.findall(LINK.sub("", text)) == []
     for words, file, anchor in LINK.findall(text):
         if MENTION.fullmatch(words):
             assert anchor == named_by(words), words
-            assert anchor in anchors_of(path.with_name(file) if file else path), words
+            assert anchor in list_anchors(path.with_name(file) if file else path), words
 
 
 def test_links_between_chapters_end_on_pages_of_the_book():
     pages = set(re.findall(r"(?:file|root): (\S+)", (BOOK / "_toc.yml").read_text(encoding="utf-8")))
-    links = [(path.name, file) for path in CHAPTERS for _, file, _ in LINK.findall(text_of(path)) if file]
+    links = [
+        (path.name, file) for path in CHAPTERS for _, file, _ in LINK.findall(read_markdown(path)) if file
+    ]
     assert len(links) >= 100
     assert [(name, file) for name, file in links if file.rpartition(".")[0] not in pages] == []
     assert all((BOOK / file).is_file() for _, file in links)

@@ -14,23 +14,23 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md"]
 
 
-def text_of(name):
+def read_text(name):
     return (ROOT / name).read_text(encoding="utf-8")
 
 
 def test_readme_is_short():
-    assert len(text_of("README.md").splitlines()) <= 125
+    assert len(read_text("README.md").splitlines()) <= 125
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_links_lead_to_files(name):
-    text = re.sub(r"`[^`]+`", "", text_of(name))  # code may show what a link looks like
+    text = re.sub(r"`[^`]+`", "", read_text(name))  # code may show what a link looks like
     links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
     assert [link for link in links if not (ROOT / name).parent.joinpath(link).exists()] == []
 
 
 def test_tree_in_the_readme_is_the_tree():
-    section = text_of("README.md").split("## Contents of the repository")[1].split("\n## ")[0]
+    section = read_text("README.md").split("## Contents of the repository")[1].split("\n## ")[0]
     named = re.findall(r"^    (\S+?),? ", section, re.MULTILINE)
     assert len(named) > 8
     assert [name for name in named if not (ROOT / name).exists()] == []
@@ -39,9 +39,9 @@ def test_tree_in_the_readme_is_the_tree():
 def test_measured_numbers_and_the_verdict_are_those_of_the_ledger():
     record, found = records.load("relu-vs-tanh"), finding("relu-speed")
     row = f"| {found.ours} | {found.verdict} | CIFAR-10, 50,000 images, {len(record.seeds)} seeds |"
-    assert row in text_of("README.md")
+    assert row in read_text("README.md")
     assert record.data["name"] == "cifar10"
-    assert f"lists all {len(CLAIMS)} claims" in text_of("README.md")
+    assert f"lists all {len(CLAIMS)} claims" in read_text("README.md")
 
 
 def test_the_error_of_the_network_that_comes_along_is_that_of_its_record():
@@ -50,7 +50,7 @@ def test_the_error_of_the_network_that_comes_along_is_that_of_its_record():
     assert (
         f"top-1 error {last['top1']:.1%} on Imagenette's validation images after "
         f"{record.results['epochs']:.0f} epochs at {size}x{size} pixels"
-    ) in text_of("README.md")
+    ) in read_text("README.md")
 
 
 def test_the_training_on_imagenette_is_that_of_its_record():
@@ -59,11 +59,11 @@ def test_the_training_on_imagenette_is_that_of_its_record():
     assert (
         f"validation top-1 error {last['top1']:.1%} after {results['epochs']:.1f} epochs, from 90% "
         f"(Imagenette, {record.data['images']['train']:,} images, {len(record.seeds)} seed)"
-    ) in text_of("README.md")
+    ) in read_text("README.md")
     linear = records.load("imagenette-baselines").results
     colours, with_hog = linear["colour histogram"], linear["HOG and colour histogram"]
     control = f"on colour histograms has {colours['top1']:.1%}, on HOG with colours {with_hog['top1']:.1%}:"
-    assert control in text_of("README.md")
+    assert control in read_text("README.md")
     assert last["step"] == results["step"] and record.data["classes"] == 10
     losses = [loss for _, loss, _ in results["log"]]
     guessing = math.log(record.data["classes"])

@@ -57,7 +57,7 @@ def test_no_round_is_a_mistake():
 
 
 def test_the_half_network_is_the_one_by_its_name():
-    assert replace(two_ranks.half_of(net_config("paper")), name="half") == net_config("half")
+    assert replace(two_ranks.halve_net(net_config("paper")), name="half") == net_config("half")
 
 
 @pytest.mark.slow

@@ -76,7 +76,7 @@ def test_the_script_reads_numbers_of_half_precision(engine):
     np.testing.assert_array_equal(values, every.double().numpy())
 
 
-def classifier_of(**changes) -> Classifier:
+def make_classifier(**changes) -> Classifier:
     """A small network with random weights, whose normalisations change its activations by far."""
     options = {"conv_channels": (8, 12, 8, 8, 4), "dense_units": (6, 10), "num_classes": 3, "input_size": 99}
     loud = {
@@ -117,7 +117,7 @@ VARIANTS = {
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_script_computes_what_the_package_does(engine, name):
-    classifier = classifier_of(**VARIANTS[name])
+    classifier = make_classifier(**VARIANTS[name])
     size = classifier.image_size
     pixels = torch.randint(
         256, (3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
@@ -146,9 +146,9 @@ def test_the_script_computes_what_the_package_does(engine, name):
 
 def test_layers_that_the_script_cannot_compute_are_named():
     with pytest.raises(ValueError, match="norm1: TensorFlow.js has no window of 4 channels"):
-        your_image.description(classifier_of(lrn_n=4))
+        your_image.description(make_classifier(lrn_n=4))
     with pytest.raises(ValueError, match="cannot compute strange, Tanh"):
-        list(your_image.steps_of("strange", nn.Tanh(), None))
+        list(your_image.yield_steps("strange", nn.Tanh(), None))
 
 
 @pytest.mark.slow
@@ -171,7 +171,7 @@ def test_the_build_writes_the_network_that_ships_and_the_examples(tmp_path):
     assert set(written["examples"]) == set(your_image.EXAMPLES)
     for name, content in written["examples"].items():
         image = np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))
-        np.testing.assert_array_equal(image.transpose(2, 0, 1), your_image.pixels_of(name))
+        np.testing.assert_array_equal(image.transpose(2, 0, 1), your_image.load_example(name))
 
 
 def test_the_page_is_given_all_that_it_asks_for_and_no_other_page_is():

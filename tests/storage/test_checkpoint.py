@@ -58,7 +58,7 @@ def assert_same(one, other):
 
 @pytest.fixture
 def saved(tmp_path):
-    path = checkpoints.path_of(tmp_path, 12000)
+    path = checkpoints.locate(tmp_path, 12000)
     checkpoints.save(path, sample())
     return path
 
@@ -160,12 +160,12 @@ def test_a_damaged_checkpoint_is_named_and_another_one(saved):
     os.truncate(saved, saved.stat().st_size // 2)
     assert refused(saved) == "FILE is damaged" + ALONE
     for step in (9000, 400):
-        checkpoints.save(checkpoints.path_of(saved.parent, step), sample(step=step))
+        checkpoints.save(checkpoints.locate(saved.parent, step), sample(step=step))
     assert refused(saved) == f"FILE is damaged; name {saved.parent / 'step-00009000.pt'} in its place"
 
 
 def test_in_place_of_damaged_weights_the_runs_checkpoint_is_named(tmp_path):
-    kept = checkpoints.path_of(tmp_path / "checkpoints", 12000)
+    kept = checkpoints.locate(tmp_path / "checkpoints", 12000)
     checkpoints.save(kept, sample())
     (tmp_path / "weights.pt").write_bytes(b"")
     with pytest.raises(ValueError, match=f"weights.pt is damaged; name {kept} in its place"):

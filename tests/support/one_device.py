@@ -21,7 +21,7 @@ def narrow(base, **changes):
     return net_config("small", base=base, **(sizes | loud | changes))
 
 
-def learning_of(base):
+def make_learning(base):
     """Rates and decays under which every term of the update shows after three steps."""
     return replace(recipe_named(base).learning, rate=0.02, weight_decay=0.05)
 
@@ -37,7 +37,7 @@ def seeded():
     return torch.Generator().manual_seed(5)
 
 
-def step_of(net, images, labels, masks, optimizer=None):
+def do_step(net, images, labels, masks, optimizer=None):
     """Do one step, or compute gradients alone; returns the logits."""
     net.zero_grad()
     logits = net(images, masks)
@@ -47,7 +47,7 @@ def step_of(net, images, labels, masks, optimizer=None):
     return logits.detach()
 
 
-def masks_of(config, step, data_rank, num_images):
+def draw_step_masks(config, step, data_rank, num_images):
     return draw_masks(config, num_images, generator=mask_generator(SEED, step, data_rank))
 
 
@@ -57,17 +57,17 @@ class OneDevice:
     def __init__(self, base, **changes):
         self.config = narrow(base, **changes)
         self.net = AlexNet(self.config, generator=seeded()).double()
-        self.optimizer = PaperSGD(param_groups(self.net, learning_of(base)))
+        self.optimizer = PaperSGD(param_groups(self.net, make_learning(base)))
         self.images, self.labels = data()
 
     def step(self, step, copies=1):
         """Do a step with the masks that so many copies of the net draw; returns (logits, gradients)."""
-        logits = step_of(self.net, self.images, self.labels, self.masks(step, copies), self.optimizer)
+        logits = do_step(self.net, self.images, self.labels, self.masks(step, copies), self.optimizer)
         return logits, {name: p.grad.clone() for name, p in self.net.named_parameters()}
 
     def masks(self, step, copies=1):
         """Image i is read by copy i modulo `copies`, as the loader has it."""
-        drawn = [masks_of(self.config, step, copy, BATCH // copies) for copy in range(copies)]
+        drawn = [draw_step_masks(self.config, step, copy, BATCH // copies) for copy in range(copies)]
         return {name: torch.stack([masks[name] for masks in drawn], dim=1).flatten(0, 1) for name in drawn[0]}
 
 

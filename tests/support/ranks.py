@@ -22,7 +22,17 @@ from alexnet.distributed.parallel import (
     scatter_state,
 )
 from alexnet.optim.sgd import PaperSGD, load_velocities, param_groups, velocities
-from support.one_device import BATCH, RECIPES, STEPS, data, learning_of, masks_of, narrow, seeded, step_of
+from support.one_device import (
+    BATCH,
+    RECIPES,
+    STEPS,
+    data,
+    do_step,
+    draw_step_masks,
+    make_learning,
+    narrow,
+    seeded,
+)
 
 CPU = torch.device("cpu")
 
@@ -35,7 +45,7 @@ class Run:
         self.mesh = make_mesh(layout, CPU)
         self.net = ParallelAlexNet(self.config, self.mesh, generator=seeded()).to(dtype)
         self.model = data_parallel(self.net)
-        self.optimizer = PaperSGD(param_groups(self.model, learning_of(base)))
+        self.optimizer = PaperSGD(param_groups(self.model, make_learning(base)))
         self.rank, self.share = self.mesh.get_local_rank("data"), slice(None, None, layout.data_parallel)
         images, labels = data()
         self.images = images[self.rank :: layout.data_parallel].to(dtype)
@@ -43,8 +53,8 @@ class Run:
 
     def step(self, step, update=True):
         """Do a step; returns (logits, this process's gradients)."""
-        masks = masks_of(self.config, step, self.rank, len(self.images))
-        logits = step_of(self.model, self.images, self.labels, masks, self.optimizer if update else None)
+        masks = draw_step_masks(self.config, step, self.rank, len(self.images))
+        logits = do_step(self.model, self.images, self.labels, masks, self.optimizer if update else None)
         return logits, {name: p.grad.clone() for name, p in self.net.tower.named_parameters()}
 
     def gather(self):
@@ -123,8 +133,8 @@ def calls_of_a_step(run):
 
     names = ("all_gather", "reduce", "all_reduce")
     with mock.patch.multiple(dist, **{name: recorded(name, getattr(dist, name)) for name in names}):
-        masks = masks_of(run.config, 0, 0, BATCH)
-        step_of(run.model, run.images, run.labels, masks)
+        masks = draw_step_masks(run.config, 0, 0, BATCH)
+        do_step(run.model, run.images, run.labels, masks)
     return calls
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from alexnet import config, recipes
-from alexnet.data.first_pass import statistics_of
+from alexnet.data.first_pass import obtain_statistics
 from alexnet.data.generated import synthetic
 from alexnet.data.loader import epoch_order
 from alexnet.data.prepare.run import prepare
@@ -96,7 +96,7 @@ def by_hand(recipe, dataset, num_steps, *, seed, num_data=1, weights=None):
     weights: to start from in place of those that the seed draws.
     num_data: parts of each batch, each with draws of its own, whose mean gradients are averaged.
     """
-    statistics = statistics_of(dataset, progress=False)
+    statistics = obtain_statistics(dataset, progress=False)
     net = AlexNet(recipe.net, generator=make_generator(seed, 3)).train()
     if weights is not None:
         net.load_state_dict(weights)

@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from alexnet.cli import train
-from alexnet.models.summary import rows_of
+from alexnet.models.summary import make_rows
 from alexnet.recipes import PAPER
 from alexnet.training import TrainSettings
 from alexnet.training.clusters import command, share
@@ -19,7 +19,7 @@ def test_towers_come_first_then_the_batch():
 
 @pytest.mark.parametrize("gpus, batch, parts", [(1, 128, 1), (2, 128, 2), (4, 64, 2)])
 def test_memory_is_that_of_what_the_gpu_holds(gpus, batch, parts):
-    rows = rows_of(PAPER.net, batch, parts)
+    rows = make_rows(PAPER.net, batch, parts)
     by_hand = sum(row.parameter_bytes + row.activation_bytes + row.gradient_bytes for row in rows)
     assert share(PAPER.net, 128, gpus).num_bytes == by_hand
 

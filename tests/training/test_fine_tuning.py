@@ -54,7 +54,7 @@ def begun(settings):
     return plan_in_words(plan), {name: tensor.clone() for name, tensor in learner.state()[0].items()}
 
 
-def form_of(whole, form, tmp_path):
+def prepare_source(whole, form, tmp_path):
     """What --init-from names: the run's folder, a file in it, or one of safetensors."""
     if form == "safetensors":
         path = tmp_path / "mine.safetensors"
@@ -65,7 +65,7 @@ def form_of(whole, form, tmp_path):
 
 @pytest.mark.parametrize("form", ["", "checkpoints/step-00000010.pt", "weights.pt", "safetensors"])
 def test_all_weights_are_those_of_the_trained_network_before_the_first_step(whole, form, tmp_path):
-    source = form_of(whole, form, tmp_path)
+    source = prepare_source(whole, form, tmp_path)
     said, weights = begun(settings_for(tmp_path / "run", init_from=str(source), seed=5))
     theirs = state(whole, LAST)[0]
     assert weights.keys() == theirs.keys()

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from alexnet.cli import train as command
-from alexnet.data.first_pass import statistics_of
+from alexnet.data.first_pass import obtain_statistics
 from alexnet.data.generated import synthetic
 from alexnet.data.prepared import in_memory
 from alexnet.distributed.parallel import Layout
@@ -62,13 +62,14 @@ def test_training_is_the_plain_loop(folder):
         assert line["epoch"] == line["step"] / STEPS_PER_EPOCH
 
     test = dataset.val
-    views = prepare_centre(test.images, size=28, statistics=statistics_of(dataset, progress=False))
+    views = prepare_centre(test.images, size=28, statistics=obtain_statistics(dataset, progress=False))
     logits = net(views).detach().double()
     top5 = (logits.topk(5, dim=1).indices != test.labels[:, None]).all(1).double().mean()
     last = record.results["validations"][-1]
     assert last["top1"] == pytest.approx(float((logits.argmax(1) != test.labels).double().mean()))
     assert last["top5"] == pytest.approx(float(top5))
     assert last["nll"] == pytest.approx(float(F.cross_entropy(logits, test.labels)), rel=1e-6)
+    assert lines[-1]["val_loss"] == last["nll"]
 
 
 def test_the_rates_that_the_log_shows_are_those_of_the_schedule(folder):
@@ -336,19 +337,22 @@ def test_no_training_validates_on_test_images(monkeypatch, folder):
     assert len(seen) == 20 and not seen & test
 
 
-def plan_of(num_ranks=1, **settings):
+def plan_training(num_ranks=1, **settings):
     return planning.make_plan(
         TrainSettings(**({"recipe": "code2012", "batch_size": 8} | settings)), num_ranks
     )
 
 
 def test_the_batch_is_shared_out(folder):
-    plan = plan_of(4)
+    plan = plan_training(4)
     assert plan.layout == Layout(2, 2) and plan.steps_per_epoch == 5 and plan.num_steps == 91 * 5
-    assert plan_of(4, parallel="data").layout == Layout(4, 1)
-    assert plan_of(epochs=0.5).num_steps == 3  # a step that has begun is done
-    assert plan_of(validate_every="0.5epochs").validate_every == 2
-    assert plan_of(checkpoint_every="3steps").checkpoint_every == 3 and plan_of().checkpoint_every is None
+    assert plan_training(4, parallel="data").layout == Layout(4, 1)
+    assert plan_training(epochs=0.5).num_steps == 3  # a step that has begun is done
+    assert plan_training(validate_every="0.5epochs").validate_every == 2
+    assert (
+        plan_training(checkpoint_every="3steps").checkpoint_every == 3
+        and plan_training().checkpoint_every is None
+    )
 
 
 MISTAKES = {
@@ -389,7 +393,7 @@ def test_a_file_that_holds_no_recipe_is_refused(folder, tmp_path):
     path = tmp_path / "odd.json"
     path.write_text('{"name": "odd"}', encoding="utf-8")
     with pytest.raises(ValueError, match="odd.json is not a recipe"):
-        plan_of(recipe=str(path))
+        plan_training(recipe=str(path))
 
 
 def test_a_recipe_from_a_file_is_taken_as_it_is(folder, monkeypatch):
@@ -407,9 +411,9 @@ def test_a_recipe_from_a_file_is_taken_as_it_is(folder, monkeypatch):
 def test_a_plateau_needs_validation_images(folder, monkeypatch):
     dataset = tiny_dataset()
     use(monkeypatch, replace(dataset, splits={"train": dataset.train}))
-    assert plan_of().validation_split is None
+    assert plan_training().validation_split is None
     with pytest.raises(ValueError, match="has no validation images"):
-        plan_of(recipe="paper")
+        plan_training(recipe="paper")
     record, _ = run(settings_for(folder))
     assert record.results["validations"] == [] and "ten_views" not in record.results
 

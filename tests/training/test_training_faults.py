@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from alexnet.data import first_pass
-from alexnet.data.first_pass import statistics_of
+from alexnet.data.first_pass import obtain_statistics
 from alexnet.data.loader import BatchFailed
 from alexnet.data.splits import MemorySplit
 from alexnet.distributed.ranks import Ranks
@@ -52,10 +52,10 @@ class Faulty(MemorySplit):
 def faulty(monkeypatch):
     """Let all trainings read such images, whose statistics are known."""
     dataset = tiny_dataset()
-    statistics = statistics_of(dataset, progress=False)
+    statistics = obtain_statistics(dataset, progress=False)
     splits = {name: Faulty(split.images, split.labels) for name, split in dataset.splits.items()}
     use(monkeypatch, replace(dataset, splits=splits))
-    monkeypatch.setattr("alexnet.training.learner.statistics_of", lambda *_, **__: statistics)
+    monkeypatch.setattr("alexnet.training.learner.obtain_statistics", lambda *_, **__: statistics)
     monkeypatch.setattr(Faulty, "error", None)
     monkeypatch.setattr(Faulty, "listener", None)
 
@@ -162,7 +162,7 @@ def test_a_signal_breaks_a_validation_off(tmp_path, whole, monkeypatch, ten_view
 @pytest.mark.parametrize("by_file", [False, True], ids=["a signal", "the stop file"])
 def test_a_wish_to_stop_breaks_the_first_pass_off(tmp_path, whole, monkeypatch, by_file):
     """It is kept as far as it came; the run can be resumed though it had not begun."""
-    monkeypatch.setattr("alexnet.training.learner.statistics_of", statistics_of)
+    monkeypatch.setattr("alexnet.training.learner.obtain_statistics", obtain_statistics)
     monkeypatch.setattr(first_pass, "IMAGES_PER_READ", 4)
     monkeypatch.setattr(first_pass, "READS_PER_PART", 2)
     settings, data, read = settings_for(tmp_path / "stopped", validate_every="3steps"), tmp_path / "set", []
@@ -202,7 +202,7 @@ def test_a_run_with_a_record_keeps_it_when_it_is_stopped_in_the_first_pass(tmp_p
     settings = settings_for(tmp_path / "run", max_steps=2)
     run(settings)
     before = (settings.folder / "run.json").read_bytes()
-    monkeypatch.setattr("alexnet.training.learner.statistics_of", lambda *_, between, **__: between())
+    monkeypatch.setattr("alexnet.training.learner.obtain_statistics", lambda *_, between, **__: between())
     folder = loop.open_folder
     monkeypatch.setattr(loop, "open_folder", lambda *given: signal_after(folder(*given)))
     record, _ = run(replace(settings, max_steps=None))

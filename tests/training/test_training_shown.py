@@ -159,7 +159,7 @@ LINE = {
     "wait_share": 0.07,
 }
 RATES = {"conv1_rate": 0.01, "weight_rate": 0.01, "bias_rate": 0.02, "colour_noise": True, "seconds": 4.0}
-VALIDATION = {"val_top1": 0.5, "val_top5": 0.125, "val_nll": 1.5}
+VALIDATION = {"val_top1": 0.5, "val_top5": 0.125, "val_loss": 1.5}
 
 
 class Terminal(io.StringIO):
@@ -244,7 +244,7 @@ def test_durations():
     assert {span: duration(span) for span in spans} == spans
 
 
-def tensorboard_of(folder):
+def read_tensorboard(folder):
     """What TensorBoard reads of a run: {(name of the chart, step): value}, and the sizes of the images."""
     event_file_loader = pytest.importorskip("tensorboard.backend.event_processing.event_file_loader")
     (path,) = (folder / "tensorboard").iterdir()
@@ -263,10 +263,11 @@ def test_tensorboard_gets_the_curves_and_the_kernels(folder):
     _, events = run(settings_for(folder))
     assert "TensorBoard" not in events[0].values["text"]
     lines = [event.values for event in events if event.kind == "window"]
-    numbers, images = tensorboard_of(folder)
+    numbers, images = read_tensorboard(folder)
     losses = {step: value for (name, step), value in numbers.items() if name == "train/loss"}
     assert losses == pytest.approx({line["step"]: line["loss"] for line in lines})
     assert numbers["validation/top1", 10] == pytest.approx(lines[-1]["val_top1"])
+    assert numbers["validation/loss", 10] == pytest.approx(lines[-1]["val_loss"])
     assert images == {("conv1 kernels", 5): (6, 24), ("conv1 kernels", 10): (6, 24)}
 
 

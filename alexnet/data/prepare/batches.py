@@ -11,7 +11,7 @@ import numpy as np
 
 from alexnet.data.catalogue import CIFAR10
 from alexnet.data.images import Unreadable
-from alexnet.data.prepare.sources import File, Reader, stamp_of
+from alexnet.data.prepare.sources import File, Reader, read_stamp
 from alexnet.storage.files import written_whole
 
 NAME = re.compile(r"(data_batch_\d+|test_batch)")
@@ -22,14 +22,14 @@ SHAPE = (3, CIFAR10.height, CIFAR10.width)
 RECONSTRUCT = np.empty(0).__reduce__()[0]
 
 
-def base_of(file: File) -> str:
+def strip_folders(file: File) -> str:
     """Return the name of a file without its folders."""
     return file.name.rpartition("/")[2]
 
 
 def is_batch(file: File) -> bool:
     """Return whether a file is, or claims to be, a batch."""
-    return NAME.fullmatch(base_of(file)) is not None
+    return NAME.fullmatch(strip_folders(file)) is not None
 
 
 def images_in(batch: File, reader: Reader, scratch: Path) -> Iterator[File]:
@@ -52,13 +52,13 @@ def images_in(batch: File, reader: Reader, scratch: Path) -> Iterator[File]:
     path = scratch / f"{hashlib.sha256(content).hexdigest()[:16]}.pixels"
     with written_whole(path) as file:
         file.write(images.tobytes())
-    stamp, size = stamp_of(path), images[:1].nbytes
+    stamp, size = read_stamp(path), images[:1].nbytes
     for row, label in enumerate(labels.tolist()):
         name = f"{batch.name}/{CIFAR10.classes[label]}/{row:05}"
         yield File(name, str(path), row * size, size, stamp=stamp, is_pixels=True)
 
 
-def pixels_of(content: bytes) -> np.ndarray:
+def decode_pixels(content: bytes) -> np.ndarray:
     """Return an image (height, width, 3) that `images_in` has named from what was read of it."""
     return np.frombuffer(content, np.uint8).reshape(SHAPE).transpose(1, 2, 0)
 

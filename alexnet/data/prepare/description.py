@@ -13,7 +13,7 @@ import PIL.features
 
 import alexnet
 from alexnet.data.images import FILTER, QUALITY, in_brief
-from alexnet.data.prepare.shards import digest_of_index
+from alexnet.data.prepare.shards import hash_index
 from alexnet.storage.files import NewerFormat, check_format, written_whole
 
 FORMAT = 1  # of a prepared set as a whole, indices included; a reader refuses others
@@ -41,7 +41,7 @@ def describe(name: str, classes: dict[str, str], indices: dict[str, list[dict]],
         "size": request["size"],
         "form": request["form"],
         "splits": {split: [len(index["labels"]) for index in of] for split, of in indices.items()},
-        "indices": {split: [digest_of_index(index) for index in of] for split, of in indices.items()},
+        "indices": {split: [hash_index(index) for index in of] for split, of in indices.items()},
         "fingerprint": fingerprint(indices),
         "left_out": sum(status == "left out" for _, status, _ in notes),
         "why_left_out": reasons(notes),

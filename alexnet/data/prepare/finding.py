@@ -6,10 +6,10 @@ from pathlib import Path
 
 from alexnet.bars import Bar
 from alexnet.data.archives import Skipped, is_archive_start
-from alexnet.data.formats import HEAD_BYTES, SUFFIXES, format_of, suffix_of
-from alexnet.data.prepare.batches import BESIDE, base_of, images_in, is_batch
+from alexnet.data.formats import HEAD_BYTES, SUFFIXES, find_suffix, recognise_format
+from alexnet.data.prepare.batches import BESIDE, images_in, is_batch, strip_folders
 from alexnet.data.prepare.labels import Labels
-from alexnet.data.prepare.sources import File, Reader, files_of
+from alexnet.data.prepare.sources import File, Reader, yield_files
 from alexnet.shown import printable
 
 
@@ -51,7 +51,7 @@ def find(
     images, labels = [], Labels()
     with Bar(desc="looking for images", unit=" files", disable=not progress) as bar, Reader() as reader:
         for source in sources:
-            for file in files_of(source, scratch):
+            for file in yield_files(source, scratch):
                 bar.update()
                 file = file._replace(name=printable(file.name))
                 if isinstance(file, Skipped):
@@ -60,7 +60,7 @@ def find(
                     images.append(file)
                 elif batches and is_batch(file):
                     images += images_in(file, reader, scratch)
-                elif batches and base_of(file) in BESIDE:
+                elif batches and strip_folders(file) in BESIDE:
                     continue
                 elif not labels.take(file, reader):
                     left_out.add(kind_of_other(file, reader), file.name)
@@ -79,4 +79,4 @@ def is_image(file: File, reader: Reader) -> bool:
     The usual suffixes are believed at first, as a look into each of a million files takes long; what is none
     then turns out when it is decoded, and is listed. All other files are judged by their content.
     """
-    return suffix_of(file.name) in SUFFIXES or format_of(reader.start(file, HEAD_BYTES)) is not None
+    return find_suffix(file.name) in SUFFIXES or recognise_format(reader.start(file, HEAD_BYTES)) is not None

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from alexnet.data.catalogue import SPLITS, KnownSet
-from alexnet.data.download import sha256_of
-from alexnet.data.fingerprint import fingerprint_of
-from alexnet.data.prepare.batches import base_of
+from alexnet.data.download import hash_file
+from alexnet.data.fingerprint import compute_fingerprint
+from alexnet.data.prepare.batches import strip_folders
 from alexnet.data.prepare.finding import LeftOut
 from alexnet.data.prepare.paths import Place
 from alexnet.data.prepare.placing import Images
@@ -24,7 +24,7 @@ def places_of_known(known: KnownSet, files: Sequence[File], left_out: LeftOut) -
     Raises:
         ValueError: an image lies elsewhere, or a class is missing, or has too few or too many images.
     """
-    images = [(place_of(known, file), file) for file in files]
+    images = [(find_place(known, file), file) for file in files]
     counts = Counter(place[:2] for place, _ in images)
     for split in SPLITS:
         wanted, found = known.per_class(split), {name: counts[split, name] for name in known.classes}
@@ -42,7 +42,7 @@ def places_of_known(known: KnownSet, files: Sequence[File], left_out: LeftOut) -
     return images
 
 
-def place_of(known: KnownSet, file: File) -> Place:
+def find_place(known: KnownSet, file: File) -> Place:
     """Return where an image belongs by the last folders of its path; a batch has its class for a folder."""
     folder, label, base = ("", "", *file.name.split("/"))[-3:]
     if file.is_pixels:
@@ -72,7 +72,7 @@ def in_turn(images: Images, classes: Sequence[str]) -> dict[str, list[Item]]:
             turns[group] += 1
         else:
             order = (-1, 0, place.name.partition("/")[0], position)
-        splits[place.split].append((order, Item(label, f"{place.class_id}/{base_of(file)}", file)))
+        splits[place.split].append((order, Item(label, f"{place.class_id}/{strip_folders(file)}", file)))
     return {
         split: [item for _, item in sorted(items, key=lambda entry: entry[0])]
         for split, items in splits.items()
@@ -80,11 +80,11 @@ def in_turn(images: Images, classes: Sequence[str]) -> dict[str, list[Item]]:
     }
 
 
-def input_of(source: Path) -> dict[str, str]:
+def describe_input(source: Path) -> dict[str, str]:
     """Describe a source: an archive by its name and checksum, a folder only as one."""
     if source.is_dir():
         return {"kind": "folder"}
-    return {"kind": "archive", "name": source.name, "sha256": sha256_of(source)}
+    return {"kind": "archive", "name": source.name, "sha256": hash_file(source)}
 
 
 def about_known(
@@ -94,7 +94,7 @@ def about_known(
 
     Args:
         known: the set.
-        inputs: `input_of` each source.
+        inputs: what `describe_input` returns for each source.
         indices: the index of each shard, by split.
         folder: that has the shards.
     """
@@ -109,14 +109,14 @@ def about_known(
         for split, of in indices.items()
     )
     return {
-        "source": source_of(known, inputs, formats),
+        "source": describe_origin(known, inputs, formats),
         "formats": dict(formats),
-        "fingerprint": fingerprint_of(images_and_labels),
+        "fingerprint": compute_fingerprint(images_and_labels),
         "filter": None,
     }
 
 
-def source_of(known: KnownSet, inputs: Sequence[dict[str, str]], formats: Iterable[str]) -> str:
+def describe_origin(known: KnownSet, inputs: Sequence[dict[str, str]], formats: Iterable[str]) -> str:
     """Describe the images and their origin in one phrase: `about_known` has the arguments."""
     counts = " + ".join(f"{known.num_images(split):,}" for split in SPLITS)
     if [given.get("sha256") for given in inputs] == [known.archive.sha256]:

@@ -63,14 +63,14 @@ class Labels:
             self._categories |= {number: name.strip("/") for name, number in pairs.items()}
         return True
 
-    def class_of(self, base: str) -> str | None:
+    def find_class(self, base: str) -> str | None:
         """Return the class of an image by its file name, such as "val_0.JPEG"; None if no file tells it.
 
         Raises:
             ValueError: the ground truth of ILSVRC is damaged.
         """
         if self.kit.knows(base):
-            return self.kit.class_of(base)
+            return self.kit.find_class(base)
         return self._classes.get(base) or self._categories.get(self._numbers.get(base, ""))
 
     def why_not(self) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from alexnet.data.prepare.paths import is_archive, split_of, split_of_archive, stem
+from alexnet.data.prepare.paths import is_archive, parse_archive_split, parse_split, stem
 from alexnet.data.prepare.sources import File
 
 PATH: Final = "path"  # as a level: all folders together are the class, as in "a/abbey"
@@ -48,7 +48,7 @@ class Group:
         return levels[number] if number < len(levels) else None
 
 
-def groups_of(files: Iterable[File]) -> list[Group]:
+def group_by_folder(files: Iterable[File]) -> list[Group]:
     """Group images by folder and find the folders of splits.
 
     Raises:
@@ -96,8 +96,8 @@ def positions_of_split(folders: Folders, children: dict[Folders, set[str]]) -> l
     Raises:
         ValueError: there are others beside it, or it lies in a folder of another split.
     """
-    named = [i for i, folder in enumerate(folders) if split_of(folder) and not is_archive(folder)]
-    named = named or [i for i, folder in enumerate(folders) if split_of_archive(folder)]
+    named = [i for i, folder in enumerate(folders) if parse_split(folder) and not is_archive(folder)]
+    named = named or [i for i, folder in enumerate(folders) if parse_archive_split(folder)]
     sure = [i for i in named if not i or all(map(split_in, children[folders[:i]]))]
     if named and not sure:
         others = [folder for folder in sorted(children[folders[: named[0]]]) if not split_in(folder)]
@@ -119,17 +119,17 @@ def positions_of_split(folders: Folders, children: dict[Folders, set[str]]) -> l
 def check_one_of_a_split(folders: Folders, children: dict[Folders, set[str]]) -> None:
     """Raise ValueError if beside a folder another one means the same split, as "eval" beside "dev"."""
     *above, name = folders
-    same = [other for other in sorted(children[tuple(above)]) if split_of(other) == split_of(name)]
+    same = [other for other in sorted(children[tuple(above)]) if parse_split(other) == parse_split(name)]
     if above and not is_archive(name) and len(same) > 1:
         raise ValueError(
-            f"{' and '.join('/'.join([*above, other]) for other in same)} can both be the {split_of(name)} "
-            "images; rename one of them, or give only those that belong together"
+            f"{' and '.join('/'.join([*above, other]) for other in same)} can both be the "
+            f"{parse_split(name)} images; rename one of them, or give only those that belong together"
         )
 
 
 def split_in(name: str) -> str | None:
     """Return the split that the name of a folder or of an archive means."""
-    return split_of(name) or split_of_archive(name)
+    return parse_split(name) or parse_archive_split(name)
 
 
 def beside_splits(groups: list[Group]) -> list[Group]:

@@ -49,7 +49,7 @@ class Place(NamedTuple):
 
 
 @functools.cache  # a million paths have few names of folders
-def split_of(name: str) -> str | None:
+def parse_split(name: str) -> str | None:
     """Return the split that a folder's name means, as "training_set" does; None if it means none."""
     words = re.findall("[a-z]+", stem(name).lower())
     splits = [SPLITS[word] for word in words if word in SPLITS]
@@ -57,7 +57,7 @@ def split_of(name: str) -> str | None:
     return splits[0] if len(splits) == 1 and not others else None
 
 
-def place_of(path: str) -> tuple[str, str | None, str]:
+def parse_place(path: str) -> tuple[str, str | None, str]:
     """Return the split of an image of ImageNet by its path, its class (None if it tells none), its name.
 
     Args:
@@ -65,19 +65,19 @@ def place_of(path: str) -> tuple[str, str | None, str]:
     """
     *folders, base = path.split("/")
     for i, folder in enumerate(folders):
-        split = split_of(folder)
+        split = parse_split(folder)
         if split and not is_archive(folder):
             below = folders[i + 1 :]
             return split, stem(below[0]) if below else None, "/".join([*below[1:], base])
     for i, folder in enumerate(folders):
-        split = split_of_archive(folder)
+        split = parse_archive_split(folder)
         if split:
             return split, stem(folders[-1]) if i < len(folders) - 1 else None, base
     return "train", stem(folders[-1]) if folders else None, base
 
 
 @functools.cache
-def split_of_archive(name: str) -> str | None:
+def parse_archive_split(name: str) -> str | None:
     """Return the split that an archive's name has a word for, as in "ILSVRC2010_images_val.tar"."""
     if not is_archive(name):
         return None

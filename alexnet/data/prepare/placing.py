@@ -12,12 +12,12 @@ from alexnet.data.prepare.levels import (
     beside_splits,
     class_levels,
     folder_within,
-    groups_of,
+    group_by_folder,
     level_of_classes,
     names_at,
     shortened,
 )
-from alexnet.data.prepare.paths import Place, place_of, stem
+from alexnet.data.prepare.paths import Place, parse_place, stem
 from alexnet.data.prepare.sources import File
 
 Images = list[tuple[Place, File]]
@@ -32,12 +32,12 @@ def places_of_imagenet(files: Sequence[File], labels: Labels, left_out: LeftOut)
     """
     placed = []
     for file in files:
-        split, class_id, name = place_of(file.name)
+        split, class_id, name = parse_place(file.name)
         if class_id is None:
             if split == "test" and not labels.kit.knows(name):
                 left_out.add(UNLABELLED_TEST, file.name)
                 continue
-            class_id = labels.kit.class_of(name)
+            class_id = labels.kit.find_class(name)
         placed.append((Place(split, class_id, name), file))
     return placed
 
@@ -57,7 +57,7 @@ def places_in_folders(
     Raises:
         ValueError: the folders tell no class, or can be read in two ways.
     """
-    groups = groups_of(files)
+    groups = group_by_folder(files)
     for file in (file for group in beside_splits(groups) for file in group.files):
         left_out.add("beside the folders of splits", file.name)
     groups = [group for group in groups if group.split] or groups
@@ -69,7 +69,7 @@ def places_in_folders(
         within = folder_within(group, level, levels) if folder and level is not None else ""
         for file in group.files:
             base = file.name.rpartition("/")[2]
-            class_id = folder or labels.class_of(base)
+            class_id = folder or labels.find_class(base)
             if class_id is None:
                 unlabelled[split].append(file)
                 continue

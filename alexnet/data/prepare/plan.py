@@ -136,7 +136,7 @@ def name_and_classes(
 ) -> tuple[str, dict[str, str]]:
     """Return the name of the set, and its classes in the order of the labels, each with its name."""
     if kind == "imagenet":
-        year, classes = ilsvrc.classes_of(found, kit)
+        year, classes = ilsvrc.identify_classes(found, kit)
         return f"ILSVRC-{year}", classes
     if kind == "imagenette":
         if found - set(IMAGENETTE):

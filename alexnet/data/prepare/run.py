@@ -11,7 +11,7 @@ from alexnet.bars import Bar
 from alexnet.data.catalogue import KNOWN_SETS
 from alexnet.data.prepare.classes import counts_in_words
 from alexnet.data.prepare.description import DESCRIPTION, describe, write_manifest
-from alexnet.data.prepare.known import about_known, input_of
+from alexnet.data.prepare.known import about_known, describe_input
 from alexnet.data.prepare.levels import PATH, Level, shortened
 from alexnet.data.prepare.plan import KINDS, Plan, make_plan
 from alexnet.data.prepare.shards import is_whole, load_index
@@ -20,7 +20,7 @@ from alexnet.data.prepare.target import (
     check_apart,
     check_room,
     claim,
-    content_of,
+    describe_content,
     described,
     errors_explained,
     owned,
@@ -80,13 +80,13 @@ def prepare(
     request = {
         "kind": kind,
         "sources": sorted(described(source) for source in sources),
-        "contents": sorted(content_of(source) for source in sources if source.is_dir()),
+        "contents": sorted(describe_content(source) for source in sources if source.is_dir()),
         "size": known.height if known else SIZE if size is None else size,
         "form": "raw" if raw or known else "jpeg",
         "val_share": val_share,
         "class_level": class_level,
         "images_per_shard": images_per_shard,
-    } | ({"inputs": [input_of(source) for source in sources]} if known else {})
+    } | ({"inputs": [describe_input(source) for source in sources]} if known else {})
     allowed = None if known else max_damaged
     check_apart(target, sources)
     with errors_explained(target), owned(target) as new:
@@ -107,7 +107,7 @@ def prepare(
                 (target / DESCRIPTION).unlink(missing_ok=True)
                 shutil.rmtree(target / SCRATCH, ignore_errors=True)
             raise
-        jobs = jobs_of(plan, target, request)
+        jobs = divide_into_jobs(plan, target, request)
         claim(target, request | {"plan": plan.digest()})
         missing = [job for job in jobs if not is_whole(job.path, job.form)]
         check_room(target, missing)
@@ -136,7 +136,7 @@ def check_arguments(
             raise ValueError(f"{name} must be at least 0 and below 1, got {share}")
 
 
-def jobs_of(plan: Plan, target: Path, request: dict) -> list[Job]:
+def divide_into_jobs(plan: Plan, target: Path, request: dict) -> list[Job]:
     """Divide the splits of a plan into shards."""
     step, exact = request["images_per_shard"], request["kind"] in KNOWN_SETS
     size, form = request["size"], request["form"]

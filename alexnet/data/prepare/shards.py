@@ -31,9 +31,9 @@ import numpy as np
 from PIL import Image
 
 from alexnet.data.formats import SUFFIXES as SUFFIXES_OF_IMAGES
-from alexnet.data.formats import format_of, suffix_of
+from alexnet.data.formats import find_suffix, recognise_format
 from alexnet.data.images import Unreadable, decode, in_brief, resize_and_crop, to_array, to_jpeg
-from alexnet.data.prepare.batches import pixels_of
+from alexnet.data.prepare.batches import decode_pixels
 from alexnet.data.prepare.sources import File, Reader
 from alexnet.storage.files import read_arrays, write_arrays, written_whole
 
@@ -126,12 +126,14 @@ def standard_images(items: Sequence[Item], size: int, *, exact: bool) -> Iterato
             try:
                 content = reader.read(item.file)
                 if item.file.is_pixels:
-                    yield Result(item, pixels_of(content), [], kind=BATCH)
+                    yield Result(item, decode_pixels(content), [], kind=BATCH)
                     continue
                 image, notes = decode(item.file.name, content)
                 if exact and image.size != (size, size):
                     raise Unreadable("{} x {} pixels, not {} x {}".format(*image.size, size, size))
-                kind = format_of(content) or SUFFIXES_OF_IMAGES.get(suffix_of(item.file.name), "other")
+                kind = recognise_format(content) or SUFFIXES_OF_IMAGES.get(
+                    find_suffix(item.file.name), "other"
+                )
                 scaled = image if exact else resize_and_crop(image, size)
                 yield Result(item, scaled, notes, min(image.size) < size, kind)
             except Unreadable as error:
@@ -172,7 +174,7 @@ def write_shard(
             status = "left out" if result.image is None else "converted"
             notes += [(result.item.file.name, status, note) for note in result.notes]
             if result.image is not None:
-                digests.append(digest_of(result.item.label, writer.add(result.item.name, result.image)))
+                digests.append(hash_image(result.item.label, writer.add(result.item.name, result.image)))
                 kept.append(result._replace(image=None))
             left_out = (
                 f"{result.item.file.name}: {in_brief(result.notes[0])}" if result.image is None else None
@@ -192,12 +194,12 @@ def write_shard(
     write_arrays(path.with_suffix(".npz"), index | places)
 
 
-def digest_of(label: int, content: bytes) -> bytes:
+def hash_image(label: int, content: bytes) -> bytes:
     """Return what names a stored image with its label."""
     return hashlib.sha256(b"%d " % label + content).digest()[:DIGEST_BYTES]
 
 
-def digest_of_index(index: Mapping[str, np.ndarray]) -> str:
+def hash_index(index: Mapping[str, np.ndarray]) -> str:
     """Return 16 hexadecimal digits that name what reading and checking take from an index."""
     digest = hashlib.sha256()
     for name in ("labels", "digests", "num_bytes", "offsets", "sizes"):

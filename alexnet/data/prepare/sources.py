@@ -25,7 +25,7 @@ from alexnet.data.archives import (
     tar_members,
     zip_members,
 )
-from alexnet.data.formats import HEAD_BYTES, SUFFIXES, suffix_of
+from alexnet.data.formats import HEAD_BYTES, SUFFIXES, find_suffix
 from alexnet.data.images import MAX_BYTES, Unreadable, read_bytes
 from alexnet.data.walk import as_named, files_below, name_below
 from alexnet.storage.files import written_whole
@@ -48,7 +48,7 @@ class File(NamedTuple):
         offset: in bytes, within a tar archive; None elsewhere.
         size: in bytes, within an archive; 0 elsewhere.
         member: its name within a zip archive; None elsewhere.
-        stamp: of the archive, see `stamp_of`; None elsewhere.
+        stamp: of the archive, see `read_stamp`; None elsewhere.
         is_pixels: it is no image of any format, but one of a batch (see `alexnet.data.prepare.batches`).
     """
 
@@ -61,7 +61,7 @@ class File(NamedTuple):
     is_pixels: bool = False
 
 
-def files_of(source: Path, scratch: Path) -> Iterator[File | Skipped]:
+def yield_files(source: Path, scratch: Path) -> Iterator[File | Skipped]:
     """Yield every file of a source, in no particular order, and what of a folder is left out.
 
     Args:
@@ -79,7 +79,7 @@ def files_of(source: Path, scratch: Path) -> Iterator[File | Skipped]:
         with source.open("rb") as file:
             start = file.read(HEAD_BYTES)
         is_one = is_archive_start(start) and not start.startswith(OTHERS)
-        is_one = is_one and suffix_of(source.name) not in SUFFIXES  # nor an image that is compressed
+        is_one = is_one and find_suffix(source.name) not in SUFFIXES  # nor an image that is compressed
         yield from archive_or_file(source, source.name, scratch, is_one=is_one)
         return
     base = as_named(source)
@@ -98,7 +98,7 @@ def archive_or_file(
     Args:
         path: of the file.
         name: as the names of the files in it begin.
-        scratch: as for `files_of`.
+        scratch: as for `yield_files`.
         is_one: it is an archive, under any name.
     """
     refuse_outside(path, name, "rename it")
@@ -107,7 +107,7 @@ def archive_or_file(
         return
     with damage_explained(path):
         if is_zip(path):
-            stamp = stamp_of(path)
+            stamp = read_stamp(path)
             with zipfile.ZipFile(path) as archive:
                 for found in zip_members(archive, path):
                     if isinstance(found, Skipped):
@@ -137,7 +137,7 @@ def tar_files(
     """
     if nested > MAX_NESTED:
         raise Refused(f"{path} holds more than {MAX_NESTED} archives within each other; {UNPACK}")
-    stamp = stamp_of(file.name)
+    stamp = read_stamp(file.name)
     for member in tar_members(file, path, start, end):
         inner = f"{name}/{member.name}"
         if isinstance(member, Skipped):
@@ -159,7 +159,7 @@ def decompressed(path: Path, scratch: Path) -> Path:
     opener = decompressor(path)
     if opener is None:
         return path
-    size, changed = stamp_of(path)
+    size, changed = read_stamp(path)
     key = f"{path.resolve()} {size} {changed}".encode(errors="surrogateescape")
     plain = scratch / f"{hashlib.sha256(key).hexdigest()[:16]}.tar"
     if not plain.exists():
@@ -175,7 +175,7 @@ def decompressed(path: Path, scratch: Path) -> Path:
     return plain
 
 
-def stamp_of(path: Path | str) -> Stamp:
+def read_stamp(path: Path | str) -> Stamp:
     """Return the size of a file and when it was changed, by which a change is noticed."""
     about = os.stat(path)
     return about.st_size, about.st_mtime_ns
@@ -256,7 +256,7 @@ class Reader(contextlib.AbstractContextManager):
 
 def check_unchanged(path: str, stamp: Stamp | None) -> None:
     """Raise ValueError if an archive is not what it was when its files were found."""
-    if stamp_of(path) != stamp:
+    if read_stamp(path) != stamp:
         raise ValueError(
             f"{path} was changed while it was read; wait until it is complete, delete the folder of the "
             "prepared set and run the same command again"

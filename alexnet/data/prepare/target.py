@@ -28,7 +28,7 @@ def described(source: Path) -> str:
     return f"{name}/" if source.is_dir() else f"{name} ({source.stat().st_size:,} bytes)"
 
 
-def content_of(source: Path) -> str:
+def describe_content(source: Path) -> str:
     """Return what to remember of a folder's content: how many files there are, and how many bytes.
 
     A file that was replaced by one of the same size is not noticed.

@@ -65,7 +65,7 @@ def change_a_layer(*, number: str | None = None):
 
 def costs(pixels: int, layer: str, times: float, batch: int) -> str:
     """Write, as HTML, what the paper's network costs with other images, kernels or batches."""
-    rows = rows_of(pixels, layer, times, batch)
+    rows = make_rows(pixels, layer, times, batch)
     sums = [sum(row[k] for row in rows) for k in (2, 3, 4)]
     drawn = "".join(table_line(row[0], row[1], row[2:], sums) for row in rows)
     return (
@@ -75,14 +75,14 @@ def costs(pixels: int, layer: str, times: float, batch: int) -> str:
     )
 
 
-def rows_of(pixels: int, layer: str, times: float, batch: int) -> list[list]:
+def make_rows(pixels: int, layer: str, times: float, batch: int) -> list[list]:
     """Return name, output, parameters, multiply-adds and bytes of the image and the layers that learn.
 
     A layer counts with the normalisation and the pool after it. The same as `alexnet.models.summary`, in
     arithmetic that a page can do; a test compares the two.
     """
     depth, side = CHANNELS, pixels
-    rows = [row_of("image", f"{depth}×{side}×{side}", 0, 0, depth * side * side, batch)]
+    rows = [make_row("image", f"{depth}×{side}×{side}", 0, 0, depth * side * side, batch)]
     for name, kernels, size, stride, padding, groups, norms, pooled in CONVOLUTIONS:
         count = int(kernels * times) if name == layer else kernels
         weights = count * depth // groups * size * size
@@ -92,19 +92,19 @@ def rows_of(pixels: int, layer: str, times: float, batch: int) -> list[list]:
         if pooled:
             side = math.ceil((side - POOL_SIZE) / POOL_STRIDE) + 1
             kept += count * side * side
-        rows.append(row_of(name, output, weights + count, work, kept, batch))
+        rows.append(make_row(name, output, weights + count, work, kept, batch))
         depth = count
     inputs = depth * side * side
     for name, units, dropped in DENSE:
         count = int(units * times) if name == layer else units
         kept = count + 2 * dropped * inputs
-        rows.append(row_of(name, f"{count}", (inputs + 1) * count, inputs * count, kept, batch))
+        rows.append(make_row(name, f"{count}", (inputs + 1) * count, inputs * count, kept, batch))
         inputs = count
     return rows
 
 
-def row_of(name: str, output: str, parameters: int, work: int, kept: int, batch: int) -> list:
-    """Return a row of `rows_of`; kept are the numbers of one image for the backward pass."""
+def make_row(name: str, output: str, parameters: int, work: int, kept: int, batch: int) -> list:
+    """Return a row of `make_rows`; kept are the numbers of one image for the backward pass."""
     num_bytes = BYTES_PER_NUMBER * (batch * kept + COPIES_OF_PARAMETERS * parameters)
     return [name, output, parameters, work, num_bytes]
 

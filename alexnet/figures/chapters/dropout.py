@@ -37,7 +37,7 @@ def thinned_networks(*, number: str | None = None):
 
 def thinned(presentation: str, p: float) -> str:
     """Draw the sampled network of one presentation, or the whole network at test, as HTML."""
-    kept = mask_of(presentation, p)
+    kept = select_mask(presentation, p)
     alive = [torch.ones(WIDTHS[0]), *kept.split(WIDTHS[1:-1]), torch.ones(WIDTHS[-1])]
     predicted = probabilities(presentation, p)
     shown = "".join(connections(level, alive[level], alive[level + 1]) for level in range(len(WIDTHS) - 1))
@@ -54,7 +54,7 @@ def thinned(presentation: str, p: float) -> str:
     )
 
 
-def mask_of(presentation: str, p: float) -> Tensor:
+def select_mask(presentation: str, p: float) -> Tensor:
     """Return which hidden units are kept, (NUM_HIDDEN,) ones and zeros; at test all are."""
     if presentation == TEST:
         return torch.ones(NUM_HIDDEN)
@@ -66,7 +66,7 @@ def probabilities(presentation: str, p: float) -> Tensor:
     """Return the network's prediction for its one image, (classes,) probabilities."""
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(1, WIDTHS[0], generator=generator, dtype=torch.float64)
-    masks = mask_of(presentation, p)[None].split(WIDTHS[1:-1], dim=1)
+    masks = select_mask(presentation, p)[None].split(WIDTHS[1:-1], dim=1)
     for level, (inputs, outputs) in enumerate(zip(WIDTHS, WIDTHS[1:], strict=False)):
         if level:
             x = torch.relu(x)
@@ -106,7 +106,7 @@ def in_words(presentation: str, p: float) -> str:
     if presentation == TEST:
         scaled = f"all {NUM_HIDDEN} hidden units, their outputs times {1 - p:g}"
         return f"At test: {scaled}. Prediction: {prediction}."
-    bits = [int(unit) for unit in mask_of(presentation, p)]
+    bits = [int(unit) for unit in select_mask(presentation, p)]
     number = int("".join(map(str, bits)), 2) + 1
     return (
         f"Presentation {presentation}, p = {p:g}: network {number:,} of {2**NUM_HIDDEN:,}; {sum(bits)} of "

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from alexnet import figures
-from alexnet.data.loading import image_of, load_image
+from alexnet.data.loading import convert_to_image, load_image
 from alexnet.evaluation.neighbours import Neighbours
 from alexnet.figures.encoding import encode_image
 from alexnet.figures.sliders import explore
@@ -90,7 +90,7 @@ def gallery(
 
 def cell(image: Tensor, words: str, colour: str) -> str:
     """One small image in a frame, with a mark below."""
-    small = encode_image(image_of(image).resize((THUMBNAIL, THUMBNAIL)))
+    small = encode_image(convert_to_image(image).resize((THUMBNAIL, THUMBNAIL)))
     mark = {"the query": "query", "of its kind": "✓"}.get(words, "·")
     return (
         f'<div style="border:3px solid {colour};padding:1px">{image_tag(small, alt=f"a drawing, {words}")}'

@@ -7,7 +7,7 @@ from typing import Any
 from alexnet import paper
 from alexnet.figures import style
 from alexnet.figures.chapters.tiny_net import MAX_STEPS, advance, forward, fresh, probability
-from alexnet.figures.sliders import javascript_of
+from alexnet.figures.sliders import translate_to_javascript
 from alexnet.figures.sliders.static import (
     BUTTON_STYLE,
     LABEL_STYLE,
@@ -16,7 +16,7 @@ from alexnet.figures.sliders.static import (
     UNSEEN_STYLE,
     choice,
     in_script,
-    script_of,
+    read_script,
 )
 
 SCRIPT = ("alexnet.figures.chapters", "playground.js")
@@ -64,7 +64,7 @@ def playground(*, number: str | None = None) -> style.Shown:
     for _ in range(WARM // STEPS):
         advance(state, START, STEPS)
     spec = {"choices": CHOICES, "ranges": RANGES, "warm": WARM, "steps": STEPS, "last": MAX_STEPS}
-    script, code = script_of(*SCRIPT), javascript_of(play)
+    script, code = read_script(*SCRIPT), translate_to_javascript(play)
     ident = hashlib.sha256((in_script(spec) + script + code).encode()).hexdigest()[:12]
     alt = (
         "A network with two hidden layers of 16 units learns to separate two classes of points in the plane: "
@@ -85,7 +85,7 @@ def playground(*, number: str | None = None) -> style.Shown:
         f'<div data-part="spoken" aria-live="polite" style="{UNSEEN_STYLE}"></div>',
         style.caption_tag(html.escape(caption), number),
         f'<script type="application/json" data-part="spec">{in_script(spec)}</script>',
-        f'<script>({script})("{ident}", {code}, {script_of(*RADIOS)});</script>',
+        f'<script>({script})("{ident}", {code}, {read_script(*RADIOS)});</script>',
     ]
     opening = (
         f'<figure class="alexnet-figure"{style.anchor(number)} data-play="{ident}" '

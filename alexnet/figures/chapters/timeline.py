@@ -86,7 +86,7 @@ def step(steps: dict[str, list[list]], way: str, throughput: int, bandwidth: flo
         bandwidth: of the connection, in each direction, GB a second.
     """
     done = timed(steps[way], throughput, bandwidth)
-    total, waiting = time_of(done, ""), time_of(done, "exchange")
+    total, waiting = sum_times(done, ""), sum_times(done, "exchange")
     drawn, seen = "", ""
     for layer, _, _, _ in done:
         if f" {layer} " in seen:
@@ -95,11 +95,11 @@ def step(steps: dict[str, list[list]], way: str, throughput: int, bandwidth: flo
         own = [phase for phase in done if phase[0] == layer]
         bars = "".join([lanes(phase, total, way) for phase in own])
         drawn += row(layer, bars, f"{sum([phase[3] for phase in own]):.1f} ms", 18)
-    longest = max([time_of(timed(steps[name], throughput, bandwidth), "") for name in steps])
+    longest = max([sum_times(timed(steps[name], throughput, bandwidth), "") for name in steps])
     compared = ""
     for name in steps:
         other = timed(steps[name], throughput, bandwidth)
-        whole, idle = time_of(other, ""), time_of(other, "exchange")
+        whole, idle = sum_times(other, ""), sum_times(other, "exchange")
         bars = bar(0, 100 * (whole - idle) / longest, 0, 100, FORWARD)
         if idle:
             bars += bar(100 * (whole - idle) / longest, 100 * idle / longest, 0, 100, WAITING)
@@ -122,7 +122,7 @@ def timed(phases: list[list], throughput: int, bandwidth: float) -> list[list]:
     return done
 
 
-def time_of(done: list[list], kind: str) -> float:
+def sum_times(done: list[list], kind: str) -> float:
     """Return the milliseconds of all phases of a kind, or of all where it is empty."""
     total = 0.0
     for phase in done:

@@ -1,7 +1,7 @@
 """A network of two inputs that learns in the page, by the paper's update rule, written for PScript (paper 5).
 
-Only numbers, texts, lists and dicts, so that `alexnet.figures.sliders.javascript_of` can write it in
-JavaScript. The weights stand in one list: layer after layer, neuron after neuron, the bias of each last.
+Only numbers, texts, lists and dicts, as `alexnet.figures.sliders.translate_to_javascript` needs. The weights
+stand in one list: layer after layer, neuron after neuron, the bias of each last.
 """
 
 import math

@@ -102,14 +102,14 @@ def layout() -> list[Row]:
     image = [(f"{side} × {side} × {first.in_channels}", first.in_channels, side, side)]
     rows = [place(4, ["image"], image, middle=True)]
     for part in PARTS:
-        names, shapes = volumes_of(part)
+        names, shapes = list_volumes(part)
         above = rows[-1].towers[0][0].bottom
         gap = CROSSING if part.crosses else GAP
         rows.append(place(above + gap, names, shapes, middle=part is PARTS[-1]))
     return rows
 
 
-def volumes_of(part: Layer) -> tuple[list[str], list[tuple[str, int, int, int]]]:
+def list_volumes(part: Layer) -> tuple[list[str], list[tuple[str, int, int, int]]]:
     """Return names and (size in words, channels, rows, columns) of a layer's output and of the pool after."""
     if part.kind == "dense":
         units = part.out_channels // (1 if part is PARTS[-1] else TOWERS)

@@ -27,7 +27,7 @@ def towers_or_copies(*, number: str | None = None):
         number: of the figure, as in `figures.show`.
     """
     return explore(
-        partial(traffic, {name: counts_of(net_of(name)) for name in CROSSINGS}),
+        partial(traffic, {name: count_traffic(configure_net(name)) for name in CROSSINGS}),
         in_page=True,
         batch=[1, 8, 32, 64, 128, 256, 512, 1024, 2048, 4096],
         crossing=list(CROSSINGS),
@@ -48,7 +48,7 @@ def traffic(counts: dict[str, dict], batch: int, crossing: str) -> str:
     """Describe and draw the data that each of two GPUs sends in a step, as HTML.
 
     Args:
-        counts: for each crossing, what `counts_of` returns.
+        counts: for each crossing, what `count_traffic` returns.
         batch: images.
         crossing: a key of counts.
     """
@@ -64,12 +64,12 @@ def traffic(counts: dict[str, dict], batch: int, crossing: str) -> str:
     )
 
 
-def net_of(crossing: str) -> NetConfig:
+def configure_net(crossing: str) -> NetConfig:
     """Return the network of the 2012 code with other exchanges between its towers."""
     return replace(CODE2012.net, crossing=CROSSINGS[crossing])
 
 
-def counts_of(config: NetConfig) -> dict:
+def count_traffic(config: NetConfig) -> dict:
     """Return what a tower sends for each layer, in bytes an image; what a copy sends; a tower's work."""
     work = total(summary(config, batch_size=1).tower_rows, "num_multiply_adds")
     return {

@@ -75,9 +75,9 @@ function (id, radios) {
           height: window[2] * scale + "px", width: window[3] * scale + "px"});
         node.setAttribute("aria-label", image.shows);
       });
-      part("none").hidden = code_of(layer) < spec.searched.length;
+      part("none").hidden = read_code(layer) < spec.searched.length;
     }
-    function code_of(layer) { return tops[spec.layers.indexOf(layer)].charCodeAt(3 * at.map * spec.top); }
+    function read_code(layer) { return tops[spec.layers.indexOf(layer)].charCodeAt(3 * at.map * spec.top); }
     function words(layer, window) {
       var name = layer.names ? " (" + layer.names[at.map] + ")" : "";
       if (layer.whole) return layer.name + ", unit " + at.map + name + ": its receptive field is the whole image.";

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from alexnet.data.loading import image_of, load_image
+from alexnet.data.loading import convert_to_image, load_image
 from alexnet.evaluation.classifier import Classifier
 from alexnet.evaluation.prediction import predict
 from alexnet.evaluation.responses import Place, fields, responses, strongest
@@ -23,7 +23,7 @@ from alexnet.figures.sliders.static import (
     UNSEEN_STYLE,
     choice,
     in_script,
-    script_of,
+    read_script,
 )
 
 TOP = 4  # photographs shown for each map
@@ -54,7 +54,7 @@ def walk(classifier: Classifier, names: Sequence[str], *, number: str | None = N
         "searched": [searched(name, classifier) for name in photographs.names()],
         "layers": layers(classifier),
     }
-    script = script_of(*SCRIPT)
+    script = read_script(*SCRIPT)
     ident = hashlib.sha256((in_script(spec["start"]) + script).encode()).hexdigest()[:12]
     alt = (
         f"An image ({', '.join(names)}), the feature maps of every layer of a trained network, the receptive "
@@ -74,7 +74,7 @@ def walk(classifier: Classifier, names: Sequence[str], *, number: str | None = N
         f'<div data-part="spoken" aria-live="polite" style="{UNSEEN_STYLE}"></div>',
         style.caption_tag(html.escape(caption), number),
         f'<script type="application/json" data-part="spec">{in_script(spec)}</script>',
-        f'<script>({script})("{ident}", {script_of(*RADIOS)});</script>',
+        f'<script>({script})("{ident}", {read_script(*RADIOS)});</script>',
     ]
     opening = (
         f'<figure class="alexnet-figure"{style.anchor(number)} data-walk="{ident}" '
@@ -131,7 +131,7 @@ def mosaic(maps: Tensor) -> str:
 
 def searched_image(name: str) -> Tensor:
     """Return a photograph, (3, height, width) uint8, at the scale of the search."""
-    image = image_of(photographs.load(name))
+    image = convert_to_image(photographs.load(name))
     share = SEARCHED_SIDE / min(image.size)
     size = (round(image.width * share), round(image.height * share))
     pixels = np.asarray(image.resize(size, Image.Resampling.BILINEAR))

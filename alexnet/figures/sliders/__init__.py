@@ -12,11 +12,11 @@ from dataclasses import replace
 
 from alexnet.figures.sliders.agreement import first_disagreement
 from alexnet.figures.sliders.explorer import Explorer, make_sliders
-from alexnet.figures.sliders.javascript import javascript_of
+from alexnet.figures.sliders.javascript import translate_to_javascript
 from alexnet.figures.sliders.static import computed, frames
 from alexnet.figures.sliders.table import Table
 
-__all__ = ["Table", "explore", "first_disagreement", "javascript_of"]
+__all__ = ["Table", "explore", "first_disagreement", "translate_to_javascript"]
 
 
 def explore(
@@ -40,8 +40,8 @@ def explore(
             `figures.image`, what a function of ``figures`` returns, or a string of HTML.
         alt: what is to be seen, with fields such as "{n}" for the values, or a function of the values.
         in_page: True for a page that computes, for any number of combinations: draw, which returns a string
-            of HTML, is turned into JavaScript as `javascript_of` says. The page also speaks what is in an
-            element with ``data-said``.
+            of HTML, is turned into JavaScript as `translate_to_javascript` says. The page also speaks what is
+            in an element with ``data-said``.
         pointing: with in_page, the sliders of the row and the column that the reader can also point at, or
             move with the arrow keys, in what draw returns, in a notebook as well. Its elements with
             ``data-grid="rows columns"`` are divided into so many parts; the first tells how far the sliders

@@ -28,7 +28,7 @@ OWN = {
 }
 
 
-def javascript_of(draw: Callable) -> str:
+def translate_to_javascript(draw: Callable) -> str:
     """Return a JavaScript function of an object of the values that returns what a drawing function returns.
 
     Args:

@@ -9,7 +9,7 @@ from IPython.display import display
 
 from alexnet.figures import style
 from alexnet.figures.sliders.explorer import Explorer
-from alexnet.figures.sliders.table import Rows, Table, place_of
+from alexnet.figures.sliders.table import Rows, Table, name_cell
 
 REMEMBERED = 100  # drawn states kept, so that going back costs nothing
 SLOW = 0.3  # seconds; a drawing that takes longer is made when the slider is let go, not on the way
@@ -72,7 +72,7 @@ class Live:
                 value=number,
                 min=table.low,
                 max=table.high,
-                tooltip=place_of(i, j),
+                tooltip=name_cell(i, j),
                 layout={"width": "4em"},
             )
             for i, row in enumerate(rows)

@@ -12,7 +12,7 @@ from alexnet.figures import style
 from alexnet.figures.encoding import Encoded
 from alexnet.figures.sliders.agreement import require_agreement
 from alexnet.figures.sliders.explorer import Explorer, Slider
-from alexnet.figures.sliders.javascript import javascript_of
+from alexnet.figures.sliders.javascript import translate_to_javascript
 from alexnet.figures.sliders.table import table_tag
 
 MAX_FRAMES = 30
@@ -70,7 +70,7 @@ def computed(explorer: Explorer) -> style.Shown:
     """
     if not isinstance(explorer.draw(**explorer.values(explorer.start)), str):
         raise TypeError("with in_page, draw must return a string of HTML")
-    script = javascript_of(explorer.draw)
+    script = translate_to_javascript(explorer.draw)
     for mark in ("</script", "<!--"):
         if mark in script.lower():
             raise ValueError(f"draw contains {mark!r}, which would end its script early")
@@ -104,14 +104,14 @@ def _page(explorer: Explorer, spec: dict, script: str | None = None) -> style.Sh
     parts.append(style.caption_tag("" if explorer.caption is None else text, explorer.number))
     parts.append(f'<script type="application/json" data-part="spec">{in_script(spec)}</script>')
     ident = _identity(spec, script)
-    radios = script_of(*RADIOS) if any(slider.is_choice for slider in explorer.sliders) else "null"
+    radios = read_script(*RADIOS) if any(slider.is_choice for slider in explorer.sliders) else "null"
     compute = script or "null"
     if explorer.table is not None:
-        compute = f'({script_of(*TABLE)})("{ident}", {script})'
-    parts.append(f'<script>({script_of(*EXPLORE)})("{ident}", {compute}, {radios});</script>')
+        compute = f'({read_script(*TABLE)})("{ident}", {script})'
+    parts.append(f'<script>({read_script(*EXPLORE)})("{ident}", {compute}, {radios});</script>')
     if explorer.pointing or " data-said" in explorer.view(start):
         parts.append(f'<div data-part="result" aria-live="polite" style="{UNSEEN_STYLE}"></div>')
-        parts.append(f'<script>({script_of(*POINT)})("{ident}");</script>')
+        parts.append(f'<script>({read_script(*POINT)})("{ident}");</script>')
     opening = (
         f'<figure class="alexnet-figure"{style.anchor(explorer.number)} data-explore="{ident}" '
         'data-lm-suppress-shortcuts="true" '
@@ -156,7 +156,7 @@ def _identity(spec: dict, script: str | None) -> str:
     Two figures of one name on a page do no harm, since each holds its own frames.
     """
     kept = {key: value for key, value in spec.items() if key != "frames"}
-    return hashlib.sha256(in_script([kept, script, script_of(*EXPLORE)]).encode()).hexdigest()[:12]
+    return hashlib.sha256(in_script([kept, script, read_script(*EXPLORE)]).encode()).hexdigest()[:12]
 
 
 def in_script(value) -> str:
@@ -165,7 +165,7 @@ def in_script(value) -> str:
 
 
 @functools.cache
-def script_of(package: str, file: str) -> str:
+def read_script(package: str, file: str) -> str:
     """Return a script that lies in a package without its comments and indents."""
     source = resources.files(package).joinpath(file).read_text(encoding="utf-8")
     lines = (line.strip() for line in source.splitlines())

@@ -47,7 +47,7 @@ class Table:
         return [[draw.randint(self.low, self.high) for _ in row] for row in self.starts[text]]
 
 
-def place_of(row: int, column: int) -> str:
+def name_cell(row: int, column: int) -> str:
     """Name a cell, from 0 as in formulas."""
     return f"row {row}, column {column}"
 
@@ -57,7 +57,7 @@ def table_tag(table: Table, text: str) -> str:
     rows = table.starts[text]
     cells = "".join(
         f'<input type="number" min="{table.low}" max="{table.high}" step="1" value="{number}" disabled '
-        f'autocomplete="off" aria-label="{place_of(i, j)}" style="{CELL_STYLE}">'
+        f'autocomplete="off" aria-label="{name_cell(i, j)}" style="{CELL_STYLE}">'
         for i, row in enumerate(rows)
         for j, number in enumerate(row)
     )

@@ -11,7 +11,7 @@ from alexnet.cli.main import main
 from alexnet.data.prepare.classes import check_names, check_splits, counts_in_words
 from alexnet.data.prepare.finding import LeftOut
 from alexnet.data.prepare.labels import Labels
-from alexnet.data.prepare.paths import split_of
+from alexnet.data.prepare.paths import parse_split
 from alexnet.data.prepare.placing import places_in_folders
 from alexnet.data.prepare.sources import File
 from alexnet.shown import printable
@@ -127,7 +127,7 @@ def test_images_that_belong_to_no_class_or_split_are_counted_and_named():
     ],
 )  # fmt: skip
 def test_splits_by_their_usual_names(name, split):
-    assert split_of(name) == split
+    assert parse_split(name) == split
 
 
 def test_tiny_imagenet(tmp_path):

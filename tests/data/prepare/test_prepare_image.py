@@ -13,7 +13,7 @@ from PIL import Image
 from torchvision import transforms
 
 from alexnet.data import images
-from alexnet.data.formats import added, format_of, readable
+from alexnet.data.formats import added, readable, recognise_format
 from alexnet.data.images import Unreadable, decode, open_image, read_bytes, resize_and_crop, to_rgb
 from references.images import central_square
 from support.archives import encoded, jpeg, pixels
@@ -197,7 +197,7 @@ def test_every_format_is_known_by_its_content_and_read(kind):
     if kind != "TGA" and kind not in readable():
         pytest.skip("this Pillow has no such format")
     content = encoded(pixels(3), kind)
-    assert format_of(content) == (None if kind == "TGA" else kind)
+    assert recognise_format(content) == (None if kind == "TGA" else kind)
     array, _ = rgb(content, f"a.{kind.lower()}")
     assert abs(array.astype(int) - pixels(3)).mean() < 12
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from alexnet.data import ilsvrc
 from alexnet.data.images import resize_and_crop, to_array
-from alexnet.data.prepare.paths import Place, images_to_keep, place_of
+from alexnet.data.prepare.paths import Place, images_to_keep, parse_place
 from alexnet.data.prepare.plan import IMAGENETTE
 from support.archives import (
     SYNSETS_2010,
@@ -159,7 +159,7 @@ def test_imagenette_takes_no_other_class(tmp_path):
     ],
 )
 def test_a_path_tells_split_and_class(path, place):
-    assert place_of(path) == place
+    assert parse_place(path) == place
 
 
 def test_a_set_without_split_is_for_training_and_says_so(tmp_path):
