@@ -41,7 +41,7 @@ def test_times_of_processors_have_a_column_where_they_were_measured(tmp_path):
 
 def test_the_share_of_waiting_stands_below_the_images(tmp_path):
     found = {"seconds": {"median": 0.25}, "times_as_fast": QUARTILES}
-    lines = page_of(tmp_path, input_pipeline={"results": {"JPEG": found}, "wait_share": 0.0123})
+    lines = make_page(tmp_path, input_pipeline={"results": {"JPEG": found}, "wait_share": 0.0123})
     assert "A training of `code2012` on all cores waits 1.2% of its time for images." in lines
 
 
