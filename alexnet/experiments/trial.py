@@ -144,9 +144,9 @@ def run_trial(
             drawn = arm.draw_masks(len(x), masks, device)
             x = inputs.training(x, crops)
             racing = drawn and trial.stop_error is not None
-            counted = {"num_wrong": count_wrong(net, x, y)} if racing else {}
+            num_wrong = count_wrong(net, x, y) if racing else None
             step = train_step(partial(net, **drawn), optimizer, x, y)
-            curve.add(replace(step, **counted), on_window)
+            curve.add(step if num_wrong is None else replace(step, num_wrong=num_wrong), on_window)
             if curve.ended:
                 break
     net.eval()
