@@ -53,5 +53,6 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(optionalhook=True)  # without pytest-xdist nobody asks
 def pytest_xdist_auto_num_workers(config):
-    """Answer ``-n auto``: one more than cores, since some tests wait for processes and disks."""
-    return min(usable_cores() + 1, MAX_WORKERS)
+    """Answer ``-n auto``: one more than cores, since the slow tests wait for processes and disks."""
+    waiting = config.option.markexpr != "not slow"
+    return min(usable_cores() + waiting, MAX_WORKERS)

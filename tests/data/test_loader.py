@@ -177,6 +177,7 @@ def test_a_damaged_image_stops_the_loader_with_its_reason(stored, monkeypatch):
         list(Loader(stored, 2, workers=0, drop_last=True).epoch())
 
 
+@pytest.mark.slow
 def test_workers_are_deaf_to_signals_and_their_death_is_noticed(stored, monkeypatch):
     monkeypatch.setattr("alexnet.data.loader.LOOK_SECONDS", 0.1)
     loader = Loader(stored, 1, workers=1, prefetch=1, drop_last=True)

@@ -204,6 +204,7 @@ def evaluate_a_share(rank, folder):
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_count_what_one_counts(tmp_path):
     method = processes().get_start_method()
     multiprocessing.start_processes(evaluate_a_share, (str(tmp_path),), nprocs=2, start_method=method)

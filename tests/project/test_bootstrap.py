@@ -127,6 +127,7 @@ def test_failing_pip_is_one_sentence(place):
     )
 
 
+@pytest.mark.slow
 def test_jupyter_shows_the_sentence_alone(tmp_path):
     """With the name of a package that no environment has, since that of the test has the real one."""
     cell = BOOTSTRAP.replace('"alexnet"', '"alexnet_missing"')

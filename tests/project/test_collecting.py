@@ -112,6 +112,10 @@ def test_unit_tests_have_one_thread_and_no_screen(monkeypatch, tmp_path):
 
 
 def test_no_more_processes_than_the_memory_of_a_large_machine_holds(monkeypatch):
+    def asked(expression):
+        return SimpleNamespace(option=SimpleNamespace(markexpr=expression))
+
     for cores, workers in ((1, 2), (2, 3), (64, 8)):
         monkeypatch.setattr(conftest, "usable_cores", lambda cores=cores: cores)
-        assert conftest.pytest_xdist_auto_num_workers(None) == workers
+        assert conftest.pytest_xdist_auto_num_workers(asked("")) == workers
+        assert conftest.pytest_xdist_auto_num_workers(asked("not slow")) == min(cores, 8)

@@ -179,20 +179,24 @@ def copy_of_the_package(tree: Path) -> Path:
     return tree
 
 
+@pytest.mark.slow
 def test_wheel_holds_every_file_of_the_package(wheel):
     files = {path.relative_to(ROOT).as_posix() for path in CODE}
     assert files <= set(wheel), "add what is missing to packages or package-data in pyproject.toml"
 
 
+@pytest.mark.slow
 def test_wheel_says_that_the_package_has_types(wheel):
     assert "alexnet/py.typed" in wheel
 
 
+@pytest.mark.slow
 def test_wheel_holds_every_record_and_the_trained_networks(wheel):
     measured = {f"alexnet/_data/{path.relative_to(ROOT / 'data').as_posix()}" for path in MEASURED}
     assert "alexnet/_data/records/lrn.json" in measured and measured <= set(wheel)
 
 
+@pytest.mark.slow
 def test_wheel_holds_no_data_set(wheel):
     beyond = {name for name in wheel if name.startswith("alexnet/_data/")}
     measured = {f"alexnet/_data/{path.relative_to(ROOT / 'data').as_posix()}" for path in MEASURED}
@@ -200,5 +204,6 @@ def test_wheel_holds_no_data_set(wheel):
     assert {name.split("/")[0] for name in wheel if ".dist-info" not in name} == {"alexnet"}
 
 
+@pytest.mark.slow
 def test_wheel_offers_the_command_alexnet():
     assert PROJECT["scripts"] == {"alexnet": "alexnet.cli.main:main"}

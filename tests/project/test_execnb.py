@@ -56,6 +56,7 @@ def test_second_run_changes_nothing(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ["a.ipynb"]
 
 
+@pytest.mark.slow
 def test_kernels_search_for_garbage_as_rarely_as_tests_do(tmp_path, monkeypatch):
     path = write(tmp_path / "a.ipynb", new_code_cell("__import__('gc').get_threshold(), 'gc' in globals()"))
     assert main(monkeypatch, path) == 0

@@ -7,7 +7,10 @@ import pytest
 from jupyter_client.manager import KernelManager
 from jupyter_client.provisioning import KernelProvisionerFactory
 
-pytestmark = pytest.mark.skipif(not forking.CAN_FORK, reason="this system cannot fork")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not forking.CAN_FORK, reason="this system cannot fork"),
+]
 
 
 @pytest.fixture
@@ -34,7 +37,6 @@ def printed(client, code: str) -> str:
     return "".join(words).strip()
 
 
-@pytest.mark.slow
 def test_a_forked_kernel_has_its_folder_its_environment_and_nothing_of_the_package(manager, tmp_path):
     client = manager.client()
     client.start_channels()

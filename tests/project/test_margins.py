@@ -81,6 +81,7 @@ def settings(monkeypatch):
     return one
 
 
+@pytest.mark.slow
 def test_trials_of_a_notebook_differ_and_are_kept(tmp_path, settings, monkeypatch):
     cells = [new_code_cell(DRAWS), new_code_cell("import os\nassert os.environ['OMP_NUM_THREADS'] == '1'")]
     path, store = tmp_path / "01-toy.ipynb", tmp_path / "runs" / "margins.jsonl"
