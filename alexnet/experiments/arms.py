@@ -5,7 +5,7 @@ with a default that changes nothing, therefore leaves the names of finished tria
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from alexnet.config import AugmentConfig, LearningConfig, NetConfig
 from alexnet.data.statistics import Statistics
 from alexnet.models.alexnet import AlexNet, draw_masks
-from alexnet.models.cifar import LOCAL_INPUT_SIZE, conv_local_net, four_layer_net
+from alexnet.models.cifar import LOCAL_INPUT_SIZE, LocalContrastNorm, conv_local_net, four_layer_net
 from alexnet.models.layers import LocalResponseNorm
 from alexnet.optim.sgd import param_groups
 from alexnet.transforms.ten_crop import prepare_centre
@@ -33,7 +33,16 @@ NORMALISATIONS: dict[str, tuple[str, Callable[[int], nn.Module]] | None] = {
     "lrn": ("unit", lambda channels: LocalResponseNorm()),
     "lrn-11pct": ("unit", lambda channels: LocalResponseNorm(**CODE_CONSTANTS)),
     "batch": ("conv", nn.BatchNorm2d),
+    "contrast": ("unit", lambda channels: LocalContrastNorm()),
 }
+#: Ways to halve the size of an image: the filter, and whether it averages over all pixels ("antialiased").
+SHRINKING = {
+    "nearest": ("nearest", False),
+    "area": ("nearest", True),
+    "bilinear": ("bilinear", True),
+    "lanczos": ("lanczos", True),
+}
+SHRUNK_AT_A_TIME = 1000
 # The public file of the 11% network has wider windows, and the first of them behind the pool.
 PUBLIC_CONSTANTS = CODE_CONSTANTS | {"n": 9}
 NORMALISED = ("1", "2")  # the layers that get it
@@ -49,6 +58,7 @@ class FourLayerConfig:
         channels: output channels of the three convolutions.
         dense: units of a dense layer before the output; 0 for none.
         normalisation: a name in ``NORMALISATIONS``.
+        first_pool: "max" or "average".
     """
 
     unit: str = "relu"
@@ -56,6 +66,7 @@ class FourLayerConfig:
     channels: tuple[int, ...] = (32, 32, 64)
     dense: int = 0
     normalisation: str = "none"
+    first_pool: str = "max"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +100,8 @@ class Arm:
         conv1_rate_factor: the learning rate of conv1's weights as a multiple of that of the others.
         drops: after which parts of the epochs the learning rate is divided by ten.
         weight_decays: (layer, decay of its weights) where it is not that of the learning.
+        moved: (layer, the layer that it follows) where they do not follow each other in the paper's network.
+        shrunk: images are shrunk to half their height and width by this filter, a name in ``SHRINKING``.
     """
 
     about: str
@@ -99,6 +112,8 @@ class Arm:
     conv1_rate_factor: float = 1.0
     drops: tuple[float, ...] = ()
     weight_decays: tuple[tuple[str, float], ...] = ()
+    moved: tuple[tuple[str, str], ...] = ()
+    shrunk: str = ""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -112,7 +127,7 @@ class Arm:
     def build(self, generator: torch.Generator, *, num_classes: int) -> nn.Module:
         """Make the network with its initial weights."""
         if isinstance(self.net, NetConfig):
-            return AlexNet(self.net, generator=generator)
+            return rearranged(AlexNet(self.net, generator=generator), self.moved)
         config = self.net
         if isinstance(config, ConvLocalConfig):
             net = conv_local_net(generator=generator, local3=config.local3, num_classes=num_classes)
@@ -122,10 +137,26 @@ class Arm:
             initialisation=config.initialisation,
             channels=config.channels,
             dense=config.dense,
+            first_pool=config.first_pool,
             num_classes=num_classes,
             generator=generator,
         )
         return normalised(net, config.normalisation)
+
+    def stored(self, images: Tensor) -> Tensor:
+        """Return images (N, C, H, W) uint8 as the arm's data set has them: shrunk, where the arm says so."""
+        if not self.shrunk:
+            return images
+        from alexnet.transforms.resampling import resample  # with scipy, which few arms need
+
+        height, width = images.shape[-2:]
+        name, antialias = SHRINKING[self.shrunk]
+        parts = images.split(SHRUNK_AT_A_TIME)
+        small = [
+            resample(part, (height // 2, width // 2), name=name, antialias=antialias).round().clamp(0, 255)
+            for part in parts
+        ]
+        return torch.cat([part.to(torch.uint8) for part in small])
 
     def draw_masks(self, num_images: int, generator: torch.Generator, device: str) -> dict[str, Any]:
         """Draw what the network's forward pass takes beside a batch: the masks of dropout."""
@@ -189,6 +220,20 @@ class Inputs:
         """Multiply by the factor, and convert to channels-last memory format, which is faster."""
         x = x if self.factor == 1 else x * self.factor
         return x.contiguous(memory_format=torch.channels_last)
+
+
+def rearranged(net: AlexNet, moved: Iterable[tuple[str, str]]) -> AlexNet:
+    """Move layers of a network to other places in its chain; see `Arm`."""
+    children = list(net.named_children())
+    for name, before in moved:
+        (child,) = [one for one in children if one[0] == name]
+        children.remove(child)
+        place = [one for one, _ in children].index(before)
+        children.insert(place + 1, child)
+    for name, child in children:
+        delattr(net, name)
+        net.add_module(name, child)
+    return net
 
 
 def normalised(net: nn.Sequential, kind: str) -> nn.Sequential:

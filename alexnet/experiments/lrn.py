@@ -6,6 +6,9 @@ same two layers go into the smaller `alexnet.models.cifar.four_layer_net`, and b
 same two positions. A constant factor in their place is the control: the paper's LRN divides small activations
 by 2**0.75, which by itself changes the speed of learning.
 
+Jarrett et al. (2009) normalise the local contrast behind the absolute tanh, and pool by averages; section 3.1
+of the paper speaks of it. Their order stands here beside the same with tanh and with ReLU.
+
 The protocol: pixel values minus the mean image, and initial weights as in the files of 2012, so that
 activations have the size for which the constants were made; batch normalisation, which undoes the scale of
 its inputs, gets these and, as a further arm, those of He et al. Momentum, and no regularisation; the learning
@@ -36,6 +39,17 @@ def make_arm(kind: str, about: str, *, weights: str = "2012", rate: float = 0.00
     )
 
 
+def contrast_arm(unit: str) -> Arm:
+    """Return the arm of an activation function in the order of Jarrett et al. (2009)."""
+    return Arm(
+        about=f"{unit}, contrast normalisation, average pooling",
+        net=FourLayerConfig(unit=unit, normalisation="contrast", first_pool="average"),
+        learning=LearningConfig(weight_decay=0.0, rate=0.01, schedule="constant", epochs=EPOCHS),
+        unit_variance=True,
+        drops=DROPS,
+    )
+
+
 EXPERIMENT = Experiment(
     name="four-layer-lrn",
     description="test error on CIFAR-10 with and without LRN, and with batch normalisation (paper 3.3)",
@@ -44,6 +58,7 @@ EXPERIMENT = Experiment(
         "batch-he": make_arm(
             "batch", "batch normalisation, weights of He et al.", weights="equal", rate=0.0316
         )
-    },
+    }
+    | {f"contrast/{unit}": contrast_arm(unit) for unit in ("abs_tanh", "tanh", "relu")},
     num_train=10_000,
 )

@@ -16,7 +16,7 @@ two thirds and eight ninths of the epochs. The size of the PCA colour augmentati
 from dataclasses import replace
 from typing import Any
 
-from alexnet.experiments.arms import Arm
+from alexnet.experiments.arms import SHRINKING, Arm
 from alexnet.experiments.experiment import EARLY, GAP, Comparison, Experiment
 from alexnet.recipes import PAPER, VARIANTS, adapt_to_images, net_config
 
@@ -37,12 +37,18 @@ MERGED_CHANNELS = (16, 24, 34, 34, 32)
 PAPERS_TOTAL_DECAY = 0.08
 
 
+#: The three pools stay as many; which convolutions they follow differs from the paper's 1, 2 and 5.
+EARLY_POOL, LATE_POOL = (("pool5", "relu3"),), (("pool2", "relu3"),)
+
+
 def make_arm(
     about: str,
     *,
     net: dict[str, Any] | None = None,
     learning: dict[str, Any] | None = None,
     augment: dict[str, Any] | None = None,
+    moved: tuple[tuple[str, str], ...] = (),
+    shrunk: str = "",
     times: float = 1,
 ) -> Arm:
     """Return the base with changes.
@@ -52,9 +58,12 @@ def make_arm(
         net: fields of the network that differ.
         learning: fields of the learning that differ.
         augment: fields that differ from the paper's augmentation; None: no augmentation, as the base.
+        moved: see `Arm`.
+        shrunk: see `Arm`; the network then reads the smaller images.
         times: the epochs as a multiple of the base's.
     """
-    config = net_config("small", **(THIN | (net or {})))
+    size: dict[str, Any] = {"input_size": 16} if shrunk else {}
+    config = net_config("small", **(THIN | size | (net or {})))
     recipe = adapt_to_images(PAPER, config, image_size=32)
     base: dict[str, Any] = {"schedule": "constant", "epochs": EPOCHS * times, "rate": 0.01}
     return Arm(
@@ -63,6 +72,8 @@ def make_arm(
         learning=replace(recipe.learning, **(base | (learning or {}))),
         augment=None if augment is None else replace(recipe.augment, **augment),
         drops=DROPS,
+        moved=moved,
+        shrunk=shrunk,
     )
 
 
@@ -94,6 +105,11 @@ ARMS = {
         "crops, horizontal flips and PCA colour augmentation", augment={"colour_noise": "std"}, times=3
     ),
     "dropout": make_arm("dropout", net={"dropout": 0.5}, times=2),
+    "pools-early": make_arm("pool5 after conv3: each of the first convolutions is pooled", moved=EARLY_POOL),
+    "pools-late": make_arm("pool2 after conv3: two convolutions before the second pool", moved=LATE_POOL),
+} | {
+    f"shrunk-{name}": make_arm(f"images of half the size, by the filter {name}", shrunk=name)
+    for name in SHRINKING
 }
 
 

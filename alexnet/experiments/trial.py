@@ -124,9 +124,10 @@ def run_trial(
     Raises:
         ValueError: there are fewer training images than the trial wants.
     """
-    start = time.perf_counter()
-    (images, labels), judged = ((x.to(device), y.to(device)) for x, y in parts(trial, train, test))
-    arm = trial.of
+    start, arm = time.perf_counter(), trial.of
+    (images, labels), judged = (
+        (arm.stored(x).to(device), y.to(device)) for x, y in parts(trial, train, test)
+    )
     inputs = make_inputs(arm, images)
     weights, order, crops, masks = (
         make_generator(trial.seed, use) for use in (WEIGHTS, ORDER, AUGMENTATION, DROPOUT)

@@ -13,6 +13,7 @@ from alexnet.functional.activations import (
     threshold_unit,
     unit_by_name,
 )
+from alexnet.functional.contrast import local_contrast_norm
 from alexnet.functional.conv import as_matrix, convolve, cross_correlate, im2col
 from alexnet.functional.dropout import dropout, dropout_at_test, dropout_mask, inverted_dropout, to_inverted
 from alexnet.functional.geometry import (
@@ -50,6 +51,7 @@ __all__ = [
     "im2col",
     "inverted_dropout",
     "leftover",
+    "local_contrast_norm",
     "local_response_norm",
     "max_pool",
     "output_size",

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alexnet.functional.activations import unit_by_name
+from alexnet.functional.contrast import local_contrast_norm
 
 #: The standard deviations of the initial weights in the 2012 layer files, from the first layer to the last.
 STDS_2012 = {"conv1": 1e-4, "conv2": 1e-2, "conv3": 1e-2, "output": 1e-2}
@@ -27,6 +28,7 @@ STDS_2012_DENSE = {**STDS_2012, "dense": 0.1, "output": 0.1}
 #: The same for layers-conv-local-13pct and -11pct.
 STDS_LOCAL = {"conv1": 1e-4, "conv2": 1e-2, "local3": 0.04, "local4": 0.04, "fc10": 1e-2}
 LOCAL_INPUT_SIZE = 24  # pixels of the crops that the two networks read
+FIRST_POOLS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
 INITIALISATIONS = ("2012", "scaled", "equal")
 
 
@@ -45,6 +47,13 @@ class Activation(nn.Module):
         return self.name
 
 
+class LocalContrastNorm(nn.Module):
+    """`alexnet.functional.local_contrast_norm` as a layer; has no parameters."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return local_contrast_norm(x)
+
+
 def four_layer_net(
     unit: str,
     *,
@@ -52,6 +61,7 @@ def four_layer_net(
     generator: torch.Generator,
     channels: Sequence[int] = (32, 32, 64),
     dense: int = 0,
+    first_pool: str = "max",
     num_classes: int = 10,
 ) -> nn.Sequential:
     """Build the four-layer network for 32x32 colour images (paper 3.1, figure 1).
@@ -69,6 +79,7 @@ def four_layer_net(
         generator: source of all random numbers.
         channels: output channels of the three convolutions.
         dense: units of a dense layer before the output; 0 for none.
+        first_pool: "max", or "average" as in the others.
         num_classes: outputs.
     Returns:
         a network from (N, 3, 32, 32) to logits (N, num_classes), its layers named conv1, unit1, ..., output.
@@ -80,7 +91,7 @@ def four_layer_net(
             f"there is no initialisation {initialisation!r}; there are {', '.join(INITIALISATIONS)}"
         )
     layers: OrderedDict[str, nn.Module] = OrderedDict()
-    pools = (nn.MaxPool2d, nn.AvgPool2d, nn.AvgPool2d)
+    pools = (FIRST_POOLS[first_pool], nn.AvgPool2d, nn.AvgPool2d)
     for i, (c_in, c_out, pool) in enumerate(zip((3, *channels), channels, pools, strict=False), start=1):
         layers[f"conv{i}"] = nn.Conv2d(c_in, c_out, 5, padding=2)
         layers[f"unit{i}"] = Activation(unit)

@@ -9,7 +9,7 @@ from torch import nn
 from alexnet import paper
 from alexnet.config import LearningConfig, NetConfig
 from alexnet.experiments import EXPERIMENTS
-from alexnet.experiments.arms import NORMALISATIONS, Arm, FourLayerConfig, departures, normalised
+from alexnet.experiments.arms import NORMALISATIONS, SHRINKING, Arm, FourLayerConfig, departures, normalised
 from alexnet.experiments.parts import ARMS
 from alexnet.experiments.trial import Trial, make_inputs
 from alexnet.functional import local_response_norm
@@ -152,6 +152,9 @@ def differences(one, other, path=""):
         ("long", {"learning.epochs"}),
         ("crops", {"augment", "learning.epochs"}),
         ("dropout", {"net.dropout", "learning.epochs"}),
+        ("pools-early", {"moved"}),
+        ("pools-late", {"moved"}),
+        ("shrunk-area", {"shrunk", "net.input_size"}),
     ],
 )
 def test_one_part_is_changed_and_nothing_else(arm, fields):
@@ -254,3 +257,51 @@ def test_groups_have_the_rates_of_the_arm():
     assert {group["name"]: group["lr"] for group in twice.rate_groups(net, 0.1)}["bias"] == 0.2
     frozen = replace(arm, learning=replace(arm.learning, rate_factors=(("conv1", 0.0),)))
     assert [group["lr"] for group in frozen.rate_groups(net, 0.1) if group["factor"] == 0] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("arm", "order", "sizes"),
+    [
+        ("base", "pool1 conv2 pool2 conv3 conv4 conv5 pool5", [28, 14, 7, 3]),
+        ("pools-early", "pool1 conv2 pool2 conv3 pool5 conv4 conv5", [28, 14, 7, 3]),
+        ("pools-late", "pool1 conv2 conv3 pool2 conv4 conv5 pool5", [28, 14, 7, 3]),
+    ],
+)
+def test_a_pool_moves_and_the_weights_stay(arm, order, sizes):
+    net = ARMS[arm].build(torch.Generator().manual_seed(0), num_classes=10).eval()
+    names = [name for name, _ in net.named_children() if name.startswith(("pool", "conv"))]
+    assert names[1:] == order.split()
+    seen = []
+    for name in names:
+        if name.startswith("pool"):
+            net.get_submodule(name).register_forward_hook(lambda *call: seen.append(call[2].shape[-1]))
+    net(torch.zeros(1, 3, 28, 28))
+    assert [28, *seen] == sizes
+    base = ARMS["base"].build(torch.Generator().manual_seed(0), num_classes=10)
+    assert all(torch.equal(base.state_dict()[name], value) for name, value in net.state_dict().items())
+
+
+def test_images_are_shrunk_by_the_filter_of_the_arm(examples):
+    images = examples[0][:3]
+    assert ARMS["base"].stored(images) is images
+    found = {name: ARMS[f"shrunk-{name}"].stored(images) for name in SHRINKING}
+    assert {(x.shape, x.dtype) for x in found.values()} == {((3, 3, 16, 16), torch.uint8)}
+    means = images.double().unflatten(2, (16, 2)).unflatten(4, (16, 2)).mean((3, 5))
+    assert torch.equal(found["area"].double(), means.round())
+    pixels = {tuple(images[..., i::2, j::2].flatten().tolist()) for i in (0, 1) for j in (0, 1)}
+    assert tuple(found["nearest"].flatten().tolist()) in pixels
+    assert len({tuple(x.flatten().tolist()) for x in found.values()}) == len(SHRINKING)
+
+
+def test_the_order_of_jarrett_is_activation_contrast_normalisation_average():
+    net = (
+        EXPERIMENTS["four-layer-lrn"]
+        .arms["contrast/abs_tanh"]
+        .build(torch.Generator().manual_seed(0), num_classes=10)
+    )
+    assert [type(layer).__name__ for layer in net[:4]] == [
+        "Conv2d",
+        "Activation",
+        "LocalContrastNorm",
+        "AvgPool2d",
+    ]
