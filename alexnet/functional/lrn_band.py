@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from alexnet.functional import lrn_fused
 from alexnet.functional.lrn_fused import NormSpec, inverse_power
 
 MOST_CHANNELS = 64
+BLOCK_BYTES = 500_000  # of rows that a thread takes at a time
 KEPT_BYTES = (
     16_000_000  # up to this size the energies are kept for the way back; larger ones are computed again
 )
@@ -78,7 +78,7 @@ def band_matrix(channels: int, window: tuple[int, int], groups: int, dtype: torc
 def rows(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Yield blocks of rows (M, C) of channels_last tensors (N, C, H, W) that a core's cache holds."""
     channels = tensors[0].shape[1]
-    count = max(1, lrn_fused.BLOCK_BYTES * torch.get_num_threads() // (tensors[0].itemsize * channels))
+    count = max(1, BLOCK_BYTES * torch.get_num_threads() // (tensors[0].itemsize * channels))
     views = [tensor.permute(0, 2, 3, 1).view(-1, channels) for tensor in tensors]
     yield from zip(*(view.split(count) for view in views), strict=True)
 

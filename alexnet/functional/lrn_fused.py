@@ -1,21 +1,23 @@
-"""Response normalisation in few passes over memory: what ``lrn_formula`` computes, a few images at a time.
+"""Response normalisation in few passes over memory: what ``lrn_formula`` computes, piece by piece.
 
-Letters in shapes: N images, C = G * D channels in G groups of D, H height, W width.
+Letters in shapes: N images, C = G * D channels in G groups of D, H height, W width; the axes (N, G, D, H, W)
+in the order of memory are taken as (L, ..., T), those before the windows, those with windows, those behind.
 """
 
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from alexnet.functional.lrn_formula import computing_dtype, guard_zero
+from alexnet.functional.lrn_formula import computing_dtype
 
-# The few arrays of this size that a block of images needs fit together into the cache that a core has to
-# itself, and do not travel to main memory between one pass and the next.
-BLOCK_BYTES = 500_000
+# The few arrays of this size that a piece needs fit together into the cache that a core has to itself, and do
+# not travel to main memory between one pass and the next. Smaller ones would be more calls of PyTorch.
+PIECE_BYTES = 300_000
 
 
 class NormSpec(NamedTuple):
@@ -53,11 +55,14 @@ class ResponseNorm(torch.autograd.Function):
         ctx.save_for_backward(x)
         ctx.spec = spec
         y = torch.empty_like(x)
-        buffer = buffers(x, spec.windows, spec.k)
-        for x_block, y_block in blocks(x, y, groups=spec.groups):
-            x_block = x_block.to(computing_dtype(x))
-            energy = compute_energy(x_block, buffer(x_block.shape), spec)
-            torch.mul(x_block, inverse_power(energy, spec.beta), out=y_block)
+        layout = Layout(x, spec)
+        arrays = layout.arrays(spec.k)
+        for x_piece, y_piece in layout.pieces(x, y):
+            x_piece = x_piece.to(computing_dtype(x))
+            squares = arrays(x_piece.shape)
+            energy = compute_energy(x_piece, squares, spec)
+            inverse_power(energy, spec.beta, out=squares.power, spare=energy)
+            torch.mul(x_piece, squares.power_inside, out=y_piece)
         return y
 
     @staticmethod
@@ -67,99 +72,173 @@ class ResponseNorm(torch.autograd.Function):
         if torch.is_grad_enabled():  # the derivative will itself be differentiated
             return torch.autograd.grad(spec.formula(x), x, g, create_graph=True)[0], None
         gx = torch.empty_like(x)
-        buffer = buffers(x, spec.windows, spec.k)
-        mirrored_buffer = buffers(x, [window[::-1] for window in spec.windows], 0.0)
-        for x_block, g_block, gx_block in blocks(x, g, gx, groups=spec.groups):
-            x_block, g_block = x_block.to(computing_dtype(x)), g_block.to(computing_dtype(x))
-            energy = compute_energy(x_block, buffer(x_block.shape), spec)
-            direct = inverse_power(energy, spec.beta).mul_(g_block)
-            mirrored = mirrored_buffer(x_block.shape)
-            torch.mul(direct, x_block, out=mirrored.inner).div_(energy)
-            factor = -2 * spec.alpha * spec.beta
-            torch.addcmul(direct, x_block, mirrored.window_sums(), value=factor, out=gx_block)
+        layout = Layout(x, spec)
+        arrays, mirrored_arrays = layout.arrays(spec.k), layout.arrays(0.0, mirrored=True)
+        factor = -2 * spec.alpha * spec.beta
+        for x_piece, g_piece, gx_piece in layout.pieces(x, g, gx):
+            x_piece, g_piece = x_piece.to(computing_dtype(x)), g_piece.to(computing_dtype(x))
+            squares, mirrored = arrays(x_piece.shape), mirrored_arrays(x_piece.shape)
+            energy = compute_energy(x_piece, squares, spec)
+            inverse_power(energy, spec.beta, out=squares.power, spare=squares.spare)
+            direct = squares.power_inside.mul_(g_piece)
+            torch.mul(direct, x_piece, out=mirrored.inner).div_(squares.sums_inside)
+            mirrored.add_windows()
+            torch.addcmul(direct, x_piece, mirrored.sums_inside, value=factor, out=gx_piece)
         return gx, None
 
 
-def memory_order(x: Tensor) -> tuple[int, ...]:
-    """Return the order of the axes (N, G, D, H, W) in the memory of a contiguous or channels_last tensor."""
-    return (0, 1, 2, 3, 4) if x.is_contiguous() else (0, 3, 4, 1, 2)
-
-
-def blocks(x: Tensor, *others: Tensor, groups: int) -> Iterator[tuple[Tensor, ...]]:
-    """Yield slices of a few images at a time, of x and the other tensors of its shape, axes in memory order.
-
-    On the CPU a block fits into the caches; elsewhere it is the whole batch.
-    """
-    if x.numel() == 0:
-        return
-    num_images = len(x)
-    if x.device.type == "cpu":
-        num_bytes = x[0].numel() * computing_dtype(x).itemsize
-        num_images = max(1, BLOCK_BYTES * torch.get_num_threads() // num_bytes)
-    split = (groups, x.shape[1] // groups)
-    views = [tensor.unflatten(1, split).permute(memory_order(x)) for tensor in (x, *others)]
-    yield from zip(*(view.split(num_images) for view in views), strict=True)
-
-
-class PaddedBuffer:
-    """An array with margins along its windows, in which sums over windows are sums of shifted flat arrays.
+class Layout:
+    """Where the windows lie in the memory of a contiguous or channels_last tensor, and in which pieces.
 
     Attributes:
-        inner: what lies between the margins; the caller fills it.
+        windows: along the axes (L, ..., T), as in `NormSpec`.
+    """
+
+    def __init__(self, x: Tensor, spec: NormSpec):
+        self.format = torch.contiguous_format if x.is_contiguous() else torch.channels_last
+        self.order = (0, 1, 2, 3, 4) if x.is_contiguous() else (0, 3, 4, 1, 2)
+        self.split = (spec.groups, x.shape[1] // spec.groups)
+        self.dtype, self.device = computing_dtype(x), x.device
+        windows = [spec.windows[axis] for axis in self.order]
+        places = [place for place, window in enumerate(windows) if window != (0, 0)] or [len(windows) - 1]
+        self.first, self.last = places[0], places[-1]
+        self.windows = [(0, 0), *windows[self.first : self.last + 1], (0, 0)]
+
+    def view(self, x: Tensor) -> Tensor:
+        """Return a tensor (N, C, H, W) as (L, ..., T)."""
+        axes = x.contiguous(memory_format=self.format).unflatten(1, self.split).permute(self.order)
+        return axes.unsqueeze(-1).flatten(self.last + 1).flatten(0, self.first - 1)
+
+    def pieces(self, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """Yield parts of tensors (N, C, H, W) as (L, ..., T); on the CPU such that the caches hold them."""
+        views = [self.view(x) for x in tensors]
+        if not views[0].numel():
+            return
+        before, *windowed, after = views[0].shape
+        if self.device.type == "cpu":
+            most = PIECE_BYTES * torch.get_num_threads() // self.dtype.itemsize
+            count = math.ceil(after / max(1, most // math.prod(windowed)))
+            after = math.ceil(after / count)
+            before = max(1, most // (math.prod(windowed) * after))
+        for rows in zip(*(view.split(before) for view in views), strict=True):
+            yield from zip(*(part.split(after, -1) for part in rows), strict=True)
+
+    def arrays(self, total: float, *, mirrored: bool = False) -> Callable[[torch.Size], "Arrays"]:
+        """Return the function from a piece's shape to its arrays; windows of margins have that total."""
+        windows = [window[::-1] for window in self.windows] if mirrored else self.windows
+        cells = math.prod(low + high + 1 for low, high in windows)
+        margin = torch.full((), total / cells, dtype=self.dtype, device=self.device)
+        return functools.cache(lambda shape: Arrays(shape, windows, margin))
+
+
+class Arrays:
+    """What a piece needs, allocated once: an array with margins along its windows, and flat ones of its size.
+
+    In the flat arrays, sums over windows are sums of shifted arrays, and every pass is one over contiguous
+    memory; what they hold between the margins is a view of them.
+
+    Attributes:
         margin: a scalar tensor, which fills the margins.
+        inner: what lies between the margins; the caller fills it.
+        sums: flat, the sums over each element's window after ``add_windows``.
     """
 
     def __init__(self, shape: Sequence[int], windows: Sequence[tuple[int, int]], margin: Tensor):
         self.margin = margin
-        self.lengths = [low + high + 1 for low, high in windows]
-        padded = [size + length - 1 for size, length in zip(shape, self.lengths, strict=True)]
+        lengths = [low + high + 1 for low, high in windows]
+        padded = [size + length - 1 for size, length in zip(shape, lengths, strict=True)]
         self.whole = margin.expand(padded).clone(memory_format=torch.contiguous_format)
         self.inner = self.whole
         for axis, (low, _) in enumerate(windows):
             self.inner = self.inner.narrow(axis, low, shape[axis])
+        self.flat: list[Tensor] = []
+        self.additions: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.sums = self.whole.flatten()
+        for length, stride in zip(lengths, self.whole.stride(), strict=True):
+            self.sums = self.plan_sums(self.sums, length, stride)
 
-    def window_sums(self) -> Tensor:
-        """Return the sum over each element's window, in the shape of ``inner``."""
-        sums = self.whole.flatten()
-        for length, stride in zip(self.lengths, self.whole.stride(), strict=True):
-            sums = running_sums(sums, length, stride)
-        return sums.as_strided(self.inner.shape, self.whole.stride())
+    def plan_sums(self, flat: Tensor, length: int, stride: int) -> Tensor:
+        """Return where flat[i] + flat[i + stride] + ... (length terms) will be, for every i that has them.
+
+        By doubling: two terms, four of those, and for an odd number one more.
+        """
+        sums, num_terms = flat, 1
+        for bit in f"{length:b}"[1:]:
+            shift = num_terms * stride
+            pair = sums[:-shift], sums[shift:]
+            doubled = self.other_than(flat, sums)[: len(pair[0])]
+            self.additions.append((*pair, doubled))
+            sums, num_terms = doubled, 2 * num_terms
+            if bit == "1":
+                term = flat[num_terms * stride :]
+                sums = sums[: len(term)]
+                self.additions.append((sums, term, sums))
+                num_terms += 1
+        return sums
+
+    def other_than(self, *taken: Tensor) -> Tensor:
+        """Return a flat array in which none of those taken lies."""
+        places = {one.data_ptr() for one in taken}
+        for one in self.flat:
+            if one.data_ptr() not in places:
+                return one
+        self.flat.append(torch.empty_like(self.whole).flatten())
+        return self.flat[-1]
+
+    def add_windows(self) -> None:
+        """Compute ``sums``."""
+        for one, other, out in self.additions:
+            torch.add(one, other, out=out)
+
+    def inside(self, flat: Tensor) -> Tensor:
+        """Return what belongs to ``inner`` of an array that was computed from ``sums``."""
+        return flat.as_strided(self.inner.shape, self.whole.stride())
+
+    @cached_property
+    def sums_inside(self) -> Tensor:
+        """The sums, in the shape of ``inner``."""
+        return self.inside(self.sums)
+
+    @cached_property
+    def power(self) -> Tensor:
+        """A flat array for what is computed from the sums."""
+        return self.other_than(self.sums)[: len(self.sums)]
+
+    @cached_property
+    def power_inside(self) -> Tensor:
+        """The same, in the shape of ``inner``."""
+        return self.inside(self.power)
+
+    @cached_property
+    def spare(self) -> Tensor:
+        """Another, where the sums are still needed."""
+        return self.other_than(self.sums, self.power)[: len(self.sums)]
 
 
-def buffers(
-    x: Tensor, windows: Sequence[tuple[int, int]], total: float
-) -> Callable[[torch.Size], PaddedBuffer]:
-    """Return the function from a block's shape to its buffer, whose margins have windows of that total."""
-    in_order = [windows[axis] for axis in memory_order(x)]
-    cells = math.prod(low + high + 1 for low, high in windows)
-    margin = torch.full((), total / cells, dtype=computing_dtype(x), device=x.device)
-    return functools.cache(lambda shape: PaddedBuffer(shape, in_order, margin))
-
-
-def compute_energy(block: Tensor, buffer: PaddedBuffer, spec: NormSpec) -> Tensor:
-    """Return k + alpha * (sum of the squares in the window round each element).
+def compute_energy(piece: Tensor, arrays: Arrays, spec: NormSpec) -> Tensor:
+    """Return k + alpha * (sum of the squares in the window round each element), flat.
 
     Each square includes an equal part of k, as do the margins, which saves a pass over the sums.
     """
-    torch.addcmul(buffer.margin, block, block, value=spec.alpha, out=buffer.inner)
-    return guard_zero(buffer.window_sums(), spec.k)
+    torch.addcmul(arrays.margin, piece, piece, value=spec.alpha, out=arrays.inner)
+    arrays.add_windows()
+    if spec.k == 0:  # only then may an energy be 0, by which nothing is divided: see `guard_zero`
+        arrays.sums.masked_fill_(arrays.sums == 0, torch.inf)
+    return arrays.sums
 
 
-def running_sums(flat: Tensor, length: int, stride: int) -> Tensor:
-    """Return flat[i] + flat[i + stride] + ... (length terms) for every i that has them, by doubling."""
-    sums, num_terms = flat, 1
-    for bit in f"{length:b}"[1:]:
-        shift = num_terms * stride
-        sums, num_terms = sums[:-shift] + sums[shift:], 2 * num_terms
-        if bit == "1":
-            sums = sums[: len(sums) - stride].add_(flat[num_terms * stride :])
-            num_terms += 1
-    return sums
+def inverse_power(
+    energy: Tensor, beta: float, *, out: Tensor | None = None, spare: Tensor | None = None
+) -> Tensor:
+    """Return energy**-beta; for the paper's beta by two roots, which are several times as fast.
 
-
-def inverse_power(energy: Tensor, beta: float) -> Tensor:
-    """Return energy**-beta; for the paper's beta by two reciprocal roots, which are several times as fast."""
+    Args:
+        energy: to be raised.
+        beta: the power.
+        out: of the same shape, for the result.
+        spare: of the same shape, may be overwritten, and may be energy itself.
+    """
     if beta != 0.75:
-        return energy**-beta
-    root = energy.rsqrt()
-    return root.div_(root.rsqrt())
+        return torch.pow(energy, -beta, out=out)
+    root = torch.rsqrt(energy, out=out)
+    return root.mul_(torch.sqrt(root, out=spare))

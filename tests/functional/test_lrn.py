@@ -40,9 +40,10 @@ def tensor(shape=(2, 12, 2, 3), seed=7, memory=torch.contiguous_format):
     return torch.from_numpy(numbers(shape, seed)).contiguous(memory_format=memory).requires_grad_()
 
 
-@pytest.fixture(params=[1, 10**9], ids=["an image a block", "one block"])
+@pytest.fixture(params=[1, 10**9], ids=["small pieces", "one piece"])
 def block(request, monkeypatch):
-    monkeypatch.setattr(lrn_fused, "BLOCK_BYTES", request.param)
+    monkeypatch.setattr(lrn_fused, "PIECE_BYTES", request.param)
+    monkeypatch.setattr(lrn_band, "BLOCK_BYTES", request.param)
     monkeypatch.setattr(lrn_band, "KEPT_BYTES", request.param - 1)  # of small blocks nothing is kept
 
 
