@@ -27,6 +27,7 @@ MEASURES = {
     GAP: "test less training error",
     EARLY: "training loss at the beginning",
 }
+FITTED = ("error", "loss", GAP)  # compared between networks that have converged
 LOSSES = ("loss", "train_loss", EARLY)  # in nats, not in percentage points
 
 
@@ -137,6 +138,14 @@ def lacks(
     if experiment.num_train < ENOUGH_IMAGES:
         said.append(f"{experiment.num_train:,} training images of at least {ENOUGH_IMAGES:,}")
     names = dict.fromkeys(name for asked in comparisons for name in (asked.better, asked.worse))
+    fitted = dict.fromkeys(
+        name for asked in comparisons if asked.measure in FITTED for name in (asked.better, asked.worse)
+    )
+    for name in fitted:
+        left = sum(not experiment.converged(run) for run in arms[name].runs.values())
+        if left:
+            seeds = f"{left} seed{'s' * (left > 1)}"
+            said.append(f"{seeds} of {name} with a training error above {experiment.fit:.0%}")
     searching = [name for name in names if not arms[name].settled]
     if searching:
         said.append(f"the search for the learning rate of {' and '.join(searching)} has not ended")

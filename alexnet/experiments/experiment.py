@@ -43,6 +43,7 @@ class Experiment:
         answers: for each claim, by its id, the comparisons that must all support it.
         windows: measurements of the training error in an epoch.
         stop_error: of a race to this training error, see `alexnet.experiments.trial.Trial`.
+        fit: the training error, at the end, that a trial must reach to count as converged; None: any.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Experiment:
     answers: Mapping[str, tuple[Comparison, ...]] = field(default_factory=dict)
     windows: int = 1
     stop_error: float | None = None
+    fit: float | None = None
 
     def trial(self, arm: str, *, rate: float, seed: int, split: str) -> Trial:
         """Return a trial of an arm at this experiment's scale."""
@@ -71,13 +73,22 @@ class Experiment:
         """Return what the search for the learning rate minimises: the outcome by the measure of the results.
 
         A training run that has learned nothing scores infinity, as differences among such runs are chance.
+        One that has not converged scores infinity too: a low learning rate that leaves the images half
+        learned often has the lower error, as any training that is stopped early.
         """
         if self.stop_error is None:
-            error = outcome.error if outcome.error < GUESSING else math.inf
-            return error, outcome.loss
+            if outcome.error >= GUESSING:
+                return math.inf, outcome.loss
+            return (
+                (outcome.error, outcome.loss) if self.converged(outcome) else (math.inf, outcome.train_loss)
+            )
         end = statistics.fmean(outcome.errors[-self.windows :])
         epochs = epochs_to(outcome.errors, self.stop_error, windows=self.windows)
         return epochs, end if end < GUESSING else math.inf
+
+    def converged(self, outcome: Outcome) -> bool:
+        """Whether a trial fits its training images as closely as the experiment asks."""
+        return self.fit is None or outcome.train_error <= self.fit
 
     def measure(self, outcome: Outcome, name: str) -> float:
         """Return a measure of a comparison, see `Comparison`."""

@@ -21,6 +21,7 @@ from alexnet.experiments.experiment import EARLY, GAP, Comparison, Experiment
 from alexnet.recipes import PAPER, VARIANTS, adapt_to_images, net_config
 
 EPOCHS, DROPS = 30, (2 / 3, 8 / 9)
+FIT = 0.1  # training error of a network that has converged
 THIN: dict[str, Any] = {
     "conv_channels": (16, 32, 48, 48, 32),
     "dense_units": (512, 512),
@@ -104,7 +105,7 @@ ARMS = {
     "colour": make_arm(
         "crops, horizontal flips and PCA colour augmentation", augment={"colour_noise": "std"}, times=3
     ),
-    "dropout": make_arm("dropout", net={"dropout": 0.5}, times=2),
+    "dropout": make_arm("dropout", net={"dropout": 0.5}, times=3),
     "pools-early": make_arm("pool5 after conv3: each of the first convolutions is pooled", moved=EARLY_POOL),
     "pools-late": make_arm("pool2 after conv3: two convolutions before the second pool", moved=LATE_POOL),
 } | {
@@ -128,6 +129,7 @@ EXPERIMENT = Experiment(
     description="a small AlexNet on CIFAR-10, one of its parts changed at a time (paper 3.2 to 5, 7)",
     arms=ARMS,
     num_train=10_000,
+    fit=FIT,
     answers={
         "remove-layer": tuple(loses(f"without-conv{i}") for i in (3, 4, 5)),
         "two-gpu-accuracy": (loses("half"),),

@@ -84,6 +84,33 @@ def test_rates_at_which_nothing_is_learned_do_not_lead_the_search_away(tiny, out
     assert find_arms(tiny("relu"), bench)["relu"].rate == 0.00316
 
 
+def test_a_rate_that_leaves_the_images_half_learned_is_no_best_one(tiny, outcome):
+    """At 0.00316 the error is lowest, as that of a training that is stopped early."""
+    ends = {
+        0.001: (0.5, 0.4, 1.2),
+        0.00316: (0.35, 0.23, 0.7),
+        0.01: (0.4, 0.05, 0.2),
+        0.0316: (0.42, 0.04, 0.1),
+    }
+
+    def run(trial):
+        error, train_error, train_loss = ends[trial.rate]
+        return outcome(error, train_error=train_error, train_loss=train_loss)
+
+    fitted = tiny("relu", fit=0.1)
+    bench = Landscape(run)
+    bench.run_all(fitted)
+    found = find_arms(fitted, bench)["relu"]
+    assert found.rate == 0.01 and found.settled and list(found.scores) == [0.00316, 0.01, 0.0316]
+    assert found.scores[0.00316] == (math.inf, 0.7)
+    plain = Landscape(run)
+    plain.run_all(tiny("relu"))
+    assert find_arms(tiny("relu"), plain)["relu"].rate == 0.00316
+    unfitted = Landscape(run)
+    unfitted.run_all(tiny("relu", fit=0.3))
+    assert find_arms(tiny("relu", fit=0.3), unfitted)["relu"].rate == 0.00316
+
+
 def race(tiny, limit=60):
     experiment = tiny("relu", windows=1, stop_error=0.25)
     arm = experiment.arms["relu"]

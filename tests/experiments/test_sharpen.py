@@ -60,6 +60,20 @@ def test_what_is_settled_is_left_alone_and_what_is_not_gets_seeds_once(known, ou
     assert next_step(known, {"relu": full, "tanh": far}, nothing, "pca-colour") is None  # it has had them
 
 
+def test_errors_are_compared_between_networks_that_have_converged(known, outcome):
+    base = found(outcome, BASE)  # training errors of half the error
+    worse = found(outcome, [error + 0.03 + seed / 1000 for seed, error in enumerate(BASE)])
+    arms = {"relu": base, "tanh": worse}
+    assert answer(known, arms, "pca-colour").lacking == []
+    fitted = replace(known, fit=0.17)
+    lacking = ["2 seeds of tanh with a training error above 17%"]
+    assert answer(fitted, arms, "pca-colour").lacking == lacking
+    assert answer(fitted, arms, "pca-colour").verdict == "inconclusive"
+    of_training = Comparison(better="relu", worse="tanh", measure="train_error")
+    fitted = replace(fitted, answers={"pca-colour": (of_training,)})
+    assert answer(fitted, arms, "pca-colour").lacking == []
+
+
 def test_an_unsettled_search_is_gone_on_with(known, outcome):
     base, worse = found(outcome, BASE), found(outcome, [e + 0.03 for e in BASE], settled=False)
     step = next_step(known, {"relu": base, "tanh": worse}, Finished("", []), "pca-colour")
