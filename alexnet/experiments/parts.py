@@ -7,10 +7,10 @@ The base is the network of the paper, thin, with all that its sections 3 and 5 d
 14, 7 and 3 pixels, the same with pools of 2x2 (rounded down) as of 3x3; nine tenths of the weights in the
 dense layers, as in the paper; initial weights that keep the paper's ratio of signals, see
 `NetConfig.std_by_fan_in`. It has none of the measures of section 4 against overfitting, so that it overfits:
-it fits its training images to a few per cent of error. Augmentation and dropout are added to it one at a
-time, and train longer, because with them a network converges later. The learning rate is divided by ten after
-two thirds and eight ninths of the epochs. The size of the PCA colour augmentation is that of the 2012 code
-(``D8`` in DEVIATIONS.md).
+it fits its training images to a few per cent of error, and a learning rate at which a network does not fit
+them is no result. Augmentation and dropout are added to it one at a time, and train longer, because with them
+a network converges later. The learning rate is divided by ten after two thirds and eight ninths of the
+epochs. The size of the PCA colour augmentation is that of the 2012 code (``D8`` in DEVIATIONS.md).
 """
 
 from dataclasses import replace
