@@ -20,12 +20,12 @@ from torch import Tensor, nn
 
 from alexnet import paper
 from alexnet.models.alexnet import AlexNet
+from alexnet.models.blocks import block_length
 from alexnet.models.layers import Dropout
 from alexnet.optim.sgd import PaperSGD, param_groups
 from alexnet.recipes import net_config, recipe_named
 from alexnet.storage.files import write_json
 from alexnet.storage.records import environment
-from alexnet.training.learner import block_length
 
 WEIGHT_PASSES, UPDATE_PASSES = 3, 5
 CPU = torch.device("cpu")

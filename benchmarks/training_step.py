@@ -24,11 +24,11 @@ from torch import Tensor, nn
 from alexnet import paper
 from alexnet.data.statistics import Statistics
 from alexnet.models.alexnet import AlexNet, draw_masks
+from alexnet.models.blocks import in_blocks
 from alexnet.optim.sgd import PaperSGD, param_groups
 from alexnet.recipes import recipe_named
 from alexnet.storage.files import write_json
 from alexnet.storage.records import environment
-from alexnet.training.learner import in_blocks
 from alexnet.transforms.training import prepare_training
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -51,9 +51,9 @@ def make_steps(
 ) -> Steps:
     """Return what trains a network by one step, and what computes its logits."""
     labels = torch.arange(len(images), device=images.device) % paper.ILSVRC_NUM_CLASSES
-    whole = called = torch.compile(net) if arguments.compile else net
+    called = torch.compile(net) if arguments.compile else net
     if isinstance(net, AlexNet) and arguments.device == "cpu" and not arguments.compile:
-        called = partial(in_blocks, net)  # as `alexnet train` does
+        called = partial(in_blocks, net)  # as `alexnet train` does, and `alexnet evaluate`
     half = arguments.precision == "bfloat16"
 
     def train() -> None:
@@ -68,7 +68,7 @@ def make_steps(
     def infer() -> None:
         net.eval()
         with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
-            whole(images)
+            called(images)
 
     return Steps(train, infer)
 

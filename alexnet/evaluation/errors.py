@@ -15,7 +15,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet.devices import channels_last_on_cpu
+from alexnet.models.blocks import compute_logits
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 Views = Callable[[Tensor], Iterable[Tensor]]
@@ -99,7 +99,7 @@ def log_average_views(model: nn.Module, views: Iterable[Tensor]) -> Tensor:
     check_evaluation_mode(model)
     total, num_views = None, 0
     for view in views:
-        logits = model(channels_last_on_cpu(view))
+        logits = compute_logits(model, view)
         # In float64 the order of nearly equal logits survives the softmax; Apple's GPUs have none.
         precise = torch.float32 if logits.device.type == "mps" else torch.float64
         log_probabilities = F.log_softmax(logits.to(precise), dim=1)

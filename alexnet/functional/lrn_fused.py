@@ -116,8 +116,8 @@ class Layout:
             return
         before, *windowed, after = views[0].shape
         if self.device.type == "cpu":
-            most = PIECE_BYTES * torch.get_num_threads() // self.dtype.itemsize
-            count = math.ceil(after / max(1, most // math.prod(windowed)))
+            most = max(1, PIECE_BYTES * torch.get_num_threads() // self.dtype.itemsize)
+            count = max(1, round(after * math.prod(windowed) / most))  # fewer and larger rather than halved
             after = math.ceil(after / count)
             before = max(1, most // (math.prod(windowed) * after))
         for rows in zip(*(view.split(before) for view in views), strict=True):

@@ -14,6 +14,7 @@ from alexnet.data.statistics import Statistics
 from alexnet.distributed.parallel import ParallelAlexNet, data_parallel, gather_state, scatter_state
 from alexnet.distributed.ranks import Ranks
 from alexnet.models.alexnet import AlexNet, Masks, draw_masks
+from alexnet.models.blocks import in_blocks
 from alexnet.optim.schedule import Rates, apply_rates
 from alexnet.optim.sgd import PaperSGD, load_velocities, param_groups, velocities
 from alexnet.optim.step import StepResult, train_step
@@ -23,11 +24,6 @@ from alexnet.training.signals import end_if_asked
 from alexnet.transforms.training import prepare_training
 
 State = dict[str, Tensor]
-
-# Memory that the largest feature maps of a block of images may take on the CPU, for each thread. With blocks
-# the layers find more of what they read in the caches, and use memory again that the system has handed out
-# already.
-BLOCK_BYTES = 10_000_000
 
 
 class Learner:
@@ -145,26 +141,6 @@ class Learner:
             weights, velocity = (scatter_state(values, self.net) for values in (weights, velocity))
         self.share.load_state_dict(weights)
         load_velocities(self.share, self.optimizer, velocity)
-
-
-def in_blocks(net: AlexNet, images: Tensor, masks: Masks | None) -> Tensor:
-    """Compute logits, a few images at a time up to the dense layers; for the CPU.
-
-    Args:
-        net: the network.
-        images: (N, 3, H, W).
-        masks: of `draw_masks`.
-    Returns:
-        (N, num_classes).
-    """
-    blocks = images.split(block_length(net, images))
-    return net.classify(torch.cat([net.maps(block) for block in blocks]), masks)
-
-
-def block_length(net: AlexNet, images: Tensor) -> int:
-    """Return how many images `in_blocks` computes at a time."""
-    largest = max(layer.num_neurons for layer in net.layers if layer.kind != "dense")
-    return max(1, BLOCK_BYTES * torch.get_num_threads() // (largest * images.itemsize))
 
 
 def make_learner(

@@ -44,6 +44,7 @@ LEFT_OUT = {  # a module, or a folder for all in it: why it is on no page
     "data.stored": SERVING,
     "data.walk": SERVING,
     "distributed.ranks": SERVING,
+    "models.blocks": SERVING,
     "experiments": "commands that explain themselves; the probes and the ledger are on a page",
     "figures": "each draws one figure; the page has the house style and the sliders",
     "storage": SERVING,
