@@ -216,6 +216,7 @@ def test_workers_are_deaf_to_signals_from_their_first_moment(stored):
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
 
 
+@pytest.mark.slow
 def test_a_image_that_a_worker_cannot_read_is_one_sentence(stored):
     loader = Loader(stored, 2, workers=1, drop_last=True)
     loader.split._sizes = stored._sizes // 2
