@@ -137,7 +137,9 @@ def main() -> None:
         seconds = interleaved(functions, repeats=arguments.repeats)
         seconds |= read_by_processes(Path(folder), arguments.batch, arguments.repeats)
         waiting = wait_share(Path(folder), arguments.batch)
-    results = {name: compared(times, seconds[BASELINE]) for name, times in seconds.items()}
+    results: dict[str, dict] = {name: compared(times, seconds[BASELINE]) for name, times in seconds.items()}
+    for name in seconds.keys() - functions.keys():  # the time of processes that still run is not known
+        results[name] = {key: results[name][key] for key in ("seconds", "times_as_fast")}
     size = mean_size(arguments.originals)
     print(f"originals: {size}")
     print(f"{'':40} {'images/s':>10} {'ratio':>7}  quartiles")

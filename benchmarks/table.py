@@ -65,7 +65,8 @@ def section(name: str, content: Mapping) -> list[str]:
         ratio = find_ratio(found)
         line = f"| {row} | {1e3 * found['seconds']['median']:.1f} | {ratio['median']:.2f} "
         line += f"| {ratio['quartile_1']:.2f} to {ratio['quartile_3']:.2f} |"
-        lines.append(line + (f" {found[BY_CPU]['median']:.2f} |" if by_cpu else ""))
+        cpu = f" {found[BY_CPU]['median']:.2f} |" if BY_CPU in found else " |"
+        lines.append(line + (cpu if by_cpu else ""))
     if "augmentation_share" in content:
         share = content["augmentation_share"]["median"]
         lines += ["", f"Augmentation takes {share:.1%} of the time of a step of `code2012`."]
