@@ -10,11 +10,11 @@ from dataclasses import replace
 from functools import cache, partial
 
 from alexnet import lab_notes, paper
-from alexnet.experiments import EXPERIMENTS, computed, readings, towers
+from alexnet.experiments import computed, readings, towers
 from alexnet.experiments.answers import ENOUGH_IMAGES, ENOUGH_SEEDS, answer, experiment_for
+from alexnet.experiments.arm_tables import package_arms
 from alexnet.experiments.claims import CLAIMS, Claim
 from alexnet.experiments.finding import ILSVRC, LOGS, Finding
-from alexnet.experiments.finished import Finished
 from alexnet.experiments.intervals import (
     INCONCLUSIVE,
     Interval,
@@ -24,7 +24,6 @@ from alexnet.experiments.intervals import (
     ratio_interval,
     verdict,
 )
-from alexnet.experiments.search import Found, find_arms
 from alexnet.experiments.verdicts import gains
 from alexnet.models import summary
 from alexnet.optim.schedule import LOGGED
@@ -107,12 +106,6 @@ def measured(
 
 
 # Measured by the engine
-
-
-@cache
-def package_arms(name: str) -> Mapping[str, Found]:
-    """What the finished trials that come with the package show of an experiment's arms."""
-    return find_arms(EXPERIMENTS[name], Finished.of_package(name))
 
 
 def answered(id: str) -> Finding | None:

@@ -18,12 +18,20 @@ def gains(results: dict[str, Any], variant: str, over: str, measure: str = "test
     return [found[over][seed] - value for seed, value in found[variant].items() if seed in found[over]]
 
 
-def verdict(found: list[float]) -> str:
-    """Describe gains in an error rate over several seeds: their mean with its 95% interval."""
+def verdict(found: list[float], *, nats: bool = False) -> str:
+    """Describe gains over several seeds: their mean with its 95% interval.
+
+    Args:
+        found: gains in an error rate as a fraction, shown in percentage points, or in a loss.
+        nats: they are gains in a loss.
+    """
     interval = mean_interval(found)
     if interval.num_values < 2:
         return f"{INCONCLUSIVE}: fewer than two seeds"
     turned = interval if interval.mean >= 0 else mean_interval([-gain for gain in found])
-    low, high = (f"{100 * end:+.1f}" for end in (turned.low, turned.high))
-    shown = f"{'lower' if interval.mean >= 0 else 'higher'} by {100 * turned.mean:.1f} points [{low}, {high}]"
+    unit = "nats" if nats else "points"
+    mean, low, high = (
+        f"{end:+.3f}" if nats else f"{100 * end:+.1f}" for end in (turned.mean, turned.low, turned.high)
+    )
+    shown = f"{'lower' if interval.mean >= 0 else 'higher'} by {mean[1:]} {unit} [{low}, {high}]"
     return f"{INCONCLUSIVE}: {shown}" if interval.contains(0) else shown

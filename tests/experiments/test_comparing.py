@@ -30,3 +30,7 @@ def test_gains_are_taken_seed_by_seed():
 )
 def test_the_verdict_says_no_more_than_the_seeds_show(found, sentence):
     assert verdict(found) == sentence
+
+
+def test_gains_in_a_loss_are_in_nats():
+    assert verdict([0.022, 0.020], nats=True) == "lower by 0.021 nats [+0.008, +0.034]"

@@ -1,0 +1,90 @@
+"""Tables of an experiment's arms from the finished trials that come with the package, for the chapters."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from alexnet.experiments import EXPERIMENTS
+from alexnet.experiments.answers import LOSSES, MEASURES
+from alexnet.experiments.experiment import Comparison, Experiment
+from alexnet.experiments.finished import Finished
+from alexnet.experiments.search import Found, compare, find_arms
+from alexnet.experiments.verdicts import verdict
+
+
+@cache
+def package_arms(name: str) -> Mapping[str, Found]:
+    """What the finished trials that come with the package show of an experiment's arms."""
+    return find_arms(EXPERIMENTS[name], Finished.of_package(name))
+
+
+def tabulate(
+    name: str, arms: Sequence[str], *, over: str = "base", measures: Sequence[str] = ("train_error", "error")
+) -> str:
+    """Return a Markdown table of an experiment's arms, each at the learning rate that was found for it.
+
+    An arm that the package has no two seeds of is named below the table, with the command that trains it.
+
+    Args:
+        name: of the experiment.
+        arms: their names, in the order of the rows.
+        over: the arm that the others are compared with, one of them or not.
+        measures: see `Comparison`; shown as the range over the seeds. The last one is compared, as the mean
+            difference over paired seeds with its 95% interval.
+    """
+    return tabulate_found(EXPERIMENTS[name], package_arms(name), arms, over=over, measures=measures)
+
+
+def tabulate_found(
+    experiment: Experiment,
+    found: Mapping[str, Found],
+    arms: Sequence[str],
+    *,
+    over: str,
+    measures: Sequence[str],
+) -> str:
+    """Return the table of `tabulate` for these results of an experiment."""
+    compared = measures[-1]
+    heads = ["arm", "learning rate", *(MEASURES[measure] for measure in measures)]
+    heads.append(f"{MEASURES[compared]} against *{over}*")
+    lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
+    shown = [arm for arm in arms if arm in found and found[arm].settled and len(found[arm].runs) > 1]
+    for arm in shown:
+        cells = [f"*{arm}*: {experiment.arms[arm].about}", f"{found[arm].rate:g}"]
+        cells += [describe_range(experiment, found[arm], measure) for measure in measures]
+        effects = compare(experiment, Comparison(better=arm, worse=over, measure=compared), found)
+        cells.append("" if arm == over else describe_effect(effects, compared))
+        lines.append(f"| {' | '.join(cells)} |")
+    below = [describe_scale(experiment, found, shown)] if shown else []
+    if missing := [arm for arm in arms if arm not in shown]:
+        named = ", ".join(f"*{arm}*" for arm in missing)
+        command = f"alexnet experiment {experiment.name} --arms {' '.join(missing)}"
+        below.append(f"Not trained yet: {named}. `{command}` does so.")
+    return "\n".join([*lines, "", " ".join(below)])
+
+
+def describe_range(experiment: Experiment, found: Found, measure: str) -> str:
+    """Return the smallest and the largest value of a measure over an arm's seeds, for people."""
+    values = [experiment.measure(run, measure) for run in found.runs.values()]
+    if measure in LOSSES:
+        return f"{min(values):.3f} to {max(values):.3f}"
+    return f"{min(values):.1%} to {max(values):.1%}"
+
+
+def describe_effect(effects: Sequence[float], measure: str) -> str:
+    """Return by how much an arm lowers a measure, for people."""
+    return verdict(list(effects), nats=measure in LOSSES)
+
+
+def describe_scale(experiment: Experiment, found: Mapping[str, Found], arms: Sequence[str]) -> str:
+    """Describe images, epochs, seeds and time of these arms."""
+    counts = [len(found[arm].runs) for arm in arms]
+    seeds = " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
+    epochs = sorted({experiment.arms[arm].learning.epochs for arm in arms})
+    said = " or ".join(f"{each:g}" for each in epochs)
+    runs = [run for arm in arms for run in found[arm].runs.values()]
+    minutes = statistics.fmean(run.seconds for run in runs) / 60
+    return (
+        f"{experiment.num_train:,} images of CIFAR-10, {said} epochs, {seeds} seeds, every arm at its "
+        f"own learning rate; {minutes:.0f} minutes a training on one core."
+    )

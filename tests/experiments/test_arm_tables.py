@@ -1,0 +1,63 @@
+"""The chapters' tables of an experiment's arms."""
+
+import pytest
+
+from alexnet.experiments import EXPERIMENTS, arm_tables
+from alexnet.experiments.search import Found
+from alexnet.experiments.trial import Outcome
+
+
+def make_found(*errors, rate=0.01, settled=True):
+    runs = {}
+    for seed, error in enumerate(errors):
+        numbers = {"train_error": error / 2, "train_loss": 0.5, "error": error, "loss": 1.0, "seconds": 120.0}
+        runs[seed] = Outcome(errors=[0.5], losses=[2 + error] + [0.1] * 10, epochs=1.0, **numbers)
+    return Found(scores={rate: (0.3, 1.0)}, settled=settled, rate=rate, runs=runs)
+
+
+def tabulate(tiny, found, arms, **changes):
+    options = {"over": "relu", "measures": ("train_error", "error")} | changes
+    return arm_tables.tabulate_found(tiny("relu", "tanh"), found, arms, **options).split("\n")
+
+
+def test_a_row_has_ranges_and_the_difference_over_seeds(tiny):
+    found = {"relu": make_found(0.30, 0.32), "tanh": make_found(0.33, 0.34, 0.9, rate=0.0316)}
+    lines = tabulate(tiny, found, ["relu", "tanh"])
+    assert lines[0] == "| arm | learning rate | training error | test error | test error against *relu* |"
+    assert lines[1].count("---") == lines[0].count("|") - 1
+    assert lines[2] == "| *relu*: the arm relu | 0.01 | 15.0% to 16.0% | 30.0% to 32.0% |  |"
+    start = "| *tanh*: the arm tanh | 0.0316 | 16.5% to 45.0% | 33.0% to 90.0% | "
+    assert lines[3] == start + "inconclusive: higher by 2.5 points [-3.9, +8.9] |"  # of two seeds, not three
+    scale = "100 images of CIFAR-10, 1 epochs, 2 to 3 seeds, every arm at its own learning rate; "
+    assert lines[4:] == ["", scale + "2 minutes a training on one core."]
+
+
+@pytest.mark.parametrize(
+    ("measure", "cells"),
+    [
+        ("gap", "| 16.5% to 17.0% | higher by 1.5 points"),
+        ("early_loss", "| 2.330 to 2.340 | inconclusive: higher by 0.025 nats"),
+    ],
+)
+def test_the_last_measure_is_compared(tiny, measure, cells):
+    found = {"relu": make_found(0.30, 0.31), "tanh": make_found(0.33, 0.34)}
+    if measure == "early_loss":
+        found["relu"] = make_found(0.30, 0.32)
+    assert cells in tabulate(tiny, found, ["tanh"], measures=("error", measure))[2]
+
+
+@pytest.mark.parametrize(
+    "lacking", [{}, {"tanh": make_found(0.3)}, {"tanh": make_found(0.3, 0.3, settled=False)}]
+)
+def test_arms_that_are_not_trained_are_named_with_the_command(tiny, lacking):
+    lines = tabulate(tiny, {"relu": make_found(0.30, 0.32)} | lacking, ["tanh", "relu"])
+    assert len(lines) == 5 and lines[2].startswith("| *relu*")
+    said = "Not trained yet: *{0}*. `alexnet experiment tiny --arms {0}` does so."
+    assert lines[-1].endswith(" " + said.format("tanh"))
+    assert tabulate(tiny, {}, ["relu"])[2:] == ["", said.format("relu")]
+
+
+def test_the_packages_trials_are_tabulated():
+    table = arm_tables.tabulate("parts", ["base", "long"])
+    base = EXPERIMENTS["parts"].arms["base"]
+    assert f"| *base*: {base.about} | 0.01 |" in table
