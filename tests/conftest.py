@@ -14,7 +14,15 @@ def same_random_state():
 
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002  (libraries draw from it)
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)  # torch.manual_seed notes the whole stack of calls, for GPUs
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_waiting_for_disks():
+    """Leave it to the system when files reach the disk: no test outlives a power failure."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda handle: None)
+        yield
 
 
 def pytest_make_parametrize_id(val, argname):
