@@ -10,6 +10,7 @@ a list of descriptions that describe nothing; the works cited are a list without
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 ICONS = r"fontawesome\.js"
@@ -42,13 +43,17 @@ def finish(app, exception: Exception | None) -> None:
         app: the application of Sphinx.
         exception: what ended the build, if anything did.
     """
-    if exception is not None or app.builder.format != "html":
-        return
-    for page in Path(app.outdir).rglob("*.html"):
+    if exception is None and app.builder.format == "html":
+        rewrite(Path(app.outdir), lambda page, text: mend(text, searches=page.name == "search.html"))
+
+
+def rewrite(root: Path, change: Callable[[Path, str], str]) -> None:
+    """Write each page below a folder anew where a function of its path and its text changes it."""
+    for page in root.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        mended = mend(text, searches=page.name == "search.html")
-        if mended != text:
-            page.write_text(mended, encoding="utf-8")
+        changed = change(page, text)
+        if changed != text:
+            page.write_text(changed, encoding="utf-8")
 
 
 def mend(text: str, *, searches: bool = False) -> str:

@@ -15,6 +15,8 @@ from pathlib import Path
 from fontTools import subset
 from PIL import Image
 
+from tools.finished_pages import rewrite
+
 FOLDER = "_images"
 CELL = 'class="cell '  # of a notebook
 DATA = re.compile(
@@ -45,12 +47,12 @@ def finish(app, exception: Exception | None) -> None:
     if exception is not None or app.builder.format != "html":
         return
     root, names = Path(app.outdir), set()
-    for page in root.rglob("*.html"):
-        text = page.read_text(encoding="utf-8")
+
+    def change(page: Path, text: str) -> str:
         names.update(re.findall(r"\bfa-[\w-]+", text))
-        light = lighten(text, root) if page.parent == root else text
-        if light != text:
-            page.write_text(light, encoding="utf-8")
+        return lighten(text, root) if page.parent == root else text
+
+    rewrite(root, change)
     keep_icons(root / "_static", names)
 
 

@@ -1,5 +1,6 @@
 """Every command that the README, the chapters and the other pages name is one that the parser takes."""
 
+import argparse
 import json
 import re
 import shlex
@@ -48,6 +49,24 @@ def test_commands_are_found():
 def test_a_command_that_a_page_names_parses(words, parser, capsys):
     try:
         assert callable(parser.parse_args(shlex.split(words)).run)
-    except SystemExit:  # a command by its name alone
+    except SystemExit:
         said = capsys.readouterr().err
-        assert "the following arguments are required" in said and "--" not in words, said
+        assert "the following arguments are required" in said and is_name(parser, shlex.split(words)), said
+
+
+def is_name(parser, words):
+    """Whether words name a command, or one of its kinds, as a sentence about it does: no value, no option."""
+    for word in words:
+        action = next((a for a in parser._actions if a.choices and word in a.choices), None)
+        if action is None:
+            return False
+        if isinstance(action, argparse._SubParsersAction):
+            parser = action.choices[word]
+    return True
+
+
+def test_a_name_is_told_from_a_command_that_lacks_something(parser):
+    named = ["train", "data prepare imagenet"]
+    assert all(is_name(parser, words.split()) for words in named)
+    others = ["train --net", "predict cat.jpg", "data prepare imagenet ."]
+    assert not any(is_name(parser, words.split()) for words in others)
