@@ -75,7 +75,7 @@ RUNS = (
     ),
     LoggedRun(
         net="145-half",
-        about="one tower of the two",
+        about="half the kernels in conv1 to conv4",
         data=TEST_2010,
         views=10,
         top1=0.39168,

@@ -1,8 +1,7 @@
 """An experiment from its start to its record: what ``alexnet experiment`` does."""
 
 import math
-import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -65,14 +64,32 @@ def describe_trial(trial: Trial) -> str:
 def left(experiment: Experiment, finished: Finished, arms: Sequence[str], seeds: Sequence[int]) -> str:
     """Return how many trials are left at least, and an estimate of their duration."""
     found = find_arms(experiment, finished)
-    count = 0
+    counts = {}
     for arm in arms or experiment.arms:
         searching = 3 if arm not in found else 0 if found[arm].settled else 1
         done = len(found[arm].runs.keys() & set(seeds)) if arm in found else 0
-        count += searching + len(seeds) - done
-    seconds = [line["outcome"]["seconds"] for line in finished.lines]
-    hours = f", about {count * statistics.fmean(seconds) / 3600:.1f} hours of a core" if seconds else ""
+        counts[arm] = searching + len(seeds) - done
+    count, seconds = sum(counts.values()), estimate_seconds(experiment, finished, counts)
+    hours = f", about {seconds / 3600:.1f} hours of a core" if math.isfinite(seconds) else ""
     return f"{count} trials are left{hours}" if count else "no trial is left"
+
+
+def estimate_seconds(experiment: Experiment, finished: Finished, counts: Mapping[str, int]) -> float:
+    """Return how long trials take on one core, by the time of those that are finished; infinite without any.
+
+    Args:
+        experiment: of the trials.
+        finished: its trials so far.
+        counts: how many of each arm.
+    """
+    outcomes = [line["outcome"] for line in finished.lines]
+    if not outcomes:
+        return math.inf
+    seconds = sum(outcome["seconds"] for outcome in outcomes)
+    if experiment.stop_error is not None:  # a race ends on arrival, whatever its limit
+        return sum(counts.values()) * seconds / len(outcomes)
+    epochs = sum(count * experiment.arms[arm].learning.epochs for arm, count in counts.items())
+    return epochs * seconds / sum(outcome["epochs"] for outcome in outcomes)
 
 
 def compute_interval(measure: str, differences: Sequence[float]) -> Interval:

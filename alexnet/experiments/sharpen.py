@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from alexnet.experiments.answers import ENOUGH_SEEDS, answer
+from alexnet.experiments.campaign import estimate_seconds
 from alexnet.experiments.experiment import EPOCHS, Experiment
 from alexnet.experiments.finished import Finished
 from alexnet.experiments.search import Found, compare, find_arms
@@ -69,18 +70,16 @@ def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finis
         if len(first) == ENOUGH_SEEDS:
             count = max(count, needed_seeds(first, race=asked.measure == EPOCHS))
     seeds = tuple(range(count))
-    seconds = [line["outcome"]["seconds"] for line in finished.lines]
-    missing = 0
+    missing: dict[str, int] = {}
     names = dict.fromkeys(name for asked in experiment.answers[id] for name in (asked.better, asked.worse))
     for name in names:
         found = arms.get(name)
-        if found is None or not found.settled:
-            missing += SEARCHING
-        missing += len(set(seeds) - (found.runs.keys() if found else set()))
-    if not missing:
+        searching = SEARCHING if found is None or not found.settled else 0
+        missing[name] = searching + len(set(seeds) - (found.runs.keys() if found else set()))
+    if not any(missing.values()):
         return None
-    took = missing * statistics.fmean(seconds) if seconds else math.inf
-    return Step(id=id, experiment=experiment, arms=tuple(names), seeds=seeds, seconds=took)
+    seconds = estimate_seconds(experiment, finished, missing)
+    return Step(id=id, experiment=experiment, arms=tuple(names), seeds=seeds, seconds=seconds)
 
 
 def steps(experiments: Mapping[str, tuple[Experiment, Finished]], ids: Sequence[str]) -> list[Step]:

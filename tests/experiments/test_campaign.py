@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import signal
 import subprocess
@@ -198,3 +199,17 @@ def test_at_another_length_the_arms_keep_their_proportions():
 def test_every_experiment_has_enough_seeds_and_images():
     for experiment in EXPERIMENTS.values():
         assert len(experiment.seeds) >= 5 and experiment.num_train >= 10_000
+
+
+def test_the_time_of_trials_is_estimated_by_their_epochs(small):
+    tanh = small.arms["tanh"]
+    longer = replace(
+        small, arms=small.arms | {"tanh": replace(tanh, learning=replace(tanh.learning, epochs=3))}
+    )
+    kept = Finished("", [])
+    counts = {"relu": 2, "tanh": 1}
+    assert campaign.estimate_seconds(longer, kept, counts) == math.inf
+    kept.lines = [{"outcome": {"seconds": s, "epochs": e}} for s, e in ((10.0, 1.0), (50.0, 3.0))]
+    assert campaign.estimate_seconds(longer, kept, counts) == 15 * (2 * 1 + 1 * 3)
+    race = replace(longer, stop_error=0.25)  # how long it takes has little to do with its limit
+    assert campaign.estimate_seconds(race, kept, counts) == 30 * 3

@@ -68,7 +68,7 @@ def shrink_images(image: Tensor, *, number: str | None = None):
         alt="A photograph and a pattern of rings, each shrunk to a quarter with the filter {filter}; "
         "antialiasing: {antialiasing}.",
         caption="Without antialiasing, stripes finer than the new pixels come back as false patterns. Left: "
-        "a photograph. Right: rings around one centre; every other centre is an alias.",
+        "a photograph. Right: rings around one centre; all centres but one are aliases.",
     )
 
 
