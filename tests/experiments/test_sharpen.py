@@ -82,7 +82,7 @@ def test_an_unsettled_search_is_gone_on_with(known, outcome):
 
 def test_the_claim_that_is_soonest_settled_comes_first(known, outcome, monkeypatch):
     kept = Finished("", [])
-    kept.lines = [{"outcome": {"seconds": 10.0}}]
+    kept.lines = [{"outcome": {"seconds": 10.0, "epochs": 1.0}}]
     arms = {"relu": found(outcome, BASE), "sigmoid": found(outcome, BASE[:4])}
     monkeypatch.setattr("alexnet.experiments.sharpen.find_arms", lambda *_: arms)
     order = steps({"tiny": (known, kept)}, ["pca-colour", "init"])
