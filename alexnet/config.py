@@ -188,7 +188,8 @@ class LearningConfig:
         schedule: one of ``SCHEDULES`` (see `alexnet.optim.schedule`).
         epochs: length of the training; a logged schedule and "late" are stretched to it, "plateau" ends by
             itself and takes it as the limit.
-        plateau_patience: epochs without a new lowest validation error after which "plateau" divides by 10.
+        plateau_patience: epochs without a gain in the validation error of more than `PLATEAU_THRESHOLD`
+            after which "plateau" divides by 10.
         order: "shuffled" anew in each epoch, or "fixed": one random order for all epochs.
         rate_factors: layers, each with the factor for the learning rates of its weights and biases; 1 for the
             layers that are not named, 0 for one that is frozen.
@@ -274,7 +275,7 @@ def from_dict(values: dict[str, Any]) -> Recipe:
 
 
 def with_later_fields(values: Any) -> Any:
-    """Return the fields of a recipe with empty ones for those that older versions had not."""
+    """Return the fields of a recipe with empty ones for those that older versions did not have."""
     if not isinstance(values, dict):
         return values
     empty = {part: dict.fromkeys(names, ()) for part, names in LATER.items()}

@@ -4,6 +4,7 @@
 text; DEVIATIONS.md explains each under the same id.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -124,11 +125,16 @@ def net_config(name: str, *, base: str = "paper", **changes: Any) -> NetConfig:
         base = name
     else:
         variant = dict(VARIANTS[name], name=name if base == "paper" else f"{name}-{base}")
+    return change_net(recipe_named(base).net, variant | changes)
+
+
+def change_net(net: NetConfig, changes: Mapping[str, Any]) -> NetConfig:
+    """Return a network with fields set to other values; ValueError if it has no such field."""
     known = [f.name for f in fields(NetConfig)]
     for field in changes:
         if field not in known:
             raise ValueError(f"a network has no field {field!r}{near_miss(field, known)}")
-    return replace(recipe_named(base).net, **(variant | changes))
+    return replace(net, **changes)
 
 
 def recipe_named(name: str) -> Recipe:

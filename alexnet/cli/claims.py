@@ -17,7 +17,7 @@ def add(commands) -> None:
     parser = commands.add_parser(
         "claims",
         help="list the paper's claims with the verdict on each, or measure them",
-        description="List the claims of the paper with its figures and those found here, or show one of "
+        description="List the claims with the numbers of the paper and those found here, or show one of "
         "them with the basis of its verdict, what is missing and the command that measures it again. With "
         "`run`, train the missing arms or seeds of inconclusive claims, the claim settled soonest first; "
         "finished trials of the package count, and the same command resumes a stopped run.",

@@ -45,7 +45,7 @@ def add_prepare(actions) -> None:
     parser.add_argument(
         "--raw",
         action="store_true",
-        help="store pixels, not JPEGs: eight times as large, and nothing to decode in training",
+        help="store pixels, not JPEGs: six to eight times as large, and nothing to decode in training",
     )
     add_option(
         parser,
@@ -159,12 +159,12 @@ def add_data(commands) -> None:
     get.set_defaults(run=run_get)
 
     about = (
-        "Make a data set of files that you have: the official archive, or archives (tar, tar.gz, tar.xz, "
+        "Make a data set from files that you have: the official archive, or archives (tar, tar.gz, tar.xz, "
         "zip) or folders of images in train/<class>/ and test/<class>/. Several PATHs together may hold "
         "the set. In the stored order the classes take turns; training shuffles anyway."
     )
     importing = actions.add_parser(
-        "import", help="make a data set of an archive or a folder", description=about
+        "import", help="make a data set from an archive or a folder", description=about
     )
     importing.add_argument("name", metavar="NAME", help="the data set: cifar10")
     importing.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="an archive or a folder")

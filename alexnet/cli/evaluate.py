@@ -14,7 +14,7 @@ IMAGES_AT_A_TIME = 128  # on each device
 EPILOG = """\
 examples:
   alexnet evaluate runs/default-paper-seed0 --data default
-  alexnet evaluate net1.pt net2.pt net3.pt --data ~/imagenet --views 10
+  alexnet evaluate net1.pt net2.pt net3.pt --data ~/imagenet-256 --views 10
 on several GPUs, each of which takes a part of the images:
   torchrun --standalone --nproc-per-node=8 -m alexnet evaluate net.pt --data DATA"""
 

@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from alexnet.cli.options import CHECKPOINT
 from alexnet.shown import say
+
+SOURCE = "a run's folder, or a file in it; or imagenette, the trained network shipped with the package"
 
 
 def add(commands) -> None:
@@ -15,7 +16,7 @@ def add(commands) -> None:
         "and so does every program that reads safetensors; the file can contain no code."
     )
     parser = commands.add_parser("export", help="write trained weights as safetensors", description=about)
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT)
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=SOURCE)
     parser.add_argument("file", metavar="FILE", type=Path, help="where to write, FILE.safetensors")
     parser.add_argument(
         "--half",
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     from alexnet.storage import checkpoints, safe
 
     if arguments.file.suffix != safe.SUFFIX:
-        raise ValueError(f"{arguments.file} must end on {safe.SUFFIX}")
+        raise ValueError(f"{arguments.file} must end in {safe.SUFFIX}")
     source = find_weights(arguments.checkpoint)
     weights = checkpoints.load_weights(source)
     checkpoints.save_weights(

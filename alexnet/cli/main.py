@@ -39,12 +39,12 @@ EXAMPLES = (
     ),
     ("train on generated images; after Ctrl-C the same command resumes", "alexnet train"),
     (
-        "estimate time and memory of training on ImageNet; print the command",
-        "alexnet train --data ~/imagenet-256 --recipe code2012 --dry-run",
+        "measure the error rate of that network with ten-crop evaluation",
+        "alexnet evaluate runs/default-paper-seed0 --data default --views 10",
     ),
     (
-        "measure its error rate with ten-crop evaluation",
-        "alexnet evaluate runs/default-paper-seed0 --data default --views 10",
+        "estimate time and memory of training on ImageNet; print the command",
+        "alexnet train --data ~/imagenet-256 --recipe code2012 --dry-run",
     ),
     ("classify an image", "alexnet predict runs/default-paper-seed0 image.jpg"),
     ("list the experiments", "alexnet experiment"),
@@ -59,8 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the words after ``alexnet``; those of the process if None.
     Returns:
-        the exit status: 0 for success, 2 for an error that the message explains, 130 when interrupted, 141
-        if the reader of the output has closed the pipe, as with ``| head``.
+        the exit status: 0 for success, 2 for an error that the message explains, 130 when interrupted (of
+        ``train`` also 143 and 129, for SIGTERM and SIGHUP), 141 if the reader of the output has closed the
+        pipe, as with ``| head``.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     try:

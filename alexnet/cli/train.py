@@ -50,18 +50,17 @@ def add_what(group) -> None:
     add_option(group, "--data", default="default")
     recipes = f"{', '.join(RECIPES)}, or a .json file with one"
     add_option(group, "--recipe", recipes, metavar="RECIPE", default="paper")
-    own = "the recipe's own, or small if the images are too small for it"
+    own = "with --init-from that of the weights, else the recipe's own, or small if the images are too small"
     add_option(group, "--net", f"the network: {', '.join(NETS)}", choices=NETS, metavar="NAME", shown=own)
-    add_option(
-        group, "--epochs", type=float, shown="the recipe's; its schedule is stretched to another length"
-    )
+    length = "the recipe's; a logged schedule is stretched to another length, plateau takes it as the limit"
+    add_option(group, "--epochs", type=float, shown=length)
     add_option(group, "--batch-size", shown="the recipe's")
     start = f"a trained network to start from: {CHECKPOINT}"
     add_option(group, "--init-from", start, metavar="CHECKPOINT", shown="initial weights are drawn")
     frozen = "layers that are not trained, such as conv1,conv2"
-    add_option(group, "--freeze", frozen, metavar="LAYERS", shown="those of the recipe, mostly none")
+    add_option(group, "--freeze", frozen, metavar="LAYERS", shown="those of the recipe, usually none")
     factors = "learning rates of layers as multiples of the recipe's, such as conv1=0.1,fc8=10"
-    add_option(group, "--layer-rates", factors, metavar="RATES", shown="the recipe's, mostly none")
+    add_option(group, "--layer-rates", factors, metavar="RATES", shown="the recipe's, usually none")
     add_option(group, "--seed", "random seed of everything", type=int, metavar="SEED", default=0)
     steps = "stop after this many steps of the whole training run"
     add_option(group, "--max-steps", steps, type=int, metavar="STEPS", shown="train to the end")

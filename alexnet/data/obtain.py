@@ -51,7 +51,7 @@ def import_set(
     progress: bool = True,
     tell: Callable[[str], None] = lambda sentence: None,
 ) -> Path:
-    """Make a data set of archives or folders that together hold it, and store it.
+    """Make a data set from archives or folders that together hold it, and store it.
 
     Args:
         name: "cifar10".

@@ -66,10 +66,10 @@ class PreparedSet:
         """
         if name not in self.splits:
             there = ", ".join(self.splits)
-            others = "--val-share for a part of train" if name != "train" else "the set for evaluation alone"
+            others = {"train": "the set for evaluation alone", "val": "--val-share for a part of train"}
             raise ValueError(
                 f"{self.name} has no {name!r} images, only {there}; "
-                f"give them to `alexnet data prepare` as well, or use {others}"
+                f"give them to `alexnet data prepare` as well, or use {others.get(name, 'another split')}"
             )
         return self.splits[name]
 

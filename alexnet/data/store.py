@@ -63,7 +63,7 @@ def load(name: str) -> ImageSet:
             )
         raise FileNotFoundError(
             f"{known.title} is not in {path.parent}; `alexnet data get {name}` downloads it and "
-            f"`alexnet data import {name} PATH` makes it of an archive or a folder of images"
+            f"`alexnet data import {name} PATH` makes it from an archive or a folder of images"
         )
     try:
         stored = describe_stored(path)

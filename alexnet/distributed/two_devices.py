@@ -31,7 +31,7 @@ class TwoDeviceAlexNet(nn.Module):
         devices: of tower a and of tower b.
         generator: draws the initial weights.
     Raises:
-        ValueError: the network has not two towers.
+        ValueError: the network does not have two towers.
     """
 
     def __init__(

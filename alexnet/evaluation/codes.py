@@ -84,7 +84,7 @@ def principal_directions(features: Tensor, count: int) -> Tensor:
 
 
 def quantisation_loss(rotated: Tensor) -> Tensor:
-    """Return the squared distance of numbers (N, B) from their signs, summed over an image, a mean (0-d)."""
+    """Return the squared distance of bits (N, B) from their signs, a sum for each image, their mean (0-d)."""
     return (rotated.sign() - rotated).square().sum(1).mean()
 
 

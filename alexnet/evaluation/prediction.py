@@ -1,4 +1,4 @@
-"""What is on an image? From files of any kind and size to the most probable classes (paper 6, figure 4).
+"""What does an image show? From files of any kind and size to the most probable classes (paper 6, figure 4).
 
 ::
 

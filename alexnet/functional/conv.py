@@ -150,6 +150,8 @@ def _check_kernels(x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) 
             f"kernels for {x.shape[1]} channels in {groups} groups must be {x.shape[1] // groups} deep, "
             f"got {weight.shape[1]}"
         )
+    if bias is not None and bias.dtype != x.dtype:
+        raise ValueError(f"images and bias must have the same dtype, got {x.dtype} and {bias.dtype}")
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(
             f"the bias must be one number for each of the {weight.shape[0]} kernels, "

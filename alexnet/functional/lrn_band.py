@@ -61,7 +61,7 @@ class BandNorm(torch.autograd.Function):
         for x_rows, g_rows, gx_rows, *kept in rows(x, g, gx, *([] if energies is None else [energies])):
             energy = kept[0] if kept else compute_energy(x_rows, band, spec)
             direct = inverse_power(energy, spec.beta).mul_(g_rows)
-            mirrored = torch.mm(torch.mul(direct, x_rows).div_(energy), band.T)
+            mirrored = torch.mm(torch.mul(direct, x_rows).div_(energy), band.T, out=torch.empty_like(x_rows))
             torch.addcmul(direct, x_rows, mirrored, value=factor, out=gx_rows)
         return gx, None
 
@@ -84,7 +84,9 @@ def rows(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
 
 
 def compute_energy(x_rows: Tensor, band: Tensor, spec: NormSpec, out: Tensor | None = None) -> Tensor:
-    """Return k + alpha * (sum of the squares in each one's window), (M, C)."""
-    return torch.addmm(
-        torch.full((), spec.k, dtype=x_rows.dtype), x_rows * x_rows, band, alpha=spec.alpha, out=out
-    )
+    """Return k + alpha * (sum of the squares in each one's window), (M, C).
+
+    Into memory that is given, since autocast would else compute the product in half precision.
+    """
+    k, out = torch.full((), spec.k, dtype=x_rows.dtype), torch.empty_like(x_rows) if out is None else out
+    return torch.addmm(k, x_rows * x_rows, band, alpha=spec.alpha, out=out)

@@ -64,7 +64,7 @@ class AlexNet(nn.Module):
         return run(self.named_children(), check_images(images, self.config), masks)
 
     def maps(self, images: Tensor) -> Tensor:
-        """Compute what the dense layers read, (N, C, H, W): pool5."""
+        """Compute what the dense layers read, (N, C, H, W): pool5, or relu_conv6 where there is one."""
         return run(self.parts()[0], check_images(images, self.config))
 
     def classify(self, maps: Tensor, masks: Masks | None = None) -> Tensor:
@@ -109,7 +109,7 @@ def check_images(images: Tensor, config: NetConfig) -> Tensor:
     """Return the images if they have the shape that a network reads.
 
     Raises:
-        ValueError: they have not.
+        ValueError: they do not have it.
     """
     size, channels = config.input_size, config.input_channels
     if images.ndim != 4 or images.shape[1:] != (channels, size, size):

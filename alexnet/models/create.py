@@ -14,7 +14,7 @@ from alexnet import config
 from alexnet.config import NetConfig
 from alexnet.models import pretrained
 from alexnet.models.alexnet import AlexNet
-from alexnet.recipes import NETS, net_config
+from alexnet.recipes import NETS, change_net, net_config
 from alexnet.storage import checkpoints
 
 Weights = str | Path | Mapping[str, Tensor]
@@ -50,8 +50,8 @@ def create_model(
             pytorch/examples writes; "torchvision", which takes these from torch's cache and downloads
             nothing; or a state dict.
         generator: draws the initial weights (CPU); torch's global one if None.
-        **changes: fields of `NetConfig` to set, for example ``input_size=128``; ``base="code2012"`` departs
-            from the authors' code instead of the text.
+        **changes: fields of `NetConfig` to set, for example ``input_size=128``; beside a name
+            ``base="code2012"`` departs from the authors' code instead of the text.
     Returns:
         the network, in training mode. The paper's and ``alexnet train``'s read images of 0 to 255 less the
         mean image, torchvision's weights what ``AlexNet_Weights.IMAGENET1K_V1.transforms()`` makes;
@@ -69,7 +69,7 @@ def create_model(
         found = net_config(name, **changes)
     elif found is None:
         raise ValueError("a state dict does not tell its network; give its name, one of list_models()")
-    found = replace(found, **({} if name else changes))
+    found = change_net(found, {} if name else changes)
     outputs = len(state["fc8.bias"]) if "fc8.bias" in state else found.num_classes
     wanted = outputs if num_classes is None else num_classes
     net = AlexNet(replace(found, num_classes=wanted), generator=generator)

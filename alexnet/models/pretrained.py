@@ -58,7 +58,7 @@ def cached_file() -> Path:
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     if not path.is_file():
         raise FileNotFoundError(
-            f"torchvision's weights are not in torch's cache; put {url} to {path}, or give the file's path"
+            f"torchvision's weights are not in torch's cache; save {url} as {path}, or give the file's path"
         )
     return path
 

@@ -120,7 +120,7 @@ def build_layer(layer: Layer, config: NetConfig, num_parts: int) -> nn.Module:
 def make_stages(config: NetConfig) -> tuple[Stage, ...]:
     """Split the layers into stages at every exchange between towers.
 
-    The last hidden layer and the output layer are stages of their own also where nothing crosses.
+    The output layer and the addition of its biases are stages of their own also where nothing crosses.
     """
     stages: list[Stage] = [Stage("", (), ())]
     for layer, names in child_names(config):

@@ -3,7 +3,8 @@
 How the memory of training is counted, in float32: weights and biases, their gradients and their velocities;
 and what the forward pass leaves for the backward pass, namely the images, the output of every layer (ReLU
 overwrites its input), the denominators of response normalisation, dropout's masks and outputs, and what came
-from other towers. The buffers of libraries and of the loader of images are not counted.
+from other towers. The buffers of libraries and of the loader of images are not counted. This is a plain
+implementation's; the package computes the denominators again in the backward pass.
 """
 
 from collections.abc import Iterable, Sequence

@@ -83,8 +83,9 @@ class PlateauSchedule:
     """Divide all learning rates by 10 when the validation error has stopped improving (paper 5).
 
     That happens three times; when the error stalls once more the training ends. The paper's authors judged by
-    eye; here the error has stalled when `patience` validations in a row have not brought it below its lowest
-    value by more than `threshold`. The count restarts after a decay step, the lowest value remains.
+    eye; here the error has stalled when none of `patience` validations in a row is lower by more than
+    `threshold` than the last one that was such a gain. The count restarts after a decay step, that error
+    remains.
 
     Attributes:
         patience: validations, at least 1.

@@ -10,6 +10,8 @@ from alexnet.training import TrainSettings
 from alexnet.training.settings import command_line
 
 MAX_RESTARTS = 3
+# After a restart the processes must not meet at the addresses of those that were lost.
+NEW_STORES = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,7 @@ def command(settings: TrainSettings, gpus_per_node: int, num_nodes: int = 1) -> 
         return command_line(settings, gpus_per_node)
     words = shlex.join(settings.words())
     return (
-        f"torchrun --nnodes={num_nodes} --nproc-per-node={gpus_per_node} --max-restarts={MAX_RESTARTS} "
-        f"--rdzv-id=alexnet --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 -m alexnet train {words}"
+        f"{NEW_STORES} torchrun --nnodes={num_nodes} --nproc-per-node={gpus_per_node} "
+        f"--max-restarts={MAX_RESTARTS} --rdzv-id=alexnet --rdzv-backend=c10d "
+        f"--rdzv-endpoint=HOST:29500 -m alexnet train {words}"
     )

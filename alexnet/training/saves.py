@@ -80,7 +80,7 @@ class Saves:
         if (self.step, self.num_validations) == (step, len(validations)):
             return
         if window.results:
-            window.check(self.ranks, list(self.learner.parameters))
+            window.check(self.ranks, self.learner.trained)
         broken = self.learner.not_finite()
         if self.ranks.max([bool(broken)])[0]:
             what = broken[0] if broken else "a parameter of another process"

@@ -66,12 +66,13 @@ class TrainSettings:
     Attributes:
         data: a set by name, or the folder of a prepared one (see `alexnet.data.prepared`).
         recipe: "paper" or "code2012", or a file with a recipe as JSON (`alexnet.config.to_dict`).
-        net: a network by name; None: that of the recipe, or "small" if the images are too small for it.
+        net: a network by name; None: with ``init_from`` that of the weights, else that of the recipe, or
+            "small" if the images are too small for it.
         epochs: length; None: that of the recipe.
         batch_size: images in an update, all devices together; None: that of the recipe.
         init_from: a trained network to start from: "imagenette", a run's folder, or a file of weights; None:
-            the initial weights of the network are drawn. Without ``net``, a recipe by name trains its
-            network.
+            the initial weights of the network are drawn. Without ``net``, a recipe by name then trains the
+            network of the weights.
         freeze: layers that are not trained, such as "conv1,conv2", beside those of the recipe.
         layer_rates: of layers, as multiples of the learning rate, such as "conv1=0.1,fc8=10"; likewise.
         out: the run's folder; None: one under ``runs`` that data, recipe, network and seed name.

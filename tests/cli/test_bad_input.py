@@ -127,7 +127,7 @@ EVALUATE = cases(
 @none.pt --data @set
     there is no checkpoint @none.pt; `alexnet train` writes them
 torchvision --data @set
-    torchvision's weights are not in torch's cache; put https://.*\.pth to .*\.pth, or give the file's path
+    torchvision's weights are not in torch's cache; save https://.*\.pth as .*\.pth, or give the file's path
 @net.pt --data @set --batch-size 0
     --batch-size must be at least 1, got 0
 @net.pt --data @set --workers -1

@@ -70,7 +70,7 @@ def test_a_network_is_created_from_a_run(run):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["export", "RUN", "a.pt"], "a.pt must end on .safetensors"),
+        (["export", "RUN", "a.pt"], "a.pt must end in .safetensors"),
         (["export", "nowhere", "a.safetensors"], "there is no checkpoint nowhere"),
     ],
 )

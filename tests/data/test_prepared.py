@@ -271,7 +271,7 @@ def test_a_split_that_is_missing_says_which_are_there(tmp_path):
         _ = got.train
     with pytest.raises(ValueError, match="photos has no 'train' images, only val"):
         make_plan(TrainSettings(data=str(tmp_path / "set")))
-    with pytest.raises(ValueError, match="no 'test' images, only val; .* --val-share for a part of train$"):
+    with pytest.raises(ValueError, match="no 'test' images, only val; .* or use another split$"):
         got.split("test")
 
 

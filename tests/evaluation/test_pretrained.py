@@ -55,7 +55,7 @@ def test_torchvisions_weights_give_what_torchvision_gives(torchvisions, theirs, 
 def test_torchvisions_weights_are_found_by_name_and_never_downloaded(theirs, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(
-        FileNotFoundError, match="weights are not in torch's cache; put https://.* to .*, or give"
+        FileNotFoundError, match="weights are not in torch's cache; save https://.* as .*, or give"
     ):
         load_classifier("torchvision")
     pretrained_path = tmp_path / "hub" / "checkpoints" / "alexnet-owt-7be5be79.pth"

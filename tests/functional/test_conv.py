@@ -240,6 +240,9 @@ MISTAKES = {
     "got torch.int64 and torch.int64": lambda: correlate(X.long(), W.long()),
     "groups must divide both channels, got 4 in, 6 out, 4 groups": lambda: correlate(X, W, groups=4),
     "4 channels in 2 groups must be 2 deep, got 4": lambda: correlate(X, W, groups=2),
+    "bias must have the same dtype, got torch.float32 and torch.float64": lambda: correlate(
+        X, W, torch.zeros(6).double()
+    ),
     "one number for each of the 6 kernels": lambda: correlate(X, W, torch.zeros(4)),
     "groups must be a whole number": lambda: functional.as_matrix(W, 9, 9, groups=0),
     "height must be a whole number": lambda: functional.as_matrix(W, 0, 9),

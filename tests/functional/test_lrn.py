@@ -169,12 +169,18 @@ def test_half_precision_is_computed_in_float32(dtype, function, memory):
     assert x.grad.dtype == dtype and torch.equal(x.grad, wide.grad.to(dtype))
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
-def test_autocast_changes_neither_the_numbers_nor_the_dtype(dtype):
-    x = (tensor() * 50).to(dtype)
+def test_autocast_changes_neither_the_numbers_nor_the_dtype(dtype, training, layout):
+    x = (tensor() * 50).to(dtype).contiguous(memory_format=layout).detach().requires_grad_(training)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         y = local_response_norm(x, beta=0.6)
-    assert y.dtype == dtype and torch.equal(y, local_response_norm(x, beta=0.6))
+        gradient = torch.autograd.grad(y.sum(), x)[0] if training else None
+    again = local_response_norm(x, beta=0.6)
+    assert y.dtype == dtype and torch.equal(y, again)
+    if training:
+        assert torch.equal(gradient, torch.autograd.grad(again.sum(), x)[0])
 
 
 def test_float32_is_accurate_to_the_last_digits():

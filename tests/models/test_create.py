@@ -37,6 +37,8 @@ def test_a_network_by_name_is_that_of_its_configuration():
         ({"name": ""}, "net must be one of paper, code2012, merged"),
         ({"weights": "imagenette", "num_classes": 0}, "num_classes must be a whole number from 2 to"),
         ({"name": "paper", "depth": 3}, "a network has no field 'depth'"),
+        ({"weights": "imagenette", "depth": 3}, "a network has no field 'depth'"),
+        ({"weights": "imagenette", "base": "code2012"}, "a network has no field 'base'"),
         ({"name": "paper", "weights": "nowhere.pt"}, "there is no checkpoint nowhere.pt"),
         ({"weights": {}}, "a state dict holds tensors under the names of parameters"),
         ({"weights": {"conv1.weight": torch.zeros(1)}}, "does not tell its network; give its name"),

@@ -156,6 +156,21 @@ def test_loss_that_is_not_finite_ends_the_training_and_spares_the_checkpoint(fol
     assert records.load(folder / "run.json").results["ended"] == "diverged"
 
 
+def test_with_frozen_layers_too_a_checkpoint_finds_what_diverged(folder, monkeypatch):
+    one_step = loop.Run.one_step
+
+    def poisoned(self, batch):
+        if self.step == 5:
+            self.learner.parameters["conv3.weight"].data[0, 0, 0, 0] = math.nan
+        one_step(self, batch)
+
+    monkeypatch.setattr(loop.Run, "one_step", poisoned)
+    every = {"checkpoint_every": "6steps", "log_every": 7, "validate_every": "9epochs"}
+    with pytest.raises(Diverged, match="diverged in step 6: the loss is not finite"):
+        run(settings_for(folder, freeze="conv1", **every))
+    assert records.load(folder / "run.json").results["ended"] == "diverged"
+
+
 def test_a_validation_loss_that_is_not_finite_ends_the_training(folder, monkeypatch):
     monkeypatch.setattr(loop, "validate", lambda *_, **__: {"top1": 1.0, "top5": 1.0, "nll": math.inf})
     with pytest.raises(Diverged, match="by step 5: the validation loss is not finite; no checkpoint"):
