@@ -28,6 +28,7 @@ MEASURES = {
     EARLY: "training loss at the beginning",
 }
 FITTED = ("error", "loss", GAP)  # compared between networks that have converged
+UNDECIDED = "more seeds, since chance alone may explain the effect"
 LOSSES = ("loss", "train_loss", EARLY)  # in nats, not in percentage points
 
 
@@ -77,10 +78,13 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
         for asked, effect in zip(comparisons, effects, strict=True)
     }
     lacking = lacks(experiment, comparisons, arms, count)
+    judged = INCONCLUSIVE if lacking else all_together(verdicts)
+    if judged == INCONCLUSIVE and not lacking:
+        lacking = [UNDECIDED]
     pairs = zip(comparisons, effects, strict=True)
     return Answer(
         shown="; ".join(describe_effect(asked, effect) for asked, effect in pairs),
-        verdict=INCONCLUSIVE if lacking else all_together(verdicts),
+        verdict=judged,
         basis=f"{experiment.num_train:,} training images of CIFAR-10, {count} seeds, "
         "every arm at its own learning rate; interval of 95%",
         lacking=lacking,

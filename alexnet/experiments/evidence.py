@@ -11,7 +11,7 @@ from functools import cache, partial
 
 from alexnet import lab_notes, paper
 from alexnet.experiments import computed, readings, towers
-from alexnet.experiments.answers import ENOUGH_IMAGES, ENOUGH_SEEDS, answer, experiment_for
+from alexnet.experiments.answers import ENOUGH_IMAGES, ENOUGH_SEEDS, UNDECIDED, answer, experiment_for
 from alexnet.experiments.arm_tables import package_arms
 from alexnet.experiments.claims import CLAIMS, Claim
 from alexnet.experiments.finding import ILSVRC, LOGS, Finding
@@ -95,7 +95,7 @@ def measured(
     """Judge a measured effect; a measurement that lacks something stays inconclusive, whatever it shows."""
     judged = INCONCLUSIVE if lacking else verdict(effect, corrected_p=corrected_p)
     if judged == INCONCLUSIVE and not lacking:
-        lacking = ["more seeds, since chance alone may explain the effect"]
+        lacking = [UNDECIDED]
     return Finding(
         ours=shown,
         verdict=judged,

@@ -179,7 +179,8 @@ def test_an_experiment_answers_by_its_trials(monkeypatch, base, other, settled, 
     found = finding("pca-colour")
     assert found.verdict == verdict and f"{len(base)} seeds" in found.basis
     assert found.command == "alexnet claims run pca-colour"
-    assert bool(found.lacking) == (not settled or len(base) < 5)
+    assert bool(found.lacking) == (verdict == "inconclusive")
+    assert ("chance alone" in found.lacking) == (verdict == "inconclusive" and settled and len(base) == 5)
 
 
 def test_many_answers_given_together_are_corrected(monkeypatch):
