@@ -105,19 +105,26 @@ def stored() -> dict[str, str]:
 
 def make_environment(uv: str | None, torch: str) -> None:
     """Replace .venv by an environment that holds pip alone."""
+    inside = Path(sys.prefix).resolve() == VENV.resolve()  # it is activated, and its Python is about to go
+    python = getattr(sys, "_base_executable", sys.executable) if inside else sys.executable
     try:
         if VENV.exists():
             reason = "is unfinished or was made for another Python, PyTorch or folder"
             print(f"Removing {VENV}, which {reason}.", flush=True)
-            shutil.rmtree(VENV)
-        VENV.mkdir()
+            # The stamp goes last: it says that the folder is this program's, should it be interrupted here.
+            for path in sorted(VENV.iterdir(), key=STAMP.__eq__):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+        VENV.mkdir(exist_ok=True)
         STAMP.write_text(json.dumps({"torch": torch}), encoding="utf-8")
     except OSError as error:
         sys.exit(f"dev.py: {VENV} could not be replaced: {error}.")
     if uv:
-        command = [uv, "venv", "--allow-existing", "--seed", "--python", sys.executable, VENV]
+        command = [uv, "venv", "--allow-existing", "--seed", "--python", python, VENV]
     else:
-        command = [sys.executable, "-m", "venv", VENV]
+        command = [python, "-m", "venv", VENV]
     must("making .venv (on Debian and Ubuntu it needs the package python3-venv)", *command)
 
 

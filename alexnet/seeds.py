@@ -43,6 +43,7 @@ def mask_generator(
 
 
 # They tell generators of one seed apart; 1 is that of the dropout masks. The last of the numbers from which a
-# generator is made is not 0, as numpy takes (a, b) and (a, b, 0) for the same.
+# generator is made is not 0, as numpy takes (a, b) and (a, b, 0) for the same. (The order of the images is
+# drawn by (seed, epoch): that of epoch 3 comes from the numbers of the initial weights, which does no harm.)
 AUGMENTATION = 2
 WEIGHTS = 3

@@ -6,6 +6,8 @@ import textwrap
 import time
 from dataclasses import replace
 
+from alexnet.shown import say
+
 WIDTH = 100
 RUN = "run"
 
@@ -41,10 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError("--budget and --jobs go with run, as in `alexnet claims run --budget 2h`")
     if words:
         known = [claim_by_id(id) for id in words]
-        print("\n\n".join(details(claim, finding(claim.id)) for claim in known))
+        say("\n\n".join(details(claim, finding(claim.id)) for claim in known))
     else:
-        print("\n".join(line for known in ledger() for line in brief(*known)))
-        print("\n`alexnet claims ID` shows the basis of a verdict and what is missing.")
+        say("\n".join(line for known in ledger() for line in brief(*known)))
+        say("\n`alexnet claims ID` shows the basis of a verdict and what is missing.")
     return 0
 
 
@@ -64,23 +66,23 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
         )
     how = execution(arguments)
     dataset = data.load("cifar10")  # the claims are about it: generated images judge none of them
-    print(f"data: {dataset.source}")
+    say(f"data: {dataset.source}")
     experiments = {}
     for name, known in EXPERIMENTS.items():
         path = arguments.trials / f"{name}.jsonl"
         experiments[name] = known, open_finished(name, dataset.fingerprint, path, with_shipped=True)
-    print(f"finished trials are kept in {arguments.trials}: the same command resumes there")
+    say(f"finished trials are kept in {arguments.trials}: the same command resumes there")
     end = math.inf if how.budget is None else time.monotonic() + how.budget
     complete = True
     while complete and (todo := steps(experiments, ids or sorted(answered))):
         step = todo[0]
         known, finished = experiments[step.experiment.name]
-        print(f"{step.id}: {', '.join(step.arms)}, {len(step.seeds)} seeds")
+        say(f"{step.id}: {', '.join(step.arms)}, {len(step.seeds)} seeds")
         left = None if end == math.inf else max(0.0, end - time.monotonic())
         now = replace(how, budget=left)
         complete = run_campaign(known, dataset, finished, now, arms=step.arms, seeds=step.seeds)
-        print(told(known, finished, step.id))
-    print("every claim is settled, or has all the seeds" if complete else "the budget is used up")
+        say(told(known, finished, step.id))
+    say("every claim is settled, or has all the seeds" if complete else "the budget is used up")
     return 0
 
 

@@ -91,11 +91,12 @@ def run_prepare(arguments: argparse.Namespace) -> int:
     from alexnet.data.prepare.run import prepare
     from alexnet.data.prepared import open_set
     from alexnet.devices import usable_cores
+    from alexnet.storage.files import home
 
-    target = arguments.target.expanduser()
+    target = home(arguments.target)
     sentences = prepare(
         arguments.kind,
-        [source.expanduser() for source in arguments.sources],
+        [home(source) for source in arguments.sources],
         target,
         workers=usable_cores() if arguments.workers is None else arguments.workers,
         size=arguments.size,
@@ -127,8 +128,9 @@ def run_check(arguments: argparse.Namespace) -> int:
     """Run ``alexnet data check``; damage makes the status 2."""
     from alexnet.data.prepare.check import damage_in
     from alexnet.data.stored import describe_stored
+    from alexnet.storage.files import home
 
-    folder = arguments.folder.expanduser()
+    folder = home(arguments.folder)
     damage = damage_in(folder)
     say(*damage, f"{describe_stored(folder).source}: {'damaged' if damage else 'whole'}")
     return 2 if damage else 0

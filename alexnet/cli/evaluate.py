@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.checks import whole
-from alexnet.cli.options import CHECKPOINT, STDOUT, add_option, check_writable
+from alexnet.cli.options import CHECKPOINT, STDOUT, add_option, check_results
 from alexnet.shown import say
 
 IMAGES_AT_A_TIME = 128  # on each device
@@ -103,9 +103,8 @@ def check(arguments: argparse.Namespace, num_ranks: int) -> None:
         whole("--workers", arguments.workers, least=0)
     if arguments.features is not None and (num_ranks > 1 or len(arguments.checkpoints) > 1):
         raise ValueError("--features takes one checkpoint and one process; leave out the others")
-    for path in (arguments.features, arguments.json):
-        if path not in (None, STDOUT):
-            check_writable(path)
+    check_results(arguments.features, ".npz", "--features")
+    check_results(arguments.json, ".json", "--json")
 
 
 def batch_size(arguments: argparse.Namespace, num_ranks: int) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 from alexnet.checks import positive, whole
 from alexnet.cli.options import add_option
+from alexnet.shown import say
 
 SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 
@@ -94,15 +95,15 @@ def run_experiment(known, arguments: argparse.Namespace) -> Any:
     known = scaled(known, arguments)
     how = execution(arguments)
     dataset = data.load_or_default("cifar10")
-    print(f"data: {dataset.source}")
+    say(f"data: {dataset.source}")
     path = arguments.trials / f"{known.name}.jsonl"
-    print(f"finished trials are kept in {path}: the same command resumes there")
+    say(f"finished trials are kept in {path}: the same command resumes there")
     finished = open_finished(known.name, dataset.fingerprint, path, with_shipped=False)
     complete = run_campaign(known, dataset, finished, how, arms=arguments.arms or (), seeds=arguments.seeds)
     record = compose_record(known, dataset, finished, how.device)
     record.save(arguments.record)
     print_summary(record)
-    print(f"record written to {arguments.record}" + ("" if complete else "; the budget is used up"))
+    say(f"record written to {arguments.record}" + ("" if complete else "; the budget is used up"))
     return 0
 
 
@@ -135,6 +136,6 @@ def run_experiment_list(_arguments: argparse.Namespace) -> int:
     from alexnet.experiments import EXPERIMENTS
 
     for name, known in EXPERIMENTS.items():
-        print(f"{name:16} {known.description}")
-    print("\n`alexnet experiment NAME --help` shows its options.")
+        say(f"{name:16} {known.description}")
+    say("\n`alexnet experiment NAME --help` shows its options.")
     return 0

@@ -30,13 +30,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Run ``alexnet export``."""
     from alexnet.models.pretrained import find_weights
     from alexnet.storage import checkpoints, safe
+    from alexnet.storage.files import home
 
     if arguments.file.suffix != safe.SUFFIX:
         raise ValueError(f"{arguments.file} must end in {safe.SUFFIX}")
     source = find_weights(arguments.checkpoint)
     weights = checkpoints.load_weights(source)
     checkpoints.save_weights(
-        arguments.file.expanduser(), checkpoints.in_half(weights) if arguments.half else weights
+        home(arguments.file), checkpoints.in_half(weights) if arguments.half else weights
     )
     say(f"{arguments.file} has the weights of {source}")
     return 0

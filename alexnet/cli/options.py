@@ -108,6 +108,8 @@ def check_writable(path: Path) -> None:
     """Raise OSError unless a file can be written at a path; its folder is made where it is missing."""
     if path.is_dir():
         raise OSError(f"cannot write {path}: it is a folder; name a file")
+    if path.exists() and not path.is_file():
+        raise OSError(f"cannot write {path}: it is a pipe or a device; name a file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
@@ -115,3 +117,22 @@ def check_writable(path: Path) -> None:
         raise OSError(f"cannot write {path}: what should be its folder is a file") from error
     except OSError as error:
         raise OSError(f"cannot write {path}: {error.strerror}; choose another folder") from error
+
+
+def check_results(path: Path | None, suffix: str, option: str) -> None:
+    """Raise ValueError or OSError unless an option's results can be written to a file of this kind.
+
+    A name that ends otherwise is refused: it may be the next argument, such as a network's, which the results
+    would replace.
+
+    Args:
+        path: of the file; None or ``STDOUT``: there is none.
+        suffix: such as ".json".
+        option: such as "--json".
+    """
+    if path is None or path == STDOUT:
+        return
+    if path.suffix != suffix:
+        last = f"; to print them, put {option} last" if option == "--json" else ""
+        raise ValueError(f"{option} writes results to a file that ends in {suffix}, got {path}{last}")
+    check_writable(path)

@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import asdict
 
-from alexnet.cli.options import CHECKPOINT, STDOUT, add_option, check_writable
+from alexnet.cli.options import CHECKPOINT, STDOUT, add_option, check_results
 from alexnet.config import PARALLEL
 from alexnet.recipes import NETS, RECIPES
 from alexnet.shown import say
@@ -147,8 +147,7 @@ def run_dry(arguments: argparse.Namespace) -> int:
     from alexnet.training.dry_runs import as_json
 
     to_file = arguments.json not in (None, STDOUT)
-    if to_file:
-        check_writable(arguments.json)
+    check_results(arguments.json, ".json", "--json")
     found = dry_run(make_settings(arguments))
     if found is None:  # the first process says it
         return 0

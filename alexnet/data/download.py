@@ -42,14 +42,19 @@ def download(archive: Archive, folder: Path, *, mirror: str | None = None, progr
     Returns:
         the path of the verified archive.
     Raises:
-        ValueError: the mirror is no http address, or what came is not the archive; it is removed then.
+        ValueError: the mirror is no http address, or what came is not the archive, which is removed then, or
+            another file has its name.
         ConnectionError: the server cannot be reached, does not have the archive, or the connection breaks.
         OSError: the file cannot be written.
     """
     url = address(archive, mirror)
     path = folder / archive.file_name
-    if path.is_file() and hash_file(path) == archive.sha256:
-        return path
+    if path.is_file():
+        if hash_file(path) == archive.sha256:
+            return path
+        raise ValueError(
+            f"{path} is there already and is not the official {archive.file_name}; rename or delete it"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / (archive.file_name + ".part")
     busy = f"another command is downloading {archive.file_name} into {folder}; wait for it to end"
@@ -97,7 +102,7 @@ def address(archive: Archive, mirror: str | None) -> str:
             f"a mirror must be an http:// or https:// address, got {mirror!r}; "
             "for a file that you have, use `alexnet data import`"
         )
-    if mirror.endswith(archive.file_name):
+    if parts.query or parts.path.endswith(archive.file_name):
         return mirror
     return mirror.rstrip("/") + "/" + archive.file_name
 

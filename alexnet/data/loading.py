@@ -8,6 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from alexnet.data.images import Unreadable, decode, read_bytes, resize_and_crop, to_array, to_rgb
+from alexnet.storage.files import home
 
 ImageLike = str | Path | Image.Image | Tensor
 
@@ -75,7 +76,7 @@ def read_image(path: str | Path) -> tuple[Image.Image, list[str]]:
     """
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
         raise ValueError(f"{path} is an address, and images are read from files alone; download it first")
-    path = Path(path).expanduser()
+    path = home(path)
     if path.is_dir():
         raise ValueError(f"{path} is a folder; name the images in it, such as {path / '*.jpg'}")
     if not path.exists():

@@ -8,7 +8,7 @@ from alexnet.data import store
 from alexnet.data.catalogue import SPLITS, KnownSet, known_set
 from alexnet.data.download import download
 from alexnet.data.prepare.run import prepare
-from alexnet.storage.files import folder_written_whole, reason
+from alexnet.storage.files import folder_written_whole, home, reason
 
 
 def get(
@@ -24,21 +24,24 @@ def get(
     Args:
         name: "cifar10".
         mirror: address of another copy of the archive, or of the folder that holds it.
-        keep_archive: leave the archive beside the stored set.
+        keep_archive: leave the archive beside the stored set; one that was there before stays in any case.
         workers: as for `import_set`.
         progress: show progress bars.
     Returns:
         the folder of the stored set.
     Raises:
-        ValueError: there is no such data set, or what was downloaded is not its archive.
+        ValueError: there is no such data set, or what was downloaded is not its archive, or something else
+            lies where one of the two is to be.
         ConnectionError: the archive cannot be downloaded; a later call resumes where this one stopped.
         OSError: the disk is full, or the folder cannot be written to.
     """
     known = known_set(name)
+    store.check_own(store.locate(name))
+    was_there = (store.root() / known.archive.file_name).exists()
     with write_errors_explained(known):
         archive = download(known.archive, store.root(), mirror=mirror, progress=progress)
     path = import_set(name, [archive], workers=workers, progress=progress)
-    if not keep_archive:
+    if not (keep_archive or was_there):
         archive.unlink()
     return path
 
@@ -69,8 +72,11 @@ def import_set(
         OSError: it cannot be written.
     """
     known, path = known_set(name), store.locate(name)
-    sources = [Path(source).expanduser() for source in paths]
+    store.check_own(path)
+    sources = [home(source) for source in paths]
     for source in sources:
+        if source.resolve().is_relative_to(path.resolve()):
+            raise ValueError(f"{source} lies in {path}, which the new set replaces; move it elsewhere first")
         if source.is_dir() and path.resolve().is_relative_to(source.resolve()):
             raise ValueError(
                 f"{source} holds the folder of the data sets, {path.parent}; give the folders in it that "
@@ -80,7 +86,7 @@ def import_set(
         try:
             said = prepare(name, sources, new, workers=workers, progress=progress)
         except OSError as error:  # explained by a folder that the user has not named
-            raise error.__cause__ or error from None
+            raise (error.__cause__ if isinstance(error.__cause__, OSError) else error) from None
     for sentence in said:
         tell(sentence)
     return path

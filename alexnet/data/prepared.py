@@ -22,6 +22,7 @@ from alexnet.data.generated import synthetic
 from alexnet.data.imageset import ImageSet
 from alexnet.data.splits import MemorySplit, PartOfSplit, Split, StoredSplit
 from alexnet.data.stored import checked_index, describe_stored
+from alexnet.storage.files import home
 
 HELD_OUT = 10  # one of so many training images of each class, where a training has no others to validate on
 
@@ -87,7 +88,7 @@ def open_prepared(name_or_path: str | Path) -> PreparedSet:
         return in_memory(synthetic())
     if name_or_path in KNOWN_SETS:
         return in_memory(store.load(name_or_path))
-    if not Path(name_or_path).expanduser().exists():
+    if not home(name_or_path).exists():
         raise FileNotFoundError(
             f"there is no data set {str(name_or_path)!r}: it is none of default, {', '.join(KNOWN_SETS)}, "
             "and no folder of a prepared set, as `alexnet data prepare` makes them"
@@ -107,8 +108,8 @@ def with_validation(dataset: PreparedSet) -> PreparedSet:
     labels = dataset.train.labels
     shuffled = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     held_out = torch.zeros(len(labels), dtype=torch.bool)
-    for label in range(len(dataset.classes)):
-        of_class = shuffled[labels[shuffled] == label]
+    by_class = shuffled[labels[shuffled].argsort(stable=True)]  # in the shuffled order in each class
+    for of_class in by_class.split(labels.bincount(minlength=len(dataset.classes)).tolist()):
         held_out[of_class[: len(of_class) // HELD_OUT]] = True
     if not held_out.any():
         return dataset
@@ -151,7 +152,7 @@ def open_set(path: Path | str) -> PreparedSet:
         FileNotFoundError: there is no prepared set, or it is not finished.
         ValueError: it is damaged, or was made by a newer version.
     """
-    path = Path(path).expanduser()
+    path = home(path)
     stored = describe_stored(path)
     splits = {
         name: StoredSplit(

@@ -17,7 +17,7 @@ from alexnet.data.imageset import ImageSet
 from alexnet.data.prepare.description import DESCRIPTION
 from alexnet.data.splits import damaged
 from alexnet.data.stored import describe_stored, read_split
-from alexnet.storage.files import NewerFormat
+from alexnet.storage.files import NewerFormat, home
 
 
 def root() -> Path:
@@ -28,7 +28,7 @@ def root() -> Path:
     """
     chosen = os.environ.get("ALEXNET_DATA")
     if chosen:
-        return Path(chosen).expanduser()
+        return home(chosen)
     clone = Path(alexnet.__file__).resolve().parent.parent
     if (clone / "pyproject.toml").is_file() and os.access(clone, os.W_OK):
         return clone / "data"
@@ -51,11 +51,13 @@ def load(name: str) -> ImageSet:
         name: "cifar10".
     Raises:
         FileNotFoundError: it is not there; the message names the commands that get it.
-        ValueError: there is no such data set, or it is damaged, or was written by an older or newer version.
+        ValueError: there is no such data set, or it is damaged, or was written by an older or newer version,
+            or something else lies in its place.
     """
     known, path = known_set(name), locate(name)
     again = f"`alexnet data get {name}` or `alexnet data import {name} PATH`"
-    if not path.exists():
+    check_own(path)
+    if not (path / DESCRIPTION).exists():
         if former(path).exists():
             raise ValueError(
                 f"{former(path)} is of an earlier version and is read no more; make the set again "
@@ -88,6 +90,19 @@ def load(name: str) -> ImageSet:
         classes=known.classes,
         fingerprint=stored.fingerprint,
     )
+
+
+def check_own(path: Path) -> None:
+    """Raise ValueError if something lies where a set is stored that is none, such as a folder of images.
+
+    A damaged set may be replaced, and an empty folder.
+    """
+    empty = path.is_dir() and not any(path.iterdir())
+    if path.exists() and not empty and not (path / DESCRIPTION).is_file():
+        raise ValueError(
+            f"{path} is there already and is no stored data set; rename it, or name another folder for the "
+            "data sets in the environment variable ALEXNET_DATA"
+        )
 
 
 def load_or_default(name: str) -> ImageSet:

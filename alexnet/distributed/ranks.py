@@ -146,6 +146,11 @@ def world_size() -> int:
     return int(os.environ.get("WORLD_SIZE", "1")) if "LOCAL_RANK" in os.environ else 1
 
 
+def num_nodes() -> int:
+    """Return on how many computers torchrun started the processes of this training."""
+    return int(os.environ.get("GROUP_WORLD_SIZE", "1")) if "LOCAL_RANK" in os.environ else 1
+
+
 @contextlib.contextmanager
 def joined(device: str) -> Generator[Ranks]:
     """Join the processes of a training, if there are several; yield what is known of this one so far.

@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from alexnet.evaluation.classifier import Classifier, make_classifier
 from alexnet.models.pretrained import find_weights, read
 from alexnet.shown import printable
 from alexnet.storage import checkpoints
+from alexnet.storage.files import home
 
 BATCH = 32  # images at a time
 Guesses = list[tuple[str, float]]
@@ -39,13 +41,15 @@ def load_classifier(source: str | Path, device: torch.device | str = "cpu") -> C
     """
     name, path = str(source), find_weights(source)
     try:
-        weights = checkpoints.load_weights(path, device)
+        classifier = make_classifier(checkpoints.load_weights(path), name=name)
     except ValueError:
-        found = read(path, device)
+        found = read(path, "cpu")
         if found is None:
             raise
-        return pretrained.make_classifier(found, name=name)
-    return make_classifier(weights, name=name)
+        classifier = pretrained.make_classifier(found, name=name)
+    # Moved now: the file has float64 as well, which Apple's GPUs do not know.
+    statistics = classifier.statistics.to(device)
+    return replace(classifier, net=classifier.net.to(device), statistics=statistics)
 
 
 def predict(
@@ -98,7 +102,7 @@ def predict_probabilities(classifier: Classifier, images: Sequence[Tensor], *, v
 
 def class_of_folder(classifier: Classifier, path: str | Path) -> int | None:
     """Return the class that the folder of an image is named after; None if it is named after none."""
-    folder = Path(path).expanduser().absolute().parent.name
+    folder = home(path).absolute().parent.name
     for known in (classifier.classes, classifier.names):
         if folder in known:
             return known.index(folder)

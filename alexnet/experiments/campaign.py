@@ -13,6 +13,7 @@ from alexnet.experiments.finished import Finished, rounded, shipped
 from alexnet.experiments.intervals import Interval, mean_interval, ratio_interval
 from alexnet.experiments.search import SEARCH_SEED, Found, compare, find_arms, pending
 from alexnet.experiments.trial import Outcome, Trial, epochs_to
+from alexnet.shown import say
 from alexnet.storage import records
 
 
@@ -39,20 +40,20 @@ def run_campaign(
     """
     seeds = seeds or experiment.seeds
 
-    def say(trial: Trial, outcome: Outcome) -> None:
+    def report(trial: Trial, outcome: Outcome) -> None:
         measure = f"{trial.split} error {outcome.error:.1%}"
         if trial.stop_error is not None:
             epochs = experiment.measure(outcome, EPOCHS)
             measure = f"{epochs:.2f} epochs" if math.isfinite(epochs) else "not there"
         came = f"{describe_trial(trial)}: {measure}, {outcome.seconds:.0f} s"
-        print(f"{came}; {left(experiment, finished, arms, seeds)}", flush=True)
+        say(f"{came}; {left(experiment, finished, arms, seeds)}")
 
-    print(left(experiment, finished, arms, seeds))
+    say(left(experiment, finished, arms, seeds))
 
     def begin(trial: Trial) -> None:
-        print(f"{describe_trial(trial)} begins", flush=True)
+        say(f"{describe_trial(trial)} begins")
 
-    return execute(lambda: pending(experiment, finished, seeds, arms), finished, dataset, how, say, begin)
+    return execute(lambda: pending(experiment, finished, seeds, arms), finished, dataset, how, report, begin)
 
 
 def describe_trial(trial: Trial) -> str:
@@ -172,11 +173,11 @@ def print_summary(record: records.Record) -> None:
             shown = " ".join("-" if run["error"] is None else f"{run['error']:.1%}" for run in arm["runs"])
         searching = "" if arm["settled"] else " so far"
         measure = "epochs" if race else "test error"
-        print(f"{name:20} learning rate {arm['rate']:<9g}{searching} {measure}: {shown}")
+        say(f"{name:20} learning rate {arm['rate']:<9g}{searching} {measure}: {shown}")
     for id, answers in record.results["answers"].items():
         for answer in answers:
             if answer["mean"] is not None:
                 numbers = (answer[part] for part in ("mean", "low", "high"))
                 shown = [f"{number:.4f}" if number is not None else "unbounded" for number in numbers]
                 pair = f"{answer['better']} against {answer['worse']}, {answer['measure']}"
-                print(f"{id}: {pair}: {shown[0]} [{shown[1]}, {shown[2]}]")
+                say(f"{id}: {pair}: {shown[0]} [{shown[1]}, {shown[2]}]")

@@ -78,7 +78,7 @@ class Experiment:
         """
         if self.stop_error is None:
             if outcome.error >= GUESSING:
-                return math.inf, outcome.loss
+                return math.inf, math.inf
             return (
                 (outcome.error, outcome.loss) if self.converged(outcome) else (math.inf, outcome.train_loss)
             )

@@ -17,6 +17,7 @@ from alexnet.models.alexnet import AlexNet
 from alexnet.models.torchvision import from_torchvision
 from alexnet.recipes import net_config
 from alexnet.storage import checkpoints, safe, shipped
+from alexnet.storage.files import home
 
 NAME = "torchvision"  # by which it is asked for
 STATES = ("state_dict", "model_state_dict", "model", "net")  # what checkpoints call the parameters in them
@@ -32,7 +33,7 @@ def find_weights(source: str | Path) -> Path:
     Raises:
         FileNotFoundError: it is not there.
     """
-    text, path = str(source), Path(source).expanduser()
+    text, path = str(source), home(source)
     if text == NAME:
         return cached_file()
     if text in shipped.names():

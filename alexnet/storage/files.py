@@ -18,6 +18,11 @@ PART = ".part"  # ends the name of a file that is being written
 NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF)
 
 
+def home(path: str | Path) -> Path:
+    """Return a path with ``~`` spelled out; ``~name`` of a user who is not known may be a file's name."""
+    return Path(os.path.expanduser(path))
+
+
 @contextlib.contextmanager
 def written_whole(path: Path) -> Generator[BinaryIO]:
     """Open a file for writing that appears at its path when the disk has all of it, and never in part.

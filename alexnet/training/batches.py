@@ -71,7 +71,7 @@ def on_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]
 
 def received(batch: Batch, copied: "torch.Event | torch.cuda.Event") -> Batch:
     """Make the work that follows wait for a batch's copy, and its memory stay until that work is done."""
-    stream = torch.cuda.current_stream()
+    stream = torch.cuda.current_stream(batch.images.device)
     stream.wait_event(copied)
     for tensor in batch:
         tensor.record_stream(stream)

@@ -1,6 +1,5 @@
 """What a training run needs on one GPU, on two and on many: its command, the division of work, the memory."""
 
-import shlex
 from dataclasses import dataclass
 
 from alexnet.config import NetConfig
@@ -8,10 +7,6 @@ from alexnet.distributed import parallel
 from alexnet.models.summary import memory, summary
 from alexnet.training import TrainSettings
 from alexnet.training.settings import command_line
-
-MAX_RESTARTS = 3
-# After a restart the processes must not meet at the addresses of those that were lost.
-NEW_STORES = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,14 +61,6 @@ def command(settings: TrainSettings, gpus_per_node: int, num_nodes: int = 1) -> 
     Args:
         settings: what to train; its folder must be one that the first node can write to.
         gpus_per_node: processes on each node, one a GPU.
-        num_nodes: computers. From 2 on the command has HOST for the name of the one to which all connect, and
-            restarts all processes, up to three times, when one of them is lost.
+        num_nodes: computers; see `alexnet.training.settings.command_line`.
     """
-    if num_nodes == 1:
-        return command_line(settings, gpus_per_node)
-    words = shlex.join(settings.words())
-    return (
-        f"{NEW_STORES} torchrun --nnodes={num_nodes} --nproc-per-node={gpus_per_node} "
-        f"--max-restarts={MAX_RESTARTS} --rdzv-id=alexnet --rdzv-backend=c10d "
-        f"--rdzv-endpoint=HOST:29500 -m alexnet train {words}"
-    )
+    return command_line(settings, gpus_per_node * num_nodes, num_nodes)

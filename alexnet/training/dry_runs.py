@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from alexnet.devices import local_size, out_of_memory_explained, prepare_device, settle, usable_cores
-from alexnet.distributed.ranks import Ranks, joined, placed
+from alexnet.distributed.ranks import Ranks, joined, num_nodes, placed
 from alexnet.models.summary import memory, summary, total
 from alexnet.training.batches import batches_from, training_loader, validation_loader
 from alexnet.training.folder import free_bytes
@@ -177,16 +177,17 @@ def measure(plan: Plan, learner: Learner) -> dict[str, Any]:
 
 
 def measure_validation(plan: Plan, learner: Learner) -> float:
-    """Return about how long a validation takes, from its first two batches; 0 without validation images."""
-    loader = validation_loader(plan, learner.ranks)
-    if loader is None:
+    """Return about how long a validation takes, from its last two batches; 0 without validation images."""
+    loader, split = validation_loader(plan, learner.ranks), plan.validation_split
+    if loader is None or split is None:
         return 0.0
-    batches = min(2, loader.steps_per_epoch)
+    first = max(0, loader.steps_per_epoch - 2)
+    measured = len(split) - first * loader.batch_size  # the last batch may be small
     start = time.perf_counter()
-    validate(learner, loader, first_step=loader.steps_per_epoch - batches)
+    validate(learner, loader, first_step=first)
     seconds = time.perf_counter() - start
     loader.close()
-    return seconds / batches * loader.steps_per_epoch
+    return seconds / measured * len(split)
 
 
 def result(plan: Plan, ranks: Ranks, found: dict[str, Any]) -> DryRun:
@@ -224,7 +225,7 @@ def result(plan: Plan, ranks: Ranks, found: dict[str, Any]) -> DryRun:
 def command_for_devices(plan: Plan, ranks: Ranks) -> str:
     """Return the command that trains on the current processes, else on all GPUs that fit."""
     if ranks.size > 1 or plan.settings.device not in ("auto", "cuda"):
-        return command_line(plan.settings, ranks.size)
+        return command_line(plan.settings, ranks.size, num_nodes())
     return command_line(plan.settings, num_ranks_for(plan, torch.cuda.device_count()))
 
 

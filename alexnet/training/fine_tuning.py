@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from alexnet.models import pretrained
 from alexnet.models.alexnet import AlexNet
 from alexnet.models.create import HEAD, check_shapes
 from alexnet.storage import shipped
+from alexnet.storage.files import home
 
 RateFactors = tuple[tuple[str, float], ...]
 
@@ -100,7 +100,7 @@ def is_name(source: str) -> bool:
 
 def origin(source: str) -> str:
     """Return the name of a trained network, or the absolute path of its file or folder."""
-    return source if is_name(source) else str(Path(source).expanduser().absolute())
+    return source if is_name(source) else str(home(source).absolute())
 
 
 def read_factors(freeze: str | None, layer_rates: str | None) -> RateFactors:

@@ -155,17 +155,23 @@ class RunFolder:
             print(os.getpid(), socket.gethostname(), file=lock, flush=True)
         return lock
 
-    def begin(self, step: int) -> list[str]:
+    def begin(self, step: int, *, schedule: str) -> list[str]:
         """Prepare the files for the steps after this one; later lines of the log are removed.
 
+        Args:
+            step: updates done.
+            schedule: of the learning rates, by name.
         Returns:
             sentences for the user: settings that changed, and files that were damaged.
         Raises:
             OSError: the folder cannot be written to.
-            ValueError: the run in the folder started from other weights than the settings name.
+            ValueError: the run in the folder started from other weights than the settings name, or the
+                schedule does not allow other validations than it had.
         """
         if step:
             self.check_origin()
+        if step and schedule == "plateau":
+            self.check_interval()
         with explained(self.path, "; choose another `--out`"):
             write_json(self.path / SETTINGS, self.asked_for)
             self.log = Log(self.path, step)
@@ -174,6 +180,15 @@ class RunFolder:
         if step and self.asked_before is not None:
             changes = changes_in_words(self.asked_before, (self.settings, self.num_ranks))
         return [sentence for sentence in (changes, self.log.trouble) if sentence]
+
+    def check_interval(self) -> None:
+        """Raise ValueError if "plateau" would judge the validations so far by another interval."""
+        before = self.asked_before[0].validate_every if self.asked_before is not None else None
+        if before not in (None, self.settings.validate_every):
+            raise ValueError(
+                f"the training in {self.path} validates every {before}, by which its learning rates are "
+                f"divided; ask for `--validate-every {before}`, or choose another `--out`"
+            )
 
     def check_origin(self) -> None:
         """Raise ValueError if the run in the folder started from other weights than the settings name."""

@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from alexnet.storage.files import home
 from alexnet.storage.records import Record, load
 from alexnet.storage.run_files import LOCK, RECORD, SETTINGS, STARTED, STOP
 from alexnet.training.folder import explained, is_locked, locked
@@ -85,7 +86,7 @@ def attach(folder: Path | str) -> "Launched":
     Raises:
         FileNotFoundError: there is none.
     """
-    path = Path(folder).expanduser().absolute()
+    path = home(folder).absolute()
     if not any((path / name).is_file() for name in (STARTED, SETTINGS)):
         raise FileNotFoundError(f"there is no training in {path}; `alexnet train --out {path}` starts one")
     return Launched(path)

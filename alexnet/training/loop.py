@@ -131,7 +131,7 @@ class Run:
     def begin(self) -> None:
         """Get ready to write."""
         folder = of_first(self.folder)
-        for sentence in folder.begin(self.step):
+        for sentence in folder.begin(self.step, schedule=self.plan.recipe.learning.schedule):
             self.tell(message(sentence))
         self.start = time.monotonic() - folder.log.seconds
         if ended_before(folder.path) == "diverged":

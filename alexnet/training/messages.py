@@ -6,7 +6,7 @@ import torch
 
 from alexnet.data.splits import PartOfSplit
 from alexnet.devices import bfloat16_warning
-from alexnet.distributed.ranks import Ranks, world_size
+from alexnet.distributed.ranks import Ranks, num_nodes, world_size
 from alexnet.storage.records import Record
 from alexnet.storage.run_files import WEIGHTS
 from alexnet.training.fine_tuning import factors_in_words, initial_in_words
@@ -70,7 +70,7 @@ def end_in_words(settings: TrainSettings, record: Record) -> str:
         return f"finished at {where}{measured}; weights in {settings.folder / WEIGHTS}"
     reason = f"stopped by {results['ended']}" if results["signal"] else "stopped at --max-steps"
     where = f"at {where}, saved" if results["step"] else "before the first step"
-    command = command_line(replace(settings, max_steps=None), world_size())
+    command = command_line(replace(settings, max_steps=None), world_size(), num_nodes())
     return f"{reason} {where}; this command resumes it:\n  {command}"
 
 

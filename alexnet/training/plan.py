@@ -62,6 +62,12 @@ class Plan:
         return step / self.steps_per_epoch
 
 
+def count_steps(epochs: float, steps_per_epoch: int) -> int:
+    """Return after how many steps `Plan.epoch` reaches a number of epochs, a whole one or not."""
+    steps = math.ceil(epochs * steps_per_epoch)  # by rounding one too many, for 2.2 epochs of 25
+    return steps - 1 if (steps - 1) / steps_per_epoch >= epochs else steps
+
+
 def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
     """Open the data and work out a training.
 
@@ -98,7 +104,7 @@ def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
         recipe=recipe,
         layout=places,
         steps_per_epoch=steps_per_epoch,
-        num_steps=math.ceil(recipe.learning.epochs * steps_per_epoch),
+        num_steps=count_steps(recipe.learning.epochs, steps_per_epoch),
         validate_every=validate_every,
         checkpoint_every=every(settings.checkpoint_every).steps(steps_per_epoch),
         initial=initial,

@@ -14,7 +14,7 @@ from alexnet.checks import made_of, near_miss, one_of, whole
 from alexnet.config import MOST_EPOCHS, PARALLEL, PRECISIONS, Recipe
 from alexnet.data.catalogue import KNOWN_SETS
 from alexnet.recipes import NETS, RECIPES
-from alexnet.storage.files import NewerFormat, check_format
+from alexnet.storage.files import NewerFormat, check_format, home
 from alexnet.training.fine_tuning import origin, read_factors
 
 FORMAT = 1  # in a run's folder; of its files that have no number of their own
@@ -23,6 +23,9 @@ CHANGEABLE = (
     "device", "precision", "compile", "channels_last", "parallel", "deterministic", "workers",
     "checkpoint_every", "validate_every", "log_every",
 )  # fmt: skip
+MAX_RESTARTS = 3
+# After a restart the processes must not meet at the addresses of those that were lost.
+NEW_STORES = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"
 UNITS = {"min": "minutes", "epoch": "epochs", "step": "steps"}
 
 
@@ -152,7 +155,7 @@ class TrainSettings:
     def folder(self) -> Path:
         """The run's folder."""
         if self.out is not None:
-            return Path(self.out).expanduser()
+            return home(self.out)
         start = self.init_from and f"from-{Path(self.init_from).stem}"
         parts = [Path(self.data).name, Path(self.recipe).stem, self.net, start, f"seed{self.seed}"]
         return Path("runs") / "-".join(part for part in parts if part)
@@ -166,7 +169,7 @@ class TrainSettings:
         """
         if self.recipe in RECIPES:
             return RECIPES[self.recipe]
-        path = Path(self.recipe).expanduser()
+        path = home(self.recipe)
         if not path.is_file():
             raise FileNotFoundError(f"there is no recipe {path}")
         try:
@@ -189,10 +192,23 @@ def name_option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def command_line(settings: TrainSettings, num_ranks: int = 1) -> str:
-    """Return the command that a person types for a run, on one device or on several of one machine."""
+def command_line(settings: TrainSettings, num_ranks: int = 1, num_nodes: int = 1) -> str:
+    """Return the command that a person types for a run.
+
+    Args:
+        settings: what to train; with several nodes its folder must be one that all of them can reach.
+        num_ranks: processes, one a device, on all nodes together.
+        num_nodes: computers. From 2 on the command is to be typed on each of them; it has HOST for the name
+            of the one to which all connect, and restarts all processes, up to three times, when one is lost.
+    """
     starter = "alexnet"
-    if num_ranks > 1:
+    if num_nodes > 1:
+        starter = (
+            f"{NEW_STORES} torchrun --nnodes={num_nodes} --nproc-per-node={num_ranks // num_nodes} "
+            f"--max-restarts={MAX_RESTARTS} --rdzv-id=alexnet --rdzv-backend=c10d "
+            "--rdzv-endpoint=HOST:29500 -m alexnet"
+        )
+    elif num_ranks > 1:
         starter = f"torchrun --standalone --nproc-per-node={num_ranks} -m alexnet"
     return f"{starter} train {shlex.join(settings.words())}".rstrip()
 
@@ -225,7 +241,7 @@ def kept(settings: TrainSettings, num_ranks: int) -> dict[str, Any]:
         paths["data"] = Path(settings.data)
     if settings.recipe not in RECIPES:
         paths["recipe"] = Path(settings.recipe)
-    anywhere: dict[str, Any] = {name: str(path.expanduser().absolute()) for name, path in paths.items()}
+    anywhere: dict[str, Any] = {name: str(home(path).absolute()) for name, path in paths.items()}
     if settings.init_from is not None:
         anywhere["init_from"] = origin(settings.init_from)
     return {"format": FORMAT, "settings": to_dict(replace(settings, **anywhere)), "num_ranks": num_ranks}

@@ -137,7 +137,11 @@ torchvision --data @set
 @net.pt --data @set --device cuda:99
     (torch .* finds no GPU here; choose `--device cpu`|there is no GPU 99; there are .*)
 @net.pt --data @set --json @empty
-    cannot write @empty: it is a folder; name a file
+    --json writes results to a file that ends in .json, got @empty; to print them, put --json last
+--data @set --json @net.pt @net.pt
+    --json writes results to a file that ends in .json, got @net.pt; to print them, put --json last
+@net.pt --data @set --features @net.pt
+    --features writes results to a file that ends in .npz, got @net.pt
 @net.pt --data @set --json @text.jpg/new/a.json
     cannot write @text.jpg/new/a.json: what should be its folder is a file
 @net.pt --data @set --features @text.jpg/a.npz

@@ -398,3 +398,14 @@ def test_the_progress_bar_counts_from_where_it_goes_on(folder, part, server, kno
     download(known.archive, folder, progress=True)
     shown = capsys.readouterr().err
     assert "cifar-10-python.tar.gz" in shown and "100%" in shown
+
+
+def test_an_archive_that_was_there_stays_and_another_file_of_its_name_is_not_replaced(folder, server, known):
+    data.get("cifar10", keep_archive=True, progress=False)
+    (archive,) = (path for path in folder.iterdir() if path.is_file() and path.suffix != ".lock")
+    data.get("cifar10", progress=False)
+    assert archive.is_file()
+    archive.write_bytes(b"mine")
+    with pytest.raises(ValueError, match="is there already and is not the official .*; rename or delete it"):
+        data.get("cifar10", progress=False)
+    assert archive.read_bytes() == b"mine"

@@ -96,7 +96,7 @@ def test_the_default_stands_in_only_where_the_set_is_missing(monkeypatch, tmp_pa
     with pytest.raises(ValueError, match="damaged"):
         data.load_or_default("cifar10")
     (path / "set.json").unlink()
-    with pytest.raises(FileNotFoundError, match="there is no finished prepared set"):
+    with pytest.raises(ValueError, match="cifar10 is there already and is no stored data set; rename it"):
         data.load_or_default("cifar10")
 
 
@@ -226,3 +226,31 @@ def test_the_root_is_the_environments_then_the_clones_then_the_caches(monkeypatc
     assert data.root() == tmp_path / "clone" / "data"
     monkeypatch.setattr(os, "access", lambda *_: False)  # a clone that cannot be written to
     assert data.root() == installed
+
+
+def test_a_folder_of_the_users_own_in_the_place_of_a_set_is_left_alone(tiny, tmp_path):
+    own = write_folder(tiny / "cifar10", image_files())
+    before = {path: path.read_bytes() for path in own.rglob("*.*")}
+    for given in ([own], [own / "train", own / "test"]):
+        with pytest.raises(ValueError, match="cifar10 is there already and is no stored data set; rename it"):
+            data.import_set("cifar10", given, progress=False)
+    for way in (data.get, data.load, data.load_or_default):
+        with pytest.raises(ValueError, match="another folder for the data sets in .* ALEXNET_DATA"):
+            way("cifar10")
+    assert {path: path.read_bytes() for path in own.rglob("*.*")} == before
+
+
+def test_a_source_in_the_set_that_is_replaced_is_refused(stored):
+    write_folder(stored / "new", image_files())
+    with pytest.raises(ValueError, match="new lies in .*cifar10, which the new set replaces; move it"):
+        data.import_set("cifar10", [stored / "new"], progress=False)
+    assert (stored / "new").is_dir()
+
+
+def test_a_process_that_was_killed_is_said(monkeypatch, tmp_path):
+    def killed(*_, **__):
+        raise ChildProcessError("a process was killed") from RuntimeError("abruptly")
+
+    monkeypatch.setattr("alexnet.data.obtain.prepare", killed)
+    with pytest.raises(ChildProcessError, match="a process was killed"):
+        data.import_set("cifar10", [tmp_path / "images"], progress=False)

@@ -20,6 +20,11 @@ from alexnet.experiments.search import (
 )
 
 
+def test_trainings_that_only_guess_are_all_alike_and_the_search_goes_on(tiny, outcome):
+    scores = [tiny("relu").score(replace(outcome(0.9), loss=loss)) for loss in (2.3026, 2.3027, 2.3030)]
+    assert wanted(dict(zip((0, -1, 1), scores, strict=True))) == [-2, 2]
+
+
 def test_rates_lie_on_one_grid_wherever_the_search_begins():
     assert [rate_at(0.01, k) for k in (-1, 0, 1, 2)] == [0.00316, 0.01, 0.0316, 0.1]
     assert [rate_at(0.00316, k) for k in (0, 1)] == [0.00316, 0.01]

@@ -253,3 +253,10 @@ def test_a_single_array_is_no_file_of_arrays(tmp_path):
     np.save(tmp_path / "a.npy", np.ones(3))
     with pytest.raises(ValueError):
         read_arrays(tmp_path / "a.npy")
+
+
+def test_the_home_of_nobody_may_be_a_files_name(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert files.home("~/sets") == tmp_path / "sets"
+    assert str(files.home("~nobody-of-this-name.jpg")) == "~nobody-of-this-name.jpg"

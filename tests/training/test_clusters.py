@@ -1,6 +1,7 @@
 """What several GPUs have of a training: by hand, and as the command that does it would be read."""
 
 import shlex
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,7 @@ from alexnet.models.summary import make_rows
 from alexnet.recipes import PAPER
 from alexnet.training import TrainSettings
 from alexnet.training.clusters import command, share
+from alexnet.training.messages import end_in_words
 
 
 def test_towers_come_first_then_the_batch():
@@ -50,3 +52,11 @@ def parsed(words):
     parser = argparse.ArgumentParser()
     train.add(parser.add_subparsers())
     return parser.parse_args(words)
+
+
+def test_the_command_that_resumes_on_several_nodes_has_all_of_them(monkeypatch):
+    for name, value in (("LOCAL_RANK", 0), ("WORLD_SIZE", 16), ("GROUP_WORLD_SIZE", 2)):
+        monkeypatch.setenv(name, str(value))
+    results = {"ended": "SIGTERM", "signal": 15, "step": 7, "epochs": 0.1}
+    said = end_in_words(TrainSettings(), SimpleNamespace(results=results))
+    assert said.endswith(command(TrainSettings(), 8, 2)) and "--nproc-per-node=8" in said

@@ -314,7 +314,7 @@ def test_a_training_is_resumed_from_another_working_folder(tmp_path, monkeypatch
     (tmp_path / "mine.json").write_text("{}", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     folder = RunFolder(TrainSettings(data="set", recipe="mine.json", out="run", max_steps=3), 2)
-    folder.begin(0)
+    folder.begin(0, schedule="plateau")
     folder.close()
     asked = []
     monkeypatch.setattr("alexnet.training.launching.launch", lambda *words: asked.append(words))

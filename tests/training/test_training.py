@@ -23,6 +23,7 @@ from alexnet.training import Diverged, TrainSettings, loop, train
 from alexnet.training import plan as planning
 from alexnet.training import state as keeping
 from alexnet.training.folder import RunFolder
+from alexnet.training.plan import count_steps
 from alexnet.training.settings import Every, changes_in_words, command_line, every, on_lines
 from alexnet.training.window import first_not_finite
 from alexnet.transforms.ten_crop import prepare_centre
@@ -130,6 +131,22 @@ def test_a_plateau_cuts_by_the_validation_error(folder, monkeypatch):
     assert record.results["epochs"] == 10 and record.results["ended"] == "finished"
     rates = [e.values["weight_rate"] for e in events if e.kind == "window" and "val_top1" in e.values]
     assert rates == pytest.approx([0.01, 0.01, 0.001, 0.0001, 0.00001])
+
+
+def test_a_plateau_keeps_the_interval_of_its_validations(folder):
+    learning = {"epochs": 9.0, "plateau_patience": 4, "schedule": "plateau"}
+    run(settings_for(folder, "paper", learning=learning, validate_every="1step", max_steps=3))
+    with pytest.raises(ValueError, match="every 1step, by .*; ask for `--validate-every 1step`, or"):
+        run(settings_for(folder, "paper", learning=learning, validate_every="1epoch", max_steps=4))
+    run(settings_for(folder, "paper", learning=learning, validate_every="1step", max_steps=4))
+
+
+def test_steps_are_counted_as_the_schedule_counts_epochs():
+    for steps_per_epoch in (1, 5, 15, 25):
+        for tenths in range(1, 400):
+            epochs, steps = tenths / 10, count_steps(tenths / 10, steps_per_epoch)
+            assert steps / steps_per_epoch >= epochs > (steps - 1) / steps_per_epoch
+    assert count_steps(2.2, 25) == 55 and math.ceil(2.2 * 25) == 56
 
 
 def test_loss_that_is_not_finite_ends_the_training_and_spares_the_checkpoint(folder):

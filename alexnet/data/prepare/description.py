@@ -13,7 +13,7 @@ import PIL.features
 
 import alexnet
 from alexnet.data.images import FILTER, QUALITY, in_brief
-from alexnet.data.prepare.shards import hash_index
+from alexnet.data.prepare.shards import LEFT_OUT, hash_index
 from alexnet.storage.files import NewerFormat, check_format, written_whole
 
 FORMAT = 1  # of a prepared set as a whole, indices included; a reader refuses others
@@ -43,7 +43,7 @@ def describe(name: str, classes: dict[str, str], indices: dict[str, list[dict]],
         "splits": {split: [len(index["labels"]) for index in of] for split, of in indices.items()},
         "indices": {split: [hash_index(index) for index in of] for split, of in indices.items()},
         "fingerprint": fingerprint(indices),
-        "left_out": sum(status == "left out" for _, status, _ in notes),
+        "left_out": sum(status == LEFT_OUT for _, status, _ in notes),
         "why_left_out": reasons(notes),
         "converted": dict(Counter(why for _, status, why in notes if status == "converted").most_common()),
         "enlarged": enlarged,
@@ -90,7 +90,7 @@ def reasons(notes: list[list[str]]) -> dict[str, tuple[int, str]]:
     """Return why images were left out, the most common reason first: how many, and the first name of each."""
     names: dict[str, list[str]] = {}
     for name, status, why in sorted(notes):
-        if status == "left out":
+        if status == LEFT_OUT:
             names.setdefault(in_brief(why), []).append(name)
     return {why: (len(of), of[0]) for why, of in sorted(names.items(), key=lambda entry: -len(entry[1]))}
 

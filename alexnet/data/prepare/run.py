@@ -14,7 +14,7 @@ from alexnet.data.prepare.description import DESCRIPTION, describe, write_manife
 from alexnet.data.prepare.known import about_known, describe_input
 from alexnet.data.prepare.levels import PATH, Level, shortened
 from alexnet.data.prepare.plan import KINDS, Plan, make_plan
-from alexnet.data.prepare.shards import is_whole, load_index
+from alexnet.data.prepare.shards import has_left_out, is_whole, load_index
 from alexnet.data.prepare.target import (
     SCRATCH,
     check_apart,
@@ -109,7 +109,8 @@ def prepare(
             raise
         jobs = divide_into_jobs(plan, target, request)
         claim(target, request | {"plan": plan.digest()})
-        missing = [job for job in jobs if not is_whole(job.path, job.form)]
+        # Files that could not be read may be whole by now: they are why users come back.
+        missing = [job for job in jobs if not is_whole(job.path, job.form) or has_left_out(job.path)]
         check_room(target, missing)
         make_missing(plan, missing, allowed, workers, progress=progress)
         about = finish(plan, jobs, request | {"plan": plan.digest()}, allowed, missing_classes)

@@ -39,6 +39,7 @@ from alexnet.storage.files import read_arrays, write_arrays, written_whole
 
 DIGEST_BYTES = 16
 BATCH = "batch"  # as a format
+LEFT_OUT = "left out"  # of an image in the notes
 SUFFIXES = {"jpeg": ".tar", "raw": ".npy"}
 
 
@@ -171,7 +172,7 @@ def write_shard(
     with written_whole(path.with_suffix(SUFFIXES[form])) as file:
         writer = WRITERS[form](file, size)
         for result in standard_images(items, size, exact=exact):
-            status = "left out" if result.image is None else "converted"
+            status = LEFT_OUT if result.image is None else "converted"
             notes += [(result.item.file.name, status, note) for note in result.notes]
             if result.image is not None:
                 digests.append(hash_image(result.item.label, writer.add(result.item.name, result.image)))
@@ -211,6 +212,12 @@ def hash_index(index: Mapping[str, np.ndarray]) -> str:
 def load_index(path: Path) -> dict[str, np.ndarray]:
     """Read the index of a shard, at its path without suffix; errors as for `read_arrays`."""
     return read_arrays(path.with_suffix(".npz"))
+
+
+def has_left_out(path: Path) -> bool:
+    """Return whether a shard that is whole lacks images that could not be read."""
+    notes = json.loads(str(load_index(path)["notes"]))
+    return any(status == LEFT_OUT for _, status, _ in notes)
 
 
 def is_whole(path: Path, form: str) -> bool:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from alexnet.data.prepare.shards import Item, write_shard
 
 WHY_BYTES = 1000  # at most, of a file's name and the reason why it is left out
+MOST_ON_WINDOWS = 61  # processes that a pool of Python may have there
 POLL_SECONDS = 0.2  # how often the progress of the processes is looked at
 
 
@@ -97,7 +98,8 @@ def make_shards(jobs: Sequence[Job], workers: int, progress: Callable[[Progress]
         return
     context = multiprocessing.get_context("spawn")
     counts, why, stop = context.Array("q", 2), context.Array(ctypes.c_char, WHY_BYTES), context.Event()
-    pool = ProcessPoolExecutor(min(workers, len(jobs)) or 1, context, Worker.start, (counts, why, stop))
+    workers = min(workers, len(jobs), MOST_ON_WINDOWS if os.name == "nt" else workers) or 1
+    pool = ProcessPoolExecutor(workers, context, Worker.start, (counts, why, stop))
     try:
         waiting = {pool.submit(Worker.make, job) for job in jobs}
         while waiting:

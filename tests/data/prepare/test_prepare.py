@@ -68,6 +68,16 @@ def test_too_much_damage_ends_the_work_and_more_may_be_allowed(tmp_path, workers
         assert len(made("folder", [folder], tmp_path / "set", max_damaged=0.25)[0].train) == 6
 
 
+def test_images_that_were_damaged_are_read_again_when_the_work_goes_on(tmp_path):
+    damaged = {i: bytes(len(jpeg(i))) for i in (0, 7)}  # of the same size, as of a disk that lost them
+    folder = write(tmp_path / "photos", {f"train/a/{i}.jpg": damaged.get(i, jpeg(i)) for i in range(8)})
+    with pytest.raises(ValueError, match="2 of 8 images cannot be read, .* get them again"):
+        made("folder", [folder], tmp_path / "set", max_damaged=0.2)
+    write(tmp_path / "photos", {f"train/a/{i}.jpg": jpeg(i) for i in damaged})
+    got, said = made("folder", [folder], tmp_path / "set", max_damaged=0.0)
+    assert len(got.train) == 8 and not any("left out" in sentence for sentence in said)
+
+
 def test_raw_images_are_the_scaled_ones_exactly(tmp_path):
     held = {f"a/{i}.png": encoded(pixels(i), "PNG") for i in range(4)} | {"a/4.png": b""}
     folder = write(tmp_path / "photos", held)
