@@ -240,3 +240,8 @@ def test_a_process_alone_is_a_net_on_one_device(monkeypatch):
         assert_equal({"logits": logits}, {"logits": one.step(0)[0]}, 1e-9 if device.type == "cuda" else 0)
     finally:
         dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("base", RECIPES)
+def test_copies_that_resume_add_their_gradients_in_the_order_of_those_that_went_on(found, base):
+    assert all(each[base]["resumed"] for each in found)  # with three or more the order shows in the last bits

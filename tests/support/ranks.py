@@ -180,7 +180,23 @@ def four(base):
     found["reloaded"] = reload(whole, found["gathered"])
     found["reloaded back"] = reload(Run(base, Layout(2, 2)), whole.gather())
     found["drift"] = drift(run, "conv1.weight", run.rank == 1)
+    found["resumed"] = resumed(base)
     return found
+
+
+def resumed(base):
+    """Train four whole nets three steps, the last one again from a copy of the state before; same bits?"""
+    run, again = (Run(base, Layout(4, 1), dtype=torch.float32) for _ in range(2))
+    for step in range(2):
+        run.step(step)
+    weights = {name: tensor.clone() for name, tensor in run.net.tower.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in velocities(run.net.tower, run.optimizer).items()}
+    again.net.tower.load_state_dict(weights)
+    load_velocities(again.net.tower, again.optimizer, before)
+    for each in (run, again):
+        each.step(2)
+    ends = zip(run.net.tower.parameters(), again.net.tower.parameters(), strict=True)
+    return all(torch.equal(one, other) for one, other in ends)
 
 
 def quarters():
