@@ -120,28 +120,26 @@ def array_header(count: int, size: int) -> bytes:
     return buffer.getvalue()
 
 
-def standard_images(items: Sequence[Item], size: int, *, exact: bool) -> Iterator[Result]:
-    """Read, decode and scale images, one after another; other arguments as for `write_shard`."""
-    with Reader() as reader:
-        for item in items:
-            try:
-                content = reader.read(item.file)
-                if item.file.is_pixels:
-                    yield Result(item, decode_pixels(content), [], kind=BATCH)
-                    continue
-                image, notes = decode(item.file.name, content)
-                if exact and image.size != (size, size):
-                    raise Unreadable("{} x {} pixels, not {} x {}".format(*image.size, size, size))
-                kind = recognise_format(content) or SUFFIXES_OF_IMAGES.get(
-                    find_suffix(item.file.name), "other"
-                )
-                scaled = image if exact else resize_and_crop(image, size)
-                yield Result(item, scaled, notes, min(image.size) < size, kind)
-            except Unreadable as error:
-                yield Result(item, None, [str(error)])
-            except OSError as error:
-                error.filename = error.filename or item.file.path  # a read that fails does not name its file
-                raise
+def standard_images(items: Sequence[Item], size: int, *, exact: bool, reader: Reader) -> Iterator[Result]:
+    """Read, decode and scale images, one after another; arguments as for `write_shard`."""
+    for item in items:
+        try:
+            content = reader.read(item.file)
+            if item.file.is_pixels:
+                yield Result(item, decode_pixels(content), [], kind=BATCH)
+                continue
+            image, notes = decode(item.file.name, content)
+            if exact and image.size != (size, size):
+                raise Unreadable("{} x {} pixels, not {} x {}".format(*image.size, size, size))
+            kind = recognise_format(content) or SUFFIXES_OF_IMAGES.get(find_suffix(item.file.name), "other")
+            scaled = image if exact else resize_and_crop(image, size)
+            yield Result(item, scaled, notes, min(image.size) < size, kind)
+        except Unreadable as error:
+            yield Result(item, None, [str(error)])
+        except OSError as error:
+            error.filename = error.filename or item.file.path  # a read that fails does not name its file
+            raise
+    reader.check_archives()
 
 
 def write_shard(
@@ -151,6 +149,7 @@ def write_shard(
     size: int,
     form: str,
     exact: bool = False,
+    reader: Reader,
     report: Callable[[str | None], None],
 ) -> None:
     """Make a shard and its index.
@@ -161,6 +160,7 @@ def write_shard(
         size: height and width to scale them to.
         form: "jpeg" or "raw".
         exact: images of another size are not scaled, but cannot be stored.
+        reader: reads the files, of other shards as well: to open a large zip takes seconds.
         report: called after each image with None, or why it could not be stored; what it raises ends the
             work.
     Raises:
@@ -171,7 +171,7 @@ def write_shard(
     notes: list[tuple[str, str, str]] = []
     with written_whole(path.with_suffix(SUFFIXES[form])) as file:
         writer = WRITERS[form](file, size)
-        for result in standard_images(items, size, exact=exact):
+        for result in standard_images(items, size, exact=exact, reader=reader):
             status = LEFT_OUT if result.image is None else "converted"
             notes += [(result.item.file.name, status, note) for note in result.notes]
             if result.image is not None:

@@ -201,8 +201,12 @@ class Reader(contextlib.AbstractContextManager):
         for archive in (*self._zips.values(), *self._tars.values()):
             archive.close()
         if kind is None:
-            for path, stamp in self._stamps.items():
-                check_unchanged(path, stamp)
+            self.check_archives()
+
+    def check_archives(self) -> None:
+        """Raise ValueError if an archive that was read is not the one any more in which files were found."""
+        for path, stamp in self._stamps.items():
+            check_unchanged(path, stamp)
 
     def read(self, file: File) -> bytes:
         """Return the content of a file.

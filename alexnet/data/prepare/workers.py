@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alexnet.data.prepare.shards import Item, write_shard
+from alexnet.data.prepare.sources import Reader
 
 WHY_BYTES = 1000  # at most, of a file's name and the reason why it is left out
 MOST_ON_WINDOWS = 61  # processes that a pool of Python may have there
@@ -49,18 +50,19 @@ class Worker:
     counts: "SynchronizedArray[int]"  # images looked at, images that could not be stored
     why: SynchronizedString  # the first of these
     stop: Event
+    reader: Reader  # open until the process ends
 
     @classmethod
     def start(cls, counts: "SynchronizedArray[int]", why: SynchronizedString, stop: Event) -> None:
         """Prepare this process: Ctrl-C is the parent's affair, and without the parent there is no work."""
-        cls.counts, cls.why, cls.stop = counts, why, stop
+        cls.counts, cls.why, cls.stop, cls.reader = counts, why, stop, Reader()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         threading.Thread(target=exit_with_parent, daemon=True).start()
 
     @classmethod
     def make(cls, job: Job) -> None:
         """Make a shard."""
-        write_shard(**job._asdict(), report=cls.report)
+        write_shard(**job._asdict(), reader=cls.reader, report=cls.report)
 
     @classmethod
     def report(cls, why: str | None) -> None:
@@ -126,5 +128,6 @@ def make_shards_here(jobs: Sequence[Job], progress: Callable[[Progress], None]) 
         now = Progress(now.done + 1, now.left_out + (why is not None), now.why or why or "")
         progress(now)
 
-    for job in jobs:
-        write_shard(**job._asdict(), report=report)
+    with Reader() as reader:
+        for job in jobs:
+            write_shard(**job._asdict(), reader=reader, report=report)
