@@ -2,7 +2,7 @@
 
 `python -m tools.retrieval FOLDER RUN [RUN...] --record data/records/NAME.json` searches the training
 images of a prepared set for the neighbours of its validation images: by the features of every trained
-network, by those of a network of the same seed that has learned nothing, and by pixels.
+network, by those of one with freshly drawn weights that has learned nothing, and by pixels.
 """
 
 from collections.abc import Callable
