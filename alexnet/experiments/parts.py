@@ -34,9 +34,9 @@ MERGED_CHANNELS = (16, 24, 34, 34, 32)
 
 
 #: At a learning rate of 0.01 it shrinks the weights as much, by the end, as that of the paper's training did:
-#: both have the same sum of learning rate times weight decay over all steps. As there are far fewer steps, each
-#: pulls 160 times as hard as the paper's, and no network learns with it. So the claim, which is about the small
-#: number 0.0005, is judged by the base, whose steps pull as the paper's do.
+#: both have the same sum of learning rate times weight decay over all steps. There are far fewer steps, of
+#: which each pulls 160 times as hard as the paper's, and no network learns with it. So the claim, which is
+#: about the small number 0.0005, is judged by the base, whose steps pull as the paper's do.
 PAPERS_TOTAL_DECAY = 0.08
 
 
