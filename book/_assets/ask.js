@@ -135,9 +135,15 @@ in the page, a link that leads there, and printing open it. */
       }
     }
 
+    /** Show the results; the focus of a button that goes away moves on to the first of them. */
     reveal() {
+      const focused = this.note?.contains(document.activeElement);
       this.note?.remove();
       this.results.forEach((result) => result.removeAttribute("hidden"));
+      if (focused) {
+        this.results[0].tabIndex = -1;
+        this.results[0].focus({ preventScroll: true });
+      }
     }
 
     get isRight() {

@@ -44,6 +44,26 @@ def test_a_prediction_hides_its_result_until_a_choice_and_the_choice_stays(chapt
     assert question.locator(".ask-reply").nth(0).is_visible() and "left" in score(page)
 
 
+def test_what_waits_is_laid_out_so_that_a_search_finds_it_and_takes_no_room(chapter):
+    """Chromium alone reports what it does; the theme's own rule would take it off the page."""
+    page = chapter(CHAPTER)
+    found = page.run(
+        """[...document.querySelectorAll('.bd-article [hidden="until-found"]')].map((e) => {
+            const style = getComputedStyle(e);
+            return [style.display, style.contentVisibility, e.getBoundingClientRect().height];
+        })"""
+    )
+    assert len(found) == page.run(HIDDEN) > 0
+    assert all(display != "none" and content == "hidden" for display, content, _ in found), found
+    assert max(height for *_, height in found) < 1, found
+
+
+def test_the_focus_goes_on_to_a_result_that_is_shown(chapter):
+    page = chapter(CHAPTER)
+    page.tab.get_by_role("button", name="Show it").first.click()
+    assert page.run("document.activeElement !== document.body && !document.activeElement.hidden")
+
+
 def score(page):
     return page.run("document.querySelector('.ask-score').textContent")
 

@@ -6,7 +6,7 @@ function (id, play, radios) {
     if (root.dataset.ready) return;
     root.dataset.ready = "1";
     var part = function (name) { return root.querySelector('[data-part="' + name + '"]'); };
-    var spec = JSON.parse(part("spec").textContent), running = false, state;
+    var spec = JSON.parse(part("spec").textContent), running = false, state, timer;
     var all = function (kind) { return Array.prototype.slice.call(root.querySelectorAll("[data-" + kind + "]")); };
     var inputs = all("setting"), acts = all("act"), groups = {};
     Object.keys(spec.choices).forEach(function (kind) {
@@ -31,6 +31,7 @@ function (id, play, radios) {
     }
     function over() { return state.diverged || state.step >= spec.last; }
     function run(wanted) {
+      clearTimeout(timer);  // of a loop that is paused: it must not go on beside the next one
       running = wanted && !over();
       acts[0].textContent = running ? "pause" : "start";
     }
@@ -38,7 +39,7 @@ function (id, play, radios) {
       if (!running || !root.isConnected) return;
       ask("advance", spec.steps);
       show();
-      if (over()) { run(false); speak(); } else setTimeout(go, PAUSE);
+      if (over()) { run(false); speak(); } else timer = setTimeout(go, PAUSE);
     }
     var act = {
       "start": function () {

@@ -18,7 +18,13 @@ function (id) {
       // The drawing and the labels follow as when the slider itself is moved.
       if (before.join() !== place().join()) inputs[0].dispatchEvent(new Event("input", {bubbles: true}));
     }
-    function fit() { if (inputs.length) choose(place()); }
+    // What was said when another control moved named a place that may be gone: it is said again.
+    function fit() {
+      if (!inputs.length) return;
+      var before = place().join();
+      choose(place());
+      if (before !== place().join()) inputs[0].dispatchEvent(new Event("change", {bubbles: true}));
+    }
     function speak() { result.textContent = view.querySelector("[data-said]").textContent; }
     function point(event) {
       grids().forEach(function (grid) {
