@@ -11,6 +11,7 @@ from alexnet.experiments.trial import GUESSING, Outcome, Trial, epochs_to
 Score = tuple[float, float]
 GAP, EARLY, EPOCHS = "gap", "early_loss", "epochs"
 EARLY_PART = 0.1  # of a training: what "early" means
+SEARCH_MARGIN = 0.75  # of the training error asked for: what a trial of the search must reach
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,21 +75,21 @@ class Experiment:
 
         A training run that has learned nothing scores infinity, as differences among such runs are chance.
         One that has not converged scores infinity too: a low learning rate that leaves the images half
-        learned often has the lower error, as any training that is stopped early.
+        learned often has the lower error, as any training that is stopped early. It must have converged with
+        a margin, since the search sees one seed, and the others scatter around it.
         """
         if self.stop_error is None:
             if outcome.error >= GUESSING:
                 return math.inf, math.inf
-            return (
-                (outcome.error, outcome.loss) if self.converged(outcome) else (math.inf, outcome.train_loss)
-            )
+            fits = self.converged(outcome, margin=SEARCH_MARGIN)
+            return (outcome.error, outcome.loss) if fits else (math.inf, outcome.train_loss)
         end = statistics.fmean(outcome.errors[-self.windows :])
         epochs = epochs_to(outcome.errors, self.stop_error, windows=self.windows)
         return epochs, end if end < GUESSING else math.inf
 
-    def converged(self, outcome: Outcome) -> bool:
-        """Whether a trial fits its training images as closely as the experiment asks."""
-        return self.fit is None or outcome.train_error <= self.fit
+    def converged(self, outcome: Outcome, *, margin: float = 1.0) -> bool:
+        """Whether a trial fits its training images as closely as the experiment asks, times a margin."""
+        return self.fit is None or outcome.train_error <= margin * self.fit
 
     def measure(self, outcome: Outcome, name: str) -> float:
         """Return a measure of a comparison, see `Comparison`."""
