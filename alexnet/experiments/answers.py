@@ -29,6 +29,7 @@ MEASURES = {
 }
 FITTED = ("error", "loss", GAP)  # compared between networks that have converged
 UNDECIDED = "more seeds, since chance alone may explain the effect"
+ONE_OF_MANY = "more seeds, since among as many comparisons as are made together chance may explain the effect"
 LOSSES = ("loss", "train_loss", EARLY)  # in nats, not in percentage points
 
 
@@ -80,7 +81,9 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
     lacking = lacks(experiment, comparisons, arms, count)
     judged = INCONCLUSIVE if lacking else all_together(verdicts)
     if judged == INCONCLUSIVE and not lacking:
-        lacking = [UNDECIDED]
+        nulls = map(choose_null_value, comparisons)
+        clear = not any(effect.contains(null) for effect, null in zip(effects, nulls, strict=True))
+        lacking = [ONE_OF_MANY if clear else UNDECIDED]
     pairs = zip(comparisons, effects, strict=True)
     return Answer(
         shown="; ".join(describe_effect(asked, effect) for asked, effect in pairs),

@@ -309,6 +309,15 @@ def with_averages() -> Finding:
     return replace(found, ours=ours, basis=f"{found.basis}, and the contest's page of results")
 
 
+def with_measured(id: str, finding: Finding) -> Finding:
+    """Add what an experiment at small scale shows, and the command that repeats it."""
+    command = f"alexnet claims run {id}"
+    if (known := answered(id)) is None:
+        return replace(finding, command=command)
+    scale = f"{known.verdict} in a small AlexNet: {known.ours} ({known.basis})"
+    return replace(finding, basis=f"{finding.basis}; {scale}", command=command)
+
+
 def with_published(finding: Finding, published: str) -> Finding:
     """Add what others have published at full scale."""
     return replace(finding, basis=f"{finding.basis}. Full scale: {published}")
@@ -328,13 +337,13 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
     "conv-share": computed.conv_share,
     "remove-layer": lambda: with_published(ablated("remove-layer"), ZEILER),
     "relu-speed": relu_speed,
-    "two-gpu-accuracy": partial(logged, "145-half", "145-2010", TEST),
+    "two-gpu-accuracy": lambda: with_measured("two-gpu-accuracy", logged("145-half", "145-2010", TEST)),
     "two-gpu-time": two_gpu_time,
     "gpu-connectivity": computed.gpu_connectivity,
     "lrn-formula": computed.lrn_formula,
-    "lrn-accuracy": partial(logged, "148", "145", VALIDATION),
+    "lrn-accuracy": lambda: with_measured("lrn-accuracy", logged("148", "145", VALIDATION)),
     "lrn-cifar": lrn_cifar,
-    "pool-accuracy": partial(logged, "147", "145", VALIDATION),
+    "pool-accuracy": lambda: with_measured("pool-accuracy", logged("147", "145", VALIDATION)),
     "pool-overfit": partial(overfitting, "pool-overfit", "base", "no-overlap"),
     "aug-factor": computed.aug_factor,
     "aug-needed": partial(overfitting, "aug-needed", "base", "no-augmentation"),

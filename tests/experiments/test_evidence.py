@@ -187,7 +187,16 @@ def test_many_answers_given_together_are_corrected(monkeypatch):
     campaign_with(monkeypatch, BASE, WORSE)
     assert finding("pca-colour").verdict == "supported"
     monkeypatch.setattr(answers, "holm", lambda found: dict.fromkeys(found, 0.2))
-    assert finding("pca-colour").verdict == "inconclusive"
+    found = finding("pca-colour")  # its own interval excludes zero all the same
+    assert found.verdict == "inconclusive" and "among as many comparisons" in found.lacking
+
+
+def test_beside_the_authors_logs_stands_what_was_measured(monkeypatch):
+    known = finding("pool-accuracy")
+    assert known.verdict == "from the authors' logs" and known.command == "alexnet claims run pool-accuracy"
+    assert "*no-overlap* against *base*" in known.basis and "in a small AlexNet" in known.basis
+    campaign_with(monkeypatch, BASE, WORSE)  # neither of its arms
+    assert finding("pool-accuracy") == replace(known, basis=known.basis.partition(";")[0])
 
 
 def towers_with(monkeypatch, *sizes):
