@@ -110,7 +110,7 @@ def run_experiment(known, arguments: argparse.Namespace) -> Any:
 def scaled(known, arguments: argparse.Namespace):
     """Return the experiment at the requested scale: --epochs is that of the first arm.
 
-    The others keep their proportion to it, such as that with twice the epochs.
+    The others keep their proportion to it, such as those with three times the epochs.
     """
     factor = arguments.epochs / next(iter(known.arms.values())).learning.epochs
     known = replace(known, num_train=arguments.train_size)
@@ -127,8 +127,16 @@ def check(arguments: argparse.Namespace) -> None:
     """Raise ValueError for a number that no trial can have."""
     whole("--train-size", arguments.train_size)
     positive("--epochs", arguments.epochs)
+    from alexnet.experiments.search import SEARCH_SEED
+
     for seed in arguments.seeds:
         whole("--seeds", seed, least=0)
+    if SEARCH_SEED in arguments.seeds:
+        raise ValueError(
+            f"--seeds {SEARCH_SEED}: the search for the learning rate has that seed; take another"
+        )
+    if len(set(arguments.seeds)) < len(arguments.seeds):
+        raise ValueError("--seeds: a seed stands there twice")
 
 
 def run_experiment_list(_arguments: argparse.Namespace) -> int:

@@ -92,10 +92,10 @@ def lrn_formula() -> Finding:
 
 
 def aug_factor() -> Finding:
-    ours = 2 * PAPER.augment.num_offsets**2
-    return compared(
-        ours == paper.AUGMENTATION_FACTOR, f"{ours:,}", "32 × 32 positions, with horizontal flips"
-    )
+    num_offsets = paper.IMAGE_SIZE - paper.INPUT_SIZE + 1
+    ours = 2 * num_offsets**2
+    how = f"{num_offsets} × {num_offsets} positions of 224 pixels in 256, with horizontal flips"
+    return compared(ours == paper.AUGMENTATION_FACTOR, f"{ours:,}", how)
 
 
 def dropout_mean() -> Finding:

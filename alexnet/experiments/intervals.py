@@ -99,14 +99,17 @@ def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
     return {name: corrected[name] for name in p_values}
 
 
-def verdict(interval: Interval, *, nothing: float = 0.0, corrected_p: float = 0.0) -> str:
+def verdict(
+    interval: Interval, *, nothing: float = 0.0, corrected_p: float = 0.0, level: float = 1 - CONFIDENCE
+) -> str:
     """Return what an interval says of the claim that the true mean is larger than nothing.
 
     Args:
         interval: of the effect, with the sign that the claim gives it.
         nothing: the value of no effect: 0 for a difference, 1 for a ratio.
         corrected_p: of `holm`, where the comparison is one of several.
+        level: that the corrected p-value must be below.
     """
-    if corrected_p >= 1 - CONFIDENCE or interval.contains(nothing) or math.isnan(interval.mean):
+    if corrected_p >= level or interval.contains(nothing) or math.isnan(interval.mean):
         return INCONCLUSIVE
     return SUPPORTED if interval.low > nothing else CONTRADICTED

@@ -179,7 +179,12 @@ class Curve:
     def __init__(self, trial: Trial, num_images: int):
         self.trial, self.num_images = trial, num_images
         steps = math.ceil(num_images / trial.of.learning.batch_size)
-        self.steps_per_window = math.ceil(steps / trial.windows)
+        if steps < trial.windows:
+            raise ValueError(
+                f"{num_images} training images make {steps} steps of {trial.of.learning.batch_size} an epoch, "
+                f"in which {trial.windows} errors are to be measured; take more with --train-size"
+            )
+        self.ends = {math.ceil(i * steps / trial.windows) for i in range(1, trial.windows + 1)}
         self.last_step = math.ceil(trial.epochs * steps)
         self.errors: list[float] = []
         self.losses: list[float] = []
@@ -196,7 +201,7 @@ class Curve:
         self.window.append(step)
         self.steps += 1
         last = self.steps >= self.last_step
-        if len(self.window) == self.steps_per_window or self.steps % self.steps_per_epoch == 0 or last:
+        if (self.steps - 1) % self.steps_per_epoch + 1 in self.ends or last:
             images = sum(step.num_images for step in self.window)
             self.errors.append(sum(int(step.num_wrong) for step in self.window) / images)
             self.losses.append(sum(float(step.loss) * step.num_images for step in self.window) / images)

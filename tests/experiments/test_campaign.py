@@ -125,6 +125,8 @@ def test_the_command_goes_on_where_it_stopped(tiny_set, tmp_path, monkeypatch, c
         (["--train-size", "0"], "--train-size must be a whole number"),
         (["--epochs", "0"], "--epochs must be a finite number above 0"),
         (["--seeds", "-1"], "--seeds must be a whole number"),
+        (["--seeds", "100"], "--seeds 100: the search for the learning rate has that seed"),
+        (["--seeds", "3", "4", "3"], "--seeds: a seed stands there twice"),
         (["--jobs", "0"], "--jobs must be a whole number"),
     ],
 )
@@ -189,7 +191,7 @@ def test_at_another_length_the_arms_keep_their_proportions():
     known = EXPERIMENTS["parts"]
     shorter = command.scaled(known, argparse.Namespace(epochs=6.0, train_size=500))
     epochs = {name: arm.learning.epochs for name, arm in shorter.arms.items()}
-    assert (epochs["base"], epochs["long"], epochs["crops"]) == (6, 12, 18)
+    assert (epochs["base"], epochs["half"], epochs["long"], epochs["crops"]) == (6, 6, 18, 18)
     same = command.scaled(known, argparse.Namespace(epochs=30.0, train_size=known.num_train))
     for name in known.arms:
         a, b = (one.trial(name, rate=0.1, seed=0, split="test").digest("") for one in (known, same))

@@ -11,6 +11,7 @@ from alexnet.experiments import trial as module
 from alexnet.experiments.arms import Arm, FourLayerConfig
 from alexnet.experiments.parts import ARMS
 from alexnet.experiments.trial import Trial, epochs_to, parts, run_trial
+from alexnet.optim.step import StepResult
 
 ARM = Arm(
     about="",
@@ -94,8 +95,20 @@ def test_windows_divide_every_epoch_also_where_its_steps_do_not(examples):
     outcome, _ = run_trial(trial, examples, examples, on_window=lambda *at: seen.append(at))
     assert len(outcome.errors) == 8  # 20 steps an epoch: five a window
     assert [epoch for epoch, _ in seen] == pytest.approx([0.25 * i for i in range(1, 9)])
-    odd, _ = run_trial(replace(trial, num_train=255), examples, examples)  # 17 steps: 5, 5, 5, 2
+    odd, _ = run_trial(replace(trial, num_train=255), examples, examples)  # 17 steps: 5, 4, 4, 4
     assert len(odd.errors) == 8
+
+
+def test_few_steps_have_as_many_windows_or_are_refused():
+    trial = replace(with_learning(ONE, epochs=2, batch_size=10), windows=4)
+    for steps, ends in ((9, [3, 5, 7, 9]), (6, [2, 3, 5, 6]), (5, [2, 3, 4, 5]), (4, [1, 2, 3, 4])):
+        curve, seen = module.Curve(trial, 10 * steps), []
+        for _ in range(steps):
+            step = StepResult(torch.tensor(1.0), torch.tensor(5), 10)
+            curve.add(step, lambda epoch, error, seen=seen, steps=steps: seen.append(round(epoch * steps)))
+        assert seen == ends and curve.errors == [0.5] * 4
+    with pytest.raises(ValueError, match="30 training images make 3 steps of 10 an epoch, in which 4 errors"):
+        module.Curve(trial, 30)
 
 
 @pytest.mark.slow
