@@ -125,10 +125,10 @@ def scaled(known, arguments: argparse.Namespace):
 
 def check(arguments: argparse.Namespace) -> None:
     """Raise ValueError for a number that no trial can have."""
-    whole("--train-size", arguments.train_size)
-    positive("--epochs", arguments.epochs)
     from alexnet.experiments.search import SEARCH_SEED
 
+    whole("--train-size", arguments.train_size)
+    positive("--epochs", arguments.epochs)
     for seed in arguments.seeds:
         whole("--seeds", seed, least=0)
     if SEARCH_SEED in arguments.seeds:

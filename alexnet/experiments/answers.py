@@ -1,6 +1,7 @@
 """The finding of finished trials on a claim: an effect with its interval, and the verdict."""
 
 import math
+import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,12 +20,12 @@ from alexnet.experiments.intervals import (
 from alexnet.experiments.search import Found, compare
 
 ENOUGH_IMAGES = 10_000
-#: The numbers of seeds with which a claim is judged. A rule that looks after every seed, and stops at the first
-#: verdict, finds one too often: between these numbers the seeds that came last do not count yet.
+#: The numbers of seeds with which a claim is judged. A rule that looks after every seed, and stops at the
+#: first verdict, finds one too often: between these numbers the seeds that came last do not count yet.
 LOOKS = (5, 10, 20)
 ENOUGH_SEEDS = LOOKS[0]
-#: The significance level of each of three such looks, so that by chance alone one of them gives a verdict once
-#: in twenty times (Pocock, 1977; found here by simulation, as the seeds are few).
+#: The significance level of each of three such looks, so that by chance alone one of them gives a verdict
+#: once in twenty times (Pocock, 1977; found here by simulation, as the seeds are few).
 LOOK_LEVEL = 0.019
 MEASURES = {
     "error": "test error",
@@ -101,10 +102,14 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
     )
 
 
-def judged(experiment: Experiment, asked: Comparison, arms: Mapping[str, Found]) -> list[float]:
+def judged(experiment: Experiment, asked: Comparison, arms: Mapping[str, Found]) -> Sequence[float]:
     """Return a comparison's effects by the seeds that count: the first 5, 10 or 20 of them."""
-    effects = compare(experiment, asked, arms)
-    return effects[: max((look for look in LOOKS if look <= len(effects)), default=len(effects))]
+    return counted(compare(experiment, asked, arms))
+
+
+def counted(found: Sequence[float]) -> Sequence[float]:
+    """Return the first 5, 10 or 20 numbers of those that there are for rising seeds; fewer than 5: all."""
+    return found[: max((look for look in LOOKS if look <= len(found)), default=len(found))]
 
 
 def all_together(verdicts: Collection[str]) -> str:
@@ -162,10 +167,9 @@ def lacks(
         name for asked in comparisons if asked.measure in FITTED for name in (asked.better, asked.worse)
     )
     for name in fitted:
-        left = sum(not experiment.converged(run) for run in arms[name].runs.values())
-        if left:
-            seeds = f"{left} seed{'s' * (left > 1)}"
-            said.append(f"{seeds} of {name} with a training error above {experiment.fit:.0%}")
+        trained = counted([run.train_error for _, run in sorted(arms[name].runs.items())])
+        if experiment.fit is not None and statistics.fmean(trained) > experiment.fit:
+            said.append(f"the mean training error of {name} is above {experiment.fit:.0%}")
     for asked in comparisons:
         for name in (asked.better, asked.worse):
             runs = arms[name].runs.values()

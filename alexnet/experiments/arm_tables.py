@@ -8,7 +8,8 @@ from alexnet.experiments import EXPERIMENTS
 from alexnet.experiments.answers import LOSSES, MEASURES
 from alexnet.experiments.experiment import Comparison, Experiment
 from alexnet.experiments.finished import Finished
-from alexnet.experiments.search import Found, compare, find_arms
+from alexnet.experiments.search import SEARCH_SEED, Found, compare, find_arms
+from alexnet.experiments.trial import HELD_OUT
 from alexnet.experiments.verdicts import verdict
 
 
@@ -61,6 +62,26 @@ def tabulate_found(
         command = f"alexnet experiment {experiment.name} --arms {' '.join(missing)}"
         below.append(f"Not trained yet: {named}. `{command}` does so.")
     return "\n".join([*lines, "", " ".join(below)])
+
+
+def tabulate_search(name: str, arms: Sequence[str]) -> str:
+    """Return a Markdown table of the searches for arms' learning rates, one training each.
+
+    Args:
+        name: of the experiment, one that is judged by the error at the end.
+        arms: their names, those that the package has trials of.
+    """
+    experiment, finished = EXPERIMENTS[name], Finished.of_package(name)
+    lines = [
+        "| arm | learning rate | training error | error on held-out images |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for arm in arms:
+        for rate in package_arms(name)[arm].scores:
+            outcome = finished.find(experiment.trial(arm, rate=rate, seed=SEARCH_SEED, split=HELD_OUT))
+            assert outcome is not None
+            lines.append(f"| *{arm}* | {rate:g} | {outcome.train_error:.1%} | {outcome.error:.1%} |")
+    return "\n".join(lines)
 
 
 def describe_range(experiment: Experiment, found: Found, measure: str) -> str:

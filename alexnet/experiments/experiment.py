@@ -44,7 +44,7 @@ class Experiment:
         answers: for each claim, by its id, the comparisons that must all support it.
         windows: measurements of the training error in an epoch.
         stop_error: of a race to this training error, see `alexnet.experiments.trial.Trial`.
-        fit: the training error, at the end, that a trial must reach to count as converged; None: any.
+        fit: the training error, at the end, of arms that have converged, the mean over the seeds; None: any.
     """
 
     name: str
@@ -81,15 +81,11 @@ class Experiment:
         if self.stop_error is None:
             if outcome.error >= GUESSING:
                 return math.inf, math.inf
-            fits = self.converged(outcome, margin=SEARCH_MARGIN)
+            fits = self.fit is None or outcome.train_error <= SEARCH_MARGIN * self.fit
             return (outcome.error, outcome.loss) if fits else (math.inf, outcome.train_loss)
         end = statistics.fmean(outcome.errors[-self.windows :])
         epochs = epochs_to(outcome.errors, self.stop_error, windows=self.windows)
         return epochs, end if end < GUESSING else math.inf
-
-    def converged(self, outcome: Outcome, *, margin: float = 1.0) -> bool:
-        """Whether a trial fits its training images as closely as the experiment asks, times a margin."""
-        return self.fit is None or outcome.train_error <= margin * self.fit
 
     def measure(self, outcome: Outcome, name: str) -> float:
         """Return a measure of a comparison, see `Comparison`."""

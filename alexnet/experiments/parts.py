@@ -9,8 +9,9 @@ dense layers, as in the paper; initial weights that keep the paper's ratio of si
 `NetConfig.std_by_fan_in`. It has none of the measures of section 4 against overfitting, so that it overfits:
 it fits its training images to a few per cent of error, and a learning rate at which a network does not fit
 them is no result. Augmentation and dropout are added to it one at a time, and train three times as long,
-because with them a network converges later; they are compared with a base that trains as long. The learning rate is divided by ten after two thirds and eight ninths of the
-epochs. The size of the PCA colour augmentation is that of the 2012 code (``D8`` in DEVIATIONS.md).
+because with them a network converges later; they are compared with a base that trains as long. The learning
+rate is divided by ten after two thirds and eight ninths of the epochs. The size of the PCA colour
+augmentation is that of the 2012 code (``D8`` in DEVIATIONS.md).
 """
 
 from dataclasses import replace
@@ -137,7 +138,7 @@ EXPERIMENT = Experiment(
         "two-gpu-accuracy": (loses("half"),),
         "lrn-accuracy": (loses("constant"), loses("no-lrn")),
         "pool-accuracy": (loses("no-overlap"),),
-        # A larger gap alone is no overfitting: a network that has learned more has one. Its error must be higher.
+        # A larger gap alone is no overfitting: a network that has learned more has one. The error counts too.
         "pool-overfit": (loses("no-overlap", GAP), loses("no-overlap")),
         "aug-needed": (gains("crops", GAP, over="long"), gains("crops", over="long")),
         "pca-colour": (gains("colour", over="crops"),),

@@ -181,8 +181,8 @@ class Curve:
         steps = math.ceil(num_images / trial.of.learning.batch_size)
         if steps < trial.windows:
             raise ValueError(
-                f"{num_images} training images make {steps} steps of {trial.of.learning.batch_size} an epoch, "
-                f"in which {trial.windows} errors are to be measured; take more with --train-size"
+                f"{num_images} training images make {steps} steps of {trial.of.learning.batch_size} an "
+                f"epoch, in which {trial.windows} errors are to be measured; take more with --train-size"
             )
         self.ends = {math.ceil(i * steps / trial.windows) for i in range(1, trial.windows + 1)}
         self.last_step = math.ceil(trial.epochs * steps)

@@ -61,3 +61,11 @@ def test_the_packages_trials_are_tabulated():
     table = arm_tables.tabulate("parts", ["base", "long"])
     base = EXPERIMENTS["parts"].arms["base"]
     assert f"| *base*: {base.about} | 0.01 |" in table
+
+
+def test_the_searches_of_the_packages_arms_are_tabulated():
+    found = arm_tables.package_arms("parts")["base"]
+    lines = arm_tables.tabulate_search("parts", ["base"]).split("\n")
+    assert len(lines) == 2 + len(found.scores)
+    (best,) = [line for line in lines if f"| {found.rate:g} |" in line]
+    assert best.endswith(f" {found.scores[found.rate][0]:.1%} |")  # the error that the search compares

@@ -91,8 +91,8 @@ def test_errors_are_compared_between_networks_that_have_converged(known, outcome
     worse = found(outcome, [error + 0.03 + seed / 1000 for seed, error in enumerate(BASE)])
     arms = {"relu": base, "tanh": worse}
     assert answer(known, arms, "pca-colour").lacking == []
-    fitted = replace(known, fit=0.17)
-    lacking = ["2 seeds of tanh with a training error above 17%"]
+    fitted = replace(known, fit=0.16)  # 15.3% and 16.9%
+    lacking = ["the mean training error of tanh is above 16%"]
     assert answer(fitted, arms, "pca-colour").lacking == lacking
     assert answer(fitted, arms, "pca-colour").verdict == "inconclusive"
     of_training = Comparison(better="relu", worse="tanh", measure="train_error")
