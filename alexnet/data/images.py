@@ -172,8 +172,10 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
     Returns:
         the image, and what that took: nothing for one that was upright RGB.
     Raises:
-        Unreadable: its numbers or its colours have no one meaning as RGB.
+        Unreadable: it has no pixels, or its numbers or its colours have no one meaning as RGB.
     """
+    if 0 in image.size:
+        raise Unreadable("it has no pixels")
     notes = ["first of several images"] if has_others(image) else []
     # Looking for the tags of a PNG decodes it, and what is damaged is no error the second time.
     turned = image.format == "TIFF" and orientation(image) in TURNS

@@ -37,10 +37,8 @@ def stored_with_notes(source: ImageLike, size: int) -> tuple[Tensor, list[str]]:
     Args, Raises and the first of what is returned as for `load_image`.
     """
     try:
-        if isinstance(source, Tensor):
-            image, notes = convert_to_image(source), []
-        elif isinstance(source, Image.Image):
-            image, notes = to_rgb(source)
+        if isinstance(source, Tensor | Image.Image):
+            image, notes = to_rgb(convert_to_image(source) if isinstance(source, Tensor) else source)
         elif isinstance(source, str | os.PathLike):
             image, notes = read_image(source)
         else:

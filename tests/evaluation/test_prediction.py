@@ -200,6 +200,15 @@ def test_an_image_that_is_refused_is_named_however_it_is_given(tmp_path):
         load_image(torch.zeros(3, 1, 9000, dtype=torch.uint8), 20)
 
 
+@pytest.mark.parametrize(
+    "empty",
+    [*(Image.new(mode, (0, 5)) for mode in ("RGB", "RGBA", "I")), torch.zeros(3, 5, 0, dtype=torch.uint8)],
+)
+def test_an_image_without_pixels_is_refused(empty):
+    with pytest.raises(ValueError, match="the .* cannot be used: it has no pixels"):
+        load_image(empty, 20)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.jpg")
