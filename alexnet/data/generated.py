@@ -105,7 +105,8 @@ def drawn_once(num_train: int, num_test: int, seed: int) -> ImageSet:
     splits = []
     for split, count in enumerate((num_train, num_test)):
         generator = np.random.Generator(np.random.PCG64([seed, split]))
-        labels = generator.permutation(np.arange(count) % len(SHAPES))
+        # int64, which is numpy's default, but not on Windows before numpy 2
+        labels = generator.permutation(np.arange(count, dtype=np.int64) % len(SHAPES))
         splits.append((draw(labels, generator), labels))
     tensors = [torch.from_numpy(array) for split in splits for array in split]
     return ImageSet(

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
 from alexnet.data.formats import (
     PACKAGES,
@@ -53,6 +54,7 @@ DAMAGE = (
 MODES = {"L": "greyscale", "LA": "greyscale", "1": "greyscale", "P": "palette", "PA": "palette"}
 ON_WHITE = "transparent, on white"
 SPREAD = {"L;2": 85, "L;4": 17}  # by what Pillow multiplies grey values of so many bits
+SPREAD_TO_16 = ("PPM", "JPEG2000")  # whose numbers of 9 to 15 bits Pillow multiplies so that they have 16
 Transparent = int | tuple[int, ...] | bytes | None
 ORIENTATION = 0x0112  # the tag of EXIF and TIFF
 TURNS = {
@@ -170,8 +172,10 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
     Returns:
         the image, and what that took: nothing for one that was upright RGB.
     Raises:
-        Unreadable: its numbers or its colours have no one meaning as RGB.
+        Unreadable: it has no pixels, or its numbers or its colours have no one meaning as RGB.
     """
+    if 0 in image.size:
+        raise Unreadable("it has no pixels")
     notes = ["first of several images"] if has_others(image) else []
     # Looking for the tags of a PNG decodes it, and what is damaged is no error the second time.
     turned = image.format == "TIFF" and orientation(image) in TURNS
@@ -228,7 +232,9 @@ def coloured(image: Image.Image, see_through: Transparent) -> tuple[Image.Image,
     mode = image.mode
     if mode.startswith("I") or mode == "F":  # Pillow would clip them at 255
         numbers = np.asarray(image)
-        samples, note = to_bytes(numbers)
+        samples, note = to_bytes(numbers, known_white(image))
+        if isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0:
+            samples = 255 - samples  # 0 is white, which Pillow heeds up to 8 bits
         hidden = numbers == see_through if isinstance(see_through, int) else np.array(False)
         samples = np.where(hidden, np.uint8(255), samples)
         return Image.fromarray(samples).convert("RGB"), [note, ON_WHITE] if hidden.any() else [note]
@@ -250,13 +256,20 @@ def coloured(image: Image.Image, see_through: Transparent) -> tuple[Image.Image,
     return white, [*notes, ON_WHITE]
 
 
-def to_bytes(samples: np.ndarray) -> tuple[np.ndarray, str]:
-    """Scale whole numbers of 0 to 65535, or others of 0 to 1, to uint8 of 0 to 255.
+def known_white(image: Image.Image) -> int | None:
+    """Return the largest number that greyscale of more than 8 bits can have; None if it is unknown."""
+    if image.format in SPREAD_TO_16:
+        return 65535
+    twelve = isinstance(image, TiffImageFile) and image.tag_v2.get(BITSPERSAMPLE) == (12,)
+    return 4095 if twelve else None
 
-    Whole numbers that end at 255 stay as they are.
+
+def to_bytes(samples: np.ndarray, white: int | None) -> tuple[np.ndarray, str]:
+    """Scale whole numbers of 0 to 65535, or others of 0 to 1, to uint8 of 0 to 255.
 
     Args:
         samples: (height, width) of any kind of number.
+        white: the whole number that becomes 255; None: 255, where all are up to that, and else 65535.
     Returns:
         (height, width) uint8, and what was done, in a few words.
     Raises:
@@ -271,9 +284,10 @@ def to_bytes(samples: np.ndarray) -> tuple[np.ndarray, str]:
         return np.rint(samples.astype(np.float32) * 255).astype(np.uint8), "floating-point"
     if low < 0 or high > 65535:
         raise Unreadable(f"numbers from {low:.0f} to {high:.0f}, and only 16 bits are read; make it 8-bit")
-    if high <= 255:
+    if white is None and high <= 255:
         return samples.astype(np.uint8), "16-bit with numbers of 8 bits"
-    return np.rint(samples.astype(np.float32) / 257).astype(np.uint8), "16-bit"
+    white = white or 65535
+    return np.rint(samples.astype(np.float32) / (white / 255)).astype(np.uint8), f"{white.bit_length()}-bit"
 
 
 def resize_and_crop(image: Image.Image, size: int) -> Image.Image:

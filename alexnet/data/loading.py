@@ -1,5 +1,6 @@
 """An image of any kind, prepared as those of a data set are (paper 2)."""
 
+import os
 import re
 from pathlib import Path
 
@@ -36,12 +37,15 @@ def stored_with_notes(source: ImageLike, size: int) -> tuple[Tensor, list[str]]:
     Args, Raises and the first of what is returned as for `load_image`.
     """
     try:
-        if isinstance(source, Tensor):
-            image, notes = convert_to_image(source), []
-        elif isinstance(source, Image.Image):
-            image, notes = to_rgb(source)
-        else:
+        if isinstance(source, Tensor | Image.Image):
+            image, notes = to_rgb(convert_to_image(source) if isinstance(source, Tensor) else source)
+        elif isinstance(source, str | os.PathLike):
             image, notes = read_image(source)
+        else:
+            raise ValueError(
+                "an image must be a file's path, a Pillow image or a tensor (3, height, width) uint8, got "
+                f"{type(source).__name__}; PIL.Image.open reads an open file, PIL.Image.fromarray an array"
+            )
         return torch.from_numpy(to_array(resize_and_crop(image, size)).copy()), notes
     except Unreadable as error:
         raise ValueError(f"{described(source)} cannot be used: {error}") from error

@@ -68,11 +68,14 @@ def import_set(
         the folder of the stored set.
     Raises:
         FileNotFoundError: a path is not there.
-        ValueError: what the paths hold is not exactly the data set; nothing is stored then.
+        ValueError: what the paths hold is not exactly the data set, and nothing is stored then; or one path
+            stands alone where a list is meant.
         OSError: it cannot be written.
     """
     known, path = known_set(name), store.locate(name)
     store.check_own(path)
+    if isinstance(paths, str | Path):
+        raise ValueError(f"paths must be a list, got {paths} alone; put it in brackets")
     sources = [home(source) for source in paths]
     for source in sources:
         if source.resolve().is_relative_to(path.resolve()):

@@ -130,7 +130,7 @@ def colour_products(images: Tensor) -> Tensor:
     total = torch.zeros(3, 3, dtype=torch.float64)
     # Small images many at once, large ones one by one: each product is of about as many pixels as fit into
     # the processor's cache.
-    for some in images.split(max(1, PIXELS_AT_ONCE // images[0, 0].numel())):
+    for some in images.split(max(1, PIXELS_AT_ONCE // math.prod(images.shape[2:]))):
         pixels = some.transpose(0, 1).flatten(1).double()  # (3, N * H * W)
         total += pixels @ pixels.T  # whole numbers: exact up to 2**53, which is 138e9 pixels of 255**2
     return total.long()

@@ -109,10 +109,12 @@ def load_or_default(name: str) -> ImageSet:
     """Open a stored data set or, where it is not there, make the generated default set.
 
     Raises:
-        ValueError: it is there but damaged, or of an earlier version: that is never passed over in silence.
+        ValueError: it is there but damaged or of an earlier version, or something else lies in its place:
+            that is never passed over in silence.
     """
     path = locate(name)
-    return load(name) if path.exists() or former(path).exists() else synthetic()
+    check_own(path)  # which an empty folder passes, and a folder that is no set does not
+    return load(name) if (path / DESCRIPTION).exists() or former(path).exists() else synthetic()
 
 
 def former(path: Path) -> Path:

@@ -154,6 +154,6 @@ def read_index(shard: StoredShard, besides: Sequence[str] = ()) -> dict[str, np.
         raise damaged(file, str(error)) from error
     if not is_tar:  # images of one size, one after another behind the header
         size = math.prod(shard.image_shape)
-        index["sizes"] = np.full(shard.count, size)
-        index["offsets"] = index["num_bytes"] - size * np.arange(shard.count, 0, -1)
+        index["sizes"] = np.full(shard.count, size, np.int64)
+        index["offsets"] = index["num_bytes"] - size * np.arange(shard.count, 0, -1, dtype=np.int64)
     return index

@@ -6,14 +6,16 @@
     predict(load_classifier("imagenette"), ["church.jpg"])
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
 
-from alexnet.data.loading import ImageLike, load_image
+from alexnet.checks import whole
+from alexnet.data.loading import ImageLike, described, load_image
 from alexnet.evaluation import pretrained
 from alexnet.evaluation.classifier import Classifier, make_classifier
 from alexnet.models.pretrained import find_weights, read
@@ -53,7 +55,7 @@ def load_classifier(source: str | Path, device: torch.device | str = "cpu") -> C
 
 
 def predict(
-    classifier: Classifier, images: Sequence[ImageLike], *, views: int = 1, top: int = 5
+    classifier: Classifier, images: Iterable[ImageLike], *, views: int = 1, top: int = 5
 ) -> list[Guesses]:
     """Return the most probable classes of each image.
 
@@ -67,10 +69,12 @@ def predict(
         people.
     Raises:
         FileNotFoundError: a file is not there.
-        ValueError: one is not an image, or a number is not allowed.
+        ValueError: one is not an image, or stands alone where a list is meant, or a number is not allowed.
     """
-    if top < 1:
-        raise ValueError(f"top must be at least 1, got {top}")
+    whole("top", top)
+    if isinstance(images, str | Path | Image.Image) or (isinstance(images, Tensor) and images.ndim == 3):
+        raise ValueError(f"images must be a list, got {described(images)} alone; put it in brackets")
+    images = list(images)
     found: list[Guesses] = []
     for start in range(0, len(images), BATCH):
         stored = [load_image(image, classifier.image_size) for image in images[start : start + BATCH]]

@@ -116,10 +116,12 @@ def strongest(classifier: Classifier, photographs: Sequence[Tensor], k: int) -> 
     if not 1 <= k <= len(photographs):
         raise ValueError(f"k must be from 1 to the {len(photographs)} photographs, got {k}")
     colour = classifier.statistics.mean_image.mean((1, 2), keepdim=True)
+    dense = [layer.name for layer in list_layers(classifier.net.config) if layer.kind == "dense"]
     answers = []
     for photograph in photographs:
-        whole = responses(classifier.net, classifier.transforms(photograph))
-        answers.append(whole | responses(classifier.net, photograph - colour))
+        centre = responses(classifier.net, classifier.transforms(photograph))
+        maps = responses(classifier.net, photograph.to(classifier.device) - colour)
+        answers.append(maps | {name: centre[name] for name in dense})
     return {
         layer: peaks([answer[layer] for answer in answers], k) for layer in layer_names(classifier.net.config)
     }

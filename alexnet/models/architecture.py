@@ -95,7 +95,8 @@ def list_layers(config: NetConfig) -> tuple[Layer, ...]:
     """Return a network's layers in the order of computation.
 
     Raises:
-        ValueError: the images are too small for the windows, or kernels cannot be split among the towers.
+        ValueError: the images are too small for the windows, a window of a pooling layer has no pixel, or
+            kernels cannot be split among the towers.
     """
     layers: list[Layer] = []
     channels, size = config.input_channels, config.input_size
@@ -156,14 +157,20 @@ def norm_layers(config: NetConfig, number: int, channels: int, size: int) -> lis
 
 
 def pool_layer(config: NetConfig, name: str, channels: int, in_size: int) -> Layer:
-    """Return a pooling layer."""
+    """Return a pooling layer; ValueError if its last window has no pixel, which torch would leave out."""
+    out_size = output_size(in_size, config.pool_size, config.pool_stride, rounding=config.rounding)
+    if (out_size - 1) * config.pool_stride >= in_size:
+        raise ValueError(
+            f"the last window of {name} would begin beyond its {in_size} pixels; pool_stride must be at most "
+            f"pool_size, got {config.pool_stride} and {config.pool_size}"
+        )
     return Layer(
         name=name,
         kind="pool",
         in_channels=channels,
         out_channels=channels,
         in_size=in_size,
-        out_size=output_size(in_size, config.pool_size, config.pool_stride, rounding=config.rounding),
+        out_size=out_size,
         kernel_size=config.pool_size,
         stride=config.pool_stride,
     )

@@ -70,7 +70,8 @@ def create_model(
     elif found is None:
         raise ValueError("a state dict does not tell its network; give its name, one of list_models()")
     found = change_net(found, {} if name else changes)
-    outputs = len(state["fc8.bias"]) if "fc8.bias" in state else found.num_classes
+    biases = state.get("fc8.bias")
+    outputs = found.num_classes if biases is None or biases.ndim != 1 else len(biases)
     wanted = outputs if num_classes is None else num_classes
     net = AlexNet(replace(found, num_classes=wanted), generator=generator)
     if net.config.num_classes != outputs:

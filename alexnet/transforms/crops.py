@@ -10,6 +10,8 @@ from torch import Tensor
 
 from alexnet.checks import whole
 
+TRAINED_ON = (torch.uint8, torch.float32)  # the types of images that training crops, which is to be fast
+
 
 @dataclass(frozen=True, eq=False)
 class Crops:
@@ -70,13 +72,17 @@ def crop_and_flip(images: Tensor, crops: Crops, size: int) -> Tensor:
         ValueError: a crop does not lie within its image, or there are not as many crops as images.
     """
     check_crops(images, crops, size)
-    return cut_one_by_one(images, crops, size) if images.device.type == "cpu" else gather(images, crops, size)
+    # numpy has no gradients, and of torch's types it lacks some, such as bfloat16.
+    numpys = images.device.type == "cpu" and images.dtype in TRAINED_ON and not images.requires_grad
+    return cut_one_by_one(images, crops, size) if numpys else gather(images, crops, size)
 
 
 def check_crops(images: Tensor, crops: Crops, size: int) -> None:
     """Raise ValueError unless there is a crop for each image that lies within it."""
     if len(crops.top) != len(images):
         raise ValueError(f"there are {len(images)} images but crops for {len(crops.top)}")
+    if not len(images):
+        return
     for side, offsets in (("high", crops.top), ("wide", crops.left)):
         room = images.shape[2 if side == "high" else 3] - size
         lowest, highest = (int(end) for end in offsets.aminmax())

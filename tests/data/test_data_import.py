@@ -6,6 +6,7 @@ import json
 import pickle
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,6 +51,12 @@ def assert_whole(source: str) -> None:
     assert opened.train_labels.tolist() == [*range(10), *range(10)]
     assert opened.test_labels.tolist() == list(range(10))
     assert opened.source == f"CIFAR-10 (20 + 10 images, {source})"
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_path_alone_is_refused(tmp_path, kind):
+    with pytest.raises(ValueError, match="paths must be a list, got .*a.tar alone; put it in brackets"):
+        data.import_set("cifar10", kind(write_tar(tmp_path / "a.tar", image_files(), "w")))
 
 
 WRITERS = {

@@ -86,8 +86,10 @@ def test_an_unknown_set_is_named():
         data.load("mnist")
 
 
-def test_the_default_stands_in_only_where_the_set_is_missing(monkeypatch, tmp_path):
+def test_the_default_stands_in_only_where_the_set_is_missing(monkeypatch, tiny, tmp_path):
     monkeypatch.setattr(store, "synthetic", partial(synthetic, num_train=9, num_test=9))
+    assert "not CIFAR-10" in data.load_or_default("cifar10").source
+    (tiny / "cifar10").mkdir(parents=True)  # an empty folder is no set
     assert "not CIFAR-10" in data.load_or_default("cifar10").source
     folder = write_folder(tmp_path / "images", image_files())
     path = data.import_set("cifar10", [folder], progress=False)

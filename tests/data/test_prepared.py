@@ -14,6 +14,8 @@ from alexnet import data
 from alexnet.data import catalogue, splits
 from alexnet.data.prepare.check import damage_in
 from alexnet.data.prepared import in_memory, open_prepared, open_set, with_validation
+from alexnet.data.stored import StoredShard, read_index
+from alexnet.storage.files import write_arrays
 from alexnet.training import TrainSettings
 from alexnet.training.plan import make_plan
 from support.archives import jpeg, write
@@ -37,6 +39,16 @@ def change_description(folder, **changes):
     about = json.loads((folder / "set.json").read_text()) | changes
     about = {key: value for key, value in about.items() if value is not None}
     (folder / "set.json").write_text(json.dumps(about))
+
+
+def test_images_beyond_2_gb_are_found_also_where_numpys_integers_have_32_bits(monkeypatch, tmp_path):
+    real = np.arange  # as on Windows before numpy 2
+    monkeypatch.setattr(np, "arange", lambda *given, **how: real(*given, **{"dtype": np.int32} | how))
+    side, count = 2**14, 4
+    num_bytes = np.array(128 + count * 3 * side**2)
+    write_arrays(tmp_path / "a.npz", {"labels": real(4), "digests": real(4), "num_bytes": num_bytes})
+    found = read_index(StoredShard(tmp_path / "a.npy", count, None, (3, side, side), num_classes=4))
+    assert found["offsets"].tolist() == [128 + place * 3 * side**2 for place in range(count)]
 
 
 def change_index(path, **changes):

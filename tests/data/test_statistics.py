@@ -81,7 +81,7 @@ def test_components_are_unit_vectors_largest_first_with_a_red_part_that_is_not_n
 
 def test_neither_order_nor_cut_changes_a_bit():
     one = compute_statistics(batches(23), fingerprint="a")
-    other = compute_statistics(batches(1, 15, 7, images=IMAGES[::-1].copy()), fingerprint="b")
+    other = compute_statistics(batches(0, 1, 15, 0, 7, images=IMAGES[::-1].copy()), fingerprint="b")
     for name in ("mean_image", "pca_stds", "pca_vectors"):
         assert torch.equal(getattr(one, name), getattr(other, name))
     assert (one.fingerprint, other.fingerprint) == ("a", "b")

@@ -50,6 +50,13 @@ def test_shapes_types_names_and_source(dataset):
     assert dataset.test_labels.bincount().tolist() == [NUM_TEST // 10] * 10
 
 
+def test_labels_have_64_bits_also_where_numpys_integers_have_32(monkeypatch):
+    real = np.arange  # as on Windows before numpy 2
+    monkeypatch.setattr(np, "arange", lambda *given, **how: real(*given, **{"dtype": np.int32} | how))
+    few = synthetic(num_train=11, num_test=12)
+    assert few.train_labels.dtype == few.test_labels.dtype == torch.int64
+
+
 def test_the_same_seed_gives_the_same_images_wherever_it_runs():
     """Goes red when the drawing changes, or numpy's PCG64 or its methods draw otherwise.
 

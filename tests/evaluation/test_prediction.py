@@ -1,5 +1,6 @@
 """From a file on disk to the classes of an image: against the same done image by image, crop by crop."""
 
+import io
 import json
 import os
 from dataclasses import replace
@@ -68,8 +69,9 @@ def test_predict_names_the_most_probable_classes_first(folder, classifier):
         assert [share for _, share in guesses] == pytest.approx(row[order].tolist(), abs=1e-5)
     assert len(predict(classifier, files[:1], top=99)[0]) == 7
     assert predict(classifier, []) == []
-    with pytest.raises(ValueError, match="top must be at least 1, got 0"):
-        predict(classifier, files, top=0)
+    for top in (0, 2.5):
+        with pytest.raises(ValueError, match=f"top must be a whole number of at least 1, got {top}"):
+            predict(classifier, files, top=top)
     with pytest.raises(ValueError, match="views must be 1 or 10, got 5"):
         predict(classifier, files, views=5)
 
@@ -81,6 +83,25 @@ def test_many_images_are_done_in_parts(folder, classifier, monkeypatch):
     for got, wanted in zip(predict(classifier, files, views=10), expected, strict=True):
         assert [name for name, _ in got] == [name for name, _ in wanted]
         assert [share for _, share in got] == pytest.approx([share for _, share in wanted], abs=1e-6)
+
+
+def test_images_may_come_one_by_one_but_one_alone_is_refused(folder, classifier):
+    files = list_files(folder)[:2]
+    assert predict(classifier, (path for path in files)) == predict(classifier, files)
+    alone = (str(files[0]), files[0], Image.new("RGB", (9, 7)), torch.zeros(3, 7, 9, dtype=torch.uint8))
+    names = (files[0].name, files[0].name, "image of 9 x 7 pixels", r"tensor \(3, 7, 9\)")
+    for image, name in zip(alone, names, strict=True):
+        with pytest.raises(ValueError, match=f"images must be a list, got .*{name} alone; put it in brac"):
+            predict(classifier, image)
+
+
+@pytest.mark.parametrize("other", [np.zeros((9, 7, 3), np.uint8), io.BytesIO(b"?"), b"a.jpg", None])
+def test_what_is_no_kind_of_image_is_refused(other):
+    sentence = (
+        rf"a file's path, a Pillow image or a tensor \(.*\) uint8, got {type(other).__name__}; PIL.Image"
+    )
+    with pytest.raises(ValueError, match=sentence):
+        load_image(other, 20)
 
 
 def test_images_are_prepared_as_the_set_was(folder):
@@ -177,6 +198,15 @@ def test_an_image_that_is_refused_is_named_however_it_is_given(tmp_path):
         load_image(dark, 20)
     with pytest.raises(ValueError, match=r"the tensor \(3, 1, 9000\) cannot be used: too thin"):
         load_image(torch.zeros(3, 1, 9000, dtype=torch.uint8), 20)
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [*(Image.new(mode, (0, 5)) for mode in ("RGB", "RGBA", "I")), torch.zeros(3, 5, 0, dtype=torch.uint8)],
+)
+def test_an_image_without_pixels_is_refused(empty):
+    with pytest.raises(ValueError, match="the .* cannot be used: it has no pixels"):
+        load_image(empty, 20)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")

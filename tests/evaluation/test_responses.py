@@ -91,3 +91,18 @@ def test_the_strongest_place_has_the_strongest_answer(classifier):
     assert view in [pytest.approx(place.value) for place in found["fc8"][4]]
     with pytest.raises(ValueError, match="k must be from 1 to the 2 photographs, got 3"):
         strongest(classifier, photographs, 3)
+
+
+def test_dense_layers_read_the_scaled_centre_also_of_a_photograph_as_large_as_the_input(classifier):
+    photograph = noise(3, classifier.net.config.input_size, classifier.net.config.input_size)
+    found = strongest(classifier, [photograph], 1)
+    colour = classifier.statistics.mean_image.mean((1, 2), keepdim=True)
+    for name, image in (("fc8", classifier.transforms(photograph)), ("conv2", photograph - colour)):
+        highest = responses(classifier.net, image)[name].flatten(1).amax(1).tolist()
+        assert [places[0].value for places in found[name]] == pytest.approx(highest), name
+
+
+def test_photographs_go_to_the_device_of_the_classifier(monkeypatch):
+    monkeypatch.setattr("alexnet.evaluation.responses.peaks", lambda maps, k: [of.device for of in maps])
+    found = strongest(alexnet.load_classifier("imagenette", "meta"), [noise(3, 120, 130)], 1)
+    assert {device.type for devices in found.values() for device in devices} == {"meta"}

@@ -1,5 +1,6 @@
 """The ledger: every claim has its evidence, and every verdict follows from it."""
 
+import io
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -284,6 +285,13 @@ def test_the_command_lists_and_explains(capsys):
         assert word in " ".join(shown.split()) or word in shown
     assert main(["claims", "relu-sped"]) == 2
     assert "there is no claim 'relu-sped'; did you mean 'relu-speed'?" in capsys.readouterr().err
+
+
+def test_the_command_is_for_terminals_that_know_few_characters_too(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")  # as on Windows
+    monkeypatch.setattr("sys.stdout", stream)
+    assert main(["claims", "lrn-formula"]) == 0
+    assert rb"\u03b1" in stream.buffer.getvalue()  # the alpha of the formula
 
 
 def test_the_page_has_a_row_for_each_claim():

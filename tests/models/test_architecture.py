@@ -7,6 +7,7 @@ import torch
 import torchvision
 
 from alexnet import paper
+from alexnet.models.alexnet import AlexNet
 from alexnet.models.architecture import list_layers
 from alexnet.recipes import CODE2012, NETS, PAPER, net_config
 
@@ -266,3 +267,13 @@ def test_a_smaller_net_starts_with_signals_of_the_same_size():
 def test_images_too_small_for_the_windows_are_refused():
     with pytest.raises(ValueError, match="no window of 11 pixels fits into 6 pixels with padding 1 at each"):
         list_layers(replace(PAPER.net, input_size=6, rounding="floor", paddings=(1, 2, 1, 1, 1)))
+
+
+def test_a_pool_whose_last_window_has_no_pixel_is_refused():
+    """torch leaves such a window out, so that the dense layers would not fit what they get."""
+    with pytest.raises(
+        ValueError, match="last window of pool5 would begin beyond its 8 pixels.* got 2 and 1"
+    ):
+        list_layers(net_config("small", pool_size=1, input_size=29))
+    apart = net_config("small", pool_size=2, pool_stride=3, input_size=29)  # every window has one
+    assert AlexNet(apart)(torch.zeros(1, 3, 29, 29)).shape == (1, apart.num_classes)

@@ -46,6 +46,10 @@ def test_a_network_by_name_is_that_of_its_configuration():
             {"name": "small", "weights": {"conv1.weight": torch.zeros(1)}},
             "the state dict does not fit the network",
         ),
+        (
+            {"name": "small", "weights": {"fc8.bias": torch.tensor(1.0)}},
+            r"the state dict does not fit the network 'small': conv1.bias is missing",
+        ),
     ],
 )
 def test_what_cannot_be_built_is_one_sentence(arguments, message):

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -66,6 +67,19 @@ def test_a_dry_run_ends_where_the_training_is_to_leave_off(folder, max_steps, st
     assert (found.num_steps, found.last_step) == (10, min(10, max_steps))
     told = f"from step 5 to {found.last_step}" + (" of 10, as --max-steps asks" if max_steps < 10 else "")
     assert found.text.splitlines()[-3].endswith(told)
+
+
+def test_the_time_of_a_validation_is_told_by_its_last_images_not_its_last_batches(monkeypatch):
+    seconds = iter([100.0, 105.5])  # half a second for each of the 10 + 1 images of the last two batches
+    monkeypatch.setattr(dry_runs.time, "perf_counter", lambda: next(seconds))
+    loader = SimpleNamespace(batch_size=10, steps_per_epoch=4, close=lambda: None)
+    begun = []
+    monkeypatch.setattr(dry_runs, "validation_loader", lambda plan, ranks: loader)
+    monkeypatch.setattr(dry_runs, "validate", lambda learner, loader, first_step: begun.append(first_step))
+    estimate = dry_runs.measure_validation(
+        SimpleNamespace(validation_split=range(31)), SimpleNamespace(ranks=None)
+    )
+    assert (estimate, begun) == (31 * 0.5, [2])
 
 
 def test_a_dry_run_counts_the_parameters_and_their_checkpoints(folder):

@@ -73,6 +73,25 @@ def test_crops_of_oblong_and_strided_images(device):
     np.testing.assert_array_equal(crops.gather(images.to(device), drawn, 5).cpu().numpy(), expected)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.bool, torch.int64])
+def test_crops_have_any_dtype(dtype):
+    images = (X % 2).to(dtype)
+    cropped = crop_and_flip(images, some_crops(), SIZE)
+    assert cropped.dtype == dtype
+    assert torch.equal(cropped.double(), crop_and_flip(X % 2, some_crops(), SIZE).double())
+
+
+def test_crops_hand_the_gradient_to_their_pixels():
+    leaf = X.float().requires_grad_()
+    crop_and_flip(leaf, some_crops(), SIZE).sum().backward()
+    assert leaf.grad.sum().item() == 9 * 3 * SIZE**2
+
+
+def test_no_images_give_no_crops():
+    none = some_crops()[:0]
+    assert crop_and_flip(X[:0], none, SIZE).shape == (0, 3, SIZE, SIZE)
+
+
 def test_a_crop_can_be_the_whole_image():
     drawn = Crops(torch.zeros(9, dtype=torch.int64), torch.zeros(9, dtype=torch.int64), torch.arange(9) < 4)
     whole = crop_and_flip(X, drawn, SIDE).numpy()

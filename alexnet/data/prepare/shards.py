@@ -187,7 +187,7 @@ def write_shard(
         "labels": np.array([result.item.label for result in kept], np.int64),
         "names": np.array([result.item.name.encode() for result in kept], np.bytes_),
         "digests": np.frombuffer(b"".join(digests), np.uint8).reshape(-1, DIGEST_BYTES),
-        "num_bytes": np.array(num_bytes),
+        "num_bytes": np.array(num_bytes, np.int64),  # its type is part of `hash_index`
         "notes": np.array(json.dumps(notes)),
         "enlarged": np.array(sum(result.enlarged for result in kept)),
         "formats": np.array(json.dumps(Counter(result.kind for result in kept))),

@@ -5,6 +5,7 @@ import errno
 import shutil
 from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import Any
 
 from alexnet.data.archives import Skipped
 from alexnet.data.prepare.description import DESCRIPTION, FORMAT, damaged_description, read_description
@@ -96,9 +97,8 @@ def claim(target: Path, request: dict) -> bool:
     for key, value in request.items():
         earlier = before.setdefault(key, value)
         if earlier != value:
-            earlier, value = (", ".join(v) if isinstance(v, list) else v for v in (earlier, value))
             raise ValueError(
-                f"{target} was begun with another {key} ({earlier}; now {value}); "
+                f"{target} was begun with another {key} ({in_words(earlier)}; now {in_words(value)}); "
                 "name a new folder, or delete that one"
             )
     for part in (*target.glob(f"*{PART}"), *(target / SCRATCH).glob(f"*{PART}")):  # of a run that was killed
@@ -111,6 +111,13 @@ def claim(target: Path, request: dict) -> bool:
     except (KeyError, TypeError, AttributeError) as error:
         raise damaged_description(file, error) from error
     return all(is_whole(target / shard, request["form"]) for shard in shards)
+
+
+def in_words(value: Any) -> str:
+    """Return a value of a request for people: the parts of a list or of an input one after another."""
+    if isinstance(value, list):
+        return ", ".join(map(in_words, value))
+    return printable(" ".join(map(str, value.values()))) if isinstance(value, dict) else str(value)
 
 
 def check_room(target: Path, jobs: Sequence[Job]) -> None:

@@ -1,5 +1,6 @@
 """`alexnet data prepare cifar10`: CIFAR-10 is a prepared set like others, with all its images or none."""
 
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 from alexnet import data
 from alexnet.cli.main import main
 from alexnet.data import catalogue
+from alexnet.data.download import hash_file
 from alexnet.data.prepare import batches
 from alexnet.data.prepare import run as prepare_module
 from alexnet.data.prepare.check import damage_in
@@ -55,6 +57,18 @@ def test_the_command_needs_no_size_and_says_what_it_made(tmp_path, capsys):
     source_line, where = capsys.readouterr().out.splitlines()[-2:]
     assert source_line == "CIFAR-10 (20 + 10 images, imported from a folder of PNG images)"
     assert where == f"stored in {target}" and open_set(target).train.shape == (3, 32, 32)
+
+
+def test_a_set_is_not_continued_with_another_archive_of_the_same_name_and_size(tmp_path):
+    source, target = write_tar(tmp_path / "a.tar", image_files(), "w"), tmp_path / "set"
+    prepared(source, target)
+    before = hash_file(source)
+    source.write_bytes(source.read_bytes()[:-1] + b"\1")
+    sentence = (
+        f"set was begun with another inputs (archive a.tar {before}; now archive a.tar {hash_file(source)})"
+    )
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        prepared(source, target)
 
 
 def test_another_size_is_refused(tmp_path):

@@ -3,6 +3,7 @@
 import json
 import os
 import unicodedata
+import zipfile
 
 import numpy as np
 import pytest
@@ -316,6 +317,20 @@ def test_images_of_one_stem_are_all_kept(tmp_path):
         assert json.loads((tmp_path / form / "set.json").read_text())["counts"] == {"train": [3, 1]}
     # The same names and labels, whatever the order of reading.
     assert names == {(b"a/1.jpg", b"a/1.png.jpg", b"a/1.png.jpg.jpg", b"b/1.jpg", 0, 0, 0, 1)}
+
+
+def test_a_zip_is_opened_once_however_many_shards_are_made_of_it(tmp_path, monkeypatch):
+    source = write_zip(tmp_path / "p.zip", {f"{'ab'[i % 2]}/{i}.jpg": jpeg(i) for i in range(6)})
+    opened, real = [], zipfile.ZipFile
+    monkeypatch.setattr(
+        zipfile, "ZipFile", lambda file, *more, **how: opened.append(file) or real(file, *more, **how)
+    )
+    times = []
+    for images_per_shard in (6, 1):
+        made("folder", [source], tmp_path / f"set-{images_per_shard}", images_per_shard=images_per_shard)
+        times.append(list(map(str, opened)).count(str(source)))
+        opened.clear()
+    assert times[0] == times[1] > 0
 
 
 def test_validation_images_may_lack_classes_if_the_user_says_so(tmp_path, capsys):

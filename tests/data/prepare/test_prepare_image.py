@@ -78,6 +78,37 @@ def test_sixteen_bits_are_scaled_and_not_clipped(largest, note):
     np.testing.assert_array_equal(array[..., 0].ravel(), np.arange(256))
 
 
+def tiff(bits, line, photometric, kind=1):
+    """Return a TIFF of one greyscale line as bytes. kind: 1, whole numbers, or 3, floating-point ones."""
+    if bits == 12:
+        digits = "".join(f"{number:012b}" for number in line)
+        content = bytes(int(digits[start : start + 8], 2) for start in range(0, len(digits), 8))
+    else:
+        content = np.array(line, "<f4" if kind == 3 else "<u2").tobytes()
+    tags = {256: len(line), 257: 1, 258: bits, 259: 1, 262: photometric, 277: 1, 278: 1, 339: kind}
+    tags |= {273: 8 + 2 + 12 * 10 + 4, 279: len(content)}  # where the line begins, and its length
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, tags[tag]) for tag in sorted(tags))
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + content
+
+
+@pytest.mark.parametrize(
+    ("file", "wanted", "note"),
+    [
+        (tiff(12, [0, 4095, 2048, 200], 1), [0, 255, 128, 12], "12-bit"),
+        (tiff(12, [0, 100, 200, 255], 1), [0, 6, 12, 16], "12-bit"),
+        (tiff(16, [0, 65535, 257, 300], 1), [0, 255, 1, 1], "16-bit"),
+        (tiff(16, [0, 65535, 257, 300], 0), [255, 0, 254, 254], "16-bit"),
+        (tiff(16, [0, 255, 7, 8], 0), [255, 0, 248, 247], "16-bit with numbers of 8 bits"),
+        (tiff(32, [0, 1, 0.2, 0.4], 0, kind=3), [255, 0, 204, 153], "floating-point"),
+        (b"P5 4 1 1000\n" + struct.pack(">4H", 0, 1, 2, 3), [0, 0, 1, 1], "16-bit"),
+        (b"P5 4 1 65535\n" + struct.pack(">4H", 0, 1, 200, 255), [0, 0, 1, 1], "16-bit"),
+    ],
+)
+def test_the_file_tells_which_number_is_white(file, wanted, note):
+    array, notes = rgb(file, "a.tif" if file.startswith(b"II") else "a.pgm")
+    assert (array[0, :, 0].tolist(), notes) == (wanted, [note])
+
+
 def test_floating_point_of_0_to_1_is_scaled_to_255():
     line = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
     array, notes = rgb(encoded(line, "TIFF"), "a.tif")
