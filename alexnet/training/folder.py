@@ -158,6 +158,9 @@ class RunFolder:
     def begin(self, step: int, *, schedule: str) -> list[str]:
         """Prepare the files for the steps after this one; later lines of the log are removed.
 
+        Where the training begins anew, the weights and the record of one before it go: until the end they
+        would be taken for its own.
+
         Args:
             step: updates done.
             schedule: of the learning rates, by name.
@@ -165,14 +168,22 @@ class RunFolder:
             sentences for the user: settings that changed, and files that were damaged.
         Raises:
             OSError: the folder cannot be written to.
-            ValueError: the run in the folder started from other weights than the settings name, or the
-                schedule does not allow other validations than it had.
+            ValueError: the run in the folder started from other weights than the settings name, or would
+                start from those that it replaces; or the schedule does not allow other validations than it
+                had.
         """
         if step:
             self.check_origin()
+        elif self.asked_for["settings"]["init_from"] in (f"{self.path}", f"{self.path / WEIGHTS}"):
+            raise ValueError(
+                f"the training in {self.path} would replace the weights that `--init-from` names; choose "
+                "another `--out`"
+            )
         if step and schedule == "plateau":
             self.check_interval()
         with explained(self.path, "; choose another `--out`"):
+            for name in () if step else (WEIGHTS, RECORD):
+                (self.path / name).unlink(missing_ok=True)
             write_json(self.path / SETTINGS, self.asked_for)
             self.log = Log(self.path, step)
         self.board = Board(self.path)
@@ -232,8 +243,11 @@ class RunFolder:
             line: of the log.
             kernels: those of conv1 (K, 3, R, S), to be shown beside it.
         """
-        deleted = "" if self.is_ours() else "the run's folder was deleted"
-        troubles = self.log.write(line, deleted), self.board.write(line, kernels)
+        try:
+            hindrance = "" if self.is_ours() else "the run's folder was deleted"
+        except OSError as error:  # the disk does not respond
+            hindrance = reason(error)
+        troubles = self.log.write(line, hindrance), self.board.write(line, kernels)
         return [trouble for trouble in troubles if trouble]
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -256,7 +270,11 @@ class RunFolder:
             record.save(self.path / RECORD)
 
     def is_ours(self) -> bool:
-        """Whether the folder has the lock that this run took; not if it was deleted."""
+        """Whether the folder has the lock that this run took; not if it was deleted.
+
+        Raises:
+            OSError: the disk does not respond.
+        """
         try:
             return os.path.samestat(os.fstat(self.lock.fileno()), (self.path / LOCK).stat())
         except FileNotFoundError:

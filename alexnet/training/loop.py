@@ -131,14 +131,13 @@ class Run:
     def begin(self) -> None:
         """Get ready to write."""
         folder = of_first(self.folder)
+        diverged = ended_before(folder.path) == "diverged"
+        if diverged and started_again():
+            raise Diverged("the training diverged, and would again in the same steps: it is not tried again")
         for sentence in folder.begin(self.step, schedule=self.plan.recipe.learning.schedule):
             self.tell(message(sentence))
         self.start = time.monotonic() - folder.log.seconds
-        if ended_before(folder.path) == "diverged":
-            if started_again():
-                raise Diverged(
-                    "the training diverged, and would again in the same steps: it is not tried again"
-                )
+        if diverged:
             self.write_record(ended="running", signal=0)
 
     def to_the_end(self) -> Record:

@@ -392,6 +392,29 @@ def test_weights_that_had_no_room_at_the_end_are_written_by_the_next_start(tmp_p
     assert torch.equal(load_classifier(settings.folder).net.fc8.bias, before)
 
 
+def test_a_training_that_begins_anew_removes_the_weights_and_the_record_of_the_one_before(tmp_path):
+    settings, seen = settings_for(tmp_path / "run", checkpoint_every="4steps"), []
+    run(settings)
+    shutil.rmtree(settings.folder / "checkpoints")
+
+    def look(event):
+        if event.kind == "step":
+            seen.append({path.name for path in settings.folder.iterdir()} & {"weights.pt", "run.json"})
+
+    train(settings, look)
+    assert seen[0] == set() and (settings.folder / "weights.pt").is_file()
+
+
+def test_a_training_does_not_replace_the_weights_that_it_starts_from(tmp_path):
+    settings = settings_for(tmp_path / "run")
+    run(settings)
+    shutil.rmtree(settings.folder / "checkpoints")
+    for source in (settings.folder, settings.folder / "weights.pt"):
+        with pytest.raises(ValueError, match="replace the weights that `--init-from` names; choose another"):
+            run(replace(settings, init_from=str(source)))
+    assert (settings.folder / "weights.pt").is_file()
+
+
 @posix
 def test_the_files_of_a_run_follow_the_users_umask(tmp_path):
     before = os.umask(0o077)
