@@ -34,14 +34,19 @@ def device_named(name: str) -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+    known = re.fullmatch(r"cpu|cuda(?::(\d+))?", name)
+    if not known:
         raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {name!r}")
-    device = torch.device(name)
-    if device.type == "cuda" and not torch.cuda.is_available():
+    if name == "cpu":
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
         raise ValueError(f"torch {torch.__version__} finds no GPU here; choose `--device cpu`")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"there is no GPU {device.index}; there are {torch.cuda.device_count()}")
-    return device
+    if known[1] is None:
+        return torch.device("cuda")
+    number, count = int(known[1]), torch.cuda.device_count()  # torch refuses "01", and takes 257 for 1
+    if number >= count:
+        raise ValueError(f"there is no GPU {number}; there are {count}")
+    return torch.device("cuda", number)
 
 
 def prepare_device(device: torch.device, *, deterministic: bool = False) -> None:
@@ -56,6 +61,8 @@ def prepare_device(device: torch.device, *, deterministic: bool = False) -> None
         deterministic: the same training gives the same numbers again on the same GPU; a CPU does anyway.
     """
     if device.type == "cuda":
+        if device.index is not None:
+            torch.cuda.set_device(device)  # or what names no number would take memory of the first GPU
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = not deterministic
         torch.backends.cudnn.deterministic = deterministic

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.checks import whole
-from alexnet.cli.options import CHECKPOINT, STDOUT, add_option, check_results
+from alexnet.cli.options import CHECKPOINT, STDOUT, add_option, check_results, path_named
 from alexnet.shown import say
 
 IMAGES_AT_A_TIME = 128  # on each device
@@ -45,7 +45,7 @@ def add(commands) -> None:
         parser,
         "--features",
         "write logits, activations of the last hidden layer, and labels, of the central crop of each image",
-        type=Path,
+        type=path_named,
         metavar="FILE.npz",
         shown="not written",
     )

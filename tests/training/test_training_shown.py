@@ -13,9 +13,9 @@ import torch
 
 from alexnet.cli import train as command
 from alexnet.cli.main import main
-from alexnet.devices import device_named
+from alexnet.devices import device_named, prepare_device
 from alexnet.distributed.parallel import Layout
-from alexnet.distributed.ranks import OtherFailed, Ranks
+from alexnet.distributed.ranks import OtherFailed, Ranks, joined
 from alexnet.training import TrainSettings, dry_run, dry_runs, loop, train
 from alexnet.training.board import Board, kernel_sheet, scalars
 from alexnet.training.events import Event
@@ -332,7 +332,14 @@ def test_each_kernel_of_a_sheet_has_its_own_range():
 
 @pytest.mark.parametrize(
     ("count", "name", "sentence"),
-    [(0, "cuda", "finds no GPU here; choose `--device cpu`"), (2, "cuda:2", "no GPU 2")],
+    [
+        (0, "cuda", "finds no GPU here; choose `--device cpu`"),
+        (0, "cuda:01", "finds no GPU here; choose `--device cpu`"),
+        (2, "cuda:2", "there is no GPU 2; there are 2"),
+        (2, "cuda:02", "there is no GPU 2"),
+        (2, "cuda:257", "there is no GPU 257"),  # torch takes the number modulo 256
+        (2, "gqu", "must be auto, cpu, cuda or cuda:N, got 'gqu'"),
+    ],
 )
 def test_a_gpu_that_is_not_there(monkeypatch, count, name, sentence):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
@@ -340,6 +347,32 @@ def test_a_gpu_that_is_not_there(monkeypatch, count, name, sentence):
     with pytest.raises(ValueError, match=sentence):
         device_named(name)
     assert device_named("auto").type == ("cuda" if count else "cpu") and device_named("cpu").type == "cpu"
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match=sentence), joined(name):
+        pass
+
+
+def test_a_gpu_by_number_is_for_a_process_alone(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert device_named("cuda:01") == torch.device("cuda", 1)
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    sentence = "each takes the GPU of its own number; .*cuda`, not cuda:1"
+    with pytest.raises(ValueError, match=sentence), joined("cuda:1"):
+        pass
+
+
+def test_what_names_no_gpu_means_the_one_of_the_process(monkeypatch):
+    taken = []
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    monkeypatch.setattr(torch, "set_float32_matmul_precision", lambda _: None)
+    for name in ("benchmark", "deterministic"):
+        monkeypatch.setattr(torch.backends.cudnn, name, False)
+    prepare_device(torch.device("cuda", 1))
+    prepare_device(torch.device("cuda"))
+    assert taken == [torch.device("cuda", 1)]
 
 
 def test_a_gpu_that_is_full_is_one_sentence(folder, monkeypatch):
