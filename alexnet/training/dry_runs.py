@@ -15,9 +15,9 @@ from alexnet.training.batches import batches_from, training_loader, validation_l
 from alexnet.training.folder import free_bytes
 from alexnet.training.learner import Learner, make_learner
 from alexnet.training.messages import device_in_words, duration, plan_in_words
-from alexnet.training.plan import Plan, make_plan
+from alexnet.training.plan import Plan
 from alexnet.training.settings import TrainSettings, command_line
-from alexnet.training.state import newest_whole
+from alexnet.training.state import newest_whole, planned
 from alexnet.training.validation import validate
 
 WARM_UP_STEPS = 2
@@ -112,7 +112,7 @@ def dry_run(settings: TrainSettings) -> DryRun | None:
     """
     with joined(settings.device) as ranks:
         prepare_device(ranks.device, deterministic=settings.deterministic)
-        plan = ranks.in_all(lambda: make_plan(settings, ranks.size))
+        plan = planned(settings, ranks)
         ranks = placed(ranks, plan.layout)
         checked = ranks.broadcast(lambda: check(plan, ranks))
         with out_of_memory_explained(plan.recipe.learning.batch_size):
@@ -124,7 +124,7 @@ def dry_run(settings: TrainSettings) -> DryRun | None:
 def check(plan: Plan, ranks: Ranks) -> dict[str, Any]:
     """Return the facts that need no step, or raise ValueError if something does not fit."""
     folder, learning = plan.settings.folder, plan.recipe.learning
-    checkpoint, _ = newest_whole(plan)
+    checkpoint, _ = newest_whole(plan, folder)
     first_step = checkpoint.step if checkpoint else 0
     counted = summary(plan.recipe.net, batch_size=learning.batch_size // plan.layout.data_parallel)
     rows = counted.tower_rows if plan.layout.towers > 1 else counted.rows

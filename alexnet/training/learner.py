@@ -163,7 +163,7 @@ def make_learner(
         plan.dataset,
         progress=ranks.is_first and sys.stderr.isatty(),
         ranks=ranks,
-        spare=plan.settings.folder,
+        spare=plan.settings.folder.absolute(),
         tell=tell,
         between=lambda: end_if_asked(ranks, stop_signal),
     )

@@ -314,7 +314,7 @@ def test_a_training_is_resumed_from_another_working_folder(tmp_path, monkeypatch
     (tmp_path / "mine.json").write_text("{}", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     folder = RunFolder(TrainSettings(data="set", recipe="mine.json", out="run", max_steps=3), 2)
-    folder.begin(0, schedule="plateau")
+    folder.begin(0, schedule="plateau", steps_per_epoch=5)
     folder.close()
     asked = []
     monkeypatch.setattr("alexnet.training.launching.launch", lambda *words: asked.append(words))
@@ -323,6 +323,20 @@ def test_a_training_is_resumed_from_another_working_folder(tmp_path, monkeypatch
     ((settings, num_ranks),) = asked
     assert (settings.data, settings.recipe) == (str(tmp_path / "set"), str(tmp_path / "mine.json"))
     assert (settings.out, settings.max_steps, num_ranks) == (str(tmp_path / "run"), None, 2)
+
+
+def test_a_run_stays_in_its_folder_when_the_process_changes_its_working_folder(tmp_path, whole, monkeypatch):
+    settings = replace(interrupted(tmp_path, checkpoint_every="4steps"), out="run")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def leave(event):
+        if event.kind == "step" and event.values["step"] == 2:
+            monkeypatch.chdir(tmp_path / "elsewhere")
+
+    train(settings, leave)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert_same_training(tmp_path / "run", whole)
 
 
 def test_a_set_by_name_stays_a_name():

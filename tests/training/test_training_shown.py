@@ -271,6 +271,21 @@ def test_tensorboard_gets_the_curves_and_the_kernels(folder):
     assert images == {("conv1 kernels", 5): (6, 24), ("conv1 kernels", 10): (6, 24)}
 
 
+def test_tensorboard_leaves_out_the_curves_of_steps_that_are_done_again(folder):
+    event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    options = {"checkpoint_every": "4steps", "log_every": 1}
+
+    def kill(event):
+        if event.kind == "window" and event.values["step"] == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(settings_for(folder, **options), kill)
+    run(settings_for(folder, **options))
+    shown = event_accumulator.EventAccumulator(str(folder / "tensorboard")).Reload()
+    assert [event.step for event in shown.Scalars("train/loss")] == list(range(1, 11))
+
+
 def test_without_tensorboard_one_sentence_says_how_to_get_it(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     _, events = run(settings_for(folder, max_steps=1))
