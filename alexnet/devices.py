@@ -141,13 +141,40 @@ def settle(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+def memory_lacked(error: BaseException) -> str:
+    """Return whose memory was too small for something, "the GPU" or "this computer"; "" for other errors."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return "the GPU"
+    # As torch has it: "DefaultCPUAllocator: can't allocate memory: you tried to allocate ... bytes."
+    lacked = isinstance(error, MemoryError) or "DefaultCPUAllocator: " in str(error)
+    return "this computer" if lacked else ""
+
+
 @contextlib.contextmanager
 def out_of_memory_explained(batch_size: int) -> Generator[None]:
-    """Report in one sentence that a GPU's memory is too small for the batch."""
+    """Report in one sentence that the memory of the GPU, or of the computer, is too small for the batch."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except (RuntimeError, MemoryError) as error:
+        whose = memory_lacked(error)
+        if not whose:
+            raise
+        also = ", or `--precision bfloat16`" if whose == "the GPU" else ""
         raise ValueError(
-            "the memory of the GPU is too small for this training; choose a `--batch-size` below "
-            f"{batch_size}, or `--precision bfloat16`"
+            f"the memory of {whose} is too small for this training; choose a `--batch-size` below "
+            f"{batch_size}{also}"
+        ) from error
+
+
+@contextlib.contextmanager
+def compiling_explained() -> Generator[None]:
+    """Report in one sentence that torch cannot compile the network."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            raise
+        raise ValueError(
+            f"torch cannot compile the network ({str(error).splitlines()[0]}); leave `--compile` out, or "
+            "install a C++ compiler"
         ) from error

@@ -1,4 +1,7 @@
-"""The plan of a training run and an estimate of its duration, from a few steps that leave nothing behind."""
+"""The plan of a training run and an estimate of its duration, from a few steps that are not kept.
+
+Of all that they compute only the statistics of the images stay, in the folder of the data set.
+"""
 
 import json
 import time
@@ -8,7 +11,14 @@ from typing import Any
 
 import torch
 
-from alexnet.devices import local_size, out_of_memory_explained, prepare_device, settle, usable_cores
+from alexnet.devices import (
+    compiling_explained,
+    local_size,
+    out_of_memory_explained,
+    prepare_device,
+    settle,
+    usable_cores,
+)
 from alexnet.distributed.ranks import Ranks, joined, num_nodes, placed
 from alexnet.models.summary import memory, summary, total
 from alexnet.training.batches import batches_from, training_loader, validation_loader
@@ -21,7 +31,7 @@ from alexnet.training.state import newest_whole, planned
 from alexnet.training.validation import validate
 
 WARM_UP_STEPS = 2
-MEASURED_STEPS, MEASURED_SECONDS = 3, 2.0  # at least both, but no more steps than an epoch has
+MEASURED_STEPS, MEASURED_SECONDS = 3, 2.0  # at least both
 CHECKPOINTS_AT_ONCE = 4  # the last two, the best, and the one that is being written
 
 
@@ -115,7 +125,7 @@ def dry_run(settings: TrainSettings) -> DryRun | None:
         plan = planned(settings, ranks)
         ranks = placed(ranks, plan.layout)
         checked = ranks.broadcast(lambda: check(plan, ranks))
-        with out_of_memory_explained(plan.recipe.learning.batch_size):
+        with out_of_memory_explained(plan.recipe.learning.batch_size), compiling_explained():
             learner = make_learner(plan, ranks)
             measured = measure(plan, learner)
         return result(plan, ranks, checked | measured) if ranks.is_first else None

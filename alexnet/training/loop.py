@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.data.loader import Batch, BatchFailed
-from alexnet.devices import out_of_memory_explained, prepare_device, settle
+from alexnet.devices import compiling_explained, out_of_memory_explained, prepare_device, settle
 from alexnet.distributed.ranks import OtherFailed, joined, lost_processes_explained, placed
 from alexnet.optim.schedule import Rates
 from alexnet.storage.checkpoints import Validation
@@ -64,6 +64,7 @@ def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
         ranks = placed(ranks, plan.layout)
         with (
             out_of_memory_explained(plan.recipe.learning.batch_size),
+            compiling_explained(),
             lost_processes_explained() if ranks.size > 1 else contextlib.nullcontext(),
             contextlib.ExitStack() as stack,
         ):

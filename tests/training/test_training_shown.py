@@ -390,11 +390,58 @@ def test_what_names_no_gpu_means_the_one_of_the_process(monkeypatch):
     assert taken == [torch.device("cuda", 1)]
 
 
-def test_a_gpu_that_is_full_is_one_sentence(folder, monkeypatch):
-    def full(*_):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has ...")
+def full_gpu(*_, **__):
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has ...")
 
-    monkeypatch.setattr(loop.Run, "one_step", full)
-    with pytest.raises(ValueError, match="memory of the GPU is too small .*`--batch-size` below 8") as caught:
+
+def full_computer(*_, **__):
+    torch.empty(2**60, dtype=torch.uint8)
+
+
+def uncompiled(*_):
+    from torch._dynamo.exc import TorchDynamoException
+
+    raise TorchDynamoException("InvalidCxxCompiler: No working C++ compiler found\n\nSet ...")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "sentence"),
+    [
+        (full_gpu, "memory of the GPU is too small .*`--batch-size` below 8, or `--precision bfloat16`$"),
+        (full_computer, "memory of this computer is too small .*`--batch-size` below 8$"),
+        (uncompiled, r"cannot compile the network \(InvalidCxxCompiler: .*\); leave `--compile` out, or ins"),
+    ],
+)
+def test_what_torch_cannot_do_is_one_sentence(folder, monkeypatch, trouble, sentence):
+    monkeypatch.setattr(loop.Run, "one_step", trouble)
+    with pytest.raises(ValueError, match=sentence) as caught:
         run(settings_for(folder))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words", "sentence"),
+    [
+        (
+            full_gpu,
+            "predict a.pt b.png",
+            "the memory of the GPU is too small for this; choose `--device cpu`",
+        ),
+        (
+            full_computer,
+            "evaluate a.pt --data default --device cpu",
+            "the memory of this computer is too small for this; choose a smaller `--batch-size`, or end "
+            "other programs",
+        ),
+    ],
+)
+def test_a_command_that_lacks_memory_says_so(monkeypatch, capsys, trouble, words, sentence):
+    monkeypatch.setattr("alexnet.evaluation.prediction.load_classifier", trouble)
+    assert main(words.split()) == 2
+    assert capsys.readouterr().err == f"alexnet: {sentence}\n"
+
+
+def test_a_training_needs_no_stream_for_errors(folder, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    record = train(settings_for(folder, max_steps=2), Progress())
+    assert record.results["step"] == 2
