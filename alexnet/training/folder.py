@@ -318,7 +318,8 @@ class RunFolder:
         """Let go of the folder."""
         with contextlib.suppress(OSError):
             (self.path / STOP).unlink(missing_ok=True)
-        self.lock.close()
+        with contextlib.suppress(OSError):  # a disk that does not respond lets go by itself
+            self.lock.close()
 
 
 def of_first(folder: RunFolder | None) -> RunFolder:

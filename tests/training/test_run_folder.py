@@ -8,6 +8,7 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -296,6 +297,14 @@ def test_a_training_of_no_process_is_refused_at_once(tmp_path):
     with pytest.raises(ValueError, match="^num_ranks must be at least 1, got 0$"):
         launch(settings_for(tmp_path / "run"), num_ranks=0)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_lock_that_a_failing_disk_does_not_take_back_ends_nothing(tmp_path):
+    folder = RunFolder(settings_for(tmp_path / "run"), 1)
+    folder.lock.close()
+    folder.lock = mock.Mock(**{"close.side_effect": OSError(errno.EIO, "Input/output error")})
+    folder.close()
+    assert folder.lock.close.called
 
 
 def test_a_disk_without_locks_is_named(tmp_path, monkeypatch):
