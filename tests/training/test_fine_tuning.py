@@ -9,7 +9,7 @@ import torch
 
 from alexnet.distributed.ranks import Ranks
 from alexnet.storage import checkpoints, records
-from alexnet.training import dry_run
+from alexnet.training import dry_run, dry_runs
 from alexnet.training import plan as planning
 from alexnet.training.learner import make_learner
 from alexnet.training.messages import plan_in_words
@@ -165,15 +165,16 @@ def test_a_folder_whose_training_began_otherwise_is_refused(whole, tmp_path):
     run(replace(tuned, max_steps=3))
 
 
-def test_a_run_resumes_without_the_network_that_it_started_from(tmp_path):
+def test_a_run_resumes_without_the_network_that_it_started_from(tmp_path, monkeypatch):
     source = trained.saved(tmp_path / "narrow.pt", seed=3)  # its recipe's own network would not be trained
     options = {"recipe": "paper", "batch_size": 8, "device": "cpu", "out": str(tmp_path / "run")}
     (tmp_path / "elsewhere").mkdir()
     run(TrainSettings(**options, init_from=f"{tmp_path}/elsewhere/../narrow.pt", max_steps=1))
     source.unlink()
-    for max_steps, given in ((2, str(source)), (3, None), (4, str(source)), (5, None)):
+    monkeypatch.setattr(dry_runs, "MEASURED_SECONDS", 0.0)
+    assert dry_run(TrainSettings(**options)).first_step == 1
+    for max_steps, given in ((2, str(source)), (3, None), (4, str(source))):
         settings = TrainSettings(**options, init_from=given, max_steps=max_steps)
-        assert dry_run(settings).first_step == max_steps - 1
         record, events = run(settings)
         assert "that of the weights" in events[0].values["text"]
         assert record.results["step"] == max_steps

@@ -416,7 +416,7 @@ def test_weights_that_had_no_room_at_the_end_are_written_by_the_next_start(tmp_p
 
 
 def test_a_training_that_begins_anew_removes_the_weights_and_the_record_of_the_one_before(tmp_path):
-    settings, seen = settings_for(tmp_path / "run", checkpoint_every="4steps"), []
+    settings, seen = settings_for(tmp_path / "run", learning={"epochs": 0.4}), []
     run(settings)
     shutil.rmtree(settings.folder / "checkpoints")
 
@@ -429,7 +429,7 @@ def test_a_training_that_begins_anew_removes_the_weights_and_the_record_of_the_o
 
 
 def test_a_training_does_not_replace_the_weights_that_it_starts_from(tmp_path):
-    settings = settings_for(tmp_path / "run")
+    settings = settings_for(tmp_path / "run", learning={"epochs": 0.2})
     run(settings)
     shutil.rmtree(settings.folder / "checkpoints")
     for source in (settings.folder, settings.folder / "weights.pt"):
