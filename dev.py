@@ -94,13 +94,18 @@ def wanted(torch: str) -> dict[str, str]:
 
 
 def stored() -> dict[str, str]:
-    """What .venv was made from; empty where there is none or where making it was interrupted."""
+    """What .venv was made from.
+
+    Empty where there is none or where making it was interrupted; only the kind of PyTorch where its Python is
+    gone.
+    """
     if VENV.exists() and not STAMP.exists():
         sys.exit(f"dev.py: {VENV} was not made by dev.py; rename or delete it and run this again.")
     try:
-        return json.loads(STAMP.read_text(encoding="utf-8")) if PYTHON.exists() else {}
+        have = json.loads(STAMP.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return have if PYTHON.exists() else {name: have[name] for name in ("torch",) if name in have}
 
 
 def make_environment(uv: str | None, torch: str) -> None:

@@ -18,7 +18,9 @@ class Bar(tqdm):
 
     def __init__(self, *args: Any, **options: Any):
         live, elsewhere = SECONDS_BETWEEN
-        seconds = live if is_live(options.get("file") or sys.stderr) else elsewhere
+        stream = options.get("file") or sys.stderr
+        seconds = live if is_live(stream) else elsewhere
+        options["disable"] = options.get("disable") or stream is None
         super().__init__(*args, mininterval=seconds, maxinterval=max(10.0, 2 * seconds), **options)
 
 

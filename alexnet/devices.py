@@ -34,14 +34,19 @@ def device_named(name: str) -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+    known = re.fullmatch(r"cpu|cuda(?::(\d+))?", name)
+    if not known:
         raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {name!r}")
-    device = torch.device(name)
-    if device.type == "cuda" and not torch.cuda.is_available():
+    if name == "cpu":
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
         raise ValueError(f"torch {torch.__version__} finds no GPU here; choose `--device cpu`")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"there is no GPU {device.index}; there are {torch.cuda.device_count()}")
-    return device
+    if known[1] is None:
+        return torch.device("cuda")
+    number, count = int(known[1]), torch.cuda.device_count()  # torch refuses "01", and takes 257 for 1
+    if number >= count:
+        raise ValueError(f"there is no GPU {number}; there are {count}")
+    return torch.device("cuda", number)
 
 
 def prepare_device(device: torch.device, *, deterministic: bool = False) -> None:
@@ -56,6 +61,8 @@ def prepare_device(device: torch.device, *, deterministic: bool = False) -> None
         deterministic: the same training gives the same numbers again on the same GPU; a CPU does anyway.
     """
     if device.type == "cuda":
+        if device.index is not None:
+            torch.cuda.set_device(device)  # or what names no number would take memory of the first GPU
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = not deterministic
         torch.backends.cudnn.deterministic = deterministic
@@ -134,13 +141,40 @@ def settle(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+def memory_lacked(error: BaseException) -> str:
+    """Return whose memory was too small for something, "the GPU" or "this computer"; "" for other errors."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return "the GPU"
+    # As torch has it: "DefaultCPUAllocator: can't allocate memory: you tried to allocate ... bytes."
+    lacked = isinstance(error, MemoryError) or "DefaultCPUAllocator: " in str(error)
+    return "this computer" if lacked else ""
+
+
 @contextlib.contextmanager
 def out_of_memory_explained(batch_size: int) -> Generator[None]:
-    """Report in one sentence that a GPU's memory is too small for the batch."""
+    """Report in one sentence that the memory of the GPU, or of the computer, is too small for the batch."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except (RuntimeError, MemoryError) as error:
+        whose = memory_lacked(error)
+        if not whose:
+            raise
+        also = ", or `--precision bfloat16`" if whose == "the GPU" else ""
         raise ValueError(
-            "the memory of the GPU is too small for this training; choose a `--batch-size` below "
-            f"{batch_size}, or `--precision bfloat16`"
+            f"the memory of {whose} is too small for this training; choose a `--batch-size` below "
+            f"{batch_size}{also}"
+        ) from error
+
+
+@contextlib.contextmanager
+def compiling_explained() -> Generator[None]:
+    """Report in one sentence that torch cannot compile the network."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            raise
+        raise ValueError(
+            f"torch cannot compile the network ({str(error).splitlines()[0]}); leave `--compile` out, or "
+            "install a C++ compiler"
         ) from error

@@ -1,9 +1,10 @@
 """Text as people see it: names of files and classes may hold characters that a terminal obeys or hides."""
 
+import contextlib
 import re
 import sys
 import unicodedata
-from typing import IO
+from typing import IO, Any
 
 # Control characters, invisible ones (of which some turn the direction of writing), halves of characters and
 # ends of lines, by their Unicode categories.
@@ -64,3 +65,35 @@ def say(*lines: object, to: IO[str] | None = None) -> None:
     """
     stream = to or sys.stdout
     print(fit("\n".join(map(str, lines)), stream), file=stream, flush=True)
+
+
+class Unfailing:
+    """A stream that drops text that cannot be written: on a full disk, or to a closed pipe.
+
+    Args:
+        stream: where to; None where a process has none.
+    """
+
+    def __init__(self, stream: IO[str] | None):
+        self.stream = stream
+
+    def write(self, text: str) -> None:
+        """Write what can be written."""
+        if self.stream is not None:
+            with contextlib.suppress(OSError, ValueError):  # ValueError: it was closed
+                self.stream.write(text)
+
+    def flush(self) -> None:
+        """Write what waits, if that can be done."""
+        if self.stream is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self.stream.flush()
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        with contextlib.suppress(OSError, ValueError):
+            return self.stream is not None and self.stream.isatty()
+        return False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)

@@ -1,6 +1,7 @@
 """Progress bars are redrawn as often as somebody can see it."""
 
 import io
+import sys
 
 from alexnet import bars
 from alexnet.bars import Bar
@@ -28,6 +29,12 @@ def test_a_bar_is_drawn_live_in_a_terminal_and_seldom_in_a_file(monkeypatch):
     assert draws(Terminal(), one_by_one)[0] >= 50
     count, text = draws(io.StringIO(), one_by_one)
     assert count <= 2 and "100%" in text and text.endswith("\n")
+
+
+def test_a_bar_that_nobody_can_see_hinders_nothing(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    with Bar(total=50) as bar:
+        one_by_one(bar)
 
 
 def test_a_notebook_is_live_and_a_process_without_streams_is_not():

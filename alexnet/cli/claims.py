@@ -6,6 +6,7 @@ import textwrap
 import time
 from dataclasses import replace
 
+from alexnet.cli.options import SHARED
 from alexnet.shown import say
 
 WIDTH = 100
@@ -33,14 +34,18 @@ def add(commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``alexnet claims``."""
+    from alexnet.cli.experiment import TRIALS
     from alexnet.experiments.claims import claim_by_id
     from alexnet.experiments.evidence import finding, ledger
 
     words = arguments.words
     if words[:1] == [RUN]:
         return measure(arguments, [claim_by_id(id).id for id in words[1:]])
-    if arguments.budget is not None or arguments.jobs is not None:
-        raise ValueError("--budget and --jobs go with run, as in `alexnet claims run --budget 2h`")
+    unused = {"budget": None, "jobs": None, "trials": TRIALS, "device": SHARED["--device"]["default"]}
+    if any(getattr(arguments, name) != default for name, default in unused.items()):
+        raise ValueError(
+            "--budget, --jobs, --trials and --device go with run, as in `alexnet claims run --budget 2h`"
+        )
     if words:
         known = [claim_by_id(id) for id in words]
         say("\n\n".join(details(claim, finding(claim.id)) for claim in known))

@@ -1,9 +1,8 @@
 """``alexnet data``: get, import, prepare, check and list data sets."""
 
 import argparse
-from pathlib import Path
 
-from alexnet.cli.options import add_option
+from alexnet.cli.options import add_option, path_named
 from alexnet.shown import say
 
 KINDS = {
@@ -31,9 +30,15 @@ def add_prepare(actions) -> None:
     )
     parser.add_argument("kind", metavar="KIND", choices=KINDS, help=", ".join(KINDS))
     parser.add_argument(
-        "sources", metavar="SRC", nargs="+", type=Path, help="folders and archives that together hold the set"
+        "sources",
+        metavar="SRC",
+        nargs="+",
+        type=path_named,
+        help="folders and archives that together hold the set",
     )
-    parser.add_argument("target", metavar="DST", type=Path, help="folder of the prepared set, a new one")
+    parser.add_argument(
+        "target", metavar="DST", type=path_named, help="folder of the prepared set, a new one"
+    )
     add_option(
         parser,
         "--size",
@@ -91,13 +96,11 @@ def run_prepare(arguments: argparse.Namespace) -> int:
     from alexnet.data.prepare.run import prepare
     from alexnet.data.prepared import open_set
     from alexnet.devices import usable_cores
-    from alexnet.storage.files import home
 
-    target = home(arguments.target)
     sentences = prepare(
         arguments.kind,
-        [home(source) for source in arguments.sources],
-        target,
+        arguments.sources,
+        arguments.target,
         workers=usable_cores() if arguments.workers is None else arguments.workers,
         size=arguments.size,
         raw=arguments.raw,
@@ -106,7 +109,7 @@ def run_prepare(arguments: argparse.Namespace) -> int:
         missing_classes=arguments.missing_classes,
         max_damaged=arguments.max_damaged,
     )
-    say(*sentences, open_set(target).source, f"stored in {target}")
+    say(*sentences, open_set(arguments.target).source, f"stored in {arguments.target}")
     return 0
 
 
@@ -120,7 +123,7 @@ def add_check(actions) -> None:
             "with its labels and with the first and last image of each file; only this command sees all."
         ),
     )
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help="the prepared set")
+    parser.add_argument("folder", metavar="FOLDER", type=path_named, help="the prepared set")
     parser.set_defaults(run=run_check)
 
 
@@ -128,11 +131,9 @@ def run_check(arguments: argparse.Namespace) -> int:
     """Run ``alexnet data check``; damage makes the status 2."""
     from alexnet.data.prepare.check import damage_in
     from alexnet.data.stored import describe_stored
-    from alexnet.storage.files import home
 
-    folder = home(arguments.folder)
-    damage = damage_in(folder)
-    say(*damage, f"{describe_stored(folder).source}: {'damaged' if damage else 'whole'}")
+    damage = damage_in(arguments.folder)
+    say(*damage, f"{describe_stored(arguments.folder).source}: {'damaged' if damage else 'whole'}")
     return 2 if damage else 0
 
 
@@ -169,7 +170,7 @@ def add_data(commands) -> None:
         "import", help="make a data set from an archive or a folder", description=about
     )
     importing.add_argument("name", metavar="NAME", help="the data set: cifar10")
-    importing.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="an archive or a folder")
+    importing.add_argument("paths", metavar="PATH", nargs="+", type=path_named, help="an archive or a folder")
     importing.set_defaults(run=run_import)
 
     add_prepare(actions)

@@ -1,13 +1,14 @@
 """``alexnet evaluate``: the error rates of networks, each alone and the average of them (paper 6)."""
 
 import argparse
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from alexnet.checks import whole
-from alexnet.cli.options import CHECKPOINT, STDOUT, add_option, check_results
-from alexnet.shown import say
+from alexnet.cli.options import CHECKPOINT, STDOUT, add_option, check_results, path_named
+from alexnet.shown import Unfailing, say
 
 IMAGES_AT_A_TIME = 128  # on each device
 
@@ -45,7 +46,7 @@ def add(commands) -> None:
         parser,
         "--features",
         "write logits, activations of the last hidden layer, and labels, of the central crop of each image",
-        type=Path,
+        type=path_named,
         metavar="FILE.npz",
         shown="not written",
     )
@@ -140,9 +141,8 @@ def labelled(loader, outputs, ranks) -> Iterator:
     """Yield images and the indices of their classes, under a progress bar on a terminal."""
     from tqdm import tqdm
 
-    # tqdm's None: on a terminal alone.
-    bar = tqdm(total=len(loader.split), unit=" images", disable=None if ranks.is_first else True)
-    with bar:
+    hidden = not (ranks.is_first and Unfailing(sys.stderr).isatty())
+    with tqdm(total=len(loader.split), unit=" images", disable=hidden) as bar:
         for batch in loader.epoch():
             if len(batch.labels):  # of the last batch this process may have nothing
                 yield batch.images.to(ranks.device, non_blocking=True), outputs[batch.labels.to(ranks.device)]

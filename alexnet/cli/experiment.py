@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.checks import positive, whole
-from alexnet.cli.options import add_option
+from alexnet.cli.options import add_option, path_named
 from alexnet.shown import say
 
+TRIALS = Path("runs", "trials")
 SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 
 
@@ -43,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser, known) -> None:
     add("--epochs", default=first, type=float)
     add_running(parser)
     file = Path("runs", f"{known.name}.json")
-    add("--record", "where to write the record, as JSON", type=Path, metavar="FILE", default=file)
+    add("--record", "where to write the record, as JSON", type=path_named, metavar="FILE", default=file)
 
 
 def add_running(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +59,7 @@ def add_running(parser: argparse.ArgumentParser) -> None:
     )
     budget = "start no trial that would end later than this, such as 90s, 10m or 2h"
     add("--budget", budget, type=parse_seconds, metavar="TIME", shown="no limit")
-    folder = {"type": Path, "metavar": "FOLDER", "default": Path("runs", "trials")}
+    folder = {"type": path_named, "metavar": "FOLDER", "default": TRIALS}
     add("--trials", "folder that keeps finished trials", **folder)
     add("--device")
 

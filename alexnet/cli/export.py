@@ -1,8 +1,8 @@
 """``alexnet export``: trained weights as safetensors, for other programs."""
 
 import argparse
-from pathlib import Path
 
+from alexnet.cli.options import path_named
 from alexnet.shown import say
 
 SOURCE = "a run's folder, or a file in it; or imagenette, the trained network shipped with the package"
@@ -17,7 +17,7 @@ def add(commands) -> None:
     )
     parser = commands.add_parser("export", help="write trained weights as safetensors", description=about)
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help=SOURCE)
-    parser.add_argument("file", metavar="FILE", type=Path, help="where to write, FILE.safetensors")
+    parser.add_argument("file", metavar="FILE", type=path_named, help="where to write, FILE.safetensors")
     parser.add_argument(
         "--half",
         action="store_true",
@@ -30,14 +30,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Run ``alexnet export``."""
     from alexnet.models.pretrained import find_weights
     from alexnet.storage import checkpoints, safe
-    from alexnet.storage.files import home
 
     if arguments.file.suffix != safe.SUFFIX:
         raise ValueError(f"{arguments.file} must end in {safe.SUFFIX}")
     source = find_weights(arguments.checkpoint)
     weights = checkpoints.load_weights(source)
-    checkpoints.save_weights(
-        home(arguments.file), checkpoints.in_half(weights) if arguments.half else weights
-    )
+    checkpoints.save_weights(arguments.file, checkpoints.in_half(weights) if arguments.half else weights)
     say(f"{arguments.file} has the weights of {source}")
     return 0

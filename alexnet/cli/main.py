@@ -64,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         pipe, as with ``| head``.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
+    arguments = argparse.Namespace()
     try:
         parser = build_parser(with_experiments=argv[:1] == ["experiment"])
         arguments = parser.parse_args(argv)
@@ -79,6 +80,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 141
         tell(f"alexnet: {sentence(error)}")
         return 2
+    except (RuntimeError, MemoryError) as error:
+        if said := out_of_memory(error, arguments):
+            tell(f"alexnet: {said}")
+            return 2
+        raise
     finally:
         let_go(sys.stdout)
         let_go(sys.stderr)
@@ -88,6 +94,18 @@ def tell(text: str) -> None:
     """Print an error's sentence, if there is anybody to read it."""
     with contextlib.suppress(OSError, ValueError):
         say(text, to=sys.stderr)
+
+
+def out_of_memory(error: Exception, arguments: argparse.Namespace) -> str:
+    """Return one sentence if the error of a command is a memory that is too small, else nothing."""
+    from alexnet.devices import memory_lacked
+
+    whose = memory_lacked(error)
+    if not whose:
+        return ""
+    cures = ["choose a smaller `--batch-size`"] if "batch_size" in arguments else []
+    cures += ["choose `--device cpu`"] if whose == "the GPU" else ["end other programs"]
+    return f"the memory of {whose} is too small for this; {', or '.join(cures)}"
 
 
 def nobody_reads(stream: IO[str]) -> bool:

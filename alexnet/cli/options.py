@@ -5,6 +5,7 @@ one.
 """
 
 import argparse
+import os
 import re
 import tempfile
 from collections.abc import Iterable
@@ -13,6 +14,12 @@ from typing import Any
 
 from alexnet.checks import near_miss
 from alexnet.config import PRECISIONS
+
+
+def path_named(text: str) -> Path:
+    """Return the path that an argument names; a shell leaves the ``~`` of --json=~/x.json to the program."""
+    return Path(os.path.expanduser(text))
+
 
 STDOUT = Path("-")  # where --json writes if no file is named
 CHECKPOINT = (  # the argument of `evaluate` and `predict`
@@ -46,7 +53,7 @@ SHARED: dict[str, dict[str, Any]] = {
     "--workers": {"text": "processes that read and decode images", "type": int, "metavar": "N"},
     "--json": {
         "text": "write the results as JSON to FILE, or print them if no FILE is named",
-        "type": Path,
+        "type": path_named,
         "nargs": "?",
         "const": STDOUT,
         "metavar": "FILE",

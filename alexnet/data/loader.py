@@ -27,6 +27,7 @@ from alexnet.data.workers import (
     Room,
     Unread,
     begin,
+    children_left_alone,
     deaf_to_signals,
     in_words,
     processes,
@@ -211,7 +212,9 @@ class Loader:
         if self._data is None:
             raise ValueError("the loader was closed and reads no more; make another one")
         try:
-            with deaf_to_signals() if self.room.workers else contextlib.nullcontext():
+            if not self.room.workers:
+                return iter(self._data)
+            with deaf_to_signals(), children_left_alone():
                 return iter(self._data)
         except (OSError, EOFError, RuntimeError) as error:
             raise BatchFailed(

@@ -152,7 +152,7 @@ def open_set(path: Path | str) -> PreparedSet:
         FileNotFoundError: there is no prepared set, or it is not finished.
         ValueError: it is damaged, or was made by a newer version.
     """
-    path = home(path)
+    path = home(path).absolute()  # this process may change its working folder
     stored = describe_stored(path)
     splits = {
         name: StoredSplit(

@@ -130,6 +130,22 @@ def deaf_to_signals() -> Generator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextlib.contextmanager
+def children_left_alone() -> Generator[None]:
+    """Put back what this process does when a child ends, where a ``DataLoader`` that starts changes it.
+
+    Torch would raise RuntimeError for a killed worker in the middle of whatever the main thread does. The
+    workers are looked at every LOOK_SECONDS while a batch is waited for, which is soon enough.
+    """
+    child = getattr(signal, "SIGCHLD", None)  # Windows has none
+    before = None if child is None else signal.getsignal(child)
+    try:
+        yield
+    finally:
+        if child is not None and before is not None and signal.getsignal(child) is not before:
+            signal.signal(child, before)
+
+
 def begin(leave: Connection, _number: int) -> None:
     """Prepare a worker process.
 

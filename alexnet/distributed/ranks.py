@@ -159,15 +159,21 @@ def joined(device: str) -> Generator[Ranks]:
     turn.
 
     Args:
-        device: "auto", "cpu", "cuda" or "cuda:N"; of several processes each takes the GPU of its number.
+        device: "auto", "cpu" or "cuda"; of several processes each takes the GPU of its number, and a process
+            alone may also be given "cuda:N".
     Raises:
-        ValueError: there is no such device.
+        ValueError: there is no such device, or several processes are to share one.
     """
     if world_size() == 1:
         yield Ranks(device_named(device))
         return
     ours = not dist.is_initialized()
-    on_cpu = device == "cpu" or not torch.cuda.is_available()
+    named = device_named(device)
+    if named.index is not None:
+        raise ValueError(
+            f"of several processes each takes the GPU of its own number; choose `--device cuda`, not {device}"
+        )
+    on_cpu = named.type == "cpu"
     try:
         if ours:
             connect(use_gpus=not on_cpu)

@@ -163,7 +163,7 @@ def check_fits(
     for number, (their, our) in enumerate(zip(theirs, ours, strict=True)):
         if their != our:
             raise ValueError(f"class {number} is {their!r} in the checkpoint, {our!r} in the data")
-    different = list(differences(json.loads(checkpoint.recipe), json.loads(recipe)))
+    different = list(differences(unordered(checkpoint.recipe), unordered(recipe)))
     if different:
         raise ValueError("the checkpoint was trained by another recipe: " + "; ".join(different))
     if fingerprint not in (None, checkpoint.fingerprint):
@@ -171,6 +171,15 @@ def check_fits(
             f"the checkpoint was trained on other data: their fingerprint is {checkpoint.fingerprint}, "
             f"that of these is {fingerprint}"
         )
+
+
+def unordered(recipe: str) -> Any:
+    """Return what stands in a recipe, with the rate factors by layer: their order does not count."""
+    content = json.loads(recipe)
+    learning = content.get("learning", {})
+    if "rate_factors" in learning:
+        learning["rate_factors"] = dict(learning["rate_factors"])
+    return content
 
 
 def differences(theirs: Any, ours: Any, name: str = "") -> Iterator[str]:

@@ -27,22 +27,29 @@ class Board:
 
     Args:
         folder: of the run.
+        step: updates done; TensorBoard then leaves out the later ones of a run that was killed.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, step: int):
         now = time.time()
         name = f"events.out.tfevents.{now:.0f}.{socket.gethostname()}.{os.getpid()}.{time.monotonic_ns()}"
         self.path = folder / TENSORBOARD / name
         self.missing = ""
         try:
             # protobuf makes the class when it is imported
-            from tensorboard.compat.proto.event_pb2 import Event  # pyrefly: ignore[missing-module-attribute]
+            from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # pyrefly: ignore[missing-module-attribute]
             from torch.utils.tensorboard import RecordWriter
 
             self.event, self.record_writer = Event, RecordWriter
             self.path.parent.mkdir(exist_ok=True)
             self.path.touch(exist_ok=False)
-            self.append([Event(wall_time=now, file_version="brain.Event:2")])
+            begins = SessionLog(status=SessionLog.START)
+            self.append(
+                [
+                    Event(wall_time=now, file_version="brain.Event:2"),
+                    Event(wall_time=now, step=step + 1, session_log=begins),
+                ]
+            )
         except ImportError:
             self.missing = HINT
         except Exception as error:  # of a version that does not fit, or of the disk

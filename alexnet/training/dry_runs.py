@@ -1,4 +1,7 @@
-"""The plan of a training run and an estimate of its duration, from a few steps that leave nothing behind."""
+"""The plan of a training run and an estimate of its duration, from a few steps that are not kept.
+
+Of all that they compute only the statistics of the images stay, in the folder of the data set.
+"""
 
 import json
 import time
@@ -8,20 +11,27 @@ from typing import Any
 
 import torch
 
-from alexnet.devices import local_size, out_of_memory_explained, prepare_device, settle, usable_cores
+from alexnet.devices import (
+    compiling_explained,
+    local_size,
+    out_of_memory_explained,
+    prepare_device,
+    settle,
+    usable_cores,
+)
 from alexnet.distributed.ranks import Ranks, joined, num_nodes, placed
 from alexnet.models.summary import memory, summary, total
 from alexnet.training.batches import batches_from, training_loader, validation_loader
 from alexnet.training.folder import free_bytes
 from alexnet.training.learner import Learner, make_learner
 from alexnet.training.messages import device_in_words, duration, plan_in_words
-from alexnet.training.plan import Plan, make_plan
+from alexnet.training.plan import Plan
 from alexnet.training.settings import TrainSettings, command_line
-from alexnet.training.state import newest_whole
+from alexnet.training.state import newest_whole, planned
 from alexnet.training.validation import validate
 
 WARM_UP_STEPS = 2
-MEASURED_STEPS, MEASURED_SECONDS = 3, 2.0  # at least both, but no more steps than an epoch has
+MEASURED_STEPS, MEASURED_SECONDS = 3, 2.0  # at least both
 CHECKPOINTS_AT_ONCE = 4  # the last two, the best, and the one that is being written
 
 
@@ -112,10 +122,10 @@ def dry_run(settings: TrainSettings) -> DryRun | None:
     """
     with joined(settings.device) as ranks:
         prepare_device(ranks.device, deterministic=settings.deterministic)
-        plan = ranks.in_all(lambda: make_plan(settings, ranks.size))
+        plan = planned(settings, ranks)
         ranks = placed(ranks, plan.layout)
         checked = ranks.broadcast(lambda: check(plan, ranks))
-        with out_of_memory_explained(plan.recipe.learning.batch_size):
+        with out_of_memory_explained(plan.recipe.learning.batch_size), compiling_explained():
             learner = make_learner(plan, ranks)
             measured = measure(plan, learner)
         return result(plan, ranks, checked | measured) if ranks.is_first else None
@@ -124,7 +134,7 @@ def dry_run(settings: TrainSettings) -> DryRun | None:
 def check(plan: Plan, ranks: Ranks) -> dict[str, Any]:
     """Return the facts that need no step, or raise ValueError if something does not fit."""
     folder, learning = plan.settings.folder, plan.recipe.learning
-    checkpoint, _ = newest_whole(plan)
+    checkpoint, _ = newest_whole(plan, folder)
     first_step = checkpoint.step if checkpoint else 0
     counted = summary(plan.recipe.net, batch_size=learning.batch_size // plan.layout.data_parallel)
     rows = counted.tower_rows if plan.layout.towers > 1 else counted.rows

@@ -27,13 +27,13 @@ from torch import Tensor
 
 from alexnet.distributed.ranks import Ranks
 from alexnet.storage.checkpoints import Checkpoint, save_weights
-from alexnet.storage.files import NewerFormat, reason, write_json
+from alexnet.storage.files import PART, NewerFormat, reason, write_json
 from alexnet.storage.records import Record, load
 from alexnet.storage.run_files import LOCK, RECORD, SETTINGS, STARTED, STOP, WEIGHTS
 from alexnet.training.board import Board
 from alexnet.training.log import VALIDATED, Line, Log
 from alexnet.training.plan import Plan
-from alexnet.training.settings import TrainSettings, changes_in_words, kept, read_kept
+from alexnet.training.settings import TrainSettings, changes_in_words, every, kept, read_kept
 from alexnet.training.state import compose_record, write_checkpoint
 
 
@@ -127,7 +127,7 @@ class RunFolder:
     board: Board
 
     def __init__(self, settings: TrainSettings, num_ranks: int):
-        self.path = path = settings.folder
+        self.path = path = settings.folder.absolute()  # this process may change its working folder
         self.settings, self.num_ranks = settings, num_ranks
         self.asked_for = kept(settings, num_ranks)
         self.asked_before: tuple[TrainSettings, int] | None = None
@@ -140,6 +140,9 @@ class RunFolder:
         with explained(path, "; choose another `--out`"):
             path.mkdir(parents=True, exist_ok=True)
             self.lock = self.taken()
+            for left in path.glob("*.????????" + PART):  # by a process that was killed
+                with contextlib.suppress(OSError):
+                    left.unlink()
             if not is_locked(path / STARTED):  # else the wish may be meant for this run, which was launched
                 (path / STOP).unlink(missing_ok=True)
 
@@ -155,36 +158,50 @@ class RunFolder:
             print(os.getpid(), socket.gethostname(), file=lock, flush=True)
         return lock
 
-    def begin(self, step: int, *, schedule: str) -> list[str]:
+    def begin(self, step: int, *, schedule: str, steps_per_epoch: int) -> list[str]:
         """Prepare the files for the steps after this one; later lines of the log are removed.
+
+        Where the training begins anew, the weights and the record of one before it go: until the end they
+        would be taken for its own.
 
         Args:
             step: updates done.
             schedule: of the learning rates, by name.
+            steps_per_epoch: of the training.
         Returns:
             sentences for the user: settings that changed, and files that were damaged.
         Raises:
             OSError: the folder cannot be written to.
-            ValueError: the run in the folder started from other weights than the settings name, or the
-                schedule does not allow other validations than it had.
+            ValueError: the run in the folder started from other weights than the settings name, or would
+                start from those that it replaces; or the schedule does not allow other validations than it
+                had.
         """
         if step:
             self.check_origin()
+        elif self.asked_for["settings"]["init_from"] in (f"{self.path}", f"{self.path / WEIGHTS}"):
+            raise ValueError(
+                f"the training in {self.path} would replace the weights that `--init-from` names; choose "
+                "another `--out`"
+            )
         if step and schedule == "plateau":
-            self.check_interval()
+            self.check_interval(steps_per_epoch)
         with explained(self.path, "; choose another `--out`"):
+            for name in () if step else (WEIGHTS, RECORD):
+                (self.path / name).unlink(missing_ok=True)
             write_json(self.path / SETTINGS, self.asked_for)
             self.log = Log(self.path, step)
-        self.board = Board(self.path)
+        self.board = Board(self.path, step)
         changes = ""
         if step and self.asked_before is not None:
             changes = changes_in_words(self.asked_before, (self.settings, self.num_ranks))
         return [sentence for sentence in (changes, self.log.trouble) if sentence]
 
-    def check_interval(self) -> None:
+    def check_interval(self, steps_per_epoch: int) -> None:
         """Raise ValueError if "plateau" would judge the validations so far by another interval."""
-        before = self.asked_before[0].validate_every if self.asked_before is not None else None
-        if before not in (None, self.settings.validate_every):
+        if self.asked_before is None:
+            return
+        before, now = self.asked_before[0].validate_every, self.settings.validate_every
+        if every(before).steps(steps_per_epoch) != every(now).steps(steps_per_epoch):
             raise ValueError(
                 f"the training in {self.path} validates every {before}, by which its learning rates are "
                 f"divided; ask for `--validate-every {before}`, or choose another `--out`"
@@ -192,13 +209,13 @@ class RunFolder:
 
     def check_origin(self) -> None:
         """Raise ValueError if the run in the folder started from other weights than the settings name."""
-        before = self.asked_before[0].init_from if self.asked_before is not None else None
-        if self.asked_before is None or before == self.asked_for["settings"]["init_from"]:
+        now = self.asked_for["settings"]["init_from"]
+        before = now if self.asked_before is None else self.asked_before[0].init_from
+        if before == now or (before and now and os.path.realpath(before) == os.path.realpath(now)):
             return
-        cure = f"ask for `--init-from {before}`" if before else "leave `--init-from` out"
         raise ValueError(
             f"the training in {self.path} began from {before or 'weights that were drawn'}, and resumes from "
-            f"its own checkpoint; {cure}, or choose another `--out`"
+            "its own checkpoint; leave `--init-from` out, or choose another `--out`"
         )
 
     def record_unbegun(self, plan: Plan, device: torch.device, ended: dict[str, Any]) -> Record:
@@ -232,8 +249,11 @@ class RunFolder:
             line: of the log.
             kernels: those of conv1 (K, 3, R, S), to be shown beside it.
         """
-        deleted = "" if self.is_ours() else "the run's folder was deleted"
-        troubles = self.log.write(line, deleted), self.board.write(line, kernels)
+        try:
+            hindrance = "" if self.is_ours() else "the run's folder was deleted"
+        except OSError as error:  # the disk does not respond
+            hindrance = reason(error)
+        troubles = self.log.write(line, hindrance), self.board.write(line, kernels)
         return [trouble for trouble in troubles if trouble]
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -256,7 +276,11 @@ class RunFolder:
             record.save(self.path / RECORD)
 
     def is_ours(self) -> bool:
-        """Whether the folder has the lock that this run took; not if it was deleted."""
+        """Whether the folder has the lock that this run took; not if it was deleted.
+
+        Raises:
+            OSError: the disk does not respond.
+        """
         try:
             return os.path.samestat(os.fstat(self.lock.fileno()), (self.path / LOCK).stat())
         except FileNotFoundError:
@@ -288,13 +312,14 @@ class RunFolder:
         Somebody wants it, or the folders above the run's are gone, so that nothing can be saved any more.
         """
         wanted = os.path.exists(self.path / STOP)
-        return signal.SIGTERM if wanted or is_gone(self.path.absolute().parent) else 0
+        return signal.SIGTERM if wanted or is_gone(self.path.parent) else 0
 
     def close(self) -> None:
         """Let go of the folder."""
         with contextlib.suppress(OSError):
             (self.path / STOP).unlink(missing_ok=True)
-        self.lock.close()
+        with contextlib.suppress(OSError):  # a disk that does not respond lets go by itself
+            self.lock.close()
 
 
 def of_first(folder: RunFolder | None) -> RunFolder:

@@ -19,6 +19,7 @@ from alexnet.optim.schedule import Rates, apply_rates
 from alexnet.optim.sgd import PaperSGD, load_velocities, param_groups, velocities
 from alexnet.optim.step import StepResult, train_step
 from alexnet.seeds import AUGMENTATION, WEIGHTS, make_generator, mask_generator
+from alexnet.shown import Unfailing
 from alexnet.training.plan import Plan
 from alexnet.training.signals import end_if_asked
 from alexnet.transforms.training import prepare_training
@@ -161,9 +162,9 @@ def make_learner(
     """
     statistics = obtain_statistics(
         plan.dataset,
-        progress=ranks.is_first and sys.stderr.isatty(),
+        progress=ranks.is_first and Unfailing(sys.stderr).isatty(),
         ranks=ranks,
-        spare=plan.settings.folder,
+        spare=plan.settings.folder.absolute(),
         tell=tell,
         between=lambda: end_if_asked(ranks, stop_signal),
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.data.loader import Batch, BatchFailed
-from alexnet.devices import out_of_memory_explained, prepare_device, settle
+from alexnet.devices import compiling_explained, out_of_memory_explained, prepare_device, settle
 from alexnet.distributed.ranks import OtherFailed, joined, lost_processes_explained, placed
 from alexnet.optim.schedule import Rates
 from alexnet.storage.checkpoints import Validation
@@ -25,11 +25,11 @@ from alexnet.training.folder import RunFolder, make_results, of_first, open_fold
 from alexnet.training.learner import Learner, make_learner
 from alexnet.training.log import VALIDATED, Line
 from alexnet.training.messages import device_in_words, end_in_words, plan_in_words
-from alexnet.training.plan import Plan, make_plan
+from alexnet.training.plan import Plan
 from alexnet.training.saves import Saves
 from alexnet.training.settings import TrainSettings
 from alexnet.training.signals import Stopped, StopWish, asked, name_signal, started_again
-from alexnet.training.state import compose_record, resume
+from alexnet.training.state import compose_record, planned, resume
 from alexnet.training.validation import validate
 from alexnet.training.window import Diverged, Window
 
@@ -60,14 +60,15 @@ def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
     """
     with joined(settings.device) as ranks:
         prepare_device(ranks.device, deterministic=settings.deterministic)
-        plan = ranks.in_all(lambda: make_plan(settings, ranks.size))
+        plan = planned(settings, ranks)
         ranks = placed(ranks, plan.layout)
         with (
             out_of_memory_explained(plan.recipe.learning.batch_size),
+            compiling_explained(),
             lost_processes_explained() if ranks.size > 1 else contextlib.nullcontext(),
             contextlib.ExitStack() as stack,
         ):
-            folder = open_folder(settings, ranks)
+            folder = open_folder(plan.settings, ranks)
             if folder is not None:
                 stack.callback(folder.close)
             tell = on_event if ranks.is_first else ignore
@@ -117,28 +118,32 @@ class Run:
         stop_signal: Callable[[], int],
     ):
         self.plan, self.learner, self.ranks, self.tell = plan, learner, learner.ranks, on_event
-        self.step, self.validations = resume(plan, learner, lambda text: on_event(message(text)))
+        path = plan.settings.folder if folder is None else folder.path
+        self.step, self.validations = resume(plan, learner, path, lambda text: on_event(message(text)))
         self.saves = Saves(plan, learner, folder, self.step, self.validations)
         self.folder, self.stop_signal = folder, stop_signal
         self.ranks.broadcast(self.begin)
         self.loader = training_loader(plan, self.ranks)
         self.validation_loader = validation_loader(plan, self.ranks)
         self.schedule = plan.schedule
-        self.used = self.rates()
+        self.used = self.rates(max(self.step - 1, 0))  # a validation may be owed for the last step
         self.log_every = plan.settings.log_every or (50 if self.ranks.device.type == "cuda" else 10)
         self.window, self.stepped = Window(self.step, 0.0), False
 
     def begin(self) -> None:
         """Get ready to write."""
         folder = of_first(self.folder)
-        for sentence in folder.begin(self.step, schedule=self.plan.recipe.learning.schedule):
+        diverged = ended_before(folder.path) == "diverged"
+        if diverged and started_again():
+            raise Diverged("the training diverged, and would again in the same steps: it is not tried again")
+        for sentence in folder.begin(
+            self.step,
+            schedule=self.plan.recipe.learning.schedule,
+            steps_per_epoch=self.plan.steps_per_epoch,
+        ):
             self.tell(message(sentence))
         self.start = time.monotonic() - folder.log.seconds
-        if ended_before(folder.path) == "diverged":
-            if started_again():
-                raise Diverged(
-                    "the training diverged, and would again in the same steps: it is not tried again"
-                )
+        if diverged:
             self.write_record(ended="running", signal=0)
 
     def to_the_end(self) -> Record:
@@ -192,10 +197,15 @@ class Run:
                 kept = f"nor can a checkpoint be written ({trouble}): {self.saves.in_words}"
             raise type(error)(f"{error}; {kept}") from error
 
-    def rates(self) -> Rates:
-        """Return the learning rates for the next step."""
-        errors = [validation.error for validation in self.validations]
-        return self.schedule.rates(self.plan.epoch(self.step), errors)
+    def rates(self, step: int | None = None) -> Rates:
+        """Return the learning rates for a step; None: for the next one.
+
+        Args:
+            step: updates done before it.
+        """
+        step = self.step if step is None else step
+        errors = [validation.error for validation in self.validations if validation.step <= step]
+        return self.schedule.rates(self.plan.epoch(step), errors)
 
     def ended(self) -> str:
         """Return how the training ended; nothing if it continues."""

@@ -43,7 +43,7 @@ def why_this_net(plan: Plan) -> str:
     own = plan.settings.recipe_asked_for().net
     if own.name == plan.recipe.net.name:
         return "the recipe's own"
-    if plan.initial is not None and plan.initial.net.name == plan.recipe.net.name:
+    if plan.settings.init_from is not None:
         return "that of the weights"
     size = plan.dataset.train.shape[-1]
     return f"since images of {size} pixels are too small for {own.name}, which reads {own.input_size}"

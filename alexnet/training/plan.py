@@ -68,19 +68,25 @@ def count_steps(epochs: float, steps_per_epoch: int) -> int:
     return steps - 1 if (steps - 1) / steps_per_epoch >= epochs else steps
 
 
-def make_plan(settings: TrainSettings, num_ranks: int = 1) -> Plan:
+def make_plan(settings: TrainSettings, num_ranks: int = 1, net: NetConfig | None = None) -> Plan:
     """Open the data and work out a training.
 
     Args:
         settings: what is asked for.
         num_ranks: processes, one a device.
+        net: that of the checkpoint from which a fine-tuned run resumes; then the one that it started from is
+            not read.
     Raises:
         FileNotFoundError: the data, the recipe or the network to start from are not there.
         ValueError: the data, the network, the batches and the ranks do not go together.
     """
     dataset = with_validation(open_prepared(settings.data))
-    initial = None if settings.init_from is None else read_initial(settings.init_from)
-    recipe = with_rate_factors(fitted_recipe(settings, dataset, initial), settings)
+    initial = None if settings.init_from is None or net is not None else read_initial(settings.init_from)
+    if initial is not None:
+        net = initial.net
+        if settings.net is None and settings.recipe in RECIPES:
+            check_size(initial, dataset.train.shape[-1])
+    recipe = with_rate_factors(fitted_recipe(settings, dataset, net), settings)
     if initial is not None:
         initial = fitted(initial, recipe.net, dataset)
     batch_size, num_images = recipe.learning.batch_size, len(dataset.train)
@@ -128,11 +134,15 @@ def with_rate_factors(recipe: Recipe, settings: TrainSettings) -> Recipe:
     return replace(recipe, learning=replace(recipe.learning, rate_factors=factors))
 
 
-def fitted_recipe(settings: TrainSettings, dataset: PreparedSet, initial: Initial | None = None) -> Recipe:
+def fitted_recipe(settings: TrainSettings, dataset: PreparedSet, net: NetConfig | None = None) -> Recipe:
     """Return the recipe of the settings, fitted to the size of the images and to their classes.
 
     A recipe from a file says itself what crops it makes; nothing but the number of classes is changed.
 
+    Args:
+        settings: what is asked for.
+        dataset: to train on.
+        net: of the weights that the training starts from, if any.
     Raises:
         ValueError: the images are smaller than what the network reads.
     """
@@ -140,10 +150,8 @@ def fitted_recipe(settings: TrainSettings, dataset: PreparedSet, initial: Initia
     changes: dict[str, Any] = {"epochs": settings.epochs, "batch_size": settings.batch_size}
     changes = {key: value for key, value in changes.items() if value is not None}
     recipe = replace(recipe, learning=replace(recipe.learning, **changes))
-    if initial is not None and settings.net is None and settings.recipe in RECIPES:
-        check_size(initial, size)
     if settings.recipe in RECIPES:
-        return adapt_to_images(recipe, chosen_net(settings, recipe, dataset, initial), image_size=size)
+        return adapt_to_images(recipe, chosen_net(settings, recipe, dataset, net), image_size=size)
     if size < recipe.augment.size + recipe.augment.num_offsets - 1:
         raise ValueError(
             f"the recipe {recipe.name!r} crops {recipe.augment.size} pixels at {recipe.augment.num_offsets} "
@@ -162,16 +170,16 @@ def check_size(initial: Initial, size: int) -> None:
 
 
 def chosen_net(
-    settings: TrainSettings, recipe: Recipe, dataset: PreparedSet, initial: Initial | None = None
+    settings: TrainSettings, recipe: Recipe, dataset: PreparedSet, net: NetConfig | None = None
 ) -> NetConfig:
     """Return the network to train, for as many classes as the images have.
 
-    It is the one asked for; else that of the network that the training starts from; else the recipe's own;
+    It is the one asked for; else that of the weights that the training starts from; else the recipe's own;
     else, where the images are too small for that one, the network "small" with the recipe's other constants.
     """
     name = settings.net
-    if name is None and initial is not None:
-        return replace(initial.net, num_classes=len(dataset.classes))
+    if name is None and net is not None:
+        return replace(net, num_classes=len(dataset.classes))
     if name is None:
         name = recipe.name if dataset.train.shape[-1] >= recipe.net.input_size else "small"
     return net_config(name, base=recipe.name, num_classes=len(dataset.classes))

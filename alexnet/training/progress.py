@@ -1,49 +1,16 @@
 """What a person sees of a training: a bar in a terminal, else a plain line every so often."""
 
-import contextlib
 import sys
 import time
 from typing import IO, Any
 
 from tqdm import tqdm
 
-from alexnet.shown import fit
+from alexnet.shown import Unfailing, fit
 from alexnet.training.events import Event
 from alexnet.training.messages import duration
 
 SECONDS_BETWEEN_LINES = 30
-
-
-class Unfailing:
-    """A stream that drops text that cannot be written: on a full disk, or to a closed pipe.
-
-    Args:
-        stream: where to; None where a process has none.
-    """
-
-    def __init__(self, stream: IO[str] | None):
-        self.stream = stream
-
-    def write(self, text: str) -> None:
-        """Write what can be written."""
-        if self.stream is not None:
-            with contextlib.suppress(OSError, ValueError):  # ValueError: it was closed
-                self.stream.write(text)
-
-    def flush(self) -> None:
-        """Write what waits, if that can be done."""
-        if self.stream is not None:
-            with contextlib.suppress(OSError, ValueError):
-                self.stream.flush()
-
-    def isatty(self) -> bool:
-        """Whether it is a terminal."""
-        with contextlib.suppress(OSError, ValueError):
-            return self.stream is not None and self.stream.isatty()
-        return False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.stream, name)
 
 
 class Progress:

@@ -18,6 +18,7 @@ class Saves:
 
     Attributes:
         step: of the last one; 0 where there is none.
+        lacks_weights: whether what prediction needs of a finished training could not be written beside it.
 
     Args:
         plan: the training.
@@ -37,6 +38,7 @@ class Saves:
     ):
         self.plan, self.learner, self.ranks, self.folder = plan, learner, learner.ranks, folder
         self.step, self.num_validations = step, len(validations)
+        self.lacks_weights = False
         self.time = time.monotonic()
 
     @property
@@ -65,7 +67,9 @@ class Saves:
         return by_clock and time.monotonic() - self.time >= 60 * asked.count
 
     def save(self, step: int, validations: Sequence[Validation], window: Window, *, finished: bool) -> None:
-        """Write a checkpoint if there is none of this state; all processes must call this.
+        """Write a checkpoint if there is none of this state, and in the end the weights beside it.
+
+        All processes must call this.
 
         Args:
             step: updates done.
@@ -77,7 +81,8 @@ class Saves:
             OSError: it cannot be written; OtherFailed in the other processes.
         """
         self.time = time.monotonic()
-        if (self.step, self.num_validations) == (step, len(validations)):
+        is_new = (self.step, self.num_validations) != (step, len(validations))
+        if not is_new and not self.lacks_weights:
             return
         if window.results:
             window.check(self.ranks, self.learner.trained)
@@ -86,7 +91,10 @@ class Saves:
             what = broken[0] if broken else "a parameter of another process"
             raise Diverged(f"training diverged by step {step}: {what} is not finite")
         checkpoint = make_checkpoint(self.plan, self.learner, step, validations)
-        self.ranks.broadcast(lambda: of_first(self.folder).save(checkpoint))
-        self.step, self.num_validations = step, len(validations)
+        if is_new:
+            self.ranks.broadcast(lambda: of_first(self.folder).save(checkpoint))
+            self.step, self.num_validations = step, len(validations)
+        self.lacks_weights = finished
         if finished:
             self.ranks.broadcast(lambda: of_first(self.folder).save_weights(checkpoint))
+            self.lacks_weights = False

@@ -1,14 +1,18 @@
 """The state of a training run as a checkpoint and back, and its record."""
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from alexnet import config
+from alexnet.config import NetConfig
+from alexnet.distributed.ranks import Ranks
 from alexnet.models.alexnet import AlexNet
 from alexnet.models.create import check_shapes
 from alexnet.storage import records
@@ -17,6 +21,7 @@ from alexnet.storage.checkpoints import (
     Validation,
     check_fits,
     load,
+    load_weights,
     locate,
     newest_first,
     retain_last_and_best,
@@ -24,11 +29,11 @@ from alexnet.storage.checkpoints import (
     save_weights,
 )
 from alexnet.storage.records import Record
-from alexnet.storage.run_files import CHECKPOINTS, WEIGHTS
+from alexnet.storage.run_files import CHECKPOINTS, SETTINGS, WEIGHTS
 from alexnet.storage.tensorfile import Damaged
 from alexnet.training.learner import Learner
-from alexnet.training.plan import Plan
-from alexnet.training.settings import to_dict
+from alexnet.training.plan import Plan, make_plan
+from alexnet.training.settings import TrainSettings, read_kept, to_dict
 
 ASIDE = ".damaged"  # ends the name of a checkpoint that is
 
@@ -81,7 +86,40 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     retain_last_and_best(folder / CHECKPOINTS, checkpoint.step, checkpoint.validations)
 
 
-def resume(plan: Plan, learner: Learner, say: Callable[[str], None]) -> tuple[int, list[Validation]]:
+def planned(settings: TrainSettings, ranks: Ranks) -> Plan:
+    """Make the plan of a training that begins or resumes, in all processes; all must call this.
+
+    A fine-tuned run resumes without the network that it started from, which need not be named nor be there.
+
+    Raises:
+        FileNotFoundError: as for `make_plan`.
+        ValueError: likewise.
+        OSError: a checkpoint cannot be read.
+    """
+    source, net = ranks.broadcast(lambda: fine_tuned(settings))
+    if source is not None and settings.init_from is None:
+        settings = replace(settings, init_from=source, out=str(settings.folder))
+    return ranks.in_all(lambda: make_plan(settings, ranks.size, net))
+
+
+def fine_tuned(settings: TrainSettings) -> tuple[str | None, NetConfig | None]:
+    """Return what a fine-tuned run started from, and the network of its newest whole checkpoint.
+
+    None and None of another run, and where there is no such checkpoint. Raises OSError: one cannot be read.
+    """
+    source = settings.init_from
+    if source is None:
+        with contextlib.suppress(ValueError, OSError):  # the settings of the run are not there, or damaged
+            source = read_kept(settings.folder / SETTINGS)[0].init_from
+    for path in newest_first(settings.folder / CHECKPOINTS) if source is not None else []:
+        with contextlib.suppress(Damaged):
+            return source, config.from_dict(json.loads(load_weights(path).recipe)).net
+    return None, None
+
+
+def resume(
+    plan: Plan, learner: Learner, folder: Path, say: Callable[[str], None]
+) -> tuple[int, list[Validation]]:
     """Resume from the newest intact checkpoint in the run's folder; all processes must call this.
 
     Only the first process needs to see the folder. A damaged checkpoint is renamed, so that it is neither
@@ -90,6 +128,7 @@ def resume(plan: Plan, learner: Learner, say: Callable[[str], None]) -> tuple[in
     Args:
         plan: the training.
         learner: what is trained.
+        folder: of the run.
         say: called with a sentence about each damaged checkpoint, in the first process.
     Returns:
         the updates done and the validations so far; 0 and none if there is no checkpoint. In that case the
@@ -101,15 +140,15 @@ def resume(plan: Plan, learner: Learner, say: Callable[[str], None]) -> tuple[in
     found: list[Checkpoint] = []
 
     def look() -> tuple[int, list[Validation]]:
-        checkpoint, damaged = newest_whole(plan)
+        checkpoint, damaged = newest_whole(plan, folder)
         if checkpoint is None:
             return -1, []
         for path in damaged:
             aside = path.with_name(path.name + ASIDE)
             os.replace(path, aside)
             say(f"{path} is damaged and now called {aside.name}; going on after step {checkpoint.step:,}")
-        if is_finished(plan, checkpoint) and not (plan.settings.folder / WEIGHTS).is_file():
-            save_weights(plan.settings.folder / WEIGHTS, checkpoint)  # the disk was full at the end
+        if is_finished(plan, checkpoint) and not (folder / WEIGHTS).is_file():
+            save_weights(folder / WEIGHTS, checkpoint)  # the disk was full at the end
         found.append(checkpoint)
         return checkpoint.step, checkpoint.validations
 
@@ -128,15 +167,18 @@ def is_finished(plan: Plan, checkpoint: Checkpoint) -> bool:
     return plan.schedule.rates(plan.epoch(checkpoint.step), errors).finished
 
 
-def newest_whole(plan: Plan) -> tuple[Checkpoint | None, list[Path]]:
+def newest_whole(plan: Plan, folder: Path) -> tuple[Checkpoint | None, list[Path]]:
     """Return the newest checkpoint of a run that is whole, if it has any, and the newer ones, damaged.
 
+    Args:
+        plan: the training.
+        folder: of the run.
     Raises:
         ValueError: there are checkpoints and all are damaged, or it is one of another training.
         OSError: one cannot be read.
     """
     damaged: list[Path] = []
-    for path in newest_first(plan.settings.folder / CHECKPOINTS):
+    for path in newest_first(folder / CHECKPOINTS):
         try:
             return load_checked(path, plan), damaged
         except Damaged:

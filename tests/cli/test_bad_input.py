@@ -373,7 +373,8 @@ def test_three_processes_do_not_suit_everything(words, folder, capsys, monkeypat
     # All is refused before the processes talk to each other, so there need be none.
     three = ranks.Ranks(torch.device("cpu"), size=3)
     monkeypatch.setattr(ranks, "world_size", lambda: 3)
-    monkeypatch.setattr(ranks.Ranks, "in_all", lambda self, function: function())
+    for name in ("in_all", "broadcast"):
+        monkeypatch.setattr(ranks.Ranks, name, lambda self, function: function())
     for module in (ranks, loop):
         monkeypatch.setattr(module, "joined", lambda device: contextlib.nullcontext(three))
     out = "--out @new" if words.startswith("train") else ""

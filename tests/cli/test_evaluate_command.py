@@ -1,6 +1,7 @@
 """``alexnet evaluate`` against predictions made and counted one by one, on any number of processes."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -113,6 +114,13 @@ def test_every_image_counts_once_on_any_number_of_processes(folder, tmp_path):
         assert (one["top1"], one["top5"]) == (other["top1"], other["top5"])
         assert other["nll"] == pytest.approx(one["nll"], rel=1e-6)
     assert "11 images" in printed[0][1] and not printed[1][1] and not printed[2][1]
+
+
+def test_an_evaluation_needs_no_stream_for_errors(folder, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stderr", None)
+    words = f"evaluate {folder / 'one.pt'} --data {folder / 'set'} --device cpu --workers 0"
+    assert main(words.split()) == 0
+    assert "11 images" in capsys.readouterr().out
 
 
 def rows(written):

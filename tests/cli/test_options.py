@@ -1,8 +1,10 @@
 """Options: declared once, their defaults shown in one way; what is nearly right is answered with what is."""
 
 import argparse
+import os
 import re
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 import torch
@@ -59,6 +61,26 @@ def test_the_older_name_of_parallel_is_understood_and_not_shown(capsys):
     assert parser.parse_args(["train", "--split", "data"]).parallel == "data"
     assert parser.parse_args(["train"]).parallel == "auto"
     assert "--split" not in all_parsers()["alexnet train"].format_help()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("json", "train --dry-run --json={}"),
+        ("json", "evaluate a.pt --data default --json={}"),
+        ("features", "evaluate a.pt --data default --features={}"),
+        ("file", "export a.pt {}"),
+        ("record", "experiment parts --record={}"),
+        ("trials", "claims run --trials={}"),
+        ("target", "data prepare folder images {}"),
+        ("folder", "data check {}"),
+    ],
+)
+def test_every_path_may_begin_with_the_home_folder(name, words, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, os.path.abspath("at-home"))
+    given = build_parser(with_experiments=True).parse_args(words.format("~/x").split())
+    assert getattr(given, name) == Path("at-home", "x").absolute()
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,24 @@ def test_workers_are_deaf_to_signals_from_their_first_moment(stored):
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
 
 
+class Watching:
+    """Stands for a ``DataLoader`` that wants to be told when a worker ends."""
+
+    def __iter__(self):
+        signal.signal(signal.SIGCHLD, lambda *_: pytest.fail("the main thread was interrupted"))
+        return iter(())
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGCHLD"), reason="Windows has no such signal")
+def test_a_worker_that_ends_interrupts_nothing(stored):
+    before = signal.getsignal(signal.SIGCHLD)
+    loader = Loader(stored, 2, workers=1, drop_last=True)
+    loader._data = Watching()
+    assert list(loader.epoch()) == []
+    loader.close()
+    assert signal.getsignal(signal.SIGCHLD) is before
+
+
 @pytest.mark.slow
 def test_a_image_that_a_worker_cannot_read_is_one_sentence(stored):
     loader = Loader(stored, 2, workers=1, drop_last=True)

@@ -79,6 +79,13 @@ def test_images_are_read_in_any_order_and_more_than_once(prepared):
     assert got.train.read([]).shape == (0, 3, SIZE, SIZE)
 
 
+def test_a_set_is_read_also_after_the_process_has_changed_its_working_folder(prepared, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    got = open_set("set")
+    monkeypatch.chdir("/")
+    assert torch.equal(got.train.read([5]), prepared[0].train.read([5])) and got.path == tmp_path / "set"
+
+
 @pytest.mark.parametrize("index", [-1, 7])
 def test_a_image_that_is_not_there(prepared, index):
     with pytest.raises(IndexError, match=f"there is no image {index}; there are 7"):

@@ -147,8 +147,9 @@ def test_the_command_measures_within_its_budget_and_goes_on(tiny_set, tmp_path, 
 def test_a_claim_that_no_experiment_answers_is_refused(capsys):
     assert main(["claims", "run", "params"]) == 2
     assert "no experiment measures params; the claims that can be measured are " in capsys.readouterr().err
-    assert main(["claims", "params", "--budget", "1h"]) == 2
-    assert "--budget and --jobs go with run" in capsys.readouterr().err
+    for option, value in (("--budget", "1h"), ("--jobs", "1"), ("--trials", "x"), ("--device", "cuda")):
+        assert main(["claims", "params", option, value]) == 2
+        assert "--budget, --jobs, --trials and --device go with run" in capsys.readouterr().err
     assert main(["claims", "run", "relu-sped"]) == 2
     assert "did you mean 'relu-speed'" in capsys.readouterr().err
 

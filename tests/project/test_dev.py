@@ -136,6 +136,15 @@ def test_the_kind_of_pytorch_stays_until_the_other_is_asked_for(project):
     assert "--extra-index-url" not in installed(project)[0] and " venv " in project.ran[0]
 
 
+def test_the_kind_of_pytorch_stays_where_the_python_is_gone(project):
+    dev.set_up(cpu=True)
+    dev.PYTHON.unlink()
+    steps(project)
+    project.ran.clear()
+    dev.set_up()
+    assert "--extra-index-url" in installed(project)[0]
+
+
 def test_environment_of_an_earlier_dev_py_is_kept(project):
     dev.set_up()
     stamp = json.loads(dev.STAMP.read_text(encoding="utf-8"))

@@ -1,6 +1,7 @@
 """Checkpoints: back again unchanged, whole or not at all, and no code run from a file."""
 
 import errno
+import json
 import os
 from collections import OrderedDict
 from dataclasses import fields, replace
@@ -204,6 +205,17 @@ def test_other_content_is_named(tmp_path):
 def test_the_same_recipe_and_data_fit():
     check_fits(sample(), RECIPE, ["cat", "dog"])
     check_fits(sample(), RECIPE.replace(" ", ""), ("cat", "dog"), "0123abcd")
+
+
+def test_the_order_of_the_rate_factors_does_not_count():
+    content = json.loads(RECIPE)
+    content["learning"]["rate_factors"] = [["conv1", 0.0], ["conv2", 0.5]]
+    tuned = replace(sample(), recipe=json.dumps(content))
+    content["learning"]["rate_factors"].reverse()
+    check_fits(tuned, json.dumps(content), ["cat", "dog"])
+    content["learning"]["rate_factors"][1][1] = 0.1
+    with pytest.raises(ValueError, match=r"learning.rate_factors.conv1 is 0.0 there, 0.1 here$"):
+        check_fits(tuned, json.dumps(content), ["cat", "dog"])
 
 
 @pytest.mark.parametrize(

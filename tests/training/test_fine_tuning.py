@@ -9,6 +9,7 @@ import torch
 
 from alexnet.distributed.ranks import Ranks
 from alexnet.storage import checkpoints, records
+from alexnet.training import dry_run, dry_runs
 from alexnet.training import plan as planning
 from alexnet.training.learner import make_learner
 from alexnet.training.messages import plan_in_words
@@ -50,7 +51,7 @@ def begun(settings):
     """A training before its first step: (what it says, its weights)."""
     plan = planning.make_plan(settings)
     learner = make_learner(plan, Ranks(torch.device("cpu")))
-    assert resume(plan, learner, print) == (0, [])
+    assert resume(plan, learner, settings.folder, print) == (0, [])
     return plan_in_words(plan), {name: tensor.clone() for name, tensor in learner.state()[0].items()}
 
 
@@ -156,12 +157,31 @@ def test_a_folder_whose_training_began_otherwise_is_refused(whole, tmp_path):
     ):
         run(replace(tuned, out=str(tmp_path / "plain")))
     with pytest.raises(
-        ValueError, match="tuned began from .*whole, and .*; ask for `--init-from .*whole`, or"
+        ValueError, match="tuned began from .*whole, and .*; leave `--init-from` out, or choose"
     ):
-        run(replace(tuned, init_from=None))
+        run(replace(tuned, init_from="imagenette"))
     with pytest.raises(ValueError, match="rate_factors is None there, .* choose another folder"):
         run(replace(tuned, freeze="conv1"))
     run(replace(tuned, max_steps=3))
+
+
+def test_a_run_resumes_without_the_network_that_it_started_from(tmp_path, monkeypatch):
+    source = trained.saved(tmp_path / "narrow.pt", seed=3)  # its recipe's own network would not be trained
+    options = {"recipe": "paper", "batch_size": 8, "device": "cpu", "out": str(tmp_path / "run")}
+    (tmp_path / "elsewhere").mkdir()
+    run(TrainSettings(**options, init_from=f"{tmp_path}/elsewhere/../narrow.pt", max_steps=1))
+    source.unlink()
+    monkeypatch.setattr(dry_runs, "MEASURED_SECONDS", 0.0)
+    assert dry_run(TrainSettings(**options)).first_step == 1
+    for max_steps, given in ((2, str(source)), (3, None), (4, str(source))):
+        settings = TrainSettings(**options, init_from=given, max_steps=max_steps)
+        record, events = run(settings)
+        assert "that of the weights" in events[0].values["text"]
+        assert record.results["step"] == max_steps
+        assert record.config["settings"]["init_from"].endswith("narrow.pt")
+    other = trained.saved(tmp_path / "other.pt")
+    with pytest.raises(ValueError, match="run began from .*narrow.pt, .*; leave `--init-from` out"):
+        run(replace(settings, init_from=str(other)))
 
 
 def test_what_a_run_began_from_is_kept_for_another_working_folder(tmp_path, monkeypatch):

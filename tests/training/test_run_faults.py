@@ -12,7 +12,7 @@ import pytest
 from alexnet.evaluation.prediction import load_classifier
 from alexnet.storage import tensorfile
 from alexnet.storage.checkpoints import load, newest_first
-from alexnet.training import attach, train
+from alexnet.training import attach, folder, train
 from support.trainings import assert_same_bits, run, settings_for, state, tiny_dataset, use
 
 NEWEST = "checkpoints/step-00000004.pt"
@@ -144,6 +144,24 @@ def test_a_disk_that_fails_for_a_while_costs_nothing(runs, stopped, monkeypatch,
     assert log[-2:] == [5, 6]
 
 
+@pytest.mark.parametrize("error", [errno.EIO, errno.ESTALE, errno.EACCES, errno.ENOTCONN])
+def test_a_folder_that_does_not_respond_for_a_while_costs_nothing(runs, stopped, monkeypatch, error):
+    disk, said = Disk(stopped.folder, monkeypatch), []
+    disk.guard(os, "stat", lambda *_, **__: True)
+
+    def on_event(event):
+        if event.kind == "step":
+            disk.error = error if event.values["step"] == 5 else 0
+        if event.kind == "message":
+            said.append(event.values["text"])
+
+    record = train(replace(stopped, log_every=1), on_event)
+    log = stopped.folder / "log.jsonl"
+    assert f"cannot write {log}: {os.strerror(error)}; training continues, and its lines wait" in said
+    assert record.results["step"] == 6
+    assert [line["step"] for line in attach(stopped.folder).log()][-2:] == [5, 6]
+
+
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
 @pytest.mark.parametrize("since", [0, 5])
 def test_a_disk_that_fails_for_good_keeps_the_last_checkpoint(stopped, monkeypatch, error, since):
@@ -159,6 +177,26 @@ def test_a_disk_that_fails_for_good_keeps_the_last_checkpoint(stopped, monkeypat
     ends = "; the checkpoint of step 4 stays, and the same command resumes from it" if since else "`--out`"
     assert said.endswith(ends)
     assert whole_checkpoints(stopped.folder) == [4, 2] and not list(stopped.folder.rglob("*.part"))
+
+
+@pytest.mark.parametrize("for_good", [False, True])
+def test_weights_that_have_no_room_beside_the_last_checkpoint_are_not_said_to_be_there(
+    tmp_path, monkeypatch, for_good
+):
+    settings = settings_for(tmp_path / "run", checkpoint_every="5steps")
+    tries, real = [], folder.save_weights
+
+    def save_weights(path, weights):
+        tries.append(path)
+        if for_good or len(tries) == 1:
+            raise OSError(f"cannot write {path}: the disk is full")
+        real(path, weights)
+
+    monkeypatch.setattr(folder, "save_weights", save_weights)
+    said = one_sentence(lambda: run(settings))
+    end = "weights.pt: the disk is full; the checkpoint of step 10 stays, and the same command resumes from"
+    assert f"{end} it" in said if for_good else not said
+    assert len(tries) == 2 and (settings.folder / "weights.pt").is_file() == (not for_good)
 
 
 def test_a_checkpoint_that_cannot_be_read_is_named_and_kept(stopped, monkeypatch):

@@ -8,6 +8,7 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -298,6 +299,14 @@ def test_a_training_of_no_process_is_refused_at_once(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_lock_that_a_failing_disk_does_not_take_back_ends_nothing(tmp_path):
+    folder = RunFolder(settings_for(tmp_path / "run"), 1)
+    folder.lock.close()
+    folder.lock = mock.Mock(**{"close.side_effect": OSError(errno.EIO, "Input/output error")})
+    folder.close()
+    assert folder.lock.close.called
+
+
 def test_a_disk_without_locks_is_named(tmp_path, monkeypatch):
     fcntl = pytest.importorskip("fcntl")
 
@@ -314,7 +323,7 @@ def test_a_training_is_resumed_from_another_working_folder(tmp_path, monkeypatch
     (tmp_path / "mine.json").write_text("{}", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     folder = RunFolder(TrainSettings(data="set", recipe="mine.json", out="run", max_steps=3), 2)
-    folder.begin(0, schedule="plateau")
+    folder.begin(0, schedule="plateau", steps_per_epoch=5)
     folder.close()
     asked = []
     monkeypatch.setattr("alexnet.training.launching.launch", lambda *words: asked.append(words))
@@ -323,6 +332,20 @@ def test_a_training_is_resumed_from_another_working_folder(tmp_path, monkeypatch
     ((settings, num_ranks),) = asked
     assert (settings.data, settings.recipe) == (str(tmp_path / "set"), str(tmp_path / "mine.json"))
     assert (settings.out, settings.max_steps, num_ranks) == (str(tmp_path / "run"), None, 2)
+
+
+def test_a_run_stays_in_its_folder_when_the_process_changes_its_working_folder(tmp_path, whole, monkeypatch):
+    settings = replace(interrupted(tmp_path, checkpoint_every="4steps"), out="run")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def leave(event):
+        if event.kind == "step" and event.values["step"] == 2:
+            monkeypatch.chdir(tmp_path / "elsewhere")
+
+    train(settings, leave)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert_same_training(tmp_path / "run", whole)
 
 
 def test_a_set_by_name_stays_a_name():
@@ -390,6 +413,29 @@ def test_weights_that_had_no_room_at_the_end_are_written_by_the_next_start(tmp_p
     run(settings)
     assert (settings.folder / "weights.pt").is_file()
     assert torch.equal(load_classifier(settings.folder).net.fc8.bias, before)
+
+
+def test_a_training_that_begins_anew_removes_the_weights_and_the_record_of_the_one_before(tmp_path):
+    settings, seen = settings_for(tmp_path / "run", learning={"epochs": 0.4}), []
+    run(settings)
+    shutil.rmtree(settings.folder / "checkpoints")
+
+    def look(event):
+        if event.kind == "step":
+            seen.append({path.name for path in settings.folder.iterdir()} & {"weights.pt", "run.json"})
+
+    train(settings, look)
+    assert seen[0] == set() and (settings.folder / "weights.pt").is_file()
+
+
+def test_a_training_does_not_replace_the_weights_that_it_starts_from(tmp_path):
+    settings = settings_for(tmp_path / "run", learning={"epochs": 0.2})
+    run(settings)
+    shutil.rmtree(settings.folder / "checkpoints")
+    for source in (settings.folder, settings.folder / "weights.pt"):
+        with pytest.raises(ValueError, match="replace the weights that `--init-from` names; choose another"):
+            run(replace(settings, init_from=str(source)))
+    assert (settings.folder / "weights.pt").is_file()
 
 
 @posix

@@ -138,7 +138,8 @@ def test_a_plateau_keeps_the_interval_of_its_validations(folder):
     run(settings_for(folder, "paper", learning=learning, validate_every="1step", max_steps=3))
     with pytest.raises(ValueError, match="every 1step, by .*; ask for `--validate-every 1step`, or"):
         run(settings_for(folder, "paper", learning=learning, validate_every="1epoch", max_steps=4))
-    run(settings_for(folder, "paper", learning=learning, validate_every="1step", max_steps=4))
+    for max_steps, same in ((4, "1step"), (5, "1steps"), (6, "0.2epochs")):  # of 5 steps
+        run(settings_for(folder, "paper", learning=learning, validate_every=same, max_steps=max_steps))
 
 
 def test_steps_are_counted_as_the_schedule_counts_epochs():

@@ -74,9 +74,11 @@ def test_a_stopped_training_goes_on(tmp_path, whole, step):
     assert (settings.folder / "weights.pt").is_file()
 
 
-def test_the_log_goes_on_as_if_nothing_had_happened(tmp_path, whole):
+# Where a window closes anyway; and where a validation is owed, and the next step has other learning rates.
+@pytest.mark.parametrize("step", [4, 6])
+def test_the_log_goes_on_as_if_nothing_had_happened(tmp_path, whole, step):
     settings = interrupted(tmp_path)
-    train(settings, signalling(signal.SIGINT, 4))  # where a window closes anyway
+    train(settings, signalling(signal.SIGINT, step))
     run(settings)
     assert without_times(read_log(settings.folder)) == without_times(read_log(whole))
     seconds = [line["seconds"] for line in read_log(settings.folder)]
@@ -95,7 +97,8 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(tmp_path, whole):
     with pytest.raises(Killed):
         train(settings, kill)
     assert checkpoints(settings.folder) == [5] and read_log(settings.folder)[-1]["step"] == 8
-    (settings.folder / "checkpoints" / "step-00000009.pt.x.part").write_bytes(b"half a file")
+    for name in ("checkpoints/step-00000009.pt.0a1b2c3d.part", "weights.pt.0a1b2c3d.part"):
+        (settings.folder / name).write_bytes(b"half a file")
     with (settings.folder / "log.jsonl").open("a") as file:
         file.write('{"step": 8, "los')  # and half a line
     _, events = run(settings)

@@ -14,9 +14,9 @@ import torch
 
 from alexnet.cli import train as command
 from alexnet.cli.main import main
-from alexnet.devices import device_named
+from alexnet.devices import device_named, prepare_device
 from alexnet.distributed.parallel import Layout
-from alexnet.distributed.ranks import OtherFailed, Ranks
+from alexnet.distributed.ranks import OtherFailed, Ranks, joined
 from alexnet.training import TrainSettings, dry_run, dry_runs, loop, train
 from alexnet.training.board import Board, kernel_sheet, scalars
 from alexnet.training.events import Event
@@ -285,6 +285,21 @@ def test_tensorboard_gets_the_curves_and_the_kernels(folder):
     assert images == {("conv1 kernels", 5): (6, 24), ("conv1 kernels", 10): (6, 24)}
 
 
+def test_tensorboard_leaves_out_the_curves_of_steps_that_are_done_again(folder):
+    event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    options = {"checkpoint_every": "4steps", "log_every": 1}
+
+    def kill(event):
+        if event.kind == "window" and event.values["step"] == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(settings_for(folder, **options), kill)
+    run(settings_for(folder, **options))
+    shown = event_accumulator.EventAccumulator(str(folder / "tensorboard")).Reload()
+    assert [event.step for event in shown.Scalars("train/loss")] == list(range(1, 11))
+
+
 def test_without_tensorboard_one_sentence_says_how_to_get_it(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     _, events = run(settings_for(folder, max_steps=1))
@@ -346,7 +361,14 @@ def test_each_kernel_of_a_sheet_has_its_own_range():
 
 @pytest.mark.parametrize(
     ("count", "name", "sentence"),
-    [(0, "cuda", "finds no GPU here; choose `--device cpu`"), (2, "cuda:2", "no GPU 2")],
+    [
+        (0, "cuda", "finds no GPU here; choose `--device cpu`"),
+        (0, "cuda:01", "finds no GPU here; choose `--device cpu`"),
+        (2, "cuda:2", "there is no GPU 2; there are 2"),
+        (2, "cuda:02", "there is no GPU 2"),
+        (2, "cuda:257", "there is no GPU 257"),  # torch takes the number modulo 256
+        (2, "gqu", "must be auto, cpu, cuda or cuda:N, got 'gqu'"),
+    ],
 )
 def test_a_gpu_that_is_not_there(monkeypatch, count, name, sentence):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
@@ -354,13 +376,86 @@ def test_a_gpu_that_is_not_there(monkeypatch, count, name, sentence):
     with pytest.raises(ValueError, match=sentence):
         device_named(name)
     assert device_named("auto").type == ("cuda" if count else "cpu") and device_named("cpu").type == "cpu"
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match=sentence), joined(name):
+        pass
 
 
-def test_a_gpu_that_is_full_is_one_sentence(folder, monkeypatch):
-    def full(*_):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has ...")
+def test_a_gpu_by_number_is_for_a_process_alone(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert device_named("cuda:01") == torch.device("cuda", 1)
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    sentence = "each takes the GPU of its own number; .*cuda`, not cuda:1"
+    with pytest.raises(ValueError, match=sentence), joined("cuda:1"):
+        pass
 
-    monkeypatch.setattr(loop.Run, "one_step", full)
-    with pytest.raises(ValueError, match="memory of the GPU is too small .*`--batch-size` below 8") as caught:
+
+def test_what_names_no_gpu_means_the_one_of_the_process(monkeypatch):
+    taken = []
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    monkeypatch.setattr(torch, "set_float32_matmul_precision", lambda _: None)
+    for name in ("benchmark", "deterministic"):
+        monkeypatch.setattr(torch.backends.cudnn, name, False)
+    prepare_device(torch.device("cuda", 1))
+    prepare_device(torch.device("cuda"))
+    assert taken == [torch.device("cuda", 1)]
+
+
+def full_gpu(*_, **__):
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has ...")
+
+
+def full_computer(*_, **__):
+    torch.empty(2**60, dtype=torch.uint8)
+
+
+def uncompiled(*_):
+    # As torch has it, which takes seconds to import.
+    error = type("InductorError", (RuntimeError,), {"__module__": "torch._inductor.exc"})
+    raise error("InvalidCxxCompiler: No working C++ compiler found\n\nSet ...")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "sentence"),
+    [
+        (full_gpu, "memory of the GPU is too small .*`--batch-size` below 8, or `--precision bfloat16`$"),
+        (full_computer, "memory of this computer is too small .*`--batch-size` below 8$"),
+        (uncompiled, r"cannot compile the network \(InvalidCxxCompiler: .*\); leave `--compile` out, or ins"),
+    ],
+)
+def test_what_torch_cannot_do_is_one_sentence(folder, monkeypatch, trouble, sentence):
+    monkeypatch.setattr(loop.Run, "one_step", trouble)
+    with pytest.raises(ValueError, match=sentence) as caught:
         run(settings_for(folder))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words", "sentence"),
+    [
+        (
+            full_gpu,
+            "predict a.pt b.png",
+            "the memory of the GPU is too small for this; choose `--device cpu`",
+        ),
+        (
+            full_computer,
+            "evaluate a.pt --data default --device cpu",
+            "the memory of this computer is too small for this; choose a smaller `--batch-size`, or end "
+            "other programs",
+        ),
+    ],
+)
+def test_a_command_that_lacks_memory_says_so(monkeypatch, capsys, trouble, words, sentence):
+    monkeypatch.setattr("alexnet.evaluation.prediction.load_classifier", trouble)
+    assert main(words.split()) == 2
+    assert capsys.readouterr().err == f"alexnet: {sentence}\n"
+
+
+def test_a_training_needs_no_stream_for_errors(folder, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    record = train(settings_for(folder, max_steps=2), Progress())
+    assert record.results["step"] == 2
