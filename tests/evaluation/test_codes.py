@@ -1,9 +1,11 @@
 """Binary codes against loops, and what the two ways to learn them promise."""
 
+import math
 from itertools import permutations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from alexnet.evaluation import codes
 
@@ -115,3 +117,29 @@ def test_the_decoder_sees_bits_and_the_encoder_the_gradient_of_its_activations()
     found = torch.autograd.grad(network(x).square().sum(), parameters)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_an_auto_encoder_is_trained_by_adam_at_a_rate_that_falls_along_half_a_cosine():
+    x = torch.randn(50, 6, generator=torch.Generator().manual_seed(1))
+    networks = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        networks.append(codes.AutoEncoder(6, 8, 4))
+    losses = networks[0].fit(x, rate=0.02, epochs=3, batch_size=20, seed=7)
+    optimizer, generator, step = (
+        torch.optim.Adam(networks[1].parameters()),
+        torch.Generator().manual_seed(7),
+        0,
+    )
+    for loss_of_epoch in losses:
+        total = 0.0
+        for chosen in torch.randperm(50, generator=generator).split(20):  # 20, 20 and 10 images
+            optimizer.param_groups[0]["lr"] = 0.02 * (1 + math.cos(math.pi * step / 9)) / 2
+            optimizer.zero_grad()
+            loss = F.mse_loss(networks[1](x[chosen]), x[chosen])
+            loss.backward()
+            optimizer.step()
+            step, total = step + 1, total + loss.item() * len(chosen)
+        assert loss_of_epoch == pytest.approx(total / 50, rel=1e-5)
+    for one, other in zip(*(network.parameters() for network in networks), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)

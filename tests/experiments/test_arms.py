@@ -305,3 +305,30 @@ def test_the_order_of_jarrett_is_activation_contrast_normalisation_average():
         "LocalContrastNorm",
         "AvgPool2d",
     ]
+
+
+def test_the_protocol_of_the_authors_networks_for_cifar():
+    for name, arm in EXPERIMENTS["conv-local"].arms.items():
+        augment, learning = arm.augment, arm.learning
+        assert (augment.size, augment.num_offsets, augment.flip, augment.mean) == (24, 9, True, "centre")
+        assert augment.colour_noise == "none" and arm.drops == (0.94, 0.97)
+        assert (learning.momentum, learning.bias_rate_factor, learning.decay_biases) == (0.9, 2.0, False)
+        last = 0.01 if name == "11pct-public" else 0.004
+        assert dict(arm.weight_decays) == {"local3": 0.004, "local4": 0.004, "fc10": last}, name
+
+
+def test_both_networks_of_the_race_with_dropout_keep_their_learning_rate():
+    arms = EXPERIMENTS["dropout-speed"].arms
+    for arm in arms.values():
+        assert arm.drops == () and arm.learning.schedule == "constant" and arm.learning.epochs == 120
+        assert arm.augment is None
+    assert {name: arm.net.dropout for name, arm in arms.items()} == {"without": 0.0, "with": 0.5}
+
+
+def test_contrast_is_normalised_in_inputs_of_unit_variance():
+    arms = EXPERIMENTS["four-layer-lrn"].arms
+    assert {name for name, arm in arms.items() if arm.unit_variance} == {
+        "contrast/abs_tanh",
+        "contrast/tanh",
+        "contrast/relu",
+    }

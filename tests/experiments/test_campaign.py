@@ -1,6 +1,7 @@
 """Whole campaigns of tiny trials: run, stopped, gone on with, recorded."""
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -215,3 +216,22 @@ def test_the_time_of_trials_is_estimated_by_their_epochs(small):
     assert campaign.estimate_seconds(longer, kept, counts) == 15 * (2 * 1 + 1 * 3)
     race = replace(longer, stop_error=0.25)  # how long it takes has little to do with its limit
     assert campaign.estimate_seconds(race, kept, counts) == 30 * 3
+
+
+def test_no_more_trials_run_at_a_time_than_there_are_jobs(tiny, outcome, tmp_path, monkeypatch):
+    @contextlib.contextmanager
+    def workers(how, dataset):
+        yield lambda trial: execution.done((outcome(), {}))
+
+    monkeypatch.setattr(execution, "workers", workers)
+    kept, seen = Finished("", [], tmp_path / "lines.jsonl"), []
+    trials = [tiny("relu").trial("relu", rate=0.01, seed=seed, split="test") for seed in range(3)]
+    execute(
+        lambda: [trial for trial in trials if kept.find(trial) is None],
+        kept,
+        None,
+        Execution(jobs=2),
+        lambda *_: seen.append("end"),
+        lambda _: seen.append("begin"),
+    )
+    assert seen == ["begin", "begin", "end", "end", "begin", "end"]

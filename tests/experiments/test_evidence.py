@@ -2,6 +2,7 @@
 
 import io
 import re
+import statistics
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 
 from alexnet.cli.main import main
 from alexnet.evaluation.kernels import Gap
-from alexnet.experiments import answers, computed, evidence, towers
+from alexnet.experiments import answers, computed, evidence, readings, towers
 from alexnet.experiments.claims import CLAIMS, claim_by_id
 from alexnet.experiments.evidence import EVIDENCE, finding, ledger
 from alexnet.experiments.finding import VERDICTS, Finding
@@ -316,3 +317,28 @@ def test_chapters_judge_in_the_words_of_the_ledger(notebook):
 def test_cells_cannot_break_the_table():
     row = page.row(claim_by_id("params"), Finding(ours="a | b", verdict="exact", basis=""))
     assert row.count("|") == 5 and "a &#124; b" in row
+
+
+def test_overfitting_is_the_test_error_less_the_training_error(monkeypatch):
+    errors = {"base": (0.2, 0.1), "no-augmentation": (0.25, 0.02)}
+    runs = {
+        name: {"runs": [{"seed": n, "test_error": test + 0.001 * n, "train_error": train} for n in range(5)]}
+        for name, (test, train) in errors.items()
+    }
+    found = replace(RECORD, seeds=list(range(5)), results={"variants": runs}, config={"num_train": 50_000})
+    monkeypatch.setattr(evidence, "answered", lambda id: None)
+    monkeypatch.setattr(evidence, "record", lambda _: found)
+    assert finding("aug-needed").ours.startswith("+13.0 [")  # 25 - 2 points, less 20 - 10
+
+
+def test_the_earlier_records_are_read_in_the_direction_of_the_claim(monkeypatch):
+    monkeypatch.setattr(evidence, "answered", lambda id: None)
+    runs = records.load("lrn").results
+    error = {kind: statistics.fmean(run["test_error"] for run in runs[kind]["runs"]) for kind in runs}
+    gain = 100 * (error["none"] - error["lrn-11pct"])
+    assert finding("lrn-cifar").ours.startswith(f"{gain:+.1f} [") and abs(gain) > 0.1
+    ratio = float(finding("relu-speed").ours.split()[0])
+    assert ratio == pytest.approx(
+        readings.ratio(records.load("relu-vs-tanh").results, "scaled")["mean"], rel=0.05
+    )
+    assert ratio > 1.1

@@ -10,7 +10,7 @@ from alexnet.config import LearningConfig
 from alexnet.experiments import trial as module
 from alexnet.experiments.arms import Arm, FourLayerConfig
 from alexnet.experiments.parts import ARMS
-from alexnet.experiments.trial import Trial, epochs_to, parts, run_trial
+from alexnet.experiments.trial import Curve, Trial, epochs_to, parts, run_trial
 from alexnet.optim.step import StepResult
 
 ARM = Arm(
@@ -180,3 +180,15 @@ def test_wrong_answers_are_counted_as_in_an_evaluation(examples):
     found = module.count_wrong(net, x, labels)
     assert net.training and torch.equal(torch.random.get_rng_state(), state)
     assert int(found) == int((net.eval()(x).argmax(1) != labels).sum()) > 0
+
+
+def test_a_race_is_given_up_after_ten_epochs_above_60_percent(tiny):
+    def epochs(num_wrong):
+        trial = replace(tiny("relu").trial("relu", rate=0.1, seed=0, split="test"), stop_error=0.25)
+        long = replace(trial.of.learning, epochs=15, batch_size=100)
+        curve = Curve(replace(trial, of=replace(trial.of, learning=long)), 100)
+        while not curve.ended:
+            curve.add(StepResult(torch.tensor(1.0), torch.tensor(num_wrong), 100), lambda *_: None)
+        return curve.epoch
+
+    assert [epochs(num_wrong) for num_wrong in (61, 60, 26, 25)] == [11, 15, 15, 1]

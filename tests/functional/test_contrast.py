@@ -59,3 +59,8 @@ def test_an_image_without_contrast_gives_zeros_and_a_finite_derivative():
     y = local_contrast_norm(x)
     y.sum().backward()
     assert y.abs().max() < 1e-2 and x.grad.isfinite().all()
+
+
+def test_the_window_is_that_of_jarrett_et_al_where_none_is_named():
+    x = torch.rand(1, 3, 12, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    assert torch.equal(local_contrast_norm(x), local_contrast_norm(x, size=9, std=2.0))

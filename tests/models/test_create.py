@@ -1,5 +1,7 @@
 """Networks by name, with weights of any origin."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torchvision
@@ -8,6 +10,7 @@ import alexnet
 from alexnet.models.alexnet import AlexNet
 from alexnet.models.create import create_model, list_models
 from alexnet.recipes import NETS, net_config
+from support import trained
 from support.narrow import seeded
 
 TINY = {"conv_channels": (8, 8, 8, 8, 8), "dense_units": (16, 16), "num_classes": 7}
@@ -91,3 +94,21 @@ def test_torchvisions_weights_give_torchvisions_logits(theirs, tmp_path, form):
 
 def test_the_subpackages_are_there_after_an_import():
     assert callable(alexnet.data.load_or_default) and alexnet.models.create.create_model is create_model
+
+
+def test_the_generator_draws_the_new_last_layer_beside_weights_too():
+    state = create_model("small", **TINY, generator=seeded(1)).state_dict()
+    nets = [
+        create_model("small", weights=state, **TINY | {"num_classes": 5}, generator=seeded(seed))
+        for seed in (2, 2, 3)
+    ]
+    assert torch.equal(nets[0].fc8.weight, nets[1].fc8.weight)
+    assert not torch.equal(nets[0].fc8.weight, nets[2].fc8.weight)
+    assert torch.equal(nets[0].fc7.weight, state["fc7.weight"])
+
+
+def test_changes_come_on_top_of_the_net_of_the_weights(tmp_path):
+    path = trained.saved(tmp_path / "net.pt")
+    net = create_model(weights=path, dropout=0.25)
+    assert net.config == replace(trained.recipe().net, dropout=0.25)
+    assert torch.equal(net.fc8.bias, trained.weights().weights["fc8.bias"])

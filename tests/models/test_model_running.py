@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from alexnet import paper
 from alexnet.models.alexnet import AlexNet, draw_masks
@@ -145,3 +146,11 @@ def test_layers_take_their_input_under_torchs_name_for_it():
     images = torch.rand(2, 3, 9, 9)
     layers = [(Conv2d(3, 4, 3, 2, sides=(0, 1, 0, 1)), images), (PartOfLinear(9, 4), images)]
     assert all(torch.equal(layer(input=x), layer(x)) for layer, x in layers)
+
+
+def test_the_head_drops_what_its_mask_says():
+    net = loud(narrow()).train()
+    masks = {key: mask.double() for key, mask in draw_masks(net.config, 3, generator=seeded(5)).items()}
+    features = torch.randn(3, 10, dtype=torch.float64, generator=seeded(6))
+    expected = F.linear(features * masks["fc8"], net.fc8.weight, net.fc8.bias)
+    torch.testing.assert_close(net.head(features, masks), expected)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from alexnet import paper
+from alexnet.config import LearningConfig
 from alexnet.optim.sgd import GROUPS, PaperSGD, find_group, load_velocities, param_groups, velocities
 from alexnet.recipes import CODE2012, PAPER
 from references import optim as references_optim
@@ -294,3 +295,10 @@ def test_numbers_out_of_range_are_refused(wrong, sentence):
         PaperSGD([make_weight(numbers(2))], **wrong)
     with pytest.raises(ValueError, match=sentence):
         PaperSGD([{"params": [make_weight(numbers(2))], **wrong}])
+
+
+def test_a_layers_factor_is_in_the_rate_that_its_group_begins_with():
+    learning = LearningConfig(rate=0.3, bias_rate_factor=2.0, rate_factors=(("conv2", 0.25), ("fc8", 0.0)))
+    found = {(group["name"], group["factor"]): group["lr"] for group in param_groups(Net(), learning)}
+    weights = {("conv1.weight", 1.0): 0.3, ("weight", 0.25): 0.3 / 4, ("weight", 0.0): 0.0}
+    assert found == weights | {("bias", 1.0): 0.6, ("bias", 0.25): 0.6 / 4, ("bias", 0.0): 0.0}

@@ -207,3 +207,9 @@ MISTAKES = {
 def test_a_mistake_gets_one_sentence(sentence):
     with pytest.raises(ValueError, match=sentence):
         MISTAKES[sentence]()
+
+
+def test_a_gain_of_a_thousandth_is_none_where_no_threshold_is_named():
+    schedule = PlateauSchedule(patience=1, num_epochs=90, rate=0.01)
+    rates = {error: schedule.rates(2, [0.5, error]).weight_rate for error in (0.4985, 0.4995)}
+    assert rates == {0.4985: 0.01, 0.4995: pytest.approx(0.001)}

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from alexnet.optim.step import shuffled_batches, train_step
@@ -62,3 +63,13 @@ def test_bad_batches_are_refused(batch_size, num_labels, message):
                 torch.zeros(3), torch.zeros(num_labels), batch_size=batch_size, generator=torch.Generator()
             )
         )
+
+
+def test_the_loss_of_logits_in_half_precision_is_computed_in_float32():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(12, 7))
+    x, labels = torch.randn(5, 3, 2, 2), torch.arange(5)
+    logits = net(x).detach().bfloat16()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.0)
+    result = train_step(lambda images: net(images).bfloat16(), optimizer, x, labels)
+    assert result.loss.dtype == torch.float32
+    assert result.loss.item() == pytest.approx(F.cross_entropy(logits.double(), labels).item(), rel=1e-6)

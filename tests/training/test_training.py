@@ -16,17 +16,20 @@ from alexnet.data.first_pass import obtain_statistics
 from alexnet.data.generated import synthetic
 from alexnet.data.prepared import in_memory
 from alexnet.distributed.parallel import Layout
+from alexnet.distributed.ranks import Ranks
+from alexnet.evaluation.errors import average_views
 from alexnet.optim.schedule import schedule_for
 from alexnet.optim.sgd import velocities
 from alexnet.storage import records
-from alexnet.training import Diverged, TrainSettings, loop, train
+from alexnet.training import Diverged, TrainSettings, batches, learner, loop, train
 from alexnet.training import plan as planning
 from alexnet.training import state as keeping
 from alexnet.training.folder import RunFolder
-from alexnet.training.plan import count_steps
+from alexnet.training.log import read_log
+from alexnet.training.plan import count_steps, make_plan
 from alexnet.training.settings import Every, changes_in_words, command_line, every, on_lines
 from alexnet.training.window import first_not_finite
-from alexnet.transforms.ten_crop import prepare_centre
+from alexnet.transforms.ten_crop import prepare_centre, ten_crops
 from support.trainings import (
     STEPS_PER_EPOCH,
     assert_same_bits,
@@ -513,3 +516,53 @@ def test_a_command_is_broken_before_options_and_stays_the_same(width):
 def test_a_folder_has_a_name_of_its_own():
     assert str(TrainSettings(data="/x/imagenet", seed=2).folder) == "runs/imagenet-paper-seed2"
     assert str(TrainSettings(net="half", recipe="code2012").folder) == "runs/default-code2012-half-seed0"
+
+
+CPU = Ranks(torch.device("cpu"))
+
+
+NUM_STEPS = 10
+
+
+def test_the_end_is_measured_by_ten_crops_and_the_record_has_the_last_window(folder):
+    record, events = run(settings_for(folder, seed=4, log_every=3))
+    dataset, recipe = tiny_dataset(), tiny_recipe()
+    net, _, _ = by_hand(recipe, dataset, NUM_STEPS, seed=4)
+    statistics = obtain_statistics(dataset, progress=False)
+    views = ten_crops(dataset.val.images, size=28, statistics=statistics, mean=recipe.augment.mean)
+    probabilities, labels = average_views(net, views), dataset.val.labels
+    found, one_crop = record.results["ten_views"], record.results["validations"][-1]
+    expected = -probabilities.gather(1, labels[:, None]).log().mean().item()
+    assert found["nll"] == pytest.approx(expected, rel=1e-6) and abs(found["nll"] - one_crop["nll"]) > 1e-4
+    assert found["top1"] == pytest.approx((probabilities.argmax(1) != labels).double().mean().item())
+    last = read_log(folder)[-1]
+    assert record.results["training"] == {name: last[name] for name in ("loss", "error")}
+
+
+def test_a_plateau_waits_for_one_validation_at_least(folder):
+    patience = [
+        plan_training(recipe="paper", validate_every=every).schedule.patience
+        for every in ("1epoch", "2epochs", "20epochs")
+    ]
+    assert patience == [5, 2, 1]
+
+
+def test_the_loaders_get_what_settings_and_recipe_say(folder, monkeypatch):
+    monkeypatch.setattr(batches, "Loader", lambda split, size, **options: options)
+    monkeypatch.setattr(batches, "evaluation_loader", lambda split, size, **options: options)
+    common = {"rank": 0, "num_ranks": 1, "workers": 3, "pin_memory": False, "sharing": 2}
+    for recipe, order in (("code2012", "fixed"), ("paper", "shuffled")):
+        plan = plan_training(recipe=recipe, workers=3, seed=7)
+        expected = common | {"drop_last": True, "order": order, "seed": 7}
+        assert batches.training_loader(plan, CPU) == expected
+        assert batches.validation_loader(plan, CPU) == common
+    use(monkeypatch, replace(tiny_dataset(), splits={"train": tiny_dataset().train}))
+    assert batches.training_loader(plan_training(), CPU)["sharing"] == 1
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_network_is_compiled_where_that_is_asked_for(folder, monkeypatch, compiled):
+    asked = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, *_, **__: asked.append(self))
+    made = learner.make_learner(make_plan(settings_for(folder, compile=compiled)), CPU)
+    assert asked == [made.net] * compiled and made.in_blocks == (not compiled)

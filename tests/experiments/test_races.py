@@ -1,0 +1,52 @@
+"""The verdicts of races, and what a race is scored by."""
+
+import math
+
+import pytest
+
+from alexnet.experiments.answers import answer, corrected
+from alexnet.experiments.experiment import Comparison
+from alexnet.experiments.search import Found
+
+
+def arrived(outcome, *epochs):
+    """What a race found: runs whose training error passes 25% after so many epochs, at every seed."""
+    runs = {}
+    for seed, end in enumerate(epochs):
+        # Windows of one epoch, in whose middles the error falls by 0.01 an epoch.
+        errors = [0.25 + 0.01 * (end - 0.5 - epoch) for epoch in range(60)]
+        runs[seed] = outcome(errors=errors, epochs=60.0)
+    return Found(scores={0.01: (10.0, 0.1)}, settled=True, rate=0.01, runs=runs)
+
+
+@pytest.mark.parametrize(
+    ("slow", "verdict"),
+    [
+        ([20.0, 22.0, 19.0, 21.0, 20.5], "supported"),
+        ([4.0, 30.0, 7.0, 15.0, 9.9], "inconclusive"),  # as often faster as slower
+        ([5.0, 5.5, 4.8, 5.2, 5.1], "contradicted"),
+    ],
+)
+def test_a_race_is_judged_by_its_ratios_against_one(tiny, outcome, slow, verdict):
+    asked = Comparison(better="relu", worse="tanh", measure="epochs")
+    race = tiny("relu", "tanh", answers={"relu-speed": (asked,)}, num_train=10_000, stop_error=0.25)
+    fast = [10.0, 10.4, 9.7, 10.1, 9.9]
+    arms = {"relu": arrived(outcome, *fast), "tanh": arrived(outcome, *slow)}
+    told = answer(race, arms, "relu-speed")
+    mean = math.exp(sum(math.log(a / b) for a, b in zip(slow, fast, strict=True)) / 5)
+    assert told is not None and told.verdict == verdict
+    assert told.shown.startswith(f"{mean:.2f} [") and "times as many epochs" in told.shown
+    assert (corrected(race, arms)[asked] < 0.05) == (verdict != "inconclusive")
+
+
+def test_early_is_the_first_tenth_of_a_training(tiny, outcome):
+    losses = [3.0, 2.0, 1.0, *[0.1] * 27]
+    assert tiny("relu").measure(outcome(losses=losses), "early_loss") == pytest.approx(2.0)
+    assert tiny("relu").measure(outcome(losses=losses[:4]), "early_loss") == 3.0
+
+
+def test_a_race_that_is_lost_is_scored_by_its_last_epoch(tiny, outcome):
+    race = tiny("relu", windows=2, stop_error=0.25)
+    assert race.score(outcome(errors=[0.9, 0.7, 0.5, 0.4])) == (math.inf, pytest.approx(0.45))
+    assert race.score(outcome(errors=[0.9, 0.88, 0.86, 0.86])) == (math.inf, math.inf)
+    assert race.score(outcome(errors=[0.5, 0.4, 0.2, 0.2]))[0] == pytest.approx(1.25)
