@@ -161,8 +161,8 @@ class RunFolder:
     def begin(self, step: int, *, schedule: str, steps_per_epoch: int) -> list[str]:
         """Prepare the files for the steps after this one; later lines of the log are removed.
 
-        Where the training begins anew, the weights and the record of one before it go: until the end they
-        would be taken for its own.
+        A training that begins anew does not replace the weights of one before it, which until the end would
+        be taken for its own. The record of one before it goes.
 
         Args:
             step: updates done.
@@ -172,22 +172,21 @@ class RunFolder:
             sentences for the user: settings that changed, and files that were damaged.
         Raises:
             OSError: the folder cannot be written to.
-            ValueError: the run in the folder started from other weights than the settings name, or would
-                start from those that it replaces; or the schedule does not allow other validations than it
-                had.
+            ValueError: the run in the folder started from other weights than the settings name, or has left
+                weights without a checkpoint; or the schedule does not allow other validations than it had.
         """
         if step:
             self.check_origin()
-        elif self.asked_for["settings"]["init_from"] in (f"{self.path}", f"{self.path / WEIGHTS}"):
+        elif (self.path / WEIGHTS).is_file():
             raise ValueError(
-                f"the training in {self.path} would replace the weights that `--init-from` names; choose "
-                "another `--out`"
+                f"{self.path} has the weights of an earlier training and no checkpoint to resume it from; "
+                f"move {WEIGHTS} elsewhere, or choose another `--out`"
             )
         if step and schedule == "plateau":
             self.check_interval(steps_per_epoch)
         with explained(self.path, "; choose another `--out`"):
-            for name in () if step else (WEIGHTS, RECORD):
-                (self.path / name).unlink(missing_ok=True)
+            if not step:
+                (self.path / RECORD).unlink(missing_ok=True)
             write_json(self.path / SETTINGS, self.asked_for)
             self.log = Log(self.path, step)
         self.board = Board(self.path, step)

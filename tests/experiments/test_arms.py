@@ -332,3 +332,21 @@ def test_contrast_is_normalised_in_inputs_of_unit_variance():
         "contrast/tanh",
         "contrast/relu",
     }
+
+
+def test_the_setups_of_the_race_are_those_of_its_description():
+    arms = EXPERIMENTS["relu-speed"].arms
+    found = {}
+    for name, arm in arms.items():
+        setup, unit = name.split("/")
+        assert arm.net.unit == unit and arm.learning.weight_decay == 0 and not arm.drops and not arm.augment
+        found[setup] = (arm.net.initialisation, arm.unit_variance, arm.conv1_rate_factor, arm.net.dense)
+    assert found == {
+        "scaled": ("scaled", True, 1, 0),
+        "2012": ("2012", False, 1, 0),
+        "2012-unit": ("2012", True, 1, 0),
+        "scaled-grey": ("scaled", False, 1, 0),
+        "2012-conv1": ("2012", False, 1 / 64**2, 0),
+        "equal": ("equal", True, 1, 0),
+        "four-hidden": ("scaled", True, 1, 64),
+    }

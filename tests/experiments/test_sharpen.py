@@ -11,9 +11,10 @@ from alexnet import data
 from alexnet.cli import experiment as command
 from alexnet.cli.main import main
 from alexnet.experiments import EXPERIMENTS
-from alexnet.experiments.answers import LOOK_LEVEL, LOOKS, answer
+from alexnet.experiments.answers import LOOK_LEVEL, LOOKS, ONE_OF_MANY, UNDECIDED, answer, corrected
 from alexnet.experiments.experiment import Comparison
 from alexnet.experiments.finished import Finished
+from alexnet.experiments.intervals import p_value
 from alexnet.experiments.search import Found
 from alexnet.experiments.sharpen import next_step, steps
 
@@ -185,3 +186,53 @@ def test_claims_are_not_judged_by_generated_images(tmp_path, monkeypatch, capsys
     monkeypatch.setattr(command.signal, "signal", lambda *_: None)
     assert main(["claims", "run", "lrn-cifar", "--trials", str(tmp_path)]) == 2
     assert "`alexnet data get cifar10` downloads it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("mean", "p", "verdict"), [(0.0113, 0.033, "inconclusive"), (0.0159, 0.011, "supported")]
+)
+def test_a_verdict_needs_the_level_of_a_look(known, outcome, mean, p, verdict):
+    alone = replace(known, answers={"pca-colour": known.answers["pca-colour"]})
+    effects = [mean + apart for apart in (-0.01, -0.005, 0.0, 0.005, 0.01)]
+    worse = [error + effect for error, effect in zip(BASE, effects, strict=True)]
+    told = answer(alone, {"relu": found(outcome, BASE), "tanh": found(outcome, worse)}, "pca-colour")
+    assert p_value(effects) == pytest.approx(p, abs=5e-4)
+    assert told is not None and told.verdict == verdict
+    assert told.lacking == [ONE_OF_MANY] * (verdict == "inconclusive")
+
+
+def test_p_values_and_convergence_are_of_the_seeds_that_count(known, outcome):
+    (asked,) = known.answers["pca-colour"]
+    alone = replace(known, answers={"pca-colour": (asked,)}, fit=0.17)
+    effects = [0.03 + seed / 1000 for seed in range(5)]
+    worse = [error + effect for error, effect in zip(BASE, effects, strict=True)]
+    arms = {"relu": found(outcome, [*BASE, 0.3, 0.3]), "tanh": found(outcome, [*worse, 0.1, 0.9])}
+    assert corrected(alone, arms)[asked] == pytest.approx(p_value(effects), rel=1e-6)
+    told = answer(alone, arms, "pca-colour")
+    assert told is not None and told.verdict == "supported" and told.lacking == []
+
+
+def test_an_arm_has_converged_whose_mean_training_error_is_low_enough(known, outcome):
+    worse = [error + 0.03 + seed / 1000 for seed, error in enumerate(BASE)]
+    arms = {"relu": found(outcome, BASE), "tanh": found(outcome, worse)}
+    lacking = {fit: answer(replace(known, fit=fit), arms, "pca-colour").lacking for fit in (0.17, 0.165)}
+    assert lacking == {0.17: [], 0.165: ["the mean training error of tanh is above 16%"]}
+
+
+def test_of_several_comparisons_one_that_chance_explains_is_named_first(known, outcome):
+    pairs = tuple(Comparison(better="relu", worse=worse) for worse in ("tanh", "sigmoid"))
+    several = replace(known, answers={"remove-layer": pairs})
+    worse, same = [e + 0.03 + i / 1000 for i, e in enumerate(BASE)], [0.30, 0.32, 0.28, 0.31, 0.31]
+    arms = {name: found(outcome, of) for name, of in (("relu", BASE), ("tanh", worse), ("sigmoid", same))}
+    assert answer(several, arms, "remove-layer").lacking == [UNDECIDED]
+
+
+def test_arms_that_train_as_long_are_compared_and_overfitting_is_more_than_a_gap():
+    parts = EXPERIMENTS["parts"]
+    for comparisons in parts.answers.values():
+        for asked in comparisons:
+            epochs = {parts.arms[name].learning.epochs for name in (asked.better, asked.worse)}
+            assert len(epochs) == 1, asked
+    for id in ("pool-overfit", "aug-needed", "dropout-overfit"):
+        assert [asked.measure for asked in parts.answers[id]] == ["gap", "error"]
+        assert len({(asked.better, asked.worse) for asked in parts.answers[id]}) == 1

@@ -1,7 +1,5 @@
 """Schedules: the two logged ones against the notes, the plateau against its rule, and their names."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -141,15 +139,6 @@ def test_an_error_that_is_no_number_is_no_gain():
     nan = float("nan")
     assert num_stalls([0.5, nan, nan], patience=2, threshold=0.0) == 1
     assert num_stalls([nan, 0.5, 0.6], patience=2, threshold=0.0) == 0
-
-
-def test_the_plateau_needs_nothing_but_the_errors_to_go_on():
-    errors = np.random.default_rng(0).random(40).tolist()
-    schedule = PlateauSchedule(patience=3, num_epochs=90)
-    back = json.loads(json.dumps(errors))
-    assert [schedule.rates(n, errors[:n]) for n in range(41)] == [
-        schedule.rates(n, back[:n]) for n in range(41)
-    ]
 
 
 def test_every_name_of_a_recipe_has_its_schedule():

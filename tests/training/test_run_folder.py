@@ -415,27 +415,27 @@ def test_weights_that_had_no_room_at_the_end_are_written_by_the_next_start(tmp_p
     assert torch.equal(load_classifier(settings.folder).net.fc8.bias, before)
 
 
-def test_a_training_that_begins_anew_removes_the_weights_and_the_record_of_the_one_before(tmp_path):
-    settings, seen = settings_for(tmp_path / "run", learning={"epochs": 0.4}), []
+def test_a_training_that_begins_anew_does_not_replace_the_weights_of_the_one_before(tmp_path):
+    settings = settings_for(tmp_path / "run", learning={"epochs": 0.4})
     run(settings)
+    weights = settings.folder / "weights.pt"
+    before = weights.read_bytes()
     shutil.rmtree(settings.folder / "checkpoints")
+    for source in (None, str(settings.folder), str(weights)):
+        with pytest.raises(
+            ValueError, match="run has the weights of an earlier .*; move weights.pt elsewhere"
+        ):
+            run(replace(settings, init_from=source))
+        assert weights.read_bytes() == before and (settings.folder / "run.json").is_file()
+    weights.rename(tmp_path / "kept.pt")
+    records = []
 
     def look(event):
         if event.kind == "step":
-            seen.append({path.name for path in settings.folder.iterdir()} & {"weights.pt", "run.json"})
+            records.append((settings.folder / "run.json").is_file())
 
     train(settings, look)
-    assert seen[0] == set() and (settings.folder / "weights.pt").is_file()
-
-
-def test_a_training_does_not_replace_the_weights_that_it_starts_from(tmp_path):
-    settings = settings_for(tmp_path / "run", learning={"epochs": 0.2})
-    run(settings)
-    shutil.rmtree(settings.folder / "checkpoints")
-    for source in (settings.folder, settings.folder / "weights.pt"):
-        with pytest.raises(ValueError, match="replace the weights that `--init-from` names; choose another"):
-            run(replace(settings, init_from=str(source)))
-    assert (settings.folder / "weights.pt").is_file()
+    assert records[0] is False and weights.is_file()
 
 
 @posix

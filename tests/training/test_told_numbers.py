@@ -11,8 +11,9 @@ from alexnet.data.splits import MemorySplit
 from alexnet.data.statistics import Statistics
 from alexnet.distributed.ranks import Ranks
 from alexnet.models.summary import make_rows, memory
+from alexnet.optim.schedule import PlateauSchedule
 from alexnet.optim.step import StepResult
-from alexnet.storage.checkpoints import load
+from alexnet.storage.checkpoints import Validation, load
 from alexnet.training import dry_runs, saves, validation, window
 from alexnet.training import learner as learning
 from alexnet.training import state as keeping
@@ -179,3 +180,14 @@ def test_free_memory_is_shared_by_the_processes_of_a_machine(monkeypatch, tmp_pa
     assert dry_runs.free_memory(torch.device("cpu")) == 3000 * 1024
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     assert dry_runs.free_memory(torch.device("cpu")) == 3000 * 256
+
+
+def test_the_rates_of_a_step_know_no_later_validation():
+    training = SimpleNamespace(
+        schedule=PlateauSchedule(patience=1, num_epochs=90, rate=0.01),
+        plan=SimpleNamespace(epoch=lambda step: step / 5),
+        validations=[Validation(5, 0.5), Validation(10, 0.5)],
+        step=10,
+    )
+    assert Run.rates(training, 9).weight_rate == 0.01
+    assert Run.rates(training).weight_rate == pytest.approx(0.001)

@@ -18,8 +18,10 @@ from alexnet.data.prepared import in_memory
 from alexnet.distributed.parallel import Layout
 from alexnet.distributed.ranks import Ranks
 from alexnet.evaluation.errors import average_views
+from alexnet.models.alexnet import AlexNet
 from alexnet.optim.schedule import schedule_for
 from alexnet.optim.sgd import velocities
+from alexnet.seeds import make_generator
 from alexnet.storage import records
 from alexnet.training import Diverged, TrainSettings, batches, learner, loop, train
 from alexnet.training import plan as planning
@@ -122,7 +124,7 @@ def test_checkpoints_come_by_steps_and_the_best_one_stays(folder, monkeypatch, s
 
 
 def test_checkpoints_come_by_the_clock(folder, saved):
-    run(settings_for(folder, checkpoint_every="0.0001min"))
+    run(settings_for(folder, checkpoint_every="0.000001min"))
     assert len(saved) > 3 and saved == sorted(set(saved)) and checkpoints(folder)[-1] == 10
 
 
@@ -263,7 +265,7 @@ def test_a_checkpoint_that_was_deleted_under_a_run_is_not_said_to_stay(folder, m
 OTHERS = {
     "is of another training: .*recipe.*; choose another folder with `--out`": {"learning": {"rate": 0.5}},
     "is of another training: its seed is 0, not 3; choose": {"seed": 3},
-    "augment.flip|dropout|recipe": {"base": "paper"},
+    "net.conv3_5_weight_std is 0.03 there, 0.01 here; augment.num_offsets is 5 there, 4": {"base": "paper"},
 }
 
 
@@ -336,13 +338,18 @@ def test_two_trainings_do_not_share_a_folder(folder):
     run(settings)
 
 
-def test_bfloat16_and_channels_last_and_the_loaders_processes_only_change_digits(folder, tmp_path):
-    run(settings_for(folder, max_steps=3))
-    for name, changes in {"half": {"precision": "bfloat16"}, "last": {"channels_last": True}}.items():
-        run(settings_for(tmp_path / name, max_steps=3, **changes))
-        for key, tensor in state(tmp_path / name, 3)[0].items():
-            assert tensor.dtype == torch.float32
-            torch.testing.assert_close(tensor, state(folder, 3)[0][key], rtol=0.1, atol=1e-2)
+@pytest.mark.slow
+def test_bfloat16_goes_nearly_the_same_way_and_channels_last_and_workers_the_same(folder, tmp_path):
+    changes = {"half": {"precision": "bfloat16"}, "last": {"channels_last": True}, "workers": {"workers": 2}}
+    weights = {}
+    for name, settings in ({"run": {}} | changes).items():
+        run(settings_for(tmp_path / name, max_steps=3, **settings))
+        weights[name] = state(tmp_path / name, 3)[0]
+    initial = AlexNet(tiny_recipe().net, generator=make_generator(0, 3)).state_dict()
+    for key, tensor in weights["run"].items():
+        assert torch.equal(weights["last"][key], tensor) and torch.equal(weights["workers"][key], tensor)
+        way, apart = (tensor - initial[key]).norm(), (weights["half"][key] - tensor).norm()
+        assert weights["half"][key].dtype == torch.float32 and 0 < apart < 0.5 * way, key
 
 
 def test_the_net_fits_the_images(folder, monkeypatch):

@@ -14,7 +14,7 @@ from torchvision import transforms
 
 from alexnet.data import images
 from alexnet.data.formats import added, readable, recognise_format
-from alexnet.data.images import Unreadable, decode, open_image, read_bytes, resize_and_crop, to_rgb
+from alexnet.data.images import Unreadable, decode, open_image, read_bytes, resize_and_crop, to_jpeg, to_rgb
 from references.images import central_square
 from support.archives import encoded, jpeg, pixels
 
@@ -345,3 +345,10 @@ def test_a_stored_jpeg_is_close_to_the_image():
     image = Image.fromarray(pixels(4, 64, 64))
     stored = np.asarray(Image.open(io.BytesIO(images.to_jpeg(image))))
     assert abs(stored.astype(int) - np.asarray(image)).mean() < 2
+
+
+def test_a_stored_jpeg_has_colours_at_half_the_resolution():
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    with Image.open(io.BytesIO(to_jpeg(Image.fromarray(pixels)))) as stored:
+        assert [layer[1:3] for layer in stored.layer] == [(2, 2), (1, 1), (1, 1)]  # 4:2:0
+        assert stored.quantization[0][0] == 2  # 16 of the standard's table at a quality of 95
