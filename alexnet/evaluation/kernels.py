@@ -139,16 +139,14 @@ def gratings(kernels: Tensor) -> Gratings:
     return Gratings(torch.hypot(x, y), degrees % 180, moment / power.sum((1, 2)))
 
 
-def tower_gap(values: Tensor, *, num_deals: int = DEALS, seed: int = 0) -> Gap:
+def tower_gap(values: Tensor) -> Gap:
     """Compare the two towers with halves of the same kernels dealt at random.
 
     Args:
         values: (K,) a number of each kernel, such as its `colourfulness`; the first half is tower a's.
-        num_deals: random deals.
-        seed: of the deals.
     """
-    generator = torch.Generator().manual_seed(seed)
-    orders = torch.rand(num_deals, len(values), generator=generator).argsort(1)
+    generator = torch.Generator().manual_seed(0)
+    orders = torch.rand(DEALS, len(values), generator=generator).argsort(1)
     towers, deals = (difference(rows) for rows in (values[None], values[orders]))
     # The slack counts deals that differ from the towers by rounding alone.
     at_least = (deals >= towers - 1e-9).double().mean()

@@ -44,35 +44,27 @@ class Interval:
         return f"{mean} [{low}, {high}]"
 
 
-def mean_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) -> Interval:
-    """Return the mean of values with its interval.
-
-    Args:
-        values: one a seed, for paired seeds the differences.
-        confidence: in how many of repeated measurements, a fraction, the interval contains the true mean.
-    """
+def mean_interval(values: Sequence[float]) -> Interval:
+    """Return the mean of values, one a seed or for paired seeds the differences, with its interval."""
     count = len(values)
     if count < 2:
         return Interval(values[0] if values else math.nan, -math.inf, math.inf, count)
     mean, deviation = statistics.fmean(values), statistics.stdev(values)
-    width = special.stdtrit(count - 1, (1 + confidence) / 2).item() * deviation / math.sqrt(count)
+    width = special.stdtrit(count - 1, (1 + CONFIDENCE) / 2).item() * deviation / math.sqrt(count)
     return Interval(mean, mean - width, mean + width, count)
 
 
-def ratio_interval(
-    numerators: Sequence[float], denominators: Sequence[float], *, confidence: float = CONFIDENCE
-) -> Interval:
+def ratio_interval(numerators: Sequence[float], denominators: Sequence[float]) -> Interval:
     """Return the geometric mean of paired ratios with its interval, which is that of the mean logarithm.
 
     Args:
         numerators: one a seed, positive.
         denominators: for the same seeds in the same order, positive.
-        confidence: as for `mean_interval`.
     Raises:
         ValueError: they differ in number.
     """
     logs = [math.log(a / b) for a, b in zip(numerators, denominators, strict=True)]
-    found = mean_interval(logs, confidence=confidence)
+    found = mean_interval(logs)
     return Interval(math.exp(found.mean), math.exp(found.low), math.exp(found.high), found.num_values)
 
 
