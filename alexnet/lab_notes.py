@@ -120,7 +120,7 @@ RUNS = (
     ),
     LoggedRun(
         net="150",
-        about="towers that never exchange anything",
+        about="towers that exchange nothing before the output layer",
         data=VAL_2012,
         views=10,
         top1=0.41828,

@@ -27,7 +27,7 @@ def claim(id: str, section: str, chapter: str, text: str, figure: str) -> Claim:
     return Claim(id=id, section=section, text=text, figure=figure, chapter=chapter)
 
 
-RELU, DATA, GPUS = "03-relu-against-tanh", "04-data", "05-two-gpus"
+CONVOLUTION, RELU, DATA, GPUS = "02-convolution", "03-relu-against-tanh", "04-data", "05-two-gpus"
 LRN, POOLING, NETWORK = "06-local-response-normalisation", "07-overlapping-pooling", "08-architecture"
 AUGMENTATION, DROPOUT, LEARNING = "09-augmentation", "10-dropout", "11-learning"
 RESULTS, DISCUSSION, TRAINING = "12-results", "15-discussion", "16-training-alexnet"
@@ -52,7 +52,7 @@ CLAIMS = (
     claim(
         "input-224",
         "3.5, figure 2",
-        NETWORK,
+        CONVOLUTION,
         "conv1 makes feature maps of this size from 224×224 pixels",
         "55×55",
     ),
