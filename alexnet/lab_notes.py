@@ -192,7 +192,7 @@ RUNS = (
     ),
     LoggedRun(
         net="170",
-        about="another learning-rate schedule",
+        about="#169 from epoch 23 on, learning rates down to 0.00004",
         data=VAL_2012,
         views=10,
         top1=0.405280,
@@ -283,8 +283,9 @@ RUNS = (
 )
 
 
-#: The network of #145 trained again. Their definition file, layers-153.cfg, differs from that of #145 in
-#: ``partialSum`` alone, the order in which gradients are summed; momentum and weight decay are equal too.
+#: The network of #145 in runs with other schedules, of which #170 goes on from #169 after 23 epochs. Their
+#: definition file, layers-153.cfg, differs from that of #145 in ``partialSum`` alone, the order in which
+#: gradients are summed; momentum and weight decay are equal too.
 OTHER_SCHEDULES = ("155", "156", "157", "158", "160", "169", "170")
 
 

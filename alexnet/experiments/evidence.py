@@ -376,7 +376,7 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
     "retrieval": retrieved,
     "binary-codes": coded,
     "depth-data": partial(
-        unknown, "an outlook that the years since have borne out, not one that is measured here"
+        unknown, "a measurement here; the years since have borne the outlook out (chapter 15)"
     ),
 }
 
