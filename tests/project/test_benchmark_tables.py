@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import growth
 import table
@@ -98,3 +99,12 @@ def test_a_gpus_page_shows_what_is_wrong_and_the_part_of_what_is_possible(tmp_pa
 
 def test_the_page_is_that_of_the_results():
     assert (table.HERE / "README.md").read_text(encoding="utf-8") == table.page(table.HERE / "results")
+
+
+def test_the_page_on_data_repeats_what_was_measured():
+    root = Path(__file__).parents[2]
+    found = json.loads((root / "benchmarks/results/input_pipeline.json").read_text())["results"]
+    text = (root / "data/README.md").read_text(encoding="utf-8")
+    for form in ("JPEG", "raw"):
+        ratio = found[f"prepared, {form}"]["times_as_fast"]["median"]
+        assert f"| {form} | {ratio:.2g} |" in text
