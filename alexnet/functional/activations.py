@@ -76,8 +76,9 @@ def slope(unit: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     Returns:
         the same shape as x; 0 everywhere for a function without gradient, such as the threshold.
     """
-    x = x.detach().clone().requires_grad_(True)
-    y = unit(x)
-    if not y.requires_grad:
-        return torch.zeros_like(x)
-    return torch.autograd.grad(y.sum(), x)[0]
+    with torch.inference_mode(False), torch.enable_grad():
+        x = x.detach().clone().requires_grad_(True)
+        y = unit(x)
+        if not y.requires_grad:
+            return torch.zeros_like(x)
+        return torch.autograd.grad(y.sum(), x)[0]

@@ -7,7 +7,8 @@ channels; this module chooses between them.
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from alexnet.checks import whole
 from alexnet.functional.lrn_band import BandNorm, fits_band
@@ -109,9 +110,20 @@ def check(x: Tensor, **constants: float) -> None:
 
 
 def response_norm(x: Tensor, spec: NormSpec) -> Tensor:
-    """Normalise by the fused form; compilers, tracers and transforms of torch.func get the formula."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active():
+    """Normalise by the fused form, where nobody needs to see or to transform the formula."""
+    if is_transformed(x):
         return spec.formula(x)
     if not x.is_contiguous(memory_format=torch.channels_last):
         x = x.contiguous()
     return (BandNorm if fits_band(x, spec) else ResponseNorm).apply(x, spec)
+
+
+def is_transformed(x: Tensor) -> bool:
+    """Whether a compiler, a tracer, torch.func or forward-mode differentiation sees x, or x has no memory."""
+    return (
+        type(x) not in (Tensor, nn.Parameter)
+        or torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or torch._C._are_functorch_transforms_active()
+        or forward_ad.unpack_dual(x).tangent is not None
+    )

@@ -1,7 +1,8 @@
 """Response normalisation across few channels: the sums over windows as one matrix product.
 
 Where the channels of a pixel lie side by side in memory and are few, a product with a band matrix of ones is
-the fastest way to sum over each one's neighbours; its cost grows with the square of the channels.
+the fastest way to sum over each one's neighbours; its cost grows with the square of the channels. A square
+that is no number, or too large for one, makes all channels of its pixel NaN.
 
 Letters in shapes: N images, C channels, H height, W width, M rows of C channels, one a pixel.
 """
@@ -70,7 +71,7 @@ class BandNorm(torch.autograd.Function):
 def band_matrix(channels: int, window: tuple[int, int], groups: int, dtype: torch.dtype) -> Tensor:
     """Return (C, C): 1 in row j of column i where j is in the window round i and in its group, or 0."""
     low, high = window
-    channel = torch.arange(channels)
+    channel = torch.arange(channels, device="cpu")
     apart, group = channel[:, None] - channel, channel // (channels // groups)
     return ((apart >= -low) & (apart <= high) & (group[:, None] == group)).to(dtype)
 
@@ -88,5 +89,6 @@ def compute_energy(x_rows: Tensor, band: Tensor, spec: NormSpec, out: Tensor | N
 
     Into memory that is given, since autocast would else compute the product in half precision.
     """
-    k, out = torch.full((), spec.k, dtype=x_rows.dtype), torch.empty_like(x_rows) if out is None else out
+    k = torch.full((), spec.k, dtype=x_rows.dtype, device=x_rows.device)
+    out = torch.empty_like(x_rows) if out is None else out
     return torch.addmm(k, x_rows * x_rows, band, alpha=spec.alpha, out=out)

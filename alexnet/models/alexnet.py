@@ -61,7 +61,7 @@ class AlexNet(nn.Module):
         Raises:
             ValueError: the images do not have the shape that the network reads.
         """
-        return run(self.named_children(), check_images(images, self.config), masks)
+        return run(self.children_in_order(), check_images(images, self.config), masks)
 
     def maps(self, images: Tensor) -> Tensor:
         """Compute what the dense layers read, (N, C, H, W): pool5, or relu_conv6 where there is one."""
@@ -79,13 +79,18 @@ class AlexNet(nn.Module):
 
     def head(self, features: Tensor, masks: Masks | None = None) -> Tensor:
         """Compute the logits from ``features``; masks as in ``forward``."""
-        return run([(name, child) for name, child in self.named_children() if name in HEAD], features, masks)
+        last = [(name, child) for name, child in self.children_in_order() if name in HEAD]
+        return run(last, features, masks)
 
     def parts(self) -> tuple[list[tuple[str, nn.Module]], list[tuple[str, nn.Module]]]:
         """Return the children, by name, before and after the step from feature maps to dense layers."""
-        children = list(self.named_children())
+        children = self.children_in_order()
         cut = [name for name, _ in children].index("flatten")
         return children[:cut], children[cut:]
+
+    def children_in_order(self) -> list[tuple[str, nn.Module]]:
+        """Return the children by name; one that stands in several places, for each of them."""
+        return [(name, child) for name, child in self._modules.items() if child is not None]
 
     def extra_repr(self) -> str:
         """Name the network, for ``print``."""

@@ -38,6 +38,12 @@ def block_length(net: AlexNet, images: Tensor) -> int:
 def compute_logits(model: nn.Module, images: Tensor) -> Tensor:
     """Return what a model computes from images (N, 3, H, W), on the CPU in the way that is fast there."""
     images = channels_last_on_cpu(images)
-    if isinstance(model, AlexNet) and images.device.type == "cpu":
+    if isinstance(model, AlexNet) and is_unchanged(model) and images.device.type == "cpu":
         return in_blocks(model, images)
     return model(images)
+
+
+def is_unchanged(net: AlexNet) -> bool:
+    """Whether calling a network does no more and no less than `AlexNet.forward`."""
+    has_own_forward = type(net).forward is not AlexNet.forward or "forward" in vars(net)
+    return not (has_own_forward or net._forward_hooks or net._forward_pre_hooks)

@@ -44,6 +44,13 @@ def test_the_threshold_passes_no_gradient():
     assert activations.slope(activations.threshold_unit, torch.tensor(POINTS)).eq(0).all()
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_slope_needs_no_gradients_switched_on(mode):
+    with mode():
+        found = activations.slope(torch.tanh, torch.ones(1))
+    assert found.item() == pytest.approx(1 - math.tanh(1) ** 2)
+
+
 def test_slope_leaves_its_input_alone():
     x = torch.tensor([0.5])
     activations.slope(torch.tanh, x)

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd import forward_ad
 
 from alexnet import functional, paper
 from alexnet.functional import (
@@ -356,3 +358,27 @@ def test_a_mistake_gets_one_sentence(sentence):
     with pytest.raises(ValueError, match=sentence) as caught:
         MISTAKES[sentence]()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("elsewhere", [FakeTensorMode, lambda: torch.device("meta")], ids=["fake", "meta"])
+def test_what_is_kept_for_the_next_call_is_real(elsewhere):
+    lrn_band.band_matrix.cache_clear()
+    few = tensor(memory=torch.channels_last).detach()
+    with elsewhere():
+        local_response_norm(torch.randn(2, 12, 2, 3).contiguous(memory_format=torch.channels_last))
+        if elsewhere is not FakeTensorMode:  # which takes no real tensors
+            local_response_norm(few)
+    torch.testing.assert_close(local_response_norm(few), local_response_norm(few.contiguous()))
+
+
+@FORMATS
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")  # of torch's own formulas
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_forward_mode_differentiation_gives_the_derivative_along_a_direction(memory):
+    x, along = tensor(memory=memory), torch.from_numpy(numbers(seed=9))
+    with forward_ad.dual_level():
+        y = local_response_norm(forward_ad.make_dual(x, along), **LOUD)
+        found = forward_ad.unpack_dual(y).tangent
+    step = 1e-6 * along
+    expected = (local_response_norm(x + step, **LOUD) - local_response_norm(x - step, **LOUD)) / 2e-6
+    torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-8)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from alexnet.models import blocks
-from alexnet.models.alexnet import draw_masks
+from alexnet.models.alexnet import AlexNet, draw_masks
 from support.narrow import loud, narrow, random_images, seeded
 
 
@@ -43,3 +43,28 @@ def test_logits_are_computed_in_blocks_with_channels_last_where_that_is_fast(mon
     seen.clear()
     blocks.compute_logits(nn.Sequential(net), x)
     assert [len(block) for block in seen] == [5]  # a model that is not known is called as it is
+
+
+class Louder(AlexNet):
+    """A user's network."""
+
+    def forward(self, images, masks=None):
+        return super().forward(50 * images, masks)
+
+
+def test_a_network_that_somebody_changed_is_called():
+    net = loud(narrow()).eval()
+    x = random_images(net.config, num=2)
+    expected = net(50 * x)
+    torch.testing.assert_close(blocks.compute_logits(use_class(net, Louder), x), expected)
+    net = use_class(net, AlexNet)
+    hook = net.register_forward_pre_hook(lambda _, inputs: (50 * inputs[0],))
+    torch.testing.assert_close(blocks.compute_logits(net, x), expected)
+    hook.remove()
+    net.register_forward_hook(lambda _, __, logits: -logits)
+    torch.testing.assert_close(blocks.compute_logits(net, 50 * x), -expected)
+
+
+def use_class(net, which):
+    net.__class__ = which
+    return net

@@ -51,6 +51,17 @@ def test_the_network_is_the_chain_of_its_children(name):
     close(maps, run_by_layers(net, images)["pool5"])
 
 
+def test_one_module_may_stand_in_many_places(net):
+    separate, shared, images = copy.deepcopy(net), nn.Tanh(), random_images(net.config)
+    for name, child in net.named_children():
+        if isinstance(child, nn.ReLU):
+            setattr(separate, name, nn.Tanh())
+            setattr(net, name, shared)
+    close(net(images), separate(images))
+    close(net.classify(net.maps(images)), separate(images))
+    close(net.head(net.features(images)), separate(images))
+
+
 @pytest.mark.parametrize("training", [False, True])
 def test_hooks_are_called_once_a_batch_and_see_every_layer(net, training):
     seen = []
