@@ -6,7 +6,7 @@ import textwrap
 import time
 from dataclasses import replace
 
-from alexnet.cli.options import SHARED
+from alexnet.cli.options import SHARED, check_writable
 from alexnet.shown import say
 
 WIDTH = 100
@@ -70,12 +70,14 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
             f"no experiment measures {', '.join(without)}; the claims that can be measured are {can}"
         )
     how = execution(arguments)
+    paths = {name: arguments.trials / f"{name}.jsonl" for name in EXPERIMENTS}
+    for path in paths.values():
+        check_writable(path)
     dataset = data.load("cifar10")  # the claims are about it: generated images judge none of them
     say(f"data: {dataset.source}")
     experiments = {}
     for name, known in EXPERIMENTS.items():
-        path = arguments.trials / f"{name}.jsonl"
-        experiments[name] = known, open_finished(name, dataset.fingerprint, path, with_shipped=True)
+        experiments[name] = known, open_finished(name, dataset.fingerprint, paths[name], with_shipped=True)
     say(f"finished trials are kept in {arguments.trials}: the same command resumes there")
     end = math.inf if how.budget is None else time.monotonic() + how.budget
     complete = True

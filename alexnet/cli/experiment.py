@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.checks import positive, whole
-from alexnet.cli.options import add_option, path_named
+from alexnet.cli.options import add_option, check_results, check_writable, path_named
 from alexnet.shown import say
 
 TRIALS = Path("runs", "trials")
@@ -95,9 +95,11 @@ def run_experiment(known, arguments: argparse.Namespace) -> Any:
     check(arguments)
     known = scaled(known, arguments)
     how = execution(arguments)
+    path = arguments.trials / f"{known.name}.jsonl"
+    check_writable(path)
+    check_results(arguments.record, ".json", "--record")
     dataset = data.load_or_default("cifar10")
     say(f"data: {dataset.source}")
-    path = arguments.trials / f"{known.name}.jsonl"
     say(f"finished trials are kept in {path}: the same command resumes there")
     finished = open_finished(known.name, dataset.fingerprint, path, with_shipped=False)
     complete = run_campaign(known, dataset, finished, how, arms=arguments.arms or (), seeds=arguments.seeds)

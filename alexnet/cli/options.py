@@ -113,10 +113,9 @@ def add_option(parser: Any, name: str, text: str = "", *, shown: str = "", **set
 
 def check_writable(path: Path) -> None:
     """Raise OSError unless a file can be written at a path; its folder is made where it is missing."""
-    if path.is_dir():
-        raise OSError(f"cannot write {path}: it is a folder; name a file")
-    if path.exists() and not path.is_file():
-        raise OSError(f"cannot write {path}: it is a pipe or a device; name a file")
+    from alexnet.storage.files import check_replaceable
+
+    check_replaceable(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
@@ -133,11 +132,11 @@ def check_results(path: Path | None, suffix: str, option: str) -> None:
     would replace.
 
     Args:
-        path: of the file; None or ``STDOUT``: there is none.
+        path: of the file; None, or ``STDOUT`` of --json: there is none.
         suffix: such as ".json".
         option: such as "--json".
     """
-    if path is None or path == STDOUT:
+    if path is None or (path == STDOUT and option == "--json"):
         return
     if path.suffix != suffix:
         last = f"; to print them, put {option} last" if option == "--json" else ""

@@ -23,6 +23,14 @@ def home(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))
 
 
+def check_replaceable(path: Path) -> None:
+    """Raise OSError if there is something at a path that is no file, and that a file must not replace."""
+    if path.is_dir():
+        raise OSError(f"cannot write {path}: it is a folder; name a file")
+    if path.exists() and not path.is_file():
+        raise OSError(f"cannot write {path}: it is a pipe or a device; name a file")
+
+
 @contextlib.contextmanager
 def written_whole(path: Path) -> Generator[BinaryIO]:
     """Open a file for writing that appears at its path when the disk has all of it, and never in part.
@@ -32,8 +40,10 @@ def written_whole(path: Path) -> Generator[BinaryIO]:
     Args:
         path: of the file; its folder is made where it is missing.
     Raises:
-        OSError: it cannot be written, for example because the disk is full; nothing of it is left behind.
+        OSError: it cannot be written, for example because the disk is full, or something else than a file is
+            there; nothing of it is left behind.
     """
+    check_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART}")
     try:

@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from alexnet import config
+from alexnet.cli import experiment
 from alexnet.cli.main import main
 from alexnet.distributed import ranks
+from alexnet.experiments import execution
 from alexnet.storage import checkpoints
 from alexnet.training import loop
 from support import trained
@@ -304,6 +306,42 @@ def test_prepare_refuses(words, folder, capsys):
     last = capsys.readouterr().err.replace(f"{folder}/", "@").splitlines()[-1]  # after progress bars
     assert re.fullmatch("alexnet: " + PREPARE[words], last)
     assert everything_in(folder) == before
+
+
+EXPERIMENT = cases(
+    r"""
+experiment parts --trials @empty --record @text.jpg
+    --record writes results to a file that ends in .json, got @text.jpg
+experiment parts --trials @empty --record @empty
+    --record writes results to a file that ends in .json, got @empty
+experiment parts --trials @empty --record -
+    --record writes results to a file that ends in .json, got -
+experiment parts --trials @empty --record @text.jpg/a.json
+    cannot write @text.jpg/a.json: what should be its folder is a file
+experiment parts --record @empty/a.json --trials @text.jpg/new
+    cannot write @text.jpg/new/parts.jsonl: what should be its folder is a file
+claims run --trials @text.jpg/new
+    cannot write @text.jpg/new/relu-speed.jsonl: what should be its folder is a file
+"""
+)
+
+
+@pytest.mark.parametrize("words", EXPERIMENT)
+def test_no_trial_begins_whose_results_cannot_be_written(words, folder, capsys, monkeypatch):
+    monkeypatch.setattr(experiment.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(execution, "run_trial", lambda *_: pytest.fail("a trial began"))
+    before = everything_in(folder)
+    assert re.fullmatch(EXPERIMENT[words], refused(folder, words, capsys))
+    assert everything_in(folder) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_record_does_not_replace_a_pipe(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(experiment.signal, "signal", lambda *_: None)
+    os.mkfifo(tmp_path / "pipe.json")
+    line = refused(tmp_path, "experiment parts --trials @trials --record @pipe.json", capsys)
+    assert line == "cannot write @pipe.json: it is a pipe or a device; name a file"
+    assert (tmp_path / "pipe.json").is_fifo()
 
 
 NAMES = cases(

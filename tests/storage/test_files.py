@@ -44,6 +44,30 @@ def test_a_file_appears_when_it_is_whole(old):
     assert old.read_bytes() == b"new" and len(list(old.parent.iterdir())) == 1
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    (tmp_path / "folder").mkdir()
+    for name, kind in (
+        ("pipe", "a pipe or a device"),
+        ("link", "a pipe or a device"),
+        ("folder", "a folder"),
+    ):
+        with pytest.raises(OSError, match=f"{name}: it is {kind}; name a file$"):
+            write_json(tmp_path / name, {})
+    assert (tmp_path / "pipe").is_fifo() and (tmp_path / "link").is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "link", "pipe"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows lets few users make links")
+def test_a_link_to_a_file_is_replaced_and_the_file_is_not(old):
+    link = old.with_name("link")
+    link.symlink_to(old)
+    write_json(link, {})
+    assert not link.is_symlink() and old.read_bytes() == b"old"
+
+
 def test_folders_are_made(tmp_path):
     with written_whole(tmp_path / "x/y/a") as file:
         file.write(b"1")
