@@ -141,7 +141,8 @@ def add_data(commands) -> None:
     """Add ``alexnet data`` and its commands."""
     about = (
         "Data sets lie in $ALEXNET_DATA; if that is not set, in data/ of a clone of the project, else in a "
-        "cache folder. Where a set is missing, chapters and experiments use generated images, and say so."
+        "cache folder. Where CIFAR-10 is missing, chapters use generated images, and say so; experiments do "
+        "so too, where the `--train-size` is small enough."
     )
     data = commands.add_parser("data", help="get, import and list data sets", description=about)
     actions = data.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -23,7 +23,7 @@ Convolutional Neural Networks" (NIPS 2012).
 
 # Shown by --help, in the order in which a new reader runs them. Every one must parse; a test sees to it.
 EXAMPLES = (
-    ("list the data sets (without any, everything runs on generated images)", "alexnet data list"),
+    ("list the data sets (without any, chapters show generated images)", "alexnet data list"),
     (
         "download CIFAR-10 (170 MB); the same command resumes a stopped download",
         "alexnet data get cifar10",
@@ -49,7 +49,7 @@ EXAMPLES = (
     ("classify an image", "alexnet predict runs/default-paper-seed0 image.jpg"),
     ("list the experiments", "alexnet experiment"),
     ("show the options of one of them", "alexnet experiment relu-speed --help"),
-    ("run it; the same command resumes a stopped run", "alexnet experiment relu-speed"),
+    ("run it, on CIFAR-10; the same command resumes a stopped run", "alexnet experiment relu-speed"),
 )
 
 

@@ -12,7 +12,7 @@ from alexnet.experiments.experiment import EPOCHS, Experiment
 from alexnet.experiments.finished import Finished, rounded, shipped
 from alexnet.experiments.intervals import Interval, mean_interval, ratio_interval
 from alexnet.experiments.search import SEARCH_SEED, Found, compare, find_arms, pending
-from alexnet.experiments.trial import Outcome, Trial, epochs_to
+from alexnet.experiments.trial import Outcome, Trial, check_size, epochs_to
 from alexnet.shown import say
 from alexnet.storage import records
 
@@ -37,8 +37,12 @@ def run_campaign(
         seeds: at every best learning rate; none: the experiment's.
     Returns:
         whether nothing is left; False where the budget was used up before.
+    Raises:
+        ValueError: the data set has fewer training images than a trial takes; none has begun then.
     """
     seeds = seeds or experiment.seeds
+    for trial in pending(experiment, finished, seeds, arms):
+        check_size(trial, len(dataset.train_images))
 
     def report(trial: Trial, outcome: Outcome) -> None:
         measure = f"{trial.split} error {outcome.error:.1%}"

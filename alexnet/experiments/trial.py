@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from alexnet.data.catalogue import CIFAR10
 from alexnet.data.statistics import compute_statistics
 from alexnet.evaluation.errors import Counts, evaluate
 from alexnet.experiments.arms import Arm, Inputs
@@ -263,21 +264,33 @@ def parts(trial: Trial, train: Labelled, test: Labelled) -> tuple[Labelled, Labe
     """Return the images and labels that a trial trains on, and those on which it is measured."""
     images, labels = train
     count = trial.num_train
-    spare = len(images) - count
-    if spare < 0:
-        raise ValueError(
-            f"{count} training images were asked for, there are {len(images)}; `alexnet data get cifar10` "
-            "gets all 50,000, `--train-size` asks for fewer"
-        )
+    check_size(trial, len(images))
     if trial.split == TEST:
         return (images[:count], labels[:count]), test
-    if spare < count // 10:
-        raise ValueError(
-            f"{count} training images leave {spare} of {len(images)} to choose the learning rate by, fewer "
-            f"than a tenth; train on fewer: `--train-size {len(images) * 9 // 10}`"
-        )
     held = slice(max(count, len(images) - MOST_HELD_OUT), None)
     return (images[:count], labels[:count]), (images[held], labels[held])
+
+
+def check_size(trial: Trial, available: int) -> None:
+    """Raise ValueError unless there are the images that a trial takes.
+
+    One that is measured on held-out images takes a tenth more than it trains on.
+
+    Args:
+        trial: to be run.
+        available: training images of the data set.
+    """
+    asked, most, held_out = f"{trial.num_train:,} training images are asked for", available, 0
+    if trial.split == HELD_OUT:
+        held_out, most = trial.num_train // 10, available * 9 // 10
+        asked += f", with {held_out:,} more to choose learning rates by"
+    if trial.num_train + held_out > available:
+        whole = CIFAR10.num_images("train")
+        getting = f"`alexnet data get cifar10` gets {whole:,}, and " if available < whole else ""
+        raise ValueError(
+            f"{asked}, there are {available:,}; {getting}`alexnet experiment` takes fewer with "
+            f"`--train-size {most}`"
+        )
 
 
 @torch.no_grad()

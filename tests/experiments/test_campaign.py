@@ -21,6 +21,7 @@ from alexnet.experiments.execution import Execution, execute, fits
 from alexnet.experiments.experiment import Comparison
 from alexnet.experiments.finished import Finished
 from alexnet.experiments.search import pending
+from alexnet.experiments.trial import check_size
 from alexnet.storage import records
 
 
@@ -134,6 +135,36 @@ def test_the_command_goes_on_where_it_stopped(tiny_set, tmp_path, monkeypatch, c
 def test_numbers_that_no_trial_can_have_are_refused(words, sentence, capsys):
     assert main(["experiment", "parts", *words]) == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "asked", "fewer"),
+    [
+        ("relu-speed", "50,000 training images are asked for", "--train-size 140"),
+        (
+            "four-layer-lrn",
+            "10,000 training images are asked for, with 1,000 more to choose learning rates by",
+            "--train-size 126",
+        ),
+    ],
+)
+def test_without_enough_images_no_trial_begins(words, asked, fewer, tiny_set, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(data, "load_or_default", lambda name: tiny_set)
+    monkeypatch.setattr(command.signal, "signal", lambda *_: None)
+    files = ["--trials", str(tmp_path), "--record", str(tmp_path / "r.json")]
+    assert main(["experiment", words, *files]) == 2
+    printed = capsys.readouterr()
+    assert "begins" not in printed.out
+    assert printed.err == (
+        f"alexnet: {asked}, there are 140; `alexnet data get cifar10` gets 50,000, and `alexnet experiment` "
+        f"takes fewer with `{fewer}`\n"
+    )
+
+
+def test_where_cifar10_is_there_nobody_is_told_to_get_it(tiny):
+    whole = tiny("relu").trial("relu", rate=0.1, seed=0, split="test")
+    with pytest.raises(ValueError, match="there are 50,000; `alexnet experiment` takes fewer with"):
+        check_size(replace(whole, num_train=60_000), 50_000)
 
 
 SCRIPT = """

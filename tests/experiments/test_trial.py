@@ -143,8 +143,8 @@ def test_many_held_out_images_are_the_last_ones(examples, monkeypatch):
 @pytest.mark.parametrize(
     ("num_train", "split", "sentence"),
     [
-        (401, "test", "401 training images were asked for, there are 400"),
-        (380, "held-out", "380 training images leave 20 of 400 .* fewer than a tenth; .*`--train-size 360`"),
+        (401, "test", "401 training images are asked for, there are 400; .*`--train-size 400`"),
+        (380, "held-out", "380 training images are asked for, with 38 more to .*, there are 400; .* 360`"),
     ],
 )
 def test_too_many_images_are_refused(examples, num_train, split, sentence):
