@@ -28,13 +28,34 @@ def add(commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``alexnet export``."""
-    from alexnet.models.pretrained import find_weights
     from alexnet.storage import checkpoints, safe
 
     if arguments.file.suffix != safe.SUFFIX:
         raise ValueError(f"{arguments.file} must end in {safe.SUFFIX}")
-    source = find_weights(arguments.checkpoint)
-    weights = checkpoints.load_weights(source)
+    source, weights = load_trained(arguments.checkpoint)
     checkpoints.save_weights(arguments.file, checkpoints.in_half(weights) if arguments.half else weights)
     say(f"{arguments.file} has the weights of {source}")
     return 0
+
+
+def load_trained(name: str):
+    """Return the file of weights that a name or a path means, and what it holds.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        ValueError: it was not written by a training of this package.
+    """
+    from alexnet.models.pretrained import NAME, find_weights, read
+    from alexnet.storage import checkpoints
+
+    if name != NAME:
+        source = find_weights(name)
+        try:
+            return source, checkpoints.load_weights(source)
+        except ValueError:
+            if read(source, "cpu") is None:
+                raise
+    raise ValueError(
+        f"{name} is torchvision's network, which has neither a recipe nor a mean image to export; name a "
+        "run's folder, a file in it, or imagenette"
+    )

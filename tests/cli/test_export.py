@@ -9,6 +9,7 @@ from alexnet import create_model, load_classifier
 from alexnet.cli.main import main
 from alexnet.data.loading import load_image
 from alexnet.evaluation.prediction import predict_probabilities
+from alexnet.models import pretrained
 from alexnet.storage import checkpoints
 from support import trained
 
@@ -78,6 +79,18 @@ def test_what_cannot_be_exported_is_one_sentence(run, tmp_path, monkeypatch, cap
     monkeypatch.chdir(tmp_path)
     assert main([word.replace("RUN", str(run)) for word in words]) == 2
     assert message in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+
+
+def test_torchvisions_weights_are_not_exported(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    torch.save({name: torch.zeros(shape) for name, shape in pretrained.ours().items()}, "theirs.pth")
+    for source in ("torchvision", "theirs.pth"):
+        assert main(["export", source, "a.safetensors"]) == 2
+        assert capsys.readouterr().err == (
+            f"alexnet: {source} is torchvision's network, which has neither a recipe nor a mean image to "
+            "export; name a run's folder, a file in it, or imagenette\n"
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs.pth"]
 
 
 def test_a_damaged_file_is_named(run, tmp_path):
