@@ -75,9 +75,21 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
         """Parse the words of a command, and refuse unknown options here, where the known ones are."""
         namespace, unknown = super().parse_known_args(args, namespace)
-        if unknown:
+        if unknown and not self.append(namespace, unknown):
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
-        return namespace, unknown
+        return namespace, []
+
+    def append(self, namespace: Any, words: list[str]) -> bool:
+        """Append words to the list in which a command ends, for argparse ends it at the next option.
+
+        Returns:
+            whether they belong there; not if one of them is an option, or there is no such list.
+        """
+        *_, last = [None, *(action for action in self._actions if not action.option_strings)]
+        if last is None or last.nargs not in ("*", "+") or any(word.startswith("-") for word in words):
+            return False
+        setattr(namespace, last.dest, [*getattr(namespace, last.dest), *self._get_values(last, words)])
+        return True
 
     def error(self, message: str) -> Any:
         """Print the usage and the error, with the most similar known word, and end."""

@@ -84,6 +84,34 @@ def test_every_path_may_begin_with_the_home_folder(name, words, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("words", "name", "meant"),
+    [
+        ("claims run --budget 2h relu-speed", "words", ["run", "relu-speed"]),
+        ("claims --budget 2h run relu-speed --jobs 1 lrn-cifar", "words", ["run", "relu-speed", "lrn-cifar"]),
+        ("evaluate a.pt --data default b.pt --views 10 c.pt", "checkpoints", ["a.pt", "b.pt", "c.pt"]),
+        ("predict a.pt a.jpg --top 3 b.jpg", "images", ["a.jpg", "b.jpg"]),
+    ],
+)
+def test_a_list_may_go_on_after_an_option(words, name, meant):
+    assert getattr(build_parser(with_experiments=False).parse_args(words.split()), name) == meant
+
+
+@pytest.mark.parametrize(
+    ("words", "unknown"),
+    [
+        ("evaluate a.pt --data default b.pt --veiws 10", "b.pt --veiws 10"),
+        ("data prepare folder a --raw b c", "c"),  # sources, and one target, which was b
+        ("export a.pt b.safetensors --half c", "c"),
+        ("summary half --classes 3 paper", "paper"),
+    ],
+)
+def test_words_that_belong_to_no_list_are_refused(words, unknown, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(words.split())
+    assert f"unrecognized arguments: {unknown}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("words", "meant"),
     [
         ("trian", "did you mean 'train'?"),
