@@ -113,7 +113,7 @@ def brief(claim, found) -> list[str]:
 
 
 def details(claim, found) -> str:
-    """Everything known about a claim, for a terminal."""
+    """Everything known about a claim, for a terminal; the command stays on one line, to be copied."""
     parts = {
         "claim": f"{claim.text} (section {claim.section})",
         "paper": claim.figure,
@@ -124,5 +124,8 @@ def details(claim, found) -> str:
         "again": found.command,
         "chapter": f"book/{claim.chapter}.ipynb",
     }
-    lines = [f"{name:9} {text}" for name, text in parts.items() if text]
-    return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent=" " * 10) for line in lines)
+    lines = {name: f"{name:9} {text}" for name, text in parts.items() if text}
+    return "\n".join(
+        line if name == "again" else textwrap.fill(line, WIDTH, subsequent_indent=" " * 10)
+        for name, line in lines.items()
+    )

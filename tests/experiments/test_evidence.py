@@ -284,6 +284,9 @@ def test_the_command_lists_and_explains(capsys):
     shown = capsys.readouterr().out
     for word in ("25% training error", "verdict   inconclusive", "lacks", "alexnet claims run relu-speed"):
         assert word in " ".join(shown.split()) or word in shown
+    assert main(["claims", "two-gpu-time"]) == 0
+    again = f"again     {finding('two-gpu-time').command}"
+    assert len(again) > 100 and again in capsys.readouterr().out.splitlines()  # to be copied
     assert main(["claims", "relu-sped"]) == 2
     assert "there is no claim 'relu-sped'; did you mean 'relu-speed'?" in capsys.readouterr().err
 
