@@ -90,8 +90,9 @@ def make_results(counts: Counts, num_classes: int) -> Results:
 
 def table(rows: Sequence[Row]) -> str:
     """Return results as lines of text, one for each network, under a header."""
-    width = max(len(name) for name, _ in rows)
-    lines = [f"{'error rates':{width}}    top-1    top-5   nll (nats)"]
+    head = "error rates"
+    width = max(map(len, (head, *dict(rows))))
+    lines = [f"{head:{width}}    top-1    top-5   nll (nats)"]
     for name, result in rows:
         top1, top5 = ("-" if result[k] is None else f"{result[k]:.2%}" for k in ("top1", "top5"))
         loss = "not finite" if result["nll"] is None else f"{result['nll']:.4f}"

@@ -194,6 +194,14 @@ def test_a_net_that_diverged_is_always_wrong_and_the_file_can_still_be_written(f
     assert "not finite" in table([("broken", make_results(counts, 7))])
 
 
+@pytest.mark.parametrize("name", ["a", "imagenette", "a-longer-name.pt"])
+def test_a_column_ends_where_its_head_ends(name):
+    head, line = table([(name, {"top1": 0.25, "top5": 0.1, "nll": 0.5})]).splitlines()
+    assert len(head) == len(line)
+    for words, number in (("top-1", "25.00%"), ("top-5", "10.00%")):
+        assert head.index(words) + len(words) == line.index(number) + len(number)
+
+
 def test_of_few_classes_there_is_no_top5():
     counts = Counts(num_images=4, wrong={1: 1, 5: 0}, loss_sum=2.0)
     assert make_results(counts, 6)["top5"] == 0
