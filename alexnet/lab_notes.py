@@ -8,8 +8,6 @@ rate by hand, scores. Error rates are fractions, as noted, to all digits given.
 
 from dataclasses import dataclass
 
-SOURCE = "https://github.com/computerhistory/AlexNet-Source-Code"
-
 
 @dataclass(frozen=True, kw_only=True)
 class LoggedRun:
@@ -321,12 +319,11 @@ SCHEDULES = (
 )
 
 
-CONTEST_SOURCE = "https://image-net.org/challenges/LSVRC/2012/results.html"
-
-
 @dataclass(frozen=True, kw_only=True)
 class ContestEntry:
     """A file of predictions that the authors handed in to ILSVRC-2012, as the page of results has it.
+
+    The page: https://image-net.org/challenges/LSVRC/2012/results.html.
 
     Attributes:
         file: its name, which lists the networks whose predictions it averages.

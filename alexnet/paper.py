@@ -1,9 +1,9 @@
-"""Every number that the paper prints, by section; the only place where they are written.
+"""The numbers of the paper that code computes with or compares with, by section.
 
 Krizhevsky, Sutskever & Hinton: ImageNet Classification with Deep Convolutional Neural Networks. NIPS 2012.
 Error rates are fractions between 0 and 1. Numbers that the paper rounds (60 million parameters) are kept as
 printed; what they are exactly, the package computes. Where the paper contradicts itself or the 2012 code,
-the printed number stands here.
+the printed number stands here. What it prints for each claim, `alexnet.experiments.claims` has as text.
 """
 
 from dataclasses import dataclass
@@ -43,8 +43,6 @@ class ErrorRates:
 # Abstract: the network in one breath; section 4 repeats the parameters
 NUM_PARAMETERS = 60_000_000
 NUM_NEURONS = 650_000
-NUM_CONV_LAYERS = 5
-NUM_DENSE_LAYERS = 3
 CONV_LAYER_PARAMETER_SHARE = 0.01  # each convolutional layer holds no more than this (1)
 REMOVED_LAYER_TOP1_LOSS = 0.02  # about, for any middle layer (7)
 
@@ -55,7 +53,6 @@ ILSVRC_NUM_TRAIN = 1_200_000  # about
 ILSVRC_NUM_VALIDATION = 50_000
 ILSVRC_NUM_TEST = 150_000
 ILSVRC_NUM_CLASSES = 1000
-ILSVRC_IMAGES_PER_CLASS = 1000  # about
 IMAGE_SIZE = 256  # pixels: shorter side, then the central square
 
 # Section 3.1: ReLU
@@ -75,8 +72,6 @@ LRN_ALPHA = 1e-4
 LRN_BETA = 0.75
 LRN_TOP1_GAIN = 0.014
 LRN_TOP5_GAIN = 0.012
-LRN_CIFAR_ERROR_WITHOUT = 0.13
-LRN_CIFAR_ERROR_WITH = 0.11
 
 # Section 3.4: overlapping pooling
 POOL_SIZE = 3  # z
@@ -144,12 +139,10 @@ CONV1_MAP_SIZE = 55  # pixels, figure 2
 # Section 4.1: data augmentation
 AUGMENTATION_FACTOR = 2048  # crops and horizontal reflections
 PCA_NOISE_STD = 0.1
-PCA_NOISE_TOP1_GAIN = 0.01  # over
 NUM_TEST_CROPS = 10
 
 # Section 4.2: dropout
 DROPOUT_PROBABILITY = 0.5
-DROPOUT_ITERATIONS_FACTOR = 2  # about
 
 # Section 5: details of learning
 BATCH_SIZE = 128

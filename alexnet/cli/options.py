@@ -60,12 +60,6 @@ SHARED: dict[str, dict[str, Any]] = {
         "shown": "not written",
     },
     "--train-size": {"text": "number of training images", "type": int, "metavar": "N"},
-    "--rates": {
-        "text": "learning rates to try on held-out images; a single one is used without a search",
-        "type": float,
-        "nargs": "+",
-        "metavar": "RATE",
-    },
 }
 
 
