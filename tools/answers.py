@@ -66,9 +66,13 @@ def compared(before: Tensor, after: Tensor) -> dict:
     found: dict = {"gain": asdict(mean_interval(change.tolist()))}
     if set(change.unique().tolist()) <= {-1.0, 0.0, 1.0}:
         mended, spoiled = ((change == by).sum().item() for by in (1, -1))
-        p = stats.binomtest(mended, mended + spoiled).pvalue if mended + spoiled else 1.0
-        found |= {"mended": mended, "spoiled": spoiled, "mcnemar_p": p}
+        found |= {"mended": mended, "spoiled": spoiled, "mcnemar_p": mcnemar_p(mended, spoiled)}
     return found
+
+
+def mcnemar_p(one: int, other: int) -> float:
+    """Return McNemar's exact two-sided p-value, by how many images each of two alone has right."""
+    return float(stats.binomtest(one, one + other).pvalue) if one + other else 1.0
 
 
 def error_by_views(views: Tensor, labels: Tensor) -> list[float]:

@@ -15,7 +15,6 @@ from dataclasses import asdict
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from alexnet.data.prepared import PreparedSet
@@ -33,7 +32,7 @@ from alexnet.experiments.intervals import mean_interval
 from alexnet.experiments.search import best_place, rate_at, wanted
 from tools.answers import write_record
 from tools.baselines import held_out
-from tools.retrieval import QUERIES, described, make_feature_function, search
+from tools.retrieval import QUERIES, described, make_feature_function, make_pixel_function, search
 
 BITS = (16, 32, 64, 128, 256)
 K = 10
@@ -44,16 +43,6 @@ BATCH = 256
 Labelled = tuple[Tensor, Tensor]  # features (N, D) and labels (N,)
 Coder = Callable[[Tensor], Tensor]  # from features (N, D) to bits (N, B)
 Learn = Callable[[Tensor, int, int], Coder]  # from features, bits and a seed
-
-
-def make_pixel_function(classifier: Classifier) -> Callable[[Tensor], Tensor]:
-    """Return the function from images to the pixels of their centre, averaged over squares."""
-
-    def describe(images: Tensor) -> Tensor:
-        (centre,) = classifier.views(images)
-        return F.avg_pool2d(centre, AVERAGED).flatten(1)
-
-    return describe
 
 
 def by_auto_encoder(x: Tensor, bits: int, seed: int, *, rate: float) -> Coder:
@@ -184,7 +173,7 @@ def measure(classifiers: dict[int, Classifier], dataset: PreparedSet) -> dict:
 
     features = {seed: data_by(make_feature_function(each, each.net)) for seed, each in classifiers.items()}
     first = next(iter(classifiers))
-    pixels = data_by(make_pixel_function(classifiers[first]))
+    pixels = data_by(make_pixel_function(classifiers[first], AVERAGED))
     searches = {
         name: chosen_rate(data[0], first)
         for name, data in (("features", features[first]), ("pixels", pixels))

@@ -32,6 +32,7 @@ from alexnet.evaluation.prediction import load_classifier
 from alexnet.experiments.intervals import holm
 from alexnet.experiments.search import best_place, wanted
 from alexnet.storage import records
+from tools.answers import mcnemar_p
 from tools.baselines import batches, colour_histogram, error, fit, gradient_histogram, held_out
 
 NETWORK = "imagenette"
@@ -167,8 +168,8 @@ def counted(missed: Tensor) -> dict[str, Any]:
 def mcnemar(missed: Tensor, by_network: Tensor) -> dict[str, Any]:
     """Compare a system with the network by the images that one of them alone has right (exact, two-sided)."""
     network, other = int((missed & ~by_network).sum()), int((by_network & ~missed).sum())
-    p = stats.binomtest(network, network + other).pvalue if network + other else 1.0
-    return {"right_by_network_alone": network, "right_by_this_alone": other, "p": float(p)}
+    p = mcnemar_p(network, other)
+    return {"right_by_network_alone": network, "right_by_this_alone": other, "p": p}
 
 
 class Stopwatch:

@@ -27,7 +27,7 @@ from alexnet.distributed.ranks import Ranks
 from alexnet.experiments.intervals import mean_interval
 from alexnet.experiments.search import best_place, rate_at, wanted
 from alexnet.experiments.verdicts import gains
-from alexnet.models.create import HEAD
+from alexnet.models.create import HEAD_PARAMETERS
 from alexnet.optim.schedule import schedule_for
 from alexnet.recipes import CODE2012, adapt_to_images, net_config
 from alexnet.seeds import make_generator
@@ -125,7 +125,8 @@ def trained(recipe: Recipe, data: Images, seed: int, start: Weights | None = Non
 
 def body(learner: Learner) -> Weights:
     """Return the weights but for those of the last layer."""
-    return {name: tensor.clone() for name, tensor in learner.state()[0].items() if name not in HEAD}
+    state = learner.state()[0]
+    return {name: tensor.clone() for name, tensor in state.items() if name not in HEAD_PARAMETERS}
 
 
 @torch.no_grad()

@@ -42,12 +42,17 @@ def make_feature_function(classifier: Classifier, net: AlexNet) -> Callable[[Ten
     return describe
 
 
-def make_pixel_function(classifier: Classifier) -> Callable[[Tensor], Tensor]:
-    """Return the function from images to the pixels of their centre, averaged over small squares."""
+def make_pixel_function(classifier: Classifier, side: int) -> Callable[[Tensor], Tensor]:
+    """Return the function from images to the pixels of their centre, averaged over squares.
+
+    Args:
+        classifier: whose centre it is.
+        side: of a square, in pixels.
+    """
 
     def describe(images: Tensor) -> Tensor:
         (centre,) = classifier.views(images)
-        return F.avg_pool2d(centre, AVERAGED).flatten(1)
+        return F.avg_pool2d(centre, side).flatten(1)
 
     return describe
 
@@ -90,7 +95,7 @@ def measure(classifiers: dict[int, Classifier], dataset: PreparedSet) -> dict:
         return shares, found, [searched, queries]
 
     first = next(iter(classifiers.values()))
-    by_pixels, _, pixels = judged(make_pixel_function(first))
+    by_pixels, _, pixels = judged(make_pixel_function(first, AVERAGED))
     trained, untrained, far = [], [], []
     for seed, classifier in classifiers.items():
         shares, found, _ = judged(make_feature_function(classifier, classifier.net))

@@ -18,7 +18,7 @@ from alexnet.recipes import NETS, change_net, net_config
 from alexnet.storage import checkpoints
 
 Weights = str | Path | Mapping[str, Tensor]
-HEAD = ("fc8.weight", "fc8.bias")
+HEAD_PARAMETERS = ("fc8.weight", "fc8.bias")
 
 
 def list_models(pattern: str = "*") -> list[str]:
@@ -76,7 +76,7 @@ def create_model(
     net = AlexNet(replace(found, num_classes=wanted), generator=generator)
     if net.config.num_classes != outputs:
         own = net.state_dict()
-        state = dict(state) | {key: own[key] for key in HEAD}
+        state = dict(state) | {key: own[key] for key in HEAD_PARAMETERS}
     check_shapes(net, state, name="the state dict" if isinstance(weights, Mapping) else str(weights))
     net.load_state_dict(state)
     return net

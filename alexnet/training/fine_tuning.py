@@ -11,7 +11,7 @@ from alexnet.data.prepared import PreparedSet
 from alexnet.evaluation.prediction import load_classifier
 from alexnet.models import pretrained
 from alexnet.models.alexnet import AlexNet
-from alexnet.models.create import HEAD, check_shapes
+from alexnet.models.create import HEAD_PARAMETERS, check_shapes
 from alexnet.storage import shipped
 from alexnet.storage.files import home
 
@@ -62,7 +62,7 @@ def fitted(initial: Initial, net: NetConfig, dataset: PreparedSet) -> Initial:
     """
     weights = initial.weights
     if initial.classes != tuple(dataset.classes):
-        weights = {name: tensor for name, tensor in weights.items() if name not in HEAD}
+        weights = {name: tensor for name, tensor in weights.items() if name not in HEAD_PARAMETERS}
     with torch.device("meta"):  # nothing but names and shapes
         whole = AlexNet(net)
     try:
@@ -79,7 +79,7 @@ def initial_in_words(initial: Initial, net: NetConfig) -> str:
     where = (
         f"weights: from {initial.source}, a network {initial.net.name!r} of {len(initial.classes)} classes"
     )
-    if HEAD[0] in initial.weights:
+    if HEAD_PARAMETERS[0] in initial.weights:
         return f"{where}, with its last layer, as the data have the same classes"
     return (
         f"{where}; the data have other ones, so the last layer, fc8, is new, with {net.num_classes} outputs"

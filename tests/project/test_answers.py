@@ -80,11 +80,12 @@ def test_the_search_finds_what_the_exact_search_finds(monkeypatch):
     assert retrieval.places(searched, queries, found[:, 4]).tolist() == [5] * 8
 
 
-def test_pixels_are_means_of_small_squares():
+@pytest.mark.parametrize("side", [2, 3])
+def test_pixels_are_means_of_squares(side):
     images = torch.arange(3 * 6 * 6).reshape(1, 3, 6, 6).float()
     classifier = SimpleNamespace(views=lambda images: (images,))
-    found = retrieval.make_pixel_function(classifier)(images)
-    assert found.shape == (1, 3 * 2 * 2) and found[0, 0] == images[0, 0, :3, :3].mean()
+    found = retrieval.make_pixel_function(classifier, side)(images)
+    assert found.shape == (1, 3 * (6 // side) ** 2) and found[0, 0] == images[0, 0, :side, :side].mean()
 
 
 @pytest.mark.parametrize("name", ["imagenette-answers", "imagenette-retrieval"])

@@ -7,7 +7,7 @@ import torch
 
 from alexnet.experiments.intervals import mean_interval
 from alexnet.experiments.verdicts import gains
-from alexnet.models.create import HEAD
+from alexnet.models.create import HEAD_PARAMETERS
 from alexnet.storage import records
 from tools import fine_tuning
 from tools.fine_tuning import SCRATCH, TUNED, Comparison, Images
@@ -34,7 +34,7 @@ def test_a_start_takes_all_weights_but_the_last_layers():
     still = fine_tuning.trained(fine_tuning.recipe_for(0.0, 1.0, 5), some(8), 2, start)
     drawn = fine_tuning.trained(fine_tuning.recipe_for(0.0, 1.0, 5), some(8), 2)
     for name, tensor in still.state()[0].items():
-        assert torch.equal(tensor, drawn.state()[0][name] if name in HEAD else start[name]), name
+        assert torch.equal(tensor, drawn.state()[0][name] if name in HEAD_PARAMETERS else start[name]), name
 
 
 def test_a_training_learns_to_tell_colours():
