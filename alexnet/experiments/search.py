@@ -39,34 +39,32 @@ def search_trial(experiment: Experiment, arm: str, k: int, found: Mapping[int, S
 
 
 def searched(experiment: Experiment, arm: str, finished: Finished) -> dict[int, Score]:
-    """Return the score at every learning rate that has been tried, by its index above the first one.
+    """Return the score at every learning rate that the search has tried, by its index above the first one.
 
-    Starting at 0, only indices that the search asks for are considered, so that the result depends on the
-    finished trials and not on their order.
+    It tries one after the other, the first of those wanted, as if no two trials ran at the same time: the
+    result depends neither on their number nor on their order. What was run early counts when its turn comes.
     """
     found: dict[int, Score] = {}
-    while True:
-        new = {}
-        for k in wanted(found):
-            outcome = finished.find(search_trial(experiment, arm, k, found))
-            if outcome is not None:
-                new[k] = experiment.score(outcome)
-        if not new:
-            return found
-        found |= new
+    while places := wanted(found):
+        outcome = finished.find(search_trial(experiment, arm, places[0], found))
+        if outcome is None:
+            break
+        found[places[0]] = experiment.score(outcome)
+    return found
 
 
 def wanted(found: Mapping[int, Score]) -> list[int]:
-    """Return the indices that a search needs next; none if the best learning rate has both its neighbours.
+    """Return the indices that a search needs next, in order; none if the best learning rate has neighbours.
 
     The first or last learning rate tried is never a result: the search continues beyond it. If no trial
-    learned anything at any of them, both ends are extended, as they can be too small or too large.
+    learned anything at any of them, both ends are extended, as they can be too small or too large, the one
+    nearer to the start first.
     """
     if not found:
         return [0]
     best = best_place(found)
     if not math.isfinite(found[best][0]) and not math.isfinite(found[best][1]):
-        ends = (min(found) - 1, max(found) + 1)
+        ends = sorted((min(found) - 1, max(found) + 1), key=abs)
         return [k for k in ends if abs(k) <= FARTHEST]
     return [k for k in (best - 1, best + 1) if k not in found]
 
@@ -98,10 +96,10 @@ def pending(
         found = searched(experiment, arm, finished)
         places = wanted(found)
         if places:
-            todo += [search_trial(experiment, arm, k, found) for k in places]
-            continue
-        rate = rate_at(experiment.arms[arm].learning.rate, best_place(found))
-        trials = [experiment.trial(arm, rate=rate, seed=seed, split=TEST) for seed in seeds]
+            trials = [search_trial(experiment, arm, k, found) for k in places]
+        else:
+            rate = rate_at(experiment.arms[arm].learning.rate, best_place(found))
+            trials = [experiment.trial(arm, rate=rate, seed=seed, split=TEST) for seed in seeds]
         todo += [trial for trial in trials if finished.find(trial) is None]
     return todo
 

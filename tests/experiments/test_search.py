@@ -1,6 +1,7 @@
 """Which trials an experiment needs: the search that never ends at an edge, the seeds, the comparisons."""
 
 import math
+import random
 from dataclasses import replace
 
 import pytest
@@ -41,6 +42,7 @@ def test_rates_lie_on_one_grid_wherever_the_search_begins():
         ({-1: (0.4, 1.0), 0: (0.3, 1.0), 1: (0.3, 0.9)}, [2]),  # equal errors, a smaller loss
         ({0: (math.inf, math.inf)}, [-1, 1]),
         (dict.fromkeys((-1, 0, 1), (math.inf, math.inf)), [-2, 2]),
+        (dict.fromkeys((-1, 0), (math.inf, math.inf)), [1, -2]),  # the nearer one first
         (dict.fromkeys(range(-FARTHEST, FARTHEST + 1), (math.inf, math.inf)), []),
         ({-1: (math.inf, 0.6), 0: (math.inf, 0.7), 1: (math.inf, 0.8)}, [-2]),  # nobody arrived
     ],
@@ -80,6 +82,37 @@ def test_the_search_climbs_past_its_first_edge_and_the_seeds_run_at_the_best_rat
     found = find_arms(tiny("relu"), bench)["relu"]
     assert found.rate == 0.1 and found.settled and list(found.runs) == [0, 1]
     assert list(found.scores) == sorted(errors) and found.scores[0.1] == (0.3, 1.0)
+
+
+def run_in_parallel(bench, experiment, jobs, generator):
+    """Run the trials, up to ``jobs`` at a time, of which any may be the next to finish."""
+    running = []
+    while True:
+        todo = [trial for trial in pending(experiment, bench, (0, 1)) if trial not in running]
+        running += todo[: jobs - len(running)]
+        if not running:
+            return
+        trial = running.pop(generator.randrange(len(running)))
+        bench.run[trial.rate, trial.seed, trial.arm] = bench.table(trial)
+
+
+@pytest.mark.parametrize(
+    ("errors", "rate"),
+    [
+        ({-2: 0.27, -1: 0.25, 0: 0.30, 1: 0.10, 2: 0.2, 3: 0.5}, 0.00316),  # two valleys
+        ({-3: 0.9, -2: 0.9, -1: 0.9, 0: 0.9, 1: 0.9, 2: 0.3, 3: 0.4}, 0.1),
+    ],
+)
+def test_a_search_finds_the_same_rate_with_every_number_of_jobs(tiny, outcome, errors, rate):
+    errors = {rate_at(0.01, k): error for k, error in errors.items()}
+    results = []
+    for jobs in (1, 2, 3):
+        for seed in range(5):
+            bench = Landscape(lambda trial: outcome(errors[trial.rate]))
+            run_in_parallel(bench, tiny("relu"), jobs, random.Random(seed))
+            results.append(find_arms(tiny("relu"), bench)["relu"])
+    assert results[0].rate == rate and results[0].settled and list(results[0].runs) == [0, 1]
+    assert all(result == results[0] for result in results)
 
 
 def test_rates_at_which_nothing_is_learned_do_not_lead_the_search_away(tiny, outcome):
