@@ -89,18 +89,21 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
         now = replace(how, budget=left)
         complete = run_campaign(known, dataset, finished, now, arms=step.arms, seeds=step.seeds)
         say(told(known, finished, step.id))
-    say("every claim is settled, or has all the seeds" if complete else "the budget is used up")
+    ended = "every claim is settled, or has all the seeds that it can have"
+    say(ended if complete else "the budget is used up")
     return 0
 
 
 def told(experiment, finished, id: str) -> str:
     """Return one line with the current verdict of an experiment on a claim."""
-    from alexnet.experiments.answers import answer
+    from alexnet.experiments.answers import answer, compared, missing_rates
     from alexnet.experiments.search import find_arms
 
-    known = answer(experiment, find_arms(experiment, finished), id)
+    arms = find_arms(experiment, finished)
+    known = answer(experiment, arms, id)
     if known is None:
-        return f"{id}: fewer than two seeds of each arm so far"
+        missing = missing_rates(compared(experiment.answers[id]), arms)
+        return f"{id}: lacks {missing}" if missing else f"{id}: fewer than two seeds of each arm so far"
     lacking = f"; lacks {', '.join(known.lacking)}" if known.lacking else ""
     return f"{id}: {known.verdict}, {known.shown}{lacking}"
 

@@ -162,11 +162,7 @@ def lacks(
         said.append(f"{count} seeds of at least {ENOUGH_SEEDS}")
     if experiment.num_train < ENOUGH_IMAGES:
         said.append(f"{experiment.num_train:,} training images of at least {ENOUGH_IMAGES:,}")
-    names = dict.fromkeys(name for asked in comparisons for name in (asked.better, asked.worse))
-    fitted = dict.fromkeys(
-        name for asked in comparisons if asked.measure in FITTED for name in (asked.better, asked.worse)
-    )
-    for name in fitted:
+    for name in compared([asked for asked in comparisons if asked.measure in FITTED]):
         trained = counted([run.train_error for _, run in sorted(arms[name].runs.items())])
         if experiment.fit is not None and statistics.fmean(trained) > experiment.fit:
             said.append(f"the mean training error of {name} is above {experiment.fit:.0%}")
@@ -177,7 +173,22 @@ def lacks(
             if lost:
                 ended = "did not reach the target" if asked.measure == EPOCHS else "diverged"
                 said.append(f"{lost} seed{'s' * (lost > 1)} of {name} {ended}")
-    searching = [name for name in names if not arms[name].settled]
+    names = compared(comparisons)
+    searching = [name for name in names if not (arms[name].settled or arms[name].failed)]
     if searching:
         said.append(f"the search for the learning rate of {' and '.join(searching)} has not ended")
+    if missing := missing_rates(names, arms):
+        said.append(missing)
     return said
+
+
+def compared(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
+    """Return the names of the arms that comparisons rest on, each once."""
+    return tuple(dict.fromkeys(name for asked in comparisons for name in (asked.better, asked.worse)))
+
+
+def missing_rates(names: Sequence[str], arms: Mapping[str, Found]) -> str:
+    """Say of which arms the search has ended without a learning rate; nothing if there are none."""
+    failed = [name for name in names if name in arms and arms[name].failed]
+    learn = "learn" if len(failed) > 1 else "learns"
+    return f"a learning rate at which {' and '.join(failed)} {learn} anything" if failed else ""

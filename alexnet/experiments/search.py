@@ -54,7 +54,7 @@ def searched(experiment: Experiment, arm: str, finished: Finished) -> dict[int, 
 
 
 def wanted(found: Mapping[int, Score]) -> list[int]:
-    """Return the indices that a search needs next, in order; none if the best learning rate has neighbours.
+    """Return the indices needed next, in their order; none if the best learning rate has both its neighbours.
 
     The first or last learning rate tried is never a result: the search continues beyond it. If no trial
     learned anything at any of them, both ends are extended, as they can be too small or too large, the one
@@ -63,10 +63,15 @@ def wanted(found: Mapping[int, Score]) -> list[int]:
     if not found:
         return [0]
     best = best_place(found)
-    if not math.isfinite(found[best][0]) and not math.isfinite(found[best][1]):
+    if not learned(found[best]):
         ends = sorted((min(found) - 1, max(found) + 1), key=abs)
         return [k for k in ends if abs(k) <= FARTHEST]
     return [k for k in (best - 1, best + 1) if k not in found]
+
+
+def learned(score: Score) -> bool:
+    """Whether a trial with this score has learned anything."""
+    return any(map(math.isfinite, score))
 
 
 def best_place(found: Mapping[int, Score]) -> int:
@@ -88,16 +93,14 @@ def pending(
     Args:
         experiment: what is measured.
         finished: its finished trials.
-        seeds: to be run at every arm's best learning rate.
+        seeds: to be run at every arm's best learning rate, where it learns anything.
         arms: those that are asked for; none: all.
     """
     todo = []
     for arm in arms or experiment.arms:
         found = searched(experiment, arm, finished)
-        places = wanted(found)
-        if places:
-            trials = [search_trial(experiment, arm, k, found) for k in places]
-        else:
+        trials = [search_trial(experiment, arm, k, found) for k in wanted(found)]
+        if not trials and learned(found[best_place(found)]):
             rate = rate_at(experiment.arms[arm].learning.rate, best_place(found))
             trials = [experiment.trial(arm, rate=rate, seed=seed, split=TEST) for seed in seeds]
         todo += [trial for trial in trials if finished.find(trial) is None]
@@ -113,12 +116,14 @@ class Found:
         settled: whether the best learning rate has both its neighbours.
         rate: the best learning rate.
         runs: the outcome of every finished seed at that learning rate.
+        failed: whether the search has ended without a result, as no trial learned anything.
     """
 
     scores: dict[float, Score]
     settled: bool
     rate: float
     runs: dict[int, Outcome]
+    failed: bool = False
 
 
 def find_arms(experiment: Experiment, finished: Finished) -> dict[str, Found]:
@@ -128,7 +133,8 @@ def find_arms(experiment: Experiment, finished: Finished) -> dict[str, Found]:
         scores = searched(experiment, arm, finished)
         if not scores:
             continue
-        rate = rate_at(entry.learning.rate, best_place(scores))
+        best, ended = best_place(scores), not wanted(scores)
+        rate = rate_at(entry.learning.rate, best)
         runs = {}
         for seed in finished.seeds(arm):
             outcome = finished.find(experiment.trial(arm, rate=rate, seed=seed, split=TEST))
@@ -136,9 +142,10 @@ def find_arms(experiment: Experiment, finished: Finished) -> dict[str, Found]:
                 runs[seed] = outcome
         found[arm] = Found(
             scores={rate_at(entry.learning.rate, k): scores[k] for k in sorted(scores)},
-            settled=not wanted(scores),
+            settled=ended and learned(scores[best]),
             rate=rate,
             runs=runs,
+            failed=ended and not learned(scores[best]),
         )
     return found
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from alexnet.experiments.answers import LOOKS, answer
+from alexnet.experiments.answers import LOOKS, answer, compared, missing_rates
 from alexnet.experiments.campaign import estimate_seconds
 from alexnet.experiments.experiment import Experiment
 from alexnet.experiments.finished import Finished
@@ -32,16 +32,14 @@ class Step:
 
 
 def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finished, id: str) -> Step | None:
-    """Return the trials for a claim; None if it is settled, or has all the seeds it is given.
+    """Return the trials for a claim; None if it is settled, or has all the seeds it is given or can have.
 
     Their number is the next of `LOOKS`, with which the claim is judged.
     """
     known = answer(experiment, arms, id)
-    if known is not None and known.settled:
+    names = compared(experiment.answers[id])
+    if (known is not None and known.settled) or missing_rates(names, arms):
         return None
-    names = tuple(
-        dict.fromkeys(name for asked in experiment.answers[id] for name in (asked.better, asked.worse))
-    )
     for count in LOOKS:
         seeds = tuple(range(count))
         missing = {name: count_missing(arms.get(name), seeds) for name in names}

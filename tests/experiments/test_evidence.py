@@ -147,12 +147,12 @@ def test_a_ledger_follows_its_records(monkeypatch):
     assert finding("pca-colour").ours.startswith("+5.2 [")
 
 
-def campaign_with(monkeypatch, base, other, settled=True):
+def campaign_with(monkeypatch, base, other, settled=True, failed=False):
     """Let the experiment "parts" have five seeds of two arms with these errors."""
 
     def found(errors):
         runs = {seed: make_outcome(error) for seed, error in enumerate(errors)}
-        return Found(scores={0.01: (0.3, 1.0)}, settled=settled, rate=0.01, runs=runs)
+        return Found(scores={0.01: (0.3, 1.0)}, settled=settled, failed=failed, rate=0.01, runs=runs)
 
     arms = {"colour": found(base), "crops": found(other)}
     monkeypatch.setattr(evidence, "package_arms", lambda name: arms if name == "parts" else {})
@@ -183,6 +183,13 @@ def test_an_experiment_answers_by_its_trials(monkeypatch, base, other, settled, 
     assert found.command == "alexnet claims run pca-colour"
     assert bool(found.lacking) == (verdict == "inconclusive")
     assert ("chance alone" in found.lacking) == (verdict == "inconclusive" and settled and len(base) == 5)
+
+
+def test_an_arm_that_learns_at_no_learning_rate_gives_no_verdict(monkeypatch):
+    campaign_with(monkeypatch, BASE, WORSE, settled=False, failed=True)
+    found = finding("pca-colour")
+    assert found.verdict == "inconclusive"
+    assert found.lacking == "a learning rate at which colour and crops learn anything"
 
 
 def test_many_answers_given_together_are_corrected(monkeypatch):

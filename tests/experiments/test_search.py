@@ -122,6 +122,16 @@ def test_rates_at_which_nothing_is_learned_do_not_lead_the_search_away(tiny, out
     assert find_arms(tiny("relu"), bench)["relu"].rate == 0.00316
 
 
+def test_an_arm_that_learns_nothing_at_any_rate_has_none_and_runs_no_seeds(tiny, outcome):
+    bench = Landscape(lambda trial: outcome(0.89 + trial.rate / 1000))
+    asked = bench.run_all(tiny("relu"))
+    assert len(asked) == 2 * FARTHEST + 1 and {seed for _, seed, *_ in asked} == {SEARCH_SEED}
+    found = find_arms(tiny("relu"), bench)["relu"]
+    assert found.failed and not found.settled and found.runs == {}
+    del bench.run[rate_at(0.01, FARTHEST), SEARCH_SEED, "relu"]  # one learning rate is left to try
+    assert not find_arms(tiny("relu"), bench)["relu"].failed
+
+
 def test_a_rate_that_leaves_the_images_half_learned_is_no_best_one(tiny, outcome):
     """At 0.00316 the error is lowest, as that of a training that is stopped early."""
     ends = {
