@@ -80,15 +80,18 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
         experiments[name] = known, open_finished(name, dataset.fingerprint, paths[name], with_shipped=True)
     say(f"finished trials are kept in {arguments.trials}: the same command resumes there")
     end = math.inf if how.budget is None else time.monotonic() + how.budget
-    complete = True
-    while complete and (todo := steps(experiments, ids or sorted(answered))):
+    complete, asked = True, set(ids or answered)
+    while complete and (todo := steps(experiments, asked)):
         step = todo[0]
         known, finished = experiments[step.experiment.name]
         say(f"{step.id}: {', '.join(step.arms)}, {len(step.seeds)} seeds")
         left = None if end == math.inf else max(0.0, end - time.monotonic())
         now = replace(how, budget=left)
+        count = len(finished.lines)
         complete = run_campaign(known, dataset, finished, now, arms=step.arms, seeds=step.seeds)
         say(told(known, finished, step.id))
+        if len(finished.lines) == count:
+            asked.remove(step.id)  # or the same step would come next for ever
     ended = "every claim is settled, or has all the seeds that it can have"
     say(ended if complete else "the budget is used up")
     return 0

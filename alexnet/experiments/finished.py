@@ -68,9 +68,9 @@ class Finished:
                 return outcome
         return None
 
-    def seeds(self, arm: str) -> list[int]:
-        """Return the seeds of an arm of that name that have been run at any learning rate."""
-        return sorted({line["seed"] for line in self.lines if line["arm"] == arm})
+    def seeds(self) -> list[int]:
+        """Return the seeds that have been run of any arm, whatever its name was then."""
+        return sorted({line["seed"] for line in self.lines})
 
     def add(self, trial: Trial, outcome: Outcome, environment: dict[str, Any]) -> None:
         """Append a trial to the file in one write, so that several processes may use it.

@@ -136,7 +136,7 @@ def find_arms(experiment: Experiment, finished: Finished) -> dict[str, Found]:
         best, ended = best_place(scores), not wanted(scores)
         rate = rate_at(entry.learning.rate, best)
         runs = {}
-        for seed in finished.seeds(arm):
+        for seed in finished.seeds():
             outcome = finished.find(experiment.trial(arm, rate=rate, seed=seed, split=TEST))
             if outcome is not None and seed != SEARCH_SEED:
                 runs[seed] = outcome

@@ -61,8 +61,8 @@ class Landscape(Finished):
     def find(self, trial):
         return self.run.get((trial.rate, trial.seed, trial.arm))
 
-    def seeds(self, arm):
-        return sorted({seed for _, seed, of in self.run if of == arm})
+    def seeds(self):
+        return sorted({seed for _, seed, _ in self.run})
 
     def run_all(self, experiment, seeds=(0, 1)):
         asked = []

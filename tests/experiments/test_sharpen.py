@@ -8,9 +8,10 @@ import torch
 from scipy import special
 
 from alexnet import data
+from alexnet.cli import claims
 from alexnet.cli import experiment as command
 from alexnet.cli.main import main
-from alexnet.experiments import EXPERIMENTS
+from alexnet.experiments import EXPERIMENTS, campaign
 from alexnet.experiments.answers import LOOK_LEVEL, LOOKS, ONE_OF_MANY, UNDECIDED, answer, corrected
 from alexnet.experiments.experiment import Comparison
 from alexnet.experiments.finished import Finished
@@ -107,6 +108,17 @@ def test_an_unsettled_search_is_gone_on_with(known, outcome):
     assert step is not None and step.seeds == (0, 1, 2, 3, 4)
 
 
+def test_a_claim_on_an_arm_that_learns_at_no_learning_rate_is_left_alone(known, outcome, monkeypatch):
+    arms = {"tanh": replace(found(outcome, [], settled=False), failed=True), "sigmoid": found(outcome, [])}
+    assert next_step(known, arms, Finished("", []), "pca-colour") is None
+    step = next_step(known, arms, Finished("", []), "init")
+    assert step is not None and step.arms == ("relu", "sigmoid")
+    monkeypatch.setattr("alexnet.experiments.search.find_arms", lambda *_: arms)
+    lacking = "pca-colour: lacks a learning rate at which tanh learns anything"
+    assert claims.told(known, Finished("", []), "pca-colour") == lacking
+    assert "fewer than two seeds" in claims.told(known, Finished("", []), "init")
+
+
 def test_the_claim_that_is_soonest_settled_comes_first(known, outcome, monkeypatch):
     kept = Finished("", [])
     kept.lines = [{"outcome": {"seconds": 10.0, "epochs": 1.0}}]
@@ -143,6 +155,17 @@ def test_the_command_measures_within_its_budget_and_goes_on(tiny_set, tmp_path, 
     count = len((tmp_path / "four-layer-lrn.jsonl").read_text().splitlines())
     assert count >= 16 and main(words) == 0
     assert len((tmp_path / "four-layer-lrn.jsonl").read_text().splitlines()) == count
+
+
+def test_a_step_that_changes_nothing_is_not_repeated(known, tiny_set, tmp_path, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr("alexnet.experiments.EXPERIMENTS", {known.name: known})
+    monkeypatch.setattr(data, "load", lambda name: tiny_set)
+    monkeypatch.setattr(command.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(campaign, "run_campaign", lambda *_, arms, seeds: asked.append(arms) or True)
+    assert main(["claims", "run", "--jobs", "1", "--device", "cpu", "--trials", str(tmp_path)]) == 0
+    assert asked == [("relu", "tanh"), ("relu", "sigmoid")]
+    assert "every claim is settled, or has all the seeds that it can have" in capsys.readouterr().out
 
 
 def test_a_claim_that_no_experiment_answers_is_refused(capsys):
