@@ -56,6 +56,14 @@ def fit(text: str, stream: IO[str] | None) -> str:
     return printable(text, keep="\n").encode(encoding, "backslashreplace").decode(encoding)
 
 
+def duration(seconds: float) -> str:
+    """Return a time span in the unit that suits it: "45 s", "12 min", "3.4 h", "5.1 days"."""
+    for size, unit, digits in ((86400, "days", 1), (3600, "h", 1), (60, "min", 0)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.{digits}f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+
+
 def say(*lines: object, to: IO[str] | None = None) -> None:
     """Print lines at once.
 

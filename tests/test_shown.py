@@ -5,7 +5,7 @@ import io
 import pytest
 
 from alexnet.cli.main import main
-from alexnet.shown import fit, printable, say, visible
+from alexnet.shown import duration, fit, printable, say, visible
 from alexnet.training.events import message
 from alexnet.training.progress import Progress
 
@@ -51,3 +51,8 @@ def test_commands_and_trainings_say_nothing_that_a_terminal_obeys(tmp_path, caps
     out, err = capsys.readouterr()
     assert r"a\x1b]0;b\u202e" in out and err.count(r"a\x1b]0;b\u202e") >= 2
     assert all(line.isprintable() for line in (out + err).splitlines())
+
+
+def test_durations():
+    spans = {0.5: "0.5 s", 45: "45 s", 89: "89 s", 90: "2 min", 5400: "1.5 h", 200_000: "2.3 days"}
+    assert {span: duration(span) for span in spans} == spans

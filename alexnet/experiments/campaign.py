@@ -11,9 +11,9 @@ from alexnet.experiments.execution import Execution, execute
 from alexnet.experiments.experiment import EPOCHS, Experiment
 from alexnet.experiments.finished import Finished, rounded, shipped
 from alexnet.experiments.intervals import Interval, mean_interval, ratio_interval
-from alexnet.experiments.search import SEARCH_SEED, Found, compare, find_arms, pending
+from alexnet.experiments.search import SEARCH_SEED, Found, compare, count_missing, find_arms, pending
 from alexnet.experiments.trial import Outcome, Trial, check_size, epochs_to
-from alexnet.shown import say
+from alexnet.shown import duration, say
 from alexnet.storage import records
 
 
@@ -69,14 +69,12 @@ def describe_trial(trial: Trial) -> str:
 def left(experiment: Experiment, finished: Finished, arms: Sequence[str], seeds: Sequence[int]) -> str:
     """Return how many trials are left at least, and an estimate of their duration."""
     found = find_arms(experiment, finished)
-    counts = {}
-    for arm in arms or experiment.arms:
-        searching = 3 if arm not in found else 0 if found[arm].settled else 1
-        done = len(found[arm].runs.keys() & set(seeds)) if arm in found else 0
-        counts[arm] = searching + len(seeds) - done
+    counts = {arm: count_missing(found.get(arm), seeds) for arm in arms or experiment.arms}
     count, seconds = sum(counts.values()), estimate_seconds(experiment, finished, counts)
-    hours = f", about {seconds / 3600:.1f} hours of a core" if math.isfinite(seconds) else ""
-    return f"{count} trials are left{hours}" if count else "no trial is left"
+    if not count:
+        return "no trial is left"
+    lasting = f", about {duration(seconds)} of a core" if math.isfinite(seconds) else ""
+    return f"{count} {'trial is' if count == 1 else 'trials are'} left{lasting}"
 
 
 def estimate_seconds(experiment: Experiment, finished: Finished, counts: Mapping[str, int]) -> float:

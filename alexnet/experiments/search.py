@@ -14,6 +14,7 @@ from alexnet.experiments.trial import HELD_OUT, TEST, Outcome, Trial
 
 SEARCH_SEED = 100
 RATE_FACTOR = 10**0.5
+FEWEST = 3  # trials of a search: the best learning rate and its neighbours
 FARTHEST = 4  # steps from the first learning rate, while no trial has learned anything
 
 
@@ -148,6 +149,21 @@ def find_arms(experiment: Experiment, finished: Finished) -> dict[str, Found]:
             failed=ended and not learned(scores[best]),
         )
     return found
+
+
+def count_missing(found: Found | None, seeds: Sequence[int]) -> int:
+    """Return how many trials an arm lacks, at least: those of its search and those of the seeds.
+
+    Args:
+        found: what its finished trials show; None: it has none.
+        seeds: that it is to have.
+    """
+    if found is None:
+        return FEWEST + len(seeds)
+    if found.failed:
+        return 0
+    searching = 0 if found.settled else max(1, FEWEST - len(found.scores))
+    return searching + len(set(seeds) - found.runs.keys())
 
 
 def compare(experiment: Experiment, comparison: Comparison, arms: Mapping[str, Found]) -> list[float]:

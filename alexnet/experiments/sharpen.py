@@ -1,15 +1,13 @@
 """The choice of the next claim to measure, and of its number of seeds, for ``alexnet claims run``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from alexnet.experiments.answers import LOOKS, answer, compared, missing_rates
 from alexnet.experiments.campaign import estimate_seconds
 from alexnet.experiments.experiment import Experiment
 from alexnet.experiments.finished import Finished
-from alexnet.experiments.search import Found, find_arms
-
-SEARCHING = 3  # trials that a search takes at least
+from alexnet.experiments.search import Found, count_missing, find_arms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +47,7 @@ def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finis
     return None
 
 
-def count_missing(found: Found | None, seeds: Sequence[int]) -> int:
-    """Return how many trials an arm lacks, at least: those of its search and those of the seeds."""
-    if found is None or not found.settled:
-        return SEARCHING + len(set(seeds) - (found.runs.keys() if found else set()))
-    return len(set(seeds) - found.runs.keys())
-
-
-def steps(experiments: Mapping[str, tuple[Experiment, Finished]], ids: Sequence[str]) -> list[Step]:
+def steps(experiments: Mapping[str, tuple[Experiment, Finished]], ids: Collection[str]) -> list[Step]:
     """Return the trials for these claims, the shortest first.
 
     Args:

@@ -21,10 +21,11 @@ from alexnet.devices import (
 )
 from alexnet.distributed.ranks import Ranks, joined, num_nodes, placed
 from alexnet.models.summary import memory, summary, total
+from alexnet.shown import duration
 from alexnet.training.batches import batches_from, training_loader, validation_loader
 from alexnet.training.folder import free_bytes
 from alexnet.training.learner import Learner, make_learner
-from alexnet.training.messages import device_in_words, duration, plan_in_words
+from alexnet.training.messages import device_in_words, plan_in_words
 from alexnet.training.plan import Plan
 from alexnet.training.settings import TrainSettings, command_line
 from alexnet.training.state import newest_whole, planned

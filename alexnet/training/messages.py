@@ -72,11 +72,3 @@ def end_in_words(settings: TrainSettings, record: Record) -> str:
     where = f"at {where}, saved" if results["step"] else "before the first step"
     command = command_line(replace(settings, max_steps=None), world_size(), num_nodes())
     return f"{reason} {where}; this command resumes it:\n  {command}"
-
-
-def duration(seconds: float) -> str:
-    """Return a time span in the unit that suits it: "45 s", "12 min", "3.4 h", "5.1 days"."""
-    for size, unit, digits in ((86400, "days", 1), (3600, "h", 1), (60, "min", 0)):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.{digits}f} {unit}"
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

@@ -6,9 +6,8 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
-from alexnet.shown import Unfailing, fit
+from alexnet.shown import Unfailing, duration, fit
 from alexnet.training.events import Event
-from alexnet.training.messages import duration
 
 SECONDS_BETWEEN_LINES = 30
 

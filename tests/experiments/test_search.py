@@ -11,8 +11,10 @@ from alexnet.experiments.finished import Finished
 from alexnet.experiments.search import (
     FARTHEST,
     SEARCH_SEED,
+    Found,
     best_place,
     compare,
+    count_missing,
     find_arms,
     pending,
     rate_at,
@@ -195,6 +197,16 @@ def test_the_arms_that_are_asked_for_are_run_in_their_order(tiny, outcome):
     bench = Landscape(lambda trial: outcome())
     assert [trial.arm for trial in pending(experiment, bench, (0,))] == ["relu", "tanh", "sigmoid"]
     assert [trial.arm for trial in pending(experiment, bench, (0,), ["tanh"])] == ["tanh"]
+
+
+def test_the_trials_that_are_left_are_those_of_the_search_and_the_seeds(outcome):
+    few = {0.01: (0.3, 1.0)}
+    begun = Found(scores=few, settled=False, rate=0.01, runs={})
+    longer = Found(scores=few | {0.0316: (0.2, 1.0), 0.1: (0.1, 1.0)}, settled=False, rate=0.1, runs={})
+    ended = Found(scores=longer.scores, settled=True, rate=0.0316, runs={0: outcome(), 7: outcome()})
+    failed = replace(longer, failed=True)
+    counts = [count_missing(found, (0, 1)) for found in (None, begun, longer, ended, failed)]
+    assert counts == [3 + 2, 2 + 2, 1 + 2, 1, 0]
 
 
 def test_comparisons_are_made_seed_by_seed(tiny, outcome):

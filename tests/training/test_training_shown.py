@@ -21,7 +21,7 @@ from alexnet.training import TrainSettings, dry_run, dry_runs, loop, train
 from alexnet.training.board import Board, kernel_sheet, scalars
 from alexnet.training.events import Event
 from alexnet.training.log import read_log
-from alexnet.training.messages import duration, plan_in_words
+from alexnet.training.messages import plan_in_words
 from alexnet.training.plan import make_plan
 from alexnet.training.progress import Progress
 from support.trainings import STEPS_PER_EPOCH, run, settings_for, state, tiny_dataset, use
@@ -251,11 +251,6 @@ def test_a_process_without_a_stream_trains_too(folder, monkeypatch):
     monkeypatch.undo()
     use(monkeypatch, tiny_dataset())
     assert train(settings_for(folder, max_steps=1), show).results["step"] == 1
-
-
-def test_durations():
-    spans = {0.5: "0.5 s", 45: "45 s", 89: "89 s", 90: "2 min", 5400: "1.5 h", 200_000: "2.3 days"}
-    assert {span: duration(span) for span in spans} == spans
 
 
 def read_tensorboard(folder):
