@@ -123,7 +123,7 @@ def run_trial(
     Returns:
         the outcome, and the network in evaluation mode. Where the loss stops being a number, a training ends.
     Raises:
-        ValueError: there are fewer training images than the trial wants.
+        ValueError: there are fewer training images than the trial wants, or they are all alike.
     """
     start, arm = time.perf_counter(), trial.of
     (images, labels), judged = (
@@ -248,7 +248,11 @@ def moving_mean(values: list[float], width: int) -> list[float]:
 
 
 def make_inputs(arm: Arm, images: Tensor) -> Inputs:
-    """Return what makes an arm's inputs, after the statistics of its training images."""
+    """Return what makes an arm's inputs, after the statistics of its training images.
+
+    Raises:
+        ValueError: the arm divides them by their deviation, and they have none.
+    """
     found = compute_statistics([images.cpu()])
     factor = 1.0
     if arm.unit_variance:
@@ -256,6 +260,11 @@ def make_inputs(arm: Arm, images: Tensor) -> Inputs:
         squares = sum(
             float(((part.cpu() - mean) ** 2).sum(dtype=torch.float64)) for part in images.split(5000)
         )
+        if squares == 0:
+            raise ValueError(
+                "the training images are all alike, and no factor gives them unit variance; take more of "
+                "them with `--train-size`"
+            )
         factor = math.sqrt(images.numel() / squares)
     return Inputs(arm=arm, statistics=found.to(images.device), factor=factor)
 

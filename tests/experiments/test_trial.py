@@ -152,6 +152,13 @@ def test_too_many_images_are_refused(examples, num_train, split, sentence):
         parts(replace(ONE, num_train=num_train, split=split), examples, examples)
 
 
+def test_images_that_are_all_alike_are_refused_where_their_variance_divides_them(examples):
+    images, labels = examples
+    one = replace(ONE, of=replace(ARM, unit_variance=True), num_train=1)
+    with pytest.raises(ValueError, match="training images are all alike, .* take more of them with `--train"):
+        run_trial(one, (images, labels), (images, labels))
+
+
 def test_a_race_counts_its_errors_without_dropout_and_other_trials_with_it(examples, monkeypatch):
     arm = replace(ARMS["dropout"], learning=replace(ARMS["dropout"].learning, epochs=1, batch_size=30))
     trial = Trial(arm="dropout", of=arm, rate=0.01, seed=0, num_train=60)
