@@ -99,8 +99,8 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
 
 def told(experiment, finished, id: str) -> str:
     """Return one line with the current verdict of an experiment on a claim."""
-    from alexnet.experiments.answers import answer, compared, missing_rates
-    from alexnet.experiments.search import find_arms
+    from alexnet.experiments.answers import answer, compared
+    from alexnet.experiments.search import find_arms, missing_rates
 
     arms = find_arms(experiment, finished)
     known = answer(experiment, arms, id)

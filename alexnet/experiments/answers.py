@@ -17,7 +17,7 @@ from alexnet.experiments.intervals import (
     p_value,
     verdict,
 )
-from alexnet.experiments.search import Found, compare
+from alexnet.experiments.search import Found, compare, missing_rates
 
 ENOUGH_IMAGES = 10_000
 #: The numbers of seeds with which a claim is judged. A rule that looks after every seed, and stops at the
@@ -185,10 +185,3 @@ def lacks(
 def compared(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     """Return the names of the arms that comparisons rest on, each once."""
     return tuple(dict.fromkeys(name for asked in comparisons for name in (asked.better, asked.worse)))
-
-
-def missing_rates(names: Sequence[str], arms: Mapping[str, Found]) -> str:
-    """Say of which arms the search has ended without a learning rate; nothing if there are none."""
-    failed = [name for name in names if name in arms and arms[name].failed]
-    learn = "learn" if len(failed) > 1 else "learns"
-    return f"a learning rate at which {' and '.join(failed)} {learn} anything" if failed else ""

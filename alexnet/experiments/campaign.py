@@ -11,7 +11,15 @@ from alexnet.experiments.execution import Execution, execute
 from alexnet.experiments.experiment import EPOCHS, Experiment
 from alexnet.experiments.finished import Finished, rounded, shipped
 from alexnet.experiments.intervals import Interval, mean_interval, ratio_interval
-from alexnet.experiments.search import SEARCH_SEED, Found, compare, count_missing, find_arms, pending
+from alexnet.experiments.search import (
+    SEARCH_SEED,
+    Found,
+    compare,
+    count_missing,
+    find_arms,
+    missing_rates,
+    pending,
+)
 from alexnet.experiments.trial import Outcome, Trial, check_size, epochs_to
 from alexnet.shown import duration, say
 from alexnet.storage import records
@@ -72,7 +80,8 @@ def left(experiment: Experiment, finished: Finished, arms: Sequence[str], seeds:
     counts = {arm: count_missing(found.get(arm), seeds) for arm in arms or experiment.arms}
     count, seconds = sum(counts.values()), estimate_seconds(experiment, finished, counts)
     if not count:
-        return "no trial is left"
+        missing = missing_rates(list(counts), found)
+        return "no trial is left" + (f", but {missing} was not found" if missing else "")
     lasting = f", about {duration(seconds)} of a core" if math.isfinite(seconds) else ""
     return f"{count} {'trial is' if count == 1 else 'trials are'} left{lasting}"
 

@@ -166,6 +166,13 @@ def count_missing(found: Found | None, seeds: Sequence[int]) -> int:
     return searching + len(set(seeds) - found.runs.keys())
 
 
+def missing_rates(names: Sequence[str], arms: Mapping[str, Found]) -> str:
+    """Say of which arms the search has ended without a learning rate; nothing if there are none."""
+    failed = [name for name in names if name in arms and arms[name].failed]
+    learn = "learn" if len(failed) > 1 else "learns"
+    return f"a learning rate at which {' and '.join(failed)} {learn} anything" if failed else ""
+
+
 def compare(experiment: Experiment, comparison: Comparison, arms: Mapping[str, Found]) -> list[float]:
     """Return by how much the better arm has the smaller measure, seed by seed; of a race the ratios.
 

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from alexnet.experiments.answers import LOOKS, answer, compared, missing_rates
+from alexnet.experiments.answers import LOOKS, answer, compared
 from alexnet.experiments.campaign import estimate_seconds
 from alexnet.experiments.experiment import Experiment
 from alexnet.experiments.finished import Finished
-from alexnet.experiments.search import Found, count_missing, find_arms
+from alexnet.experiments.search import Found, count_missing, find_arms, missing_rates
 
 
 @dataclass(frozen=True, kw_only=True)

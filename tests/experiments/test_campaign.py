@@ -32,6 +32,7 @@ def small(tiny):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("guesses_count")
 def test_a_campaign_runs_what_is_missing_and_says_what_is_left(small, tiny_set, tmp_path, capsys):
     path = tmp_path / "lines.jsonl"
     kept = Finished(tiny_set.fingerprint, [path], path)
@@ -48,6 +49,7 @@ def test_a_campaign_runs_what_is_missing_and_says_what_is_left(small, tiny_set, 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("guesses_count")
 def test_the_record_has_arms_rates_seeds_and_answers(small, tiny_set, tmp_path):
     path = tmp_path / "lines.jsonl"
     kept = Finished(tiny_set.fingerprint, [path], path)
@@ -90,6 +92,7 @@ def test_times_are_read(text, seconds):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("guesses_count")
 def test_the_command_goes_on_where_it_stopped(tiny_set, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(data, "load_or_default", lambda name: tiny_set)
     monkeypatch.setattr(command.signal, "signal", lambda *_: None)
@@ -254,6 +257,14 @@ def test_seeds_count_also_where_the_arm_had_another_name(small, outcome, tmp_pat
         kept.add(replace(todo[0], arm=f"old-{todo[0].arm}"), outcome(0.3), {})
     assert campaign.left(small, kept, (), (0, 1)) == "no trial is left"
     assert list(find_arms(small, kept)["tanh"].runs) == [0, 1]
+
+
+def test_an_arm_without_a_learning_rate_is_named_where_no_trial_is_left(small, outcome, tmp_path):
+    kept = Finished("", [], tmp_path / "lines.jsonl")
+    while todo := pending(small, kept, (0, 1)):
+        kept.add(todo[0], outcome(0.3 if todo[0].arm == "relu" else 0.9), {})
+    lacking = "no trial is left, but a learning rate at which tanh learns anything was not found"
+    assert campaign.left(small, kept, (), (0, 1)) == lacking
 
 
 def test_no_more_trials_run_at_a_time_than_there_are_jobs(tiny, outcome, tmp_path, monkeypatch):

@@ -130,6 +130,7 @@ def test_the_claim_that_is_soonest_settled_comes_first(known, outcome, monkeypat
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("guesses_count")
 def test_the_command_measures_within_its_budget_and_goes_on(tiny_set, tmp_path, monkeypatch, capsys):
     small = EXPERIMENTS["four-layer-lrn"]
     arms = {
