@@ -127,7 +127,7 @@ def scaled(known, arguments: argparse.Namespace):
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """Raise ValueError for a number that no trial can have."""
+    """Raise ValueError for a number that no trial can have, and for a seed or an arm that is repeated."""
     from alexnet.experiments.search import SEARCH_SEED
 
     whole("--train-size", arguments.train_size)
@@ -140,6 +140,9 @@ def check(arguments: argparse.Namespace) -> None:
         )
     if len(set(arguments.seeds)) < len(arguments.seeds):
         raise ValueError("--seeds: a seed stands there twice")
+    arms = arguments.arms or ()
+    if len(set(arms)) < len(arms):
+        raise ValueError("--arms: an arm stands there twice")
 
 
 def run_experiment_list(_arguments: argparse.Namespace) -> int:

@@ -131,6 +131,7 @@ def test_the_command_goes_on_where_it_stopped(tiny_set, tmp_path, monkeypatch, c
         (["--seeds", "-1"], "--seeds must be a whole number"),
         (["--seeds", "100"], "--seeds 100: the search for the learning rate has that seed"),
         (["--seeds", "3", "4", "3"], "--seeds: a seed stands there twice"),
+        (["--arms", "base", "half", "base"], "--arms: an arm stands there twice"),
         (["--jobs", "0"], "--jobs must be a whole number"),
     ],
 )
