@@ -104,6 +104,7 @@ def out_of_memory(error: Exception, arguments: argparse.Namespace) -> str:
     if not whose:
         return ""
     cures = ["choose a smaller `--batch-size`"] if "batch_size" in arguments else []
+    cures += ["choose fewer `--jobs`"] if getattr(arguments, "jobs", 1) != 1 else []
     cures += ["choose `--device cpu`"] if whose == "the GPU" else ["end other programs"]
     return f"the memory of {whose} is too small for this; {', or '.join(cures)}"
 

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Generator, Iterator
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import NamedTuple
 
@@ -160,10 +160,14 @@ def begin(leave: Connection, _number: int) -> None:
     threading.Thread(target=end_with, args=(leave,), daemon=True).start()
 
 
-def end_with(leave: Connection) -> None:
-    """Wait until the other end of a connection is closed, then end this process."""
+def end_with(other: Connection | int) -> None:
+    """Wait until another process has ended, then end this one.
+
+    Args:
+        other: a connection whose other end it alone has, or its sentinel.
+    """
     with contextlib.suppress(OSError):
-        leave.poll(None)
+        wait([other])
     os._exit(0)
 
 

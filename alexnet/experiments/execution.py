@@ -2,17 +2,19 @@
 
 import contextlib
 import math
+import threading
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import active_children
+from multiprocessing import active_children, parent_process
 from typing import Any
 
 import torch
 
 from alexnet import data
-from alexnet.data.workers import processes
+from alexnet.data.workers import end_with, processes
 from alexnet.devices import keep_buffers
 from alexnet.experiments.finished import Finished, this_environment
 from alexnet.experiments.trial import Outcome, Trial, run_trial
@@ -53,6 +55,8 @@ def execute(
         on_begun: called with a trial that begins.
     Returns:
         whether none is left.
+    Raises:
+        ValueError: a process that ran a trial was ended.
     """
     end = math.inf if how.budget is None else time.monotonic() + how.budget
     running: dict[Future, Trial] = {}
@@ -90,6 +94,9 @@ def workers(how: Execution, dataset: data.ImageSet) -> Generator[Callable[[Trial
     """Give the function that runs a trial, here or in one of several processes, and returns its future.
 
     The processes end with the context, in the midst of their trials where it is left by an error.
+
+    Raises:
+        ValueError: one of them was ended by somebody else.
     """
     prepare_process()
     if how.jobs == 1:
@@ -101,9 +108,13 @@ def workers(how: Execution, dataset: data.ImageSet) -> Generator[Callable[[Trial
     )
     try:
         yield lambda trial: executor.submit(run_in_worker, trial, how.device)
-    except BaseException:
+    except BaseException as error:
         for child in set(active_children()) - others:
             child.kill()
+        if isinstance(error, BrokenProcessPool):
+            raise ValueError(
+                "a process that ran a trial was ended, perhaps for lack of memory; choose fewer `--jobs`"
+            ) from error
         raise
     finally:
         executor.shutdown(cancel_futures=True)
@@ -127,7 +138,10 @@ WORKER: dict[str, data.ImageSet] = {}
 
 
 def begin_worker(dataset: data.ImageSet) -> None:
-    """Keep the images in a new process."""
+    """Keep the images in a new process, and let it end with the one that started it, however that ends."""
+    parent = parent_process()
+    assert parent is not None
+    threading.Thread(target=end_with, args=(parent.sentinel,), daemon=True).start()
     prepare_process()
     WORKER["dataset"] = dataset
 

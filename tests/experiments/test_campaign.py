@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
 import pytest
@@ -192,16 +193,17 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGTERM to catch")
-def test_processes_give_what_one_gives_and_end_with_the_command(tiny_set, tmp_path):
-    """A campaign that is told to end leaves no process behind."""
+@pytest.mark.parametrize(("kind", "status"), [("SIGTERM", 143), ("SIGKILL", -9)])
+def test_processes_give_what_one_gives_and_end_with_the_command(tiny_set, tmp_path, kind, status):
+    """A campaign that is told to end, or killed, leaves no process behind."""
     script = tmp_path / "campaign.py"
     script.write_text(SCRIPT)
     with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         losses, *pids = json.loads(process.stdout.readline())
         assert pids
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 143
+        process.send_signal(getattr(signal, kind))
+        assert process.wait(timeout=60) == status
     end = time.monotonic() + 60
     while time.monotonic() < end and any(map(is_running, pids)):
         time.sleep(0.05)
@@ -212,6 +214,12 @@ def test_processes_give_what_one_gives_and_end_with_the_command(tiny_set, tmp_pa
     trial = replace(trial, num_train=128, of=replace(trial.of, learning=learning))
     execution.prepare_process()
     assert execution.run_on(tiny_set, trial, "cpu")[0].losses == losses
+
+
+def test_a_process_that_was_killed_is_told_in_one_sentence(tiny_set):
+    sentence = "a process that ran a trial was ended, perhaps for lack of memory; choose fewer `--jobs`"
+    with pytest.raises(ValueError, match=sentence), execution.workers(Execution(jobs=2), tiny_set):
+        raise BrokenProcessPool  # as the result of a trial does
 
 
 def is_running(pid):

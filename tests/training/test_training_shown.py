@@ -438,6 +438,11 @@ def test_what_torch_cannot_do_is_one_sentence(folder, monkeypatch, trouble, sent
         ),
         (
             full_computer,
+            "experiment parts --jobs 2",
+            "the memory of this computer is too small for this; choose fewer `--jobs`, or end other programs",
+        ),
+        (
+            full_computer,
             "evaluate a.pt --data default --device cpu",
             "the memory of this computer is too small for this; choose a smaller `--batch-size`, or end "
             "other programs",
@@ -446,6 +451,7 @@ def test_what_torch_cannot_do_is_one_sentence(folder, monkeypatch, trouble, sent
 )
 def test_a_command_that_lacks_memory_says_so(monkeypatch, capsys, trouble, words, sentence):
     monkeypatch.setattr("alexnet.evaluation.prediction.load_classifier", trouble)
+    monkeypatch.setattr("alexnet.experiments.campaign.open_finished", trouble)
     assert main(words.split()) == 2
     assert capsys.readouterr().err == f"alexnet: {sentence}\n"
 
