@@ -7,6 +7,7 @@ values only, and is read without running code from it.
 
 import contextlib
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from alexnet.storage import safe, tensorfile
-from alexnet.storage.files import PART, NewerFormat, check_format
+from alexnet.storage.files import PART, NewerFormat, check_format, reason
 from alexnet.storage.run_files import CHECKPOINTS
 from alexnet.storage.run_files import WEIGHTS as WEIGHTS_FILE
 from alexnet.storage.tensorfile import Damaged
@@ -198,8 +199,22 @@ def step_in(path: Path) -> int:
 
 
 def newest_first(folder: Path) -> list[Path]:
-    """Return the checkpoints in a folder, those with the most steps first."""
-    return sorted((path for path in folder.glob("*") if step_in(path) >= 0), key=step_in, reverse=True)
+    """Return the checkpoints in a folder, those with the most steps first; none where there is no folder.
+
+    Raises:
+        OSError: the folder cannot be read, or is a link to one that is not there.
+    """
+    try:
+        paths = [folder / name for name in os.listdir(folder)]
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if folder.is_symlink():  # such as to a disk: a training that began anew would delete the log
+            raise FileNotFoundError(
+                f"{folder} is a link to a folder that is not there; mount its disk, or delete the link"
+            ) from error
+        return []
+    except OSError as error:
+        raise OSError(f"cannot read {folder}: {reason(error)}") from error
+    return sorted((path for path in paths if step_in(path) >= 0), key=step_in, reverse=True)
 
 
 def latest(folder: Path) -> Path | None:
@@ -232,11 +247,12 @@ def weights_file(path: Path) -> Path:
     """Return the file that a path means: in a run's folder the weights, else the last checkpoint."""
     if not path.is_dir():
         return path
+    if (path / WEIGHTS_FILE).is_file():
+        return path / WEIGHTS_FILE
     newest = latest(path / CHECKPOINTS) or latest(path)
-    files = [file for file in (path / WEIGHTS_FILE, newest) if file is not None and file.is_file()]
-    if not files:
+    if newest is None or not newest.is_file():
         raise FileNotFoundError(f"there is no checkpoint in the folder {path}; `alexnet train` writes them")
-    return files[0]
+    return newest
 
 
 def as_dict(form: str, content: Weights, kind: type[Weights]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 from collections import OrderedDict
 from dataclasses import fields, replace
 
@@ -19,7 +20,9 @@ from alexnet.storage.checkpoints import (
     Weights,
     check_fits,
     latest,
+    newest_first,
     retain_last_and_best,
+    weights_file,
 )
 
 RECIPE = '{"name": "paper", "learning": {"rate": 0.01, "epochs": 90}, "net": {"conv_channels": [96, 256]}}'
@@ -261,6 +264,22 @@ def test_the_latest_has_the_most_steps(tmp_path):
     assert latest(tmp_path) is None
     folder_with(tmp_path, "step-99999999.pt", "step-100000000.pt", "step-00000003.pt")
     assert latest(tmp_path).name == "step-100000000.pt"
+
+
+def test_a_folder_that_cannot_be_read_is_not_taken_for_empty(tmp_path, monkeypatch):
+    link = tmp_path / "checkpoints"
+    link.symlink_to(tmp_path / "disk", target_is_directory=True)
+    with pytest.raises(FileNotFoundError, match="checkpoints is a link to a folder that is not there"):
+        newest_first(link)
+    monkeypatch.setattr(os, "listdir", raise_(PermissionError(errno.EACCES, "Permission denied")))
+    with pytest.raises(OSError, match=f"^cannot read {re.escape(str(tmp_path))}: Permission denied$"):
+        newest_first(tmp_path)
+
+
+def test_weights_need_no_checkpoints_beside_them(tmp_path, monkeypatch):
+    folder_with(tmp_path, "weights.pt")
+    monkeypatch.setattr(os, "listdir", raise_(PermissionError(errno.EACCES, "Permission denied")))
+    assert weights_file(tmp_path) == tmp_path / "weights.pt"
 
 
 def test_the_last_and_the_best_are_kept_and_what_is_not_ours(tmp_path):

@@ -199,6 +199,37 @@ def test_weights_that_have_no_room_beside_the_last_checkpoint_are_not_said_to_be
     assert len(tries) == 2 and (settings.folder / "weights.pt").is_file() == (not for_good)
 
 
+def test_a_folder_of_checkpoints_that_cannot_be_read_is_not_taken_for_empty(stopped, monkeypatch):
+    (stopped.folder / "weights.pt").unlink()
+    real = os.listdir
+
+    def unreadable(path):
+        if str(path).endswith("checkpoints"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    log = (stopped.folder / "log.jsonl").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "listdir", unreadable)
+        assert one_sentence(lambda: run(stopped)) == (
+            f"cannot read {stopped.folder / 'checkpoints'}: Permission denied"
+        )
+    assert (stopped.folder / "log.jsonl").read_bytes() == log and (stopped.folder / "run.json").is_file()
+    assert whole_checkpoints(stopped.folder) == [4, 2]
+
+
+def test_checkpoints_on_a_disk_that_is_not_there_are_not_taken_for_none(stopped):
+    (stopped.folder / "weights.pt").unlink()
+    files, away = stopped.folder / "checkpoints", stopped.folder.parent / "away"
+    files.rename(away)
+    files.symlink_to(stopped.folder.parent / "disk", target_is_directory=True)
+    log = (stopped.folder / "log.jsonl").read_bytes()
+    assert one_sentence(lambda: run(stopped)) == (
+        f"{files} is a link to a folder that is not there; mount its disk, or delete the link"
+    )
+    assert (stopped.folder / "log.jsonl").read_bytes() == log and (stopped.folder / "run.json").is_file()
+
+
 def test_a_checkpoint_that_cannot_be_read_is_named_and_kept(stopped, monkeypatch):
     real = io.open
 
