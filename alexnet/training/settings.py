@@ -1,7 +1,10 @@
 """The settings of a training run: the words of ``alexnet train`` as a value that checks itself."""
 
+import contextlib
 import json
 import math
+import operator
+import os
 import re
 import shlex
 import sys
@@ -23,6 +26,8 @@ CHANGEABLE = (
     "device", "precision", "compile", "channels_last", "parallel", "deterministic", "workers",
     "checkpoint_every", "validate_every", "log_every",
 )  # fmt: skip
+PATHS = ("data", "recipe", "init_from", "out")
+LEAST = {"batch_size": 1, "seed": 0, "workers": 0, "log_every": 1, "max_steps": 1}  # of the whole numbers
 MAX_RESTARTS = 3
 # After a restart the processes must not meet at the addresses of those that were lost.
 NEW_STORES = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"
@@ -64,7 +69,7 @@ def every(text: str) -> Every:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings:
-    """One training run.
+    """One training run. Where a field names a file or folder, a `pathlib.Path` does as well.
 
     Attributes:
         data: a set by name, or the folder of a prepared one (see `alexnet.data.prepared`).
@@ -119,6 +124,7 @@ class TrainSettings:
     max_steps: int | None = None
 
     def __post_init__(self):
+        self.make_plain()
         if self.recipe not in RECIPES and not self.recipe.endswith(".json"):
             meant = near_miss(self.recipe, RECIPES)
             raise ValueError(
@@ -138,11 +144,9 @@ class TrainSettings:
             raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {self.device!r}")
         if self.epochs is not None and not 0 < self.epochs <= MOST_EPOCHS:
             raise ValueError(f"epochs must be positive, and at most {MOST_EPOCHS:,}; got {self.epochs}")
-        least_values = {"batch_size": 1, "seed": 0, "workers": 0, "log_every": 1, "max_steps": 1}
-        for name, least in least_values.items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
+        for name, least in LEAST.items():
+            if (value := getattr(self, name)) is not None:
+                whole(name, value, least)
         read_factors(self.freeze, self.layer_rates)
         every(self.checkpoint_every)
         if every(self.validate_every).unit == "minutes":
@@ -150,6 +154,16 @@ class TrainSettings:
                 f"validate_every must be in epochs or steps, as learning rates may depend on validations; "
                 f"got {self.validate_every!r}"
             )
+
+    def make_plain(self) -> None:
+        """Let paths be texts, and whole numbers such as numpy's Python's own: JSON has no others."""
+        for name in PATHS:
+            if isinstance(path := getattr(self, name), os.PathLike):
+                object.__setattr__(self, name, os.fspath(path))
+        for name in LEAST:
+            if not isinstance(value := getattr(self, name), int):
+                with contextlib.suppress(TypeError):  # what is none at all is refused
+                    object.__setattr__(self, name, operator.index(value))
 
     @property
     def folder(self) -> Path:

@@ -6,7 +6,9 @@ import math
 import shlex
 import shutil
 from dataclasses import fields, replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -29,7 +31,7 @@ from alexnet.training import state as keeping
 from alexnet.training.folder import RunFolder
 from alexnet.training.log import read_log
 from alexnet.training.plan import count_steps, make_plan
-from alexnet.training.settings import Every, changes_in_words, command_line, every, on_lines
+from alexnet.training.settings import Every, changes_in_words, command_line, every, kept, on_lines
 from alexnet.training.window import first_not_finite
 from alexnet.transforms.ten_crop import prepare_centre, ten_crops
 from support.trainings import (
@@ -416,7 +418,8 @@ MISTAKES = {
     "epochs must be positive, and at most 1,000,000; got inf": (1, {"epochs": float("inf")}),
     "epochs must be positive, and at most 1,000,000; got 1e.300": (1, {"epochs": 1e300}),
     "expected a number with min, epochs or steps": (1, {"checkpoint_every": "9" * 400 + "steps"}),
-    "max_steps must be at least 1, got 0": (1, {"max_steps": 0}),
+    "max_steps must be a whole number of at least 1, got 0": (1, {"max_steps": 0}),
+    "seed must be a whole number of at least 0, got 1.5": (1, {"seed": 1.5}),
     "out must name a folder, got ''": (1, {"out": ""}),
     "expected a number with min, epochs or steps, such as 10min; got '10'": (1, {"checkpoint_every": "10"}),
     "validate_every must be in epochs or steps": (1, {"validate_every": "10min"}),
@@ -518,6 +521,15 @@ def test_a_command_is_broken_before_options_and_stays_the_same(width):
     assert "".join(line.removesuffix("\\").removeprefix("    ") for line in lines) == command
     assert shlex.split("".join(line.removesuffix("\\") for line in lines)) == shlex.split(command)
     assert on_lines("alexnet train") == "alexnet train"
+
+
+def test_paths_and_the_integers_of_numpy_become_what_json_can_say():
+    names = {"data": "sets/a", "recipe": "mine.json", "init_from": "runs/b", "out": "runs/c"}
+    paths = {name: Path(text) for name, text in names.items()}
+    settings = TrainSettings(**paths, seed=np.int64(1), max_steps=np.uint8(7))
+    plain = TrainSettings(**{name: str(path) for name, path in paths.items()}, seed=1, max_steps=7)
+    assert settings == plain
+    assert json.dumps(kept(settings, 1)) == json.dumps(kept(plain, 1))
 
 
 def test_a_folder_has_a_name_of_its_own():
