@@ -262,6 +262,28 @@ def test_compressed_archives_of_one_name_and_size_are_told_apart(tmp_path):
     assert list(found(tmp_path / "two/a.tgz", tmp_path)) == ["a.tgz/1.jpg"]
 
 
+@pytest.mark.parametrize("form", ["tar", "zip"])
+def test_of_many_archives_a_few_are_open_at_a_time(tmp_path, monkeypatch, form):
+    monkeypatch.setattr(sources, "MAX_OPEN", 2)
+    (tmp_path / "sets").mkdir()
+    for n in range(5):
+        content = {f"{n}.jpg": bytes([n])}
+        path = tmp_path / "sets" / f"{n}.{form}"
+        write_zip(path, content) if form == "zip" else write(path, tar(content))
+    files, opened, real = list(yield_files(tmp_path / "sets", tmp_path)), [], io.open
+
+    def recorded(*words, **options):
+        opened.append(real(*words, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(io, "open", recorded)
+    with Reader() as reader:
+        for file in [*files, *files]:
+            assert reader.read(file) == bytes([int(file.name[-5])])
+            assert sum(not one.closed for one in opened) <= 2
+    assert opened and all(one.closed for one in opened)
+
+
 @pytest.mark.parametrize("form", ["a.tar", "a.zip"])
 @pytest.mark.parametrize("when", ["before", "while"])
 def test_an_archive_that_changes_between_plan_and_end_is_noticed(tmp_path, form, when):

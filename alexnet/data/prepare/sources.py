@@ -35,8 +35,9 @@ MAX_NESTED = 8  # archives within each other; ImageNet has two
 # What a compressed archive may become: this many times its size, and a small one this many bytes.
 MAX_GROWTH, SMALL_BYTES = 200, 1 << 30
 COPY_BYTES = 1 << 20
+MAX_OPEN = 64  # archives at a time, as a process may open only so many files: on macOS 256
 Stamp = tuple[int, int]  # of a file: its size, and when it was changed
-Opened = TypeVar("Opened")
+Opened = TypeVar("Opened", zipfile.ZipFile, BinaryIO)
 
 
 class File(NamedTuple):
@@ -187,7 +188,7 @@ def open_binary(path: str) -> BinaryIO:
 
 
 class Reader(contextlib.AbstractContextManager):
-    """Reads files (`File`), keeping the archives open that they lie in.
+    """Reads files (`File`), keeping the archives open that they lie in, the last `MAX_OPEN` of each kind.
 
     At its end it sees that the archives are still those in which the files were found.
     """
@@ -250,9 +251,11 @@ class Reader(contextlib.AbstractContextManager):
         return archive.read(min(count, file.size))
 
     def _opened(self, file: File, kept: dict[str, Opened], opener: Callable[[str], Opened]) -> Opened:
-        """Return the opened archive of a file, the same one as last time."""
+        """Return the opened archive of a file, the same one as last time if it is still open."""
         if file.path not in kept:
             check_unchanged(file.path, file.stamp)
+            if len(kept) >= MAX_OPEN:
+                kept.pop(next(iter(kept))).close()  # the one opened first
             kept[file.path] = opener(file.path)
             self._stamps[file.path] = file.stamp
         return kept[file.path]
