@@ -33,6 +33,7 @@ from alexnet.data.workers import (
     processes,
     room_for,
     wait_for_next,
+    why_none_came,
 )
 from alexnet.devices import local_size, usable_cores
 from alexnet.seeds import make_generator
@@ -143,12 +144,18 @@ class Loader:
         batch_bytes = math.ceil(batch_size / num_ranks) * (math.prod(split.shape) + 16)
         sent = split.labels.nbytes + (len(split) * math.prod(split.shape) if split.in_memory else 0)
         self.room = room_for(batch_bytes, workers, prefetch, sharing=sharing, besides=sent)
-        self._data: DataLoader | None = DataLoader(
-            BatchesOf(split),
+        self._pin_memory = pin_memory
+        self._data: DataLoader | None = self._make_data()
+
+    def _make_data(self) -> DataLoader:
+        """Return what reads the batches that are planned; its workers start with the first of them."""
+        self._running = False
+        return DataLoader(
+            BatchesOf(self.split),
             batch_size=None,
             sampler=self._batches,
             num_workers=self.room.workers,
-            pin_memory=pin_memory,
+            pin_memory=self._pin_memory,
             generator=torch.Generator(),  # or it would draw from the global one
             **(self._in_processes(self.room) if self.room.workers else {}),
         )
@@ -215,11 +222,21 @@ class Loader:
             if not self.room.workers:
                 return iter(self._data)
             with deaf_to_signals(), children_left_alone():
-                return iter(self._data)
+                batches = iter(self._data)
         except (OSError, EOFError, RuntimeError) as error:
-            raise BatchFailed(
-                f"the processes that read cannot start ({in_words(error)}); `--workers 0` needs none"
-            ) from error
+            if not self._running:
+                raise BatchFailed(
+                    f"the processes that read cannot start ({in_words(error)}); `--workers 0` needs none"
+                ) from error
+            if "timed out" not in str(error):
+                raise BatchFailed(why_none_came(error)) from error
+        else:
+            self._running = True
+            return batches
+        # Between epochs torch waits LOOK_SECONDS for workers, and not again; new ones get PATIENCE_SECONDS.
+        self._leave()
+        self._data = self._make_data()
+        return self._begin()
 
     def _plan(self, epoch: int) -> list[Tensor]:
         """Return the indices of each step's images in an epoch."""

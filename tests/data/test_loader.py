@@ -196,6 +196,41 @@ def test_workers_are_deaf_to_signals_and_their_death_is_noticed(stored, monkeypa
     loader.close()
 
 
+def begun(stored):
+    """Return a loader that has read an epoch, and its worker."""
+    loader = Loader(stored, 1, workers=1, prefetch=1, drop_last=True)
+    before = {worker.pid for worker in multiprocessing.active_children()}
+    assert len(list(loader.epoch())) == 7
+    (worker,) = (worker for worker in multiprocessing.active_children() if worker.pid not in before)
+    return loader, worker
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="Windows stops no processes")
+def test_a_worker_that_sleeps_between_epochs_is_replaced(stored, monkeypatch):
+    monkeypatch.setattr("alexnet.data.loader.LOOK_SECONDS", 0.5)
+    loader, worker = begun(stored)
+    os.kill(worker.pid, signal.SIGSTOP)
+    try:
+        assert len(list(loader.epoch(1))) == 7
+        assert len(list(loader.epoch(2))) == 7
+    finally:
+        os.kill(worker.pid, signal.SIGCONT)
+    worker.join(10)
+    assert not worker.is_alive()
+    loader.close()
+
+
+@pytest.mark.slow
+def test_a_worker_that_was_killed_between_epochs_is_called_so(stored):
+    loader, worker = begun(stored)
+    worker.kill()
+    worker.join(10)
+    with pytest.raises(BatchFailed, match=r"a process that reads was killed, .*\(`--workers`\)$"):
+        list(loader.epoch(1))
+    loader.close()
+
+
 class Start:
     """Stands for a ``DataLoader``: notes which signals are blocked when its workers would start."""
 
