@@ -57,6 +57,8 @@ SPREAD = {"L;2": 85, "L;4": 17}  # by what Pillow multiplies grey values of so m
 SPREAD_TO_16 = ("PPM", "JPEG2000")  # whose numbers of 9 to 15 bits Pillow multiplies so that they have 16
 Transparent = int | tuple[int, ...] | bytes | None
 ORIENTATION = 0x0112  # the tag of EXIF and TIFF
+SUBFILE_TYPE, REDUCED = 254, 1  # a tag of TIFF, and the bit of it that marks a smaller copy
+DNG_VERSION = 50706
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -172,10 +174,13 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
     Returns:
         the image, and what that took: nothing for one that was upright RGB.
     Raises:
-        Unreadable: it has no pixels, or its numbers or its colours have no one meaning as RGB.
+        Unreadable: it has no pixels, or is but the thumbnail of a raw file, or its numbers or its colours
+            have no one meaning as RGB.
     """
     if 0 in image.size:
         raise Unreadable("it has no pixels")
+    if is_thumbnail(image):
+        raise Unreadable("a camera's raw file, of which only the thumbnail can be read; convert it")
     notes = ["first of several images"] if has_others(image) else []
     # Looking for the tags of a PNG decodes it, and what is damaged is no error the second time.
     turned = image.format == "TIFF" and orientation(image) in TURNS
@@ -186,6 +191,13 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
     if turn is not None:
         converted = converted.transpose(turn)
     return converted, notes + more + (["turned upright"] if turned or turn is not None else [])
+
+
+def is_thumbnail(image: Image.Image) -> bool:
+    """Return whether an opened TIFF begins with a smaller copy of its image, as raw files (NEF, DNG) do."""
+    if not isinstance(image, TiffImageFile):
+        return False
+    return bool(image.tag_v2.get(SUBFILE_TYPE, 0) & REDUCED) or DNG_VERSION in image.tag_v2
 
 
 def has_others(image: Image.Image) -> bool:

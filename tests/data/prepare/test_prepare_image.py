@@ -131,6 +131,14 @@ def test_numbers_without_a_known_white_are_refused(samples, reason):
         decode("a.tif", encoded(samples, "TIFF"))
 
 
+@pytest.mark.parametrize("tags", [{254: 1}, {254: 1, 271: "NIKON CORPORATION"}, {50706: b"\1\4\0\0"}])
+def test_the_thumbnail_of_a_raw_file_is_not_taken_for_the_photograph(tags):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels(3)).save(buffer, "TIFF", tiffinfo=tags)
+    with pytest.raises(Unreadable, match="^a camera's raw file, of which only the thumbnail can be read; co"):
+        decode("DSC_1.NEF", buffer.getvalue())
+
+
 @pytest.mark.parametrize(("alpha", "note"), [(0, "transparent, on white"), (255, "RGBA")])
 def test_what_is_transparent_lies_on_white(alpha, note):
     four = np.dstack([pixels(3), np.full((44, 52), alpha, np.uint8)])
