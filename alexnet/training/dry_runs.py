@@ -23,7 +23,7 @@ from alexnet.distributed.ranks import Ranks, joined, num_nodes, placed
 from alexnet.models.summary import memory, summary, total
 from alexnet.shown import duration
 from alexnet.training.batches import batches_from, training_loader, validation_loader
-from alexnet.training.folder import free_bytes
+from alexnet.training.folder import check_folder, free_bytes
 from alexnet.training.learner import Learner, make_learner
 from alexnet.training.messages import device_in_words, plan_in_words
 from alexnet.training.plan import Plan
@@ -135,6 +135,7 @@ def dry_run(settings: TrainSettings) -> DryRun | None:
 def check(plan: Plan, ranks: Ranks) -> dict[str, Any]:
     """Return the facts that need no step, or raise ValueError if something does not fit."""
     folder, learning = plan.settings.folder, plan.recipe.learning
+    check_folder(plan)
     checkpoint, _ = newest_whole(plan, folder)
     first_step = checkpoint.step if checkpoint else 0
     counted = summary(plan.recipe.net, batch_size=learning.batch_size // plan.layout.data_parallel)

@@ -26,11 +26,12 @@ import torch
 from torch import Tensor
 
 from alexnet.distributed.ranks import Ranks
-from alexnet.storage.checkpoints import Checkpoint, save_weights
+from alexnet.storage.checkpoints import Checkpoint, newest_first, save_weights
 from alexnet.storage.files import PART, NewerFormat, reason, write_json
 from alexnet.storage.records import Record, load
-from alexnet.storage.run_files import LOCK, RECORD, SETTINGS, STARTED, STOP, WEIGHTS
+from alexnet.storage.run_files import CHECKPOINTS, LOCK, RECORD, SETTINGS, STARTED, STOP, WEIGHTS
 from alexnet.training.board import Board
+from alexnet.training.fine_tuning import origin
 from alexnet.training.log import VALIDATED, Line, Log
 from alexnet.training.plan import Plan
 from alexnet.training.settings import TrainSettings, changes_in_words, every, kept, read_kept
@@ -130,13 +131,7 @@ class RunFolder:
         self.path = path = settings.folder.absolute()  # this process may change its working folder
         self.settings, self.num_ranks = settings, num_ranks
         self.asked_for = kept(settings, num_ranks)
-        self.asked_before: tuple[TrainSettings, int] | None = None
-        try:
-            self.asked_before = read_kept(path / SETTINGS)
-        except NewerFormat as error:
-            raise ValueError(f"{error}, or choose another `--out`") from error
-        except (ValueError, OSError):
-            pass  # there are none, or they are damaged: they are written anew
+        self.asked_before = asked_before(path)
         with explained(path, "; choose another `--out`"):
             path.mkdir(parents=True, exist_ok=True)
             self.lock = self.taken()
@@ -158,32 +153,18 @@ class RunFolder:
             print(os.getpid(), socket.gethostname(), file=lock, flush=True)
         return lock
 
-    def begin(self, step: int, *, schedule: str, steps_per_epoch: int) -> list[str]:
+    def begin(self, step: int) -> list[str]:
         """Prepare the files for the steps after this one; later lines of the log are removed.
 
-        A training that begins anew does not replace the weights of one before it, which until the end would
-        be taken for its own. The record of one before it goes.
+        The record of a training before one that begins anew goes.
 
         Args:
             step: updates done.
-            schedule: of the learning rates, by name.
-            steps_per_epoch: of the training.
         Returns:
             sentences for the user: settings that changed, and files that were damaged.
         Raises:
             OSError: the folder cannot be written to.
-            ValueError: the run in the folder started from other weights than the settings name, or has left
-                weights without a checkpoint; or the schedule does not allow other validations than it had.
         """
-        if step:
-            self.check_origin()
-        elif (self.path / WEIGHTS).is_file():
-            raise ValueError(
-                f"{self.path} has the weights of an earlier training and no checkpoint to resume it from; "
-                f"move {WEIGHTS} elsewhere, or choose another `--out`"
-            )
-        if step and schedule == "plateau":
-            self.check_interval(steps_per_epoch)
         with explained(self.path, "; choose another `--out`"):
             if not step:
                 (self.path / RECORD).unlink(missing_ok=True)
@@ -194,28 +175,6 @@ class RunFolder:
         if step and self.asked_before is not None:
             changes = changes_in_words(self.asked_before, (self.settings, self.num_ranks))
         return [sentence for sentence in (changes, self.log.trouble) if sentence]
-
-    def check_interval(self, steps_per_epoch: int) -> None:
-        """Raise ValueError if "plateau" would judge the validations so far by another interval."""
-        if self.asked_before is None:
-            return
-        before, now = self.asked_before[0].validate_every, self.settings.validate_every
-        if every(before).steps(steps_per_epoch) != every(now).steps(steps_per_epoch):
-            raise ValueError(
-                f"the training in {self.path} validates every {before}, by which its learning rates are "
-                f"divided; ask for `--validate-every {before}`, or choose another `--out`"
-            )
-
-    def check_origin(self) -> None:
-        """Raise ValueError if the run in the folder started from other weights than the settings name."""
-        now = self.asked_for["settings"]["init_from"]
-        before = now if self.asked_before is None else self.asked_before[0].init_from
-        if before == now or (before and now and os.path.realpath(before) == os.path.realpath(now)):
-            return
-        raise ValueError(
-            f"the training in {self.path} began from {before or 'weights that were drawn'}, and resumes from "
-            "its own checkpoint; leave `--init-from` out, or choose another `--out`"
-        )
 
     def record_unbegun(self, plan: Plan, device: torch.device, ended: dict[str, Any]) -> Record:
         """Return the record of a training that ends before it has begun.
@@ -319,6 +278,67 @@ class RunFolder:
             (self.path / STOP).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # a disk that does not respond lets go by itself
             self.lock.close()
+
+
+def asked_before(folder: Path) -> tuple[TrainSettings, int] | None:
+    """Return the settings of the run in a folder and its processes; None where there are none, or damaged.
+
+    Raises:
+        ValueError: a newer version of the package wrote them.
+    """
+    try:
+        return read_kept(folder / SETTINGS)
+    except NewerFormat as error:
+        raise ValueError(f"{error}, or choose another `--out`") from error
+    except (ValueError, OSError):
+        return None
+
+
+def check_folder(plan: Plan) -> None:
+    """Raise ValueError unless a training may begin in its folder, or resume there.
+
+    One that begins anew does not replace the weights of one before it, which until the end would be taken for
+    its own.
+
+    Raises:
+        OSError: the folder of the checkpoints cannot be read.
+        ValueError: the run in the folder started from other weights than the settings name, or has left
+            weights without a checkpoint; or the schedule does not allow other validations than it had; or a
+            newer version of the package wrote it.
+    """
+    folder = plan.settings.folder.absolute()
+    before = asked_before(folder)
+    if not newest_first(folder / CHECKPOINTS):
+        if (folder / WEIGHTS).is_file():
+            raise ValueError(
+                f"{folder} has the weights of an earlier training and no checkpoint to resume it from; "
+                f"move {WEIGHTS} elsewhere, or choose another `--out`"
+            )
+    elif before is not None:
+        check_origin(folder, before[0].init_from, plan.settings.init_from)
+        if plan.recipe.learning.schedule == "plateau":
+            check_interval(plan, before[0].validate_every)
+
+
+def check_origin(folder: Path, before: str | None, now: str | None) -> None:
+    """Raise ValueError if the run in a folder started from other weights than are named now."""
+    now = now and origin(now)
+    if before == now or (before and now and os.path.realpath(before) == os.path.realpath(now)):
+        return
+    raise ValueError(
+        f"the training in {folder} began from {before or 'weights that were drawn'}, and resumes from its "
+        "own checkpoint; leave `--init-from` out, or choose another `--out`"
+    )
+
+
+def check_interval(plan: Plan, before: str) -> None:
+    """Raise ValueError if "plateau" would judge the validations so far by another interval."""
+    was, now = (every(text).steps(plan.steps_per_epoch) for text in (before, plan.settings.validate_every))
+    if was != now:
+        raise ValueError(
+            f"the training in {plan.settings.folder} validates every {before}, by which its learning rates "
+            f"are divided; ask for `--validate-every {before}`, or choose another `--out`"
+        )
 
 
 def of_first(folder: RunFolder | None) -> RunFolder:

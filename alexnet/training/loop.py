@@ -21,7 +21,7 @@ from alexnet.storage.records import Record, load
 from alexnet.storage.run_files import RECORD
 from alexnet.training.batches import batches_from, training_loader, validation_loader
 from alexnet.training.events import Event, message
-from alexnet.training.folder import RunFolder, make_results, of_first, open_folder
+from alexnet.training.folder import RunFolder, check_folder, make_results, of_first, open_folder
 from alexnet.training.learner import Learner, make_learner
 from alexnet.training.log import VALIDATED, Line
 from alexnet.training.messages import device_in_words, end_in_words, plan_in_words
@@ -71,6 +71,7 @@ def train(settings: TrainSettings, on_event: OnEvent = ignore) -> Record:
             folder = open_folder(plan.settings, ranks)
             if folder is not None:
                 stack.callback(folder.close)
+            ranks.broadcast(lambda: check_folder(plan))
             tell = on_event if ranks.is_first else ignore
             wish = stack.enter_context(StopWish())
 
@@ -136,11 +137,7 @@ class Run:
         diverged = ended_before(folder.path) == "diverged"
         if diverged and started_again():
             raise Diverged("the training diverged, and would again in the same steps: it is not tried again")
-        for sentence in folder.begin(
-            self.step,
-            schedule=self.plan.recipe.learning.schedule,
-            steps_per_epoch=self.plan.steps_per_epoch,
-        ):
+        for sentence in folder.begin(self.step):
             self.tell(message(sentence))
         self.start = time.monotonic() - folder.log.seconds
         if diverged:

@@ -16,7 +16,7 @@ import torch
 from alexnet.evaluation.prediction import load_classifier
 from alexnet.storage import checkpoints as checkpoint
 from alexnet.storage import records
-from alexnet.training import TrainSettings, attach, launch, train
+from alexnet.training import TrainSettings, attach, dry_run, dry_runs, launch, loop, train
 from alexnet.training.folder import RunFolder, locked, try_lock
 from alexnet.training.launching import CHILDREN
 from alexnet.training.log import Log, read_log
@@ -323,7 +323,7 @@ def test_a_training_is_resumed_from_another_working_folder(tmp_path, monkeypatch
     (tmp_path / "mine.json").write_text("{}", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     folder = RunFolder(TrainSettings(data="set", recipe="mine.json", out="run", max_steps=3), 2)
-    folder.begin(0, schedule="plateau", steps_per_epoch=5)
+    folder.begin(0)
     folder.close()
     asked = []
     monkeypatch.setattr("alexnet.training.launching.launch", lambda *words: asked.append(words))
@@ -413,6 +413,44 @@ def test_weights_that_had_no_room_at_the_end_are_written_by_the_next_start(tmp_p
     run(settings)
     assert (settings.folder / "weights.pt").is_file()
     assert torch.equal(load_classifier(settings.folder).net.fc8.bias, before)
+
+
+def begun(settings):
+    """Let a training do a step."""
+    run(replace(settings, max_steps=1))
+
+
+def finished_without_checkpoints(settings):
+    run(settings)
+    shutil.rmtree(settings.folder / "checkpoints")
+
+
+def by_a_newer_version(settings):
+    begun(settings)
+    (settings.folder / "settings.json").write_bytes(NEWER["a newer setting"])
+
+
+REFUSED = {
+    "has the weights of an earlier training": (finished_without_checkpoints, {}),
+    "validates every 1epoch, by which": (begun, {"validate_every": "2steps"}),
+    "began from weights that were drawn": (begun, {"init_from": "imagenette"}),
+    "was written by a newer version": (by_a_newer_version, {}),
+}
+
+
+@pytest.mark.parametrize("sentence", REFUSED)
+@pytest.mark.parametrize("function", [train, dry_run])
+def test_a_training_and_its_dry_run_refuse_the_same_before_they_compute(
+    tmp_path, monkeypatch, function, sentence
+):
+    prepare, options = REFUSED[sentence]
+    learning = {"epochs": 0.4, "plateau_patience": 4, "schedule": "plateau"}
+    settings = settings_for(tmp_path / "run", "paper", learning=learning)
+    prepare(settings)
+    for module in (loop, dry_runs):
+        monkeypatch.setattr(module, "make_learner", mock.Mock(side_effect=AssertionError("too late")))
+    with pytest.raises(ValueError, match=sentence):
+        function(replace(settings, max_steps=2, **options))
 
 
 def test_a_training_that_begins_anew_does_not_replace_the_weights_of_the_one_before(tmp_path):
