@@ -1,7 +1,10 @@
 """Text as people see it: names of files and classes may hold characters that a terminal obeys or hides."""
 
 import contextlib
+import os
 import re
+import shlex
+import subprocess
 import sys
 import unicodedata
 from typing import IO, Any
@@ -62,6 +65,12 @@ def duration(seconds: float) -> str:
         if seconds >= 1.5 * size:
             return f"{seconds / size:.{digits}f} {unit}"
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+
+
+def typed(*words: object) -> str:
+    """Return words as a person types them in the system's own shell: in quotes where these are needed."""
+    texts = [str(word) for word in words]
+    return subprocess.list2cmdline(texts) if os.name == "nt" else shlex.join(texts)
 
 
 def say(*lines: object, to: IO[str] | None = None) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from alexnet.data.prepare.description import DESCRIPTION, damaged_description, read_description
 from alexnet.data.prepare.shards import SUFFIXES, hash_image, hash_index
 from alexnet.data.splits import damaged, read_piece, reading
+from alexnet.shown import typed
 from alexnet.storage.files import read_arrays
 
 
@@ -77,8 +78,8 @@ def describe_stored(path: Path) -> StoredSet:
 def unfinished(path: Path) -> str:
     """Return the sentence for a folder in which there is no finished set."""
     return (
-        f"there is no finished prepared set in {path}; `alexnet data prepare KIND SRC {path}` makes it, "
-        "or resumes one that was stopped"
+        f"there is no finished prepared set in {path}; `alexnet data prepare KIND SRC {typed(path)}` "
+        "makes it, or resumes one that was stopped"
     )
 
 

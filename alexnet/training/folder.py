@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from alexnet.distributed.ranks import Ranks
+from alexnet.shown import typed
 from alexnet.storage.checkpoints import Checkpoint, newest_first, save_weights
 from alexnet.storage.files import PART, NewerFormat, reason, write_json
 from alexnet.storage.records import Record, load
@@ -325,9 +326,11 @@ def check_origin(folder: Path, before: str | None, now: str | None) -> None:
     now = now and origin(now)
     if before == now or (before and now and os.path.realpath(before) == os.path.realpath(now)):
         return
+    # Without the option, a folder that is named after the settings would be another one.
+    cure = f"ask for `--init-from {typed(before)}`" if before else "leave `--init-from` out"
     raise ValueError(
         f"the training in {folder} began from {before or 'weights that were drawn'}, and resumes from its "
-        "own checkpoint; leave `--init-from` out, or choose another `--out`"
+        f"own checkpoint; {cure}, or choose another `--out`"
     )
 
 

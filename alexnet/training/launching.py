@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from alexnet.shown import typed
 from alexnet.storage.files import home
 from alexnet.storage.records import Record, load
 from alexnet.storage.run_files import LOCK, RECORD, SETTINGS, STARTED, STOP
@@ -88,7 +89,8 @@ def attach(folder: Path | str) -> "Launched":
     """
     path = home(folder).absolute()
     if not any((path / name).is_file() for name in (STARTED, SETTINGS)):
-        raise FileNotFoundError(f"there is no training in {path}; `alexnet train --out {path}` starts one")
+        command = f"alexnet train --out {typed(path)}"
+        raise FileNotFoundError(f"there is no training in {path}; `{command}` starts one")
     return Launched(path)
 
 

@@ -6,7 +6,6 @@ import math
 import operator
 import os
 import re
-import shlex
 import sys
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from alexnet.checks import made_of, near_miss, one_of, whole
 from alexnet.config import MOST_EPOCHS, PARALLEL, PRECISIONS, Recipe
 from alexnet.data.catalogue import KNOWN_SETS
 from alexnet.recipes import NETS, RECIPES
+from alexnet.shown import typed
 from alexnet.storage.files import NewerFormat, check_format, home
 from alexnet.training.fine_tuning import origin, read_factors
 
@@ -224,7 +224,7 @@ def command_line(settings: TrainSettings, num_ranks: int = 1, num_nodes: int = 1
         )
     elif num_ranks > 1:
         starter = f"torchrun --standalone --nproc-per-node={num_ranks} -m alexnet"
-    return f"{starter} train {shlex.join(settings.words())}".rstrip()
+    return f"{starter} train {typed(*settings.words())}".rstrip()
 
 
 def on_lines(command: str, width: int = 72) -> str:
@@ -288,7 +288,7 @@ def read_kept(path: Path) -> tuple[TrainSettings, int]:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
             f"{path} is damaged ({type(error).__name__}: {error}); resume with the command that started the "
-            f"training, `alexnet train --out {path.parent}` with its other options"
+            f"training, `alexnet train --out {typed(path.parent)}` with its other options"
         ) from error
 
 

@@ -157,7 +157,7 @@ def test_a_folder_whose_training_began_otherwise_is_refused(whole, tmp_path):
     ):
         run(replace(tuned, out=str(tmp_path / "plain")))
     with pytest.raises(
-        ValueError, match="tuned began from .*whole, and .*; leave `--init-from` out, or choose"
+        ValueError, match="tuned began from .*whole, and .*; ask for `--init-from .*whole`, or choose"
     ):
         run(replace(tuned, init_from="imagenette"))
     with pytest.raises(ValueError, match="rate_factors is None there, .* choose another folder"):
@@ -180,7 +180,7 @@ def test_a_run_resumes_without_the_network_that_it_started_from(tmp_path, monkey
         assert record.results["step"] == max_steps
         assert record.config["settings"]["init_from"].endswith("narrow.pt")
     other = trained.saved(tmp_path / "other.pt")
-    with pytest.raises(ValueError, match="run began from .*narrow.pt, .*; leave `--init-from` out"):
+    with pytest.raises(ValueError, match="run began from .*narrow.pt, .*; ask for `--init-from .*narrow.pt`"):
         run(replace(settings, init_from=str(other)))
 
 

@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import re
 import shutil
 import sys
 from dataclasses import asdict, replace
@@ -14,16 +15,18 @@ import torch
 
 from alexnet.cli import train as command
 from alexnet.cli.main import main
+from alexnet.data.prepared import open_set
 from alexnet.devices import device_named, prepare_device
 from alexnet.distributed.parallel import Layout
 from alexnet.distributed.ranks import OtherFailed, Ranks, joined
-from alexnet.training import TrainSettings, dry_run, dry_runs, loop, train
+from alexnet.training import TrainSettings, attach, dry_run, dry_runs, loop, train
 from alexnet.training.board import Board, kernel_sheet, scalars
 from alexnet.training.events import Event
 from alexnet.training.log import read_log
 from alexnet.training.messages import plan_in_words
 from alexnet.training.plan import make_plan
 from alexnet.training.progress import Progress
+from alexnet.training.settings import command_line, read_kept
 from support.trainings import STEPS_PER_EPOCH, run, settings_for, state, tiny_dataset, use
 
 
@@ -133,6 +136,24 @@ def test_the_command_prints_a_dry_run(folder, capsys):
     )
     assert main([*words, "--dry-run", "--batch-size", "44"]) == 2
     assert "43 training images do not fill a batch of 44" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("system", "quoted"), [("nt", '"my images"'), ("posix", "'my images'")])
+def test_a_command_is_quoted_as_the_shell_of_the_system_has_it(tmp_path, monkeypatch, system, quoted):
+    monkeypatch.setattr("alexnet.shown.os", SimpleNamespace(name=system))
+    assert command_line(TrainSettings(data="my images", out="runs/it's")).startswith(
+        f"alexnet train --data {quoted} --recipe paper --out "
+    )
+    place = tmp_path / "my images"
+    place.mkdir()
+    in_quotes = quoted.replace("my images", str(place))
+    with pytest.raises(FileNotFoundError, match=re.escape(f"`alexnet train --out {in_quotes}` starts")):
+        attach(place)
+    with pytest.raises(FileNotFoundError, match=re.escape(f"prepare KIND SRC {in_quotes}` makes it")):
+        open_set(place)
+    (place / "settings.json").write_bytes(b"[]")
+    with pytest.raises(ValueError, match=re.escape(f"`alexnet train --out {in_quotes}` with its other op")):
+        read_kept(place / "settings.json")
 
 
 def test_the_command_trains_and_says_where_it_stands(folder, capsys, monkeypatch):
