@@ -34,7 +34,13 @@ class LeftOut:
 
 
 def find(
-    sources: Iterable[Path], scratch: Path, left_out: LeftOut, *, batches: bool = False, progress: bool
+    sources: Iterable[Path],
+    scratch: Path,
+    left_out: LeftOut,
+    *,
+    batches: bool = False,
+    strict: bool = True,
+    progress: bool,
 ) -> tuple[list[File], Labels]:
     """Return every image of the sources, and the labels that other files tell.
 
@@ -43,12 +49,13 @@ def find(
         scratch: folder for decompressed archives and batches.
         left_out: what is neither is counted there.
         batches: look into those of CIFAR-10.
+        strict: as for `alexnet.data.ilsvrc.Kit`.
         progress: show how many files were found so far.
     Raises:
         FileNotFoundError: a source is not there.
         ValueError: an archive, a batch or a file with labels is damaged.
     """
-    images, labels = [], Labels()
+    images, labels = [], Labels(strict=strict)
     with Bar(desc="looking for images", unit=" files", disable=not progress) as bar, Reader() as reader:
         for source in sources:
             for file in yield_files(source, scratch):

@@ -29,10 +29,13 @@ class Labels:
 
     Attributes:
         kit: what was found of a development kit of ILSVRC.
+
+    Args:
+        strict: as for `alexnet.data.ilsvrc.Kit`.
     """
 
-    def __init__(self):
-        self.kit = ilsvrc.Kit()
+    def __init__(self, *, strict: bool = True):
+        self.kit = ilsvrc.Kit(strict=strict)
         self._classes: dict[str, str] = {}
         self._numbers: dict[str, str] = {}
         self._categories: dict[str, str] = {}

@@ -88,7 +88,8 @@ def make_plan(
         ValueError: a source is damaged, they do not hold such a set, or it can be read in two ways.
     """
     left_out = LeftOut()
-    files, labels = find(sources, scratch, left_out, batches=kind in KNOWN_SETS, progress=progress)
+    looking = {"batches": kind in KNOWN_SETS, "strict": kind == "imagenet", "progress": progress}
+    files, labels = find(sources, scratch, left_out, **looking)
     images, remarks = placed(kind, files, labels, class_level, left_out)
     if not images:
         raise ValueError(

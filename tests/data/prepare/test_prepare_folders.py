@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from alexnet.cli.main import main
 from alexnet.data.prepare.classes import check_names, check_splits, counts_in_words
@@ -166,6 +167,20 @@ def test_places(tmp_path):
     got, _ = made("folder", [write(tmp_path / "places", held)], tmp_path / "set", class_level="path")
     assert got.classes == ("a/abbey", "b/bar/indoor", "b/bar/outdoor")
     assert got.val.labels.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("content", [{"camera": 1}, {"synsets": "of words"}, None])
+def test_a_meta_mat_of_others_is_another_file_except_for_imagenet(tmp_path, content):
+    write(tmp_path / "images", {f"{c}/1.jpg": jpeg(i) for i, c in enumerate(("n01440764", "n01443537"))})
+    meta = tmp_path / "images" / "meta.mat"
+    if content is None:
+        meta.write_bytes(b"HDF")
+    else:
+        savemat(meta, content)
+    _, said = made("folder", [tmp_path / "images"], tmp_path / "set")
+    assert "left out, not an image: 1, images/meta.mat" in said
+    with pytest.raises(ValueError, match="meta.mat is not as ILSVRC has it .*; get the kit again"):
+        made("imagenet", [tmp_path / "images"], tmp_path / "other")
 
 
 def test_a_damaged_file_of_labels_is_refused(tmp_path):
