@@ -137,7 +137,9 @@ def run_training(arguments: argparse.Namespace) -> int:
     from alexnet.training.progress import Progress
     from alexnet.training.signals import exit_status
 
-    return exit_status(train(make_settings(arguments), Progress()).results["signal"])
+    with Progress() as progress:
+        record = train(make_settings(arguments), progress)
+    return exit_status(record.results["signal"])
 
 
 def run_dry(arguments: argparse.Namespace) -> int:

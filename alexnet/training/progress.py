@@ -1,5 +1,6 @@
 """What a person sees of a training: a bar in a terminal, else a plain line every so often."""
 
+import contextlib
 import sys
 import time
 from typing import IO, Any
@@ -12,10 +13,11 @@ from alexnet.training.events import Event
 SECONDS_BETWEEN_LINES = 30
 
 
-class Progress:
+class Progress(contextlib.AbstractContextManager):
     """Shows the events of `alexnet.training.train`; call it with each of them.
 
-    No training ends because it cannot be shown: what cannot be written is lost.
+    At its end the bar is taken away, so that an error has a line of its own. No training ends because it
+    cannot be shown: what cannot be written is lost.
 
     Args:
         stream: where to; the bar is drawn if it is a terminal.
@@ -29,6 +31,9 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         getattr(self, "on_" + event.kind)(event.values)
+
+    def __exit__(self, *_exception) -> None:
+        self.close()
 
     def on_plan(self, values: dict[str, Any]) -> None:
         """Print the plan."""
@@ -64,10 +69,14 @@ class Progress:
 
     def on_end(self, values: dict[str, Any]) -> None:
         """Take the bar away and say how it ended."""
+        self.close()
+        self.say(values["text"])
+
+    def close(self) -> None:
+        """Take the bar away."""
         if self.bar is not None:
             self.bar.close()
             self.bar = None
-        self.say(values["text"])
 
     def say(self, text: str) -> None:
         """Print text above the bar."""

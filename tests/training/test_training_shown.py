@@ -227,6 +227,16 @@ def test_a_terminal_shows_a_bar(monkeypatch):
     assert "a sentence\n" in text and text.endswith("the end\n")
 
 
+def test_the_error_that_ends_a_training_stands_below_the_bar(folder, monkeypatch):
+    stream = Terminal()
+    monkeypatch.setattr(loop.Run, "one_step", full_computer)
+    monkeypatch.setattr(sys, "stderr", stream)
+    words = ["train", "--recipe", settings_for(folder).recipe, "--out", str(folder), "--device", "cpu"]
+    assert main(words) == 2
+    bar, said = stream.getvalue().splitlines()[-2:]
+    assert "0/10" in bar and said.startswith("alexnet: the memory of this computer is too small")
+
+
 def test_elsewhere_there_is_a_line_every_so_often(monkeypatch):
     stream = io.StringIO()
     show = shown(stream, monkeypatch, clock=[100.0, 100.0, 129.0, 131.0, 131.0, 132.0, 132.0])
