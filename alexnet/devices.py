@@ -13,6 +13,8 @@ from torch import Tensor
 
 # Parameters of glibc's mallopt, from malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+# What errors of torch say where a GPU lacks memory, beside OutOfMemoryError, which its allocator raises.
+GPU_LACKS_MEMORY = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 SLOW = 1.5  # times as long: worth a warning
 
 
@@ -68,7 +70,7 @@ def prepare_device(device: torch.device, *, deterministic: bool = False) -> None
         torch.backends.cudnn.deterministic = deterministic
         if deterministic:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-            torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.use_deterministic_algorithms(deterministic, warn_only=True)  # off again after another training
         return
     torch.set_flush_denormal(True)
     local = local_size()
@@ -143,7 +145,8 @@ def settle(device: torch.device) -> None:
 
 def memory_lacked(error: BaseException) -> str:
     """Return whose memory was too small for something, "the GPU" or "this computer"; "" for other errors."""
-    if isinstance(error, torch.OutOfMemoryError):
+    of_gpu = isinstance(error, RuntimeError) and any(text in str(error) for text in GPU_LACKS_MEMORY)
+    if of_gpu or isinstance(error, torch.OutOfMemoryError):
         return "the GPU"
     # As torch has it: "DefaultCPUAllocator: can't allocate memory: you tried to allocate ... bytes."
     lacked = isinstance(error, MemoryError) or "DefaultCPUAllocator: " in str(error)

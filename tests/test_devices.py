@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from alexnet import devices
-from alexnet.devices import bfloat16_slowdown, bfloat16_warning, channels_last_on_cpu, keep_buffers
+from alexnet.devices import (
+    bfloat16_slowdown,
+    bfloat16_warning,
+    channels_last_on_cpu,
+    keep_buffers,
+    memory_lacked,
+    prepare_device,
+)
 
 
 @pytest.fixture
@@ -42,6 +49,34 @@ def test_images_on_the_cpu_have_the_channels_of_a_pixel_side_by_side():
     assert channels_last_on_cpu(ordered) is ordered
     for other in (images[0], images.to("meta")):  # meta stands for any other device
         assert channels_last_on_cpu(other) is other
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be ..."),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+)
+def test_a_gpu_that_lacks_memory_says_so_in_many_ways(error):
+    assert memory_lacked(error) == "the GPU"
+    assert memory_lacked(RuntimeError("CUDA error: an illegal memory access was encountered")) == ""
+    assert memory_lacked(ValueError(str(error))) == ""
+
+
+def test_a_training_is_deterministic_only_if_it_is_to_be(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda *given, **_: asked.append(given))
+    monkeypatch.setattr(torch, "set_float32_matmul_precision", lambda _: None)
+    for name in ("benchmark", "deterministic"):
+        monkeypatch.setattr(torch.backends.cudnn, name, False)
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    for deterministic in (True, False):
+        prepare_device(torch.device("cuda"), deterministic=deterministic)
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")  # which it has set
+    assert asked == [(True,), (False,)]
 
 
 def test_bfloat16_is_warned_of_where_it_is_slow_and_nowhere_else(monkeypatch):
