@@ -270,12 +270,12 @@ class Run:
         return not done and (self.step % self.plan.validate_every == 0 or self.rates().finished)
 
     def save_if_possible(self) -> None:
-        """Write a checkpoint; if that fails, the training continues, and the last good one stays."""
+        """Write a checkpoint; if that fails, the training continues, and the one before it stays."""
         start = time.perf_counter()
         try:
             self.save()
         except (OSError, OtherFailed) as error:
-            self.tell(message(f"{error}; training continues, and the last good checkpoint stays"))
+            self.tell(message(f"{error}; training continues, and {self.saves.in_words}"))
         self.window.leave_out(time.perf_counter() - start)
 
     def save(self) -> None:

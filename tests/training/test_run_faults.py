@@ -144,6 +144,22 @@ def test_a_disk_that_fails_for_a_while_costs_nothing(runs, stopped, monkeypatch,
     assert log[-2:] == [5, 6]
 
 
+def test_where_no_checkpoint_could_be_saved_yet_none_is_said_to_stay(tmp_path, monkeypatch):
+    settings = settings_for(tmp_path / "run", checkpoint_every="2steps", max_steps=4)
+    disk, said = Disk(settings.folder, monkeypatch), []
+
+    def on_event(event):
+        if event.kind == "step":
+            disk.error = errno.ENOSPC if event.values["step"] == 2 else 0
+        if event.kind == "message":
+            said.append(event.values["text"])
+
+    train(settings, on_event)
+    ends = [text.rpartition("; ")[2] for text in said if "step-00000002.pt" in text]
+    assert ends == ["training continues, and no checkpoint was saved"]
+    assert whole_checkpoints(settings.folder) == [4]
+
+
 @pytest.mark.parametrize("error", [errno.EIO, errno.ESTALE, errno.EACCES, errno.ENOTCONN])
 def test_a_folder_that_does_not_respond_for_a_while_costs_nothing(runs, stopped, monkeypatch, error):
     disk, said = Disk(stopped.folder, monkeypatch), []
