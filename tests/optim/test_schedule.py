@@ -1,5 +1,8 @@
 """Schedules: the two logged ones against the notes, the plateau against its rule, and their names."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +11,7 @@ from torch import nn
 from alexnet import paper
 from alexnet.config import SCHEDULES, LearningConfig
 from alexnet.optim.schedule import (
+    LATE,
     LOGGED,
     PlateauSchedule,
     Rates,
@@ -39,6 +43,9 @@ NOTES = {
         "finished": [(0, False), (93, True)],
     },
 }
+
+
+SHORT = LOGGED | {"late": LATE}
 
 
 def noted(name, epoch):
@@ -74,6 +81,16 @@ def test_a_stretched_schedule_does_the_same_at_the_same_share_of_its_length(num_
     for epoch in np.arange(0, 100, 0.37):
         assert other.rates(epoch * num_epochs / 91) == whole.rates(epoch)
     assert other.rates(num_epochs).finished and not other.rates(num_epochs * 0.999).finished
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_a_stretched_schedule_changes_at_the_first_step_that_is_far_enough(name):
+    schedule = SHORT[name]
+    for num_epochs, steps_per_epoch in [(4, 91), (45, 31), (70, 13), (93, 5), (100, 455)]:
+        stages = stretched(schedule, num_epochs).stages
+        for stage, other in zip(schedule.stages, stages, strict=True):
+            first = math.ceil(Fraction(stage.epoch * num_epochs * steps_per_epoch, schedule.num_epochs))
+            assert (first - 1) / steps_per_epoch < other.epoch <= first / steps_per_epoch
 
 
 def test_a_schedule_stretched_to_its_own_length_is_the_same():
