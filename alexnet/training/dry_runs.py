@@ -4,6 +4,7 @@ Of all that they compute only the statistics of the images stay, in the folder o
 """
 
 import json
+import re
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -296,6 +297,5 @@ def free_memory(device: torch.device) -> int | None:
     meminfo = Path("/proc/meminfo")
     if not meminfo.is_file():
         return None
-    sizes = dict(line.split(":") for line in meminfo.read_text(encoding="utf-8").splitlines())
-    free = 1024 * int(sizes["MemAvailable"].split()[0])
-    return free // local_size()
+    found = re.search(r"^MemAvailable:\s*(\d+) kB", meminfo.read_text(encoding="utf-8"), re.MULTILINE)
+    return 1024 * int(found[1]) // local_size() if found else None

@@ -378,11 +378,15 @@ def free_bytes(path: Path) -> int:
     """Return the free space where a folder is or will be.
 
     Raises:
-        ValueError: no training can write there: it is or lies in a file, or that is not permitted.
+        ValueError: no training can write there: it is or lies in a file, or its drive is missing, or that is
+            not permitted.
     """
     place = path
     while not place.exists():
-        place = place.absolute().parent
+        above = place.absolute().parent
+        if above == place:  # a drive of Windows
+            raise ValueError(f"cannot write {path}: there is no {place}; choose another `--out`")
+        place = above
     if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
         why = "Permission denied" if place.is_dir() else f"{place} is a file"
         raise ValueError(f"cannot write {path}: {why}; choose another `--out`")

@@ -4,6 +4,7 @@ import errno
 import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,9 +16,10 @@ from alexnet.data.splits import MemorySplit
 from alexnet.distributed.ranks import Ranks
 from alexnet.optim.step import StepResult
 from alexnet.storage import records
-from alexnet.training import Diverged, loop, window
+from alexnet.training import Diverged, dry_runs, loop, window
 from alexnet.training import plan as planning
 from alexnet.training import state as keeping
+from alexnet.training.folder import free_bytes
 from alexnet.training.log import read_log
 from alexnet.training.settings import read_kept
 from support.trainings import (
@@ -238,6 +240,20 @@ def test_what_diverged_is_not_started_again(tmp_path, monkeypatch):
     assert killed == ["running"]
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
     assert run(settings)[0].results["ended"] == "max-steps"
+
+
+def test_a_drive_that_is_not_there_is_no_endless_search(monkeypatch):
+    monkeypatch.setattr(Path, "exists", lambda _: False)  # as of "Z:/runs", where there is no drive Z
+    with pytest.raises(ValueError, match="^cannot write runs: there is no .*; choose another `--out`$"):
+        free_bytes(Path("runs"))
+
+
+@pytest.mark.parametrize("content", ["MemTotal:  9000 kB\nMemFree:  10 kB\n", "", None])
+def test_a_system_that_does_not_say_its_free_memory(monkeypatch, tmp_path, content):
+    if content is not None:
+        (tmp_path / "meminfo").write_text(content)
+    monkeypatch.setattr(dry_runs, "Path", lambda _: tmp_path / "meminfo")
+    assert dry_runs.free_memory(torch.device("cpu")) is None
 
 
 def test_a_window_is_measured_without_what_starts_the_training(monkeypatch):
