@@ -65,13 +65,14 @@ def written_whole(path: Path) -> Generator[BinaryIO]:
 def folder_written_whole(path: Path) -> Generator[Path]:
     """Give a path at which to make a folder, which then replaces the one at another path, or is removed.
 
-    What was there stays until then.
+    What was there stays until then. Where the path is a link, the folder that it leads to is replaced.
 
     Args:
         path: of the folder.
     Raises:
         OSError: it cannot be put there; what was there stays.
     """
+    path = path.resolve() if path.is_symlink() else path
     new, old = (path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART}") for _ in range(2))
     try:
         yield new
@@ -170,9 +171,14 @@ def only_one(path: Path, busy: str) -> Generator[None]:
     try:
         yield
     finally:
-        lock.release()
+        # While it is locked: afterwards the file may be another process's. Windows removes no file that
+        # is open, neither this one nor, afterwards, another process's.
         with contextlib.suppress(OSError):
             path.unlink()
+        lock.release()
+        if os.name == "nt":
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 class NewerFormat(ValueError):

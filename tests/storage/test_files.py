@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+import filelock
 import numpy as np
 import pytest
 
@@ -113,6 +114,18 @@ def test_a_folder_takes_the_place_of_another_when_it_is_whole(folder):
     assert list(folder.parent.iterdir()) == [folder]
 
 
+def test_a_folder_behind_a_link_is_replaced_and_the_link_stays(folder, tmp_path):
+    (tmp_path / "data").mkdir()
+    link = tmp_path / "data" / "set"
+    link.symlink_to(folder, target_is_directory=True)
+    with folder_written_whole(link) as new:
+        new.mkdir()
+        (new / "b").write_bytes(b"new")
+    assert link.is_symlink() and list(link.parent.iterdir()) == [link]
+    assert [path.name for path in folder.iterdir()] == ["b"]
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "data", folder]
+
+
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), KeyboardInterrupt()])
 @pytest.mark.parametrize("fails", ["inside", "first rename", "second rename"])
 def test_what_goes_wrong_leaves_the_old_folder_and_nothing_else(folder, monkeypatch, error, fails):
@@ -204,6 +217,23 @@ def test_only_one_is_at_it_at_a_time(tmp_path):
     with only_one(lock, "busy"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_lets_go_takes_away_no_file_that_another_has_locked(tmp_path, monkeypatch):
+    lock, real = tmp_path / "a.lock", filelock.FileLock.release
+    other = filelock.FileLock(lock, timeout=0)
+
+    def release(self, *words, **options):
+        real(self, *words, **options)
+        monkeypatch.undo()
+        other.acquire()
+
+    monkeypatch.setattr(filelock.FileLock, "release", release)
+    with only_one(lock, "busy"):
+        pass
+    with pytest.raises(ValueError, match="^busy$"), only_one(lock, "busy"):
+        raise AssertionError("two at once")
+    other.release()
 
 
 def test_a_killed_process_lets_go(tmp_path):
