@@ -1,6 +1,7 @@
 """Get a data set that the package knows by name: from the official archive, or from files that you have."""
 
 import contextlib
+import shutil
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from alexnet.data import store
 from alexnet.data.catalogue import SPLITS, KnownSet, known_set
 from alexnet.data.download import download
 from alexnet.data.prepare.run import prepare
-from alexnet.storage.files import folder_written_whole, home, reason
+from alexnet.data.prepare.target import LOCK
+from alexnet.storage.files import PART, folder_written_whole, home, only_one, reason
 
 
 def get(
@@ -90,9 +92,17 @@ def import_set(
             said = prepare(name, sources, new, workers=workers, progress=progress)
         except OSError as error:  # explained by a folder that the user has not named
             raise (error.__cause__ if isinstance(error.__cause__, OSError) else error) from None
+    remove_leftovers(path)
     for sentence in said:
         tell(sentence)
     return path
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what imports of a set that were killed left beside it, not what others are at work on."""
+    for left in path.parent.glob(f"{path.name}.????????{PART}"):
+        with contextlib.suppress(OSError, ValueError), only_one(left / LOCK, "an import is at work"):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextlib.contextmanager

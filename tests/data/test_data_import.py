@@ -15,6 +15,8 @@ from alexnet import data
 from alexnet.data import catalogue
 from alexnet.data.download import hash_file
 from alexnet.data.prepare import batches
+from alexnet.data.prepare.target import LOCK
+from alexnet.storage.files import only_one
 from support.samples import (
     COUNTS,
     TINY,
@@ -326,6 +328,18 @@ def test_the_folder_of_the_data_sets_itself_is_no_source(tiny):
         import_paths(tiny)
     import_paths(tiny / "train", tiny / "test")
     assert_whole("imported from a folder of PNG images")
+
+
+def test_what_killed_imports_left_is_removed_and_what_others_write_is_not(tmp_path, tiny):
+    left, busy = (tiny / f"cifar10.0000000{n}.part" for n in (1, 2))
+    for folder in (left, busy):
+        write_folder(folder, {"train-00000.npy": b"half"})
+    (tiny / "cifar10.old").mkdir()
+    with only_one(busy / LOCK, "busy"):
+        import_paths(write_tar(tmp_path / "a.tar", image_files(), "w"))
+        assert {path.name for path in tiny.iterdir()} == {"cifar10", "cifar10.old", busy.name}
+        assert (busy / "train-00000.npy").is_file()
+    assert_whole("imported from an archive of PNG images")
 
 
 def test_a_path_that_is_not_there_is_named_before_any_reading(tmp_path):
