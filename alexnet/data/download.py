@@ -23,8 +23,8 @@ BLOCK_BYTES = 1 << 16
 ENOUGH_BYTES, MAX_TRIES, PAUSE_SECONDS = 1 << 20, 5, 1.0
 PAGES = ("text/html", "application/xhtml+xml")
 STARTS = {".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b", ".zip": b"PK"}  # of archives, by suffix
-ADVICE = "run the same command again to resume, or name another copy with --mirror URL"
 ANOTHER = "name another copy with --mirror URL"
+ADVICE = f"run the same command again to resume, or {ANOTHER}"
 
 
 class BrokenDownload(ConnectionError):
@@ -230,9 +230,7 @@ def explained(url: str) -> Generator[None]:
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            raise ValueError(
-                f"{url} is shorter than the official archive; name another copy with --mirror URL"
-            ) from error
+            raise ValueError(f"{url} is shorter than the official archive; {ANOTHER}") from error
         reason = " ".join(error.reason.split())  # of a redirection without end it has several lines
         raise ConnectionError(
             f"{url} cannot be had: the server answered {error.code} {reason}; {ADVICE}"

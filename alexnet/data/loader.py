@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from alexnet import config
+from alexnet.checks import one_of
 from alexnet.data.splits import Split
 from alexnet.data.workers import (
     LOOK_SECONDS,
@@ -38,7 +40,7 @@ from alexnet.data.workers import (
 from alexnet.devices import local_size, usable_cores
 from alexnet.seeds import make_generator
 
-ORDERS = ("shuffled", "fixed", "stored")
+ORDERS = (*config.ORDERS, "stored")
 
 
 def epoch_order(num_images: int, seed: int, epoch: int, order: str = "shuffled") -> Tensor:
@@ -56,8 +58,7 @@ def epoch_order(num_images: int, seed: int, epoch: int, order: str = "shuffled")
     Raises:
         ValueError: the order is unknown, or a number out of range.
     """
-    if order not in ORDERS:
-        raise ValueError(f"order must be one of {', '.join(ORDERS)}, got {order!r}")
+    one_of("order", order, ORDERS)
     if order == "stored":
         return torch.arange(num_images)
     return torch.randperm(num_images, generator=make_generator(seed, 0 if order == "fixed" else epoch))

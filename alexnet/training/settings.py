@@ -45,9 +45,6 @@ class Every(NamedTuple):
     count: float
     unit: str
 
-    def __str__(self) -> str:
-        return f"{self.count:g}{self.unit}"
-
     def steps(self, steps_per_epoch: int) -> int | None:
         """Return after how many steps it happens again, at least 1; None where the clock decides."""
         if self.unit == "minutes":

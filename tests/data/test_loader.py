@@ -58,7 +58,7 @@ def test_the_stored_order_is_that_of_the_files():
 
 
 def test_an_unknown_order_is_refused():
-    with pytest.raises(ValueError, match="order must be one of shuffled, fixed, stored, got 'random'"):
+    with pytest.raises(ValueError, match="order must be one of shuffled, fixed, stored; got 'random'"):
         epoch_order(5, 1, 1, "random")
 
 

@@ -22,20 +22,7 @@ SPLITS = {
 }
 # What may stand beside such a word: training_set, seg_train, Final_Test, val_256, test-images, train2017.
 BESIDE = frozenset(
-    (
-        "set",
-        "data",
-        "dataset",
-        "images",
-        "image",
-        "imgs",
-        "img",
-        "images",
-        "photos",
-        "seg",
-        "final",
-        "split",
-    )
+    ("set", "data", "dataset", "images", "image", "imgs", "img", "photos", "seg", "final", "split")
     + ("folder", "folders", "standard", "large", "small", "full", "original", "resized", "ilsvrc", "imagenet")
 )
 
