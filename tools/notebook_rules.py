@@ -19,6 +19,7 @@ ENCODED = re.compile(r"base64,[A-Za-z0-9+/=]+")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.DOTALL)
 PREDICTION = re.compile(r"^\*\*Predict\b", re.MULTILINE)
+IN_SUMMARY = re.compile(r"[`$]|\*\w")
 ASKED = re.compile(r"^\*\*Predict\b(?:[^\n]+\n)+\n<details>\s*<summary>\s*a\)", re.MULTILINE)
 OPTION = re.compile(r"<details>\s*<summary>\s*([a-h])\) .*?</summary>\s*(\w+).*?</details>", re.DOTALL)
 MACHINE_PATH = re.compile(
@@ -83,7 +84,7 @@ def cell_problems(cell: NotebookNode) -> Iterator[str]:
         yield from wordless_in_markdown(cell.source)
         yield from (f"{kind}, which only the page understands: {text}" for kind, text in raw(cell.source))
         for summary in SUMMARY.findall(cell.source):
-            if "`" in summary or "$" in summary:
+            if IN_SUMMARY.search(summary):
                 yield f"Markdown in a <summary>, where it stays as typed: {summary[:50]}"
         yield from question_problems(cell.source)
 

@@ -117,6 +117,9 @@ BAD = {
     "Markdown in a <summary>, where it stays as typed: a) `x`": notebook(
         new_markdown_cell(option("a", "Right.", "`x`") + option("b", "Wrong."))
     ),
+    "Markdown in a <summary>, where it stays as typed: a) the *first*": notebook(
+        new_markdown_cell(option("a", "Right.", "the *first*") + option("b", "Wrong."))
+    ),
     "Markdown in a <summary>, where it stays as typed: $x$": notebook(
         new_markdown_cell("<details><summary>$x$</summary>\n\nWrong.\n\n</details>")
     ),
