@@ -15,14 +15,12 @@ from alexnet.experiments.intervals import (
     Interval,
     holm,
     p_value,
+    ratio_interval,
     verdict,
 )
-from alexnet.experiments.search import Found, compare, missing_rates
+from alexnet.experiments.search import LOOKS, Found, counted, judged, missing_rates
 
 ENOUGH_IMAGES = 10_000
-#: The numbers of seeds with which a claim is judged. A rule that looks after every seed, and stops at the
-#: first verdict, finds one too often: between these numbers the seeds that came last do not count yet.
-LOOKS = (5, 10, 20)
 ENOUGH_SEEDS = LOOKS[0]
 #: The significance level of each of three such looks, so that by chance alone one of them gives a verdict
 #: once in twenty times (Pocock, 1977; found here by simulation, as the seeds are few).
@@ -35,7 +33,8 @@ MEASURES = {
     GAP: "test less training error",
     EARLY: "training loss at the beginning",
 }
-FITTED = ("error", "loss", GAP)  # compared between networks that have converged
+ROUNDS = 0.5  # a factor that is printed as a whole number stands for those within this of it
+FITTED = ("error", "loss", GAP)  # compared between networks that fit their training images
 UNDECIDED = "more seeds, since chance alone may explain the effect"
 ONE_OF_MANY = "more seeds, since among as many comparisons as are made together chance may explain the effect"
 LOSSES = ("loss", "train_loss", EARLY)  # in nats, not in percentage points
@@ -69,7 +68,7 @@ def experiment_for(id: str) -> Experiment | None:
 
 
 def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer | None:
-    """Return an experiment's finding on a claim; None before all its arms have two seeds.
+    """Return an experiment's finding on a claim; None before any of its comparisons has two seeds.
 
     Args:
         experiment: that has the claim among its answers.
@@ -77,39 +76,34 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
         id: of the claim.
     """
     comparisons = experiment.answers[id]
-    effects = [compute_interval(asked.measure, judged(experiment, asked, arms)) for asked in comparisons]
-    count = min(effect.num_values for effect in effects)
-    if count < 2:
-        return None
-    p_values = corrected(experiment, arms)
-    verdicts = {
-        verdict(effect, nothing=choose_null_value(asked), corrected_p=p_values[asked], level=LOOK_LEVEL)
-        for asked, effect in zip(comparisons, effects, strict=True)
+    effects = {
+        asked: compute_interval(asked.measure, judged(experiment, asked, arms)) for asked in comparisons
     }
-    lacking = lacks(experiment, comparisons, arms, count)
-    given = INCONCLUSIVE if lacking else all_together(verdicts)
+    known = {asked: effect for asked, effect in effects.items() if effect.num_values > 1}
+    if not known:
+        return None
+    figure, p_values = experiment.figures.get(id), corrected(experiment, arms)
+    verdicts = {judge(asked, effect, p_values[asked]) for asked, effect in effects.items()}
+    lacking = lacks(experiment, effects, arms)
+    lacking += [experiment.limits[id]] if id in experiment.limits else []
+    given = all_together(verdicts)
+    if figure is not None and comparisons[0].measure == EPOCHS:
+        given = judge_factor(figure, given, [judged(experiment, asked, arms) for asked in comparisons])
+    given = INCONCLUSIVE if lacking else given
     if given == INCONCLUSIVE and not lacking:
-        nulls = map(choose_null_value, comparisons)
-        clear = not any(effect.contains(null) for effect, null in zip(effects, nulls, strict=True))
+        clear = not any(effect.contains(choose_null_value(asked)) for asked, effect in effects.items())
         lacking = [ONE_OF_MANY if clear else UNDECIDED]
-    pairs = zip(comparisons, effects, strict=True)
+    shown = [describe_effect(asked, effect) for asked, effect in known.items()]
+    if figure is not None:
+        shown.append(describe_figure(figure, comparisons[0].measure, list(known.values())))
+    counts = sorted({effect.num_values for effect in known.values()})
     return Answer(
-        shown="; ".join(describe_effect(asked, effect) for asked, effect in pairs),
+        shown="; ".join(shown),
         verdict=given,
-        basis=f"{experiment.num_train:,} training images of CIFAR-10, {count} seeds, "
-        "every arm at its own learning rate; interval of 95%",
+        basis=f"{experiment.network}, {experiment.num_train:,} training images of CIFAR-10, "
+        f"{' or '.join(map(str, counts))} seeds, every arm at its own learning rate; interval of 95%",
         lacking=lacking,
     )
-
-
-def judged(experiment: Experiment, asked: Comparison, arms: Mapping[str, Found]) -> Sequence[float]:
-    """Return a comparison's effects by the seeds that count: the first 5, 10 or 20 of them."""
-    return counted(compare(experiment, asked, arms))
-
-
-def counted(found: Sequence[float]) -> Sequence[float]:
-    """Return the first 5, 10 or 20 numbers of those that there are for rising seeds; fewer than 5: all."""
-    return found[: max((look for look in LOOKS if look <= len(found)), default=len(found))]
 
 
 def all_together(verdicts: Collection[str]) -> str:
@@ -117,6 +111,37 @@ def all_together(verdicts: Collection[str]) -> str:
     if CONTRADICTED in verdicts:
         return CONTRADICTED
     return INCONCLUSIVE if INCONCLUSIVE in verdicts else SUPPORTED
+
+
+def judge(asked: Comparison, effect: Interval, corrected_p: float) -> str:
+    """Return the verdict of one comparison."""
+    return verdict(effect, nothing=choose_null_value(asked), corrected_p=corrected_p, level=LOOK_LEVEL)
+
+
+def judge_factor(figure: float, direction: str, ratios: Sequence[Sequence[float]]) -> str:
+    """Return the verdict on a claim that gives a factor, such as six times the epochs.
+
+    A printed factor stands for all that round to it. The claim is supported if one setup has such a factor,
+    since the paper says it of one network; it is contradicted if every setup has another.
+
+    Args:
+        figure: the factor.
+        direction: the verdict on the claim that it is above 1, in every setup.
+        ratios: for each comparison the ratios by seed.
+    """
+    if direction != SUPPORTED:
+        return direction
+    found = []
+    for setup in ratios:
+        interval = ratio_interval(setup, [1.0] * len(setup))
+        nearest = min(max(interval.mean, figure - ROUNDS), figure + ROUNDS)  # of those that round to it
+        p = 1.0 if interval.mean == nearest else p_value([math.log(ratio / nearest) for ratio in setup])
+        other = min(1.0, len(ratios) * p) < LOOK_LEVEL
+        inside = interval.low <= figure + ROUNDS and interval.high >= figure - ROUNDS
+        found.append(CONTRADICTED if other else SUPPORTED if inside else INCONCLUSIVE)
+    if SUPPORTED in found and INCONCLUSIVE not in found:
+        return SUPPORTED
+    return CONTRADICTED if set(found) == {CONTRADICTED} else INCONCLUSIVE
 
 
 def choose_null_value(asked: Comparison) -> float:
@@ -137,6 +162,17 @@ def describe_effect(asked: Comparison, effect: Interval) -> str:
     return f"{shown}, *{asked.worse}* against *{asked.better}*"
 
 
+def describe_figure(figure: float, measure: str, effects: Sequence[Interval]) -> str:
+    """Say whether the paper's figure lies in the intervals of the effects."""
+    size = figure if measure == EPOCHS else round(100 * figure, 3)
+    lie = "lies" if size == 1 else "lie"
+    unit = "times" if measure == EPOCHS else f"point{'s' * (size != 1)}"
+    inside = sum(effect.contains(figure) for effect in effects)
+    if len(effects) == 1:
+        return f"the paper's {size:g} {unit} {lie} {'inside' if inside else 'outside'} the interval"
+    return f"the paper's {size:g} {unit} {lie} inside {inside or 'none'} of the {len(effects)} intervals"
+
+
 def corrected(experiment: Experiment, arms: Mapping[str, Found]) -> Mapping[Comparison, float]:
     """Return the p-values of an experiment's comparisons, corrected for being made together."""
     found = {}
@@ -147,39 +183,41 @@ def corrected(experiment: Experiment, arms: Mapping[str, Found]) -> Mapping[Comp
 
 
 def lacks(
-    experiment: Experiment, comparisons: Sequence[Comparison], arms: Mapping[str, Found], count: int
+    experiment: Experiment, effects: Mapping[Comparison, Interval], arms: Mapping[str, Found]
 ) -> list[str]:
     """Return what is missing for a verdict.
 
     Args:
         experiment: that gives it.
-        comparisons: that it rests on.
+        effects: of the comparisons that it rests on.
         arms: what the finished trials show.
-        count: seeds that all the comparisons have.
     """
-    said = []
-    if count < ENOUGH_SEEDS:
-        said.append(f"{count} seeds of at least {ENOUGH_SEEDS}")
+    said, comparisons = [], tuple(effects)
+    for asked, effect in effects.items():
+        if effect.num_values < ENOUGH_SEEDS:
+            of = f" of *{asked.worse}* against *{asked.better}*" if len(effects) > 1 else ""
+            said.append(f"{effect.num_values} seeds of at least {ENOUGH_SEEDS}{of}")
     if experiment.num_train < ENOUGH_IMAGES:
         said.append(f"{experiment.num_train:,} training images of at least {ENOUGH_IMAGES:,}")
     for name in compared([asked for asked in comparisons if asked.measure in FITTED]):
-        trained = counted([run.train_error for _, run in sorted(arms[name].runs.items())])
-        if experiment.fit is not None and statistics.fmean(trained) > experiment.fit:
+        runs = arms[name].runs if name in arms else {}
+        trained = counted([run.train_error for _, run in sorted(runs.items())])
+        if experiment.fit is not None and trained and statistics.fmean(trained) > experiment.fit:
             said.append(f"the mean training error of {name} is above {experiment.fit:.0%}")
     for asked in comparisons:
         for name in (asked.better, asked.worse):
-            runs = arms[name].runs.values()
+            runs = arms[name].runs.values() if name in arms else ()
             lost = sum(not math.isfinite(experiment.measure(run, asked.measure)) for run in runs)
             if lost:
                 ended = "did not reach the target" if asked.measure == EPOCHS else "diverged"
                 said.append(f"{lost} seed{'s' * (lost > 1)} of {name} {ended}")
     names = compared(comparisons)
-    searching = [name for name in names if not (arms[name].settled or arms[name].failed)]
+    searching = [name for name in names if name in arms and not (arms[name].settled or arms[name].failed)]
     if searching:
         said.append(f"the search for the learning rate of {' and '.join(searching)} has not ended")
     if missing := missing_rates(names, arms):
         said.append(missing)
-    return said
+    return list(dict.fromkeys(said))
 
 
 def compared(comparisons: Sequence[Comparison]) -> tuple[str, ...]:

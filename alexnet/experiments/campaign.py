@@ -14,9 +14,9 @@ from alexnet.experiments.intervals import Interval, mean_interval, ratio_interva
 from alexnet.experiments.search import (
     SEARCH_SEED,
     Found,
-    compare,
     count_missing,
     find_arms,
+    judged,
     missing_rates,
     pending,
 )
@@ -126,7 +126,7 @@ def compose_record(
     for id, comparisons in experiment.answers.items():
         answers[id] = []
         for comparison in comparisons:
-            interval = compute_interval(comparison.measure, compare(experiment, comparison, arms))
+            interval = compute_interval(comparison.measure, judged(experiment, comparison, arms))
             answers[id].append(asdict(comparison) | rounded(asdict(interval)))
     return records.Record(
         experiment=experiment.name,

@@ -25,11 +25,13 @@ def make_racer(about: str, dropout: float) -> Arm:
 EXPERIMENT = Experiment(
     name="dropout-speed",
     description="epochs to 25% training error on CIFAR-10 with dropout and without (paper 4.2)",
+    network="a thin AlexNet with initial weights scaled by fan-in",
     arms={
         "without": make_racer("no dropout", 0.0),
         "with": make_racer("dropout", paper.DROPOUT_PROBABILITY),
     },
     num_train=10_000,
     answers={"dropout-iterations": (Comparison(better="without", worse="with", measure=EPOCHS),)},
+    figures={"dropout-iterations": 2.0},
     stop_error=paper.RELU_TARGET_TRAINING_ERROR,
 )

@@ -38,21 +38,27 @@ class Experiment:
     Attributes:
         name: under which ``alexnet experiment`` runs it.
         description: one sentence.
+        network: what learns in it, for the basis of a verdict.
         arms: by name, in the order in which they are run.
         num_train: training images.
         seeds: of the trials at the best learning rate, at least.
         answers: for each claim, by its id, the comparisons that must all support it.
+        figures: for a claim on which the paper gives a figure, the effect in the measure of the comparisons.
+        limits: for a claim that the experiment measures and cannot decide, what it lacks for that.
         windows: measurements of the training error in an epoch.
         stop_error: of a race to this training error, see `alexnet.experiments.trial.Trial`.
-        fit: the training error, at the end, of arms that have converged, the mean over the seeds; None: any.
+        fit: the training error of arms that fit their images, at the end, in the mean over seeds; None: any.
     """
 
     name: str
     description: str
+    network: str
     arms: Mapping[str, Arm]
     num_train: int
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     answers: Mapping[str, tuple[Comparison, ...]] = field(default_factory=dict)
+    figures: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
     windows: int = 1
     stop_error: float | None = None
     fit: float | None = None
@@ -74,9 +80,9 @@ class Experiment:
         """Return what the search for the learning rate minimises: the outcome by the measure of the results.
 
         A training run that has learned nothing scores infinity, as differences among such runs are chance.
-        One that has not converged scores infinity too: a low learning rate that leaves the images half
-        learned often has the lower error, as any training that is stopped early. It must have converged with
-        a margin, since the search sees one seed, and the others scatter around it.
+        One that does not fit its images scores infinity too: a low learning rate that leaves the images half
+        learned often has the lower error, as any training that is stopped early. It must fit them with a
+        margin, since the search sees one seed, and the others scatter around it.
         """
         if self.stop_error is None:
             if outcome.error >= GUESSING:

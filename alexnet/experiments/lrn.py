@@ -53,6 +53,7 @@ def contrast_arm(unit: str) -> Arm:
 EXPERIMENT = Experiment(
     name="four-layer-lrn",
     description="test error on CIFAR-10 with and without LRN, and with batch normalisation (paper 3.3)",
+    network="a network of four layers",
     arms={kind: make_arm(kind, about) for kind, about in ABOUT.items()}
     | {
         "batch-he": make_arm(

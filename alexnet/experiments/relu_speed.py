@@ -68,6 +68,7 @@ def make_arm(setup: str, unit: str) -> Arm:
 EXPERIMENT = Experiment(
     name="relu-speed",
     description="epochs to 25% training error on CIFAR-10 for ReLU, tanh and others (paper 3.1, figure 1)",
+    network="a network of four layers",
     arms={f"{setup}/{unit}": make_arm(setup, unit) for setup, units in FIRST_RATES.items() for unit in units},
     num_train=50_000,
     answers={
@@ -76,6 +77,7 @@ EXPERIMENT = Experiment(
             for setup in ("scaled", "2012")
         ),
     },
+    figures={"relu-speed": paper.RELU_SPEEDUP},
     windows=WINDOWS,
     stop_error=paper.RELU_TARGET_TRAINING_ERROR,
 )

@@ -13,6 +13,9 @@ from alexnet.experiments.finished import Finished
 from alexnet.experiments.trial import HELD_OUT, TEST, Outcome, Trial
 
 SEARCH_SEED = 100
+#: The numbers of seeds with which a claim is judged. A rule that looks after every seed, and stops at the
+#: first verdict, finds one too often: between these numbers the seeds that came last do not count yet.
+LOOKS = (5, 10, 20)
 RATE_FACTOR = 10**0.5
 FEWEST = 3  # trials of a search: the best learning rate and its neighbours
 FARTHEST = 4  # steps from the first learning rate, while no trial has learned anything
@@ -187,3 +190,13 @@ def compare(experiment: Experiment, comparison: Comparison, arms: Mapping[str, F
     ]
     pairs = [pair for pair in pairs if all(map(math.isfinite, pair))]
     return [a / b if comparison.measure == EPOCHS else a - b for a, b in pairs]
+
+
+def judged(experiment: Experiment, asked: Comparison, arms: Mapping[str, Found]) -> Sequence[float]:
+    """Return a comparison's effects by the seeds that count: the first 5, 10 or 20 of them."""
+    return counted(compare(experiment, asked, arms))
+
+
+def counted(found: Sequence[float]) -> Sequence[float]:
+    """Return the first 5, 10 or 20 numbers of those that there are for rising seeds; fewer than 5: all."""
+    return found[: max((look for look in LOOKS if look <= len(found)), default=len(found))]

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from alexnet.experiments.answers import LOOKS, answer, compared
+from alexnet.experiments.answers import answer, compared
 from alexnet.experiments.campaign import estimate_seconds
 from alexnet.experiments.experiment import Experiment
 from alexnet.experiments.finished import Finished
-from alexnet.experiments.search import Found, count_missing, find_arms, missing_rates
+from alexnet.experiments.search import LOOKS, Found, count_missing, find_arms, missing_rates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +32,14 @@ class Step:
 def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finished, id: str) -> Step | None:
     """Return the trials for a claim; None if it is settled, or has all the seeds it is given or can have.
 
-    Their number is the next of `LOOKS`, with which the claim is judged.
+    The number of seeds is the next of `LOOKS`, with which the claim is judged. A claim that the experiment
+    cannot decide gets the fewest, which give it an interval.
     """
     known = answer(experiment, arms, id)
     names = compared(experiment.answers[id])
     if (known is not None and known.settled) or missing_rates(names, arms):
         return None
-    for count in LOOKS:
+    for count in LOOKS[: 1 if id in experiment.limits else None]:
         seeds = tuple(range(count))
         missing = {name: count_missing(arms.get(name), seeds) for name in names}
         if any(missing.values()):

@@ -60,7 +60,8 @@ def tiny():
             )
             for name in names
         }
-        fields = {"name": "tiny", "description": "a test", "arms": arms, "num_train": 100, "seeds": (0, 1)}
+        fields = {"name": "tiny", "description": "a test", "network": "a tiny network", "arms": arms}
+        fields |= {"num_train": 100, "seeds": (0, 1)}
         return Experiment(**(fields | changes))
 
     return make

@@ -260,3 +260,112 @@ def test_arms_that_train_as_long_are_compared_and_overfitting_is_more_than_a_gap
     for id in ("pool-overfit", "aug-needed", "dropout-overfit"):
         assert [asked.measure for asked in parts.answers[id]] == ["gap", "error"]
         assert len({(asked.better, asked.worse) for asked in parts.answers[id]}) == 1
+
+
+def test_the_papers_figure_is_said_to_lie_inside_the_interval_or_outside(known, outcome):
+    worse = [error + 0.03 + seed / 1000 for seed, error in enumerate(BASE)]  # 3.2 points more
+    arms = {"relu": found(outcome, BASE), "tanh": found(outcome, worse), "sigmoid": found(outcome, BASE)}
+    pairs = tuple(Comparison(better="relu", worse=worse) for worse in ("tanh", "sigmoid"))
+    both = known.answers | {"remove-layer": pairs}
+    shown = {}
+    for figure in (0.032, 0.04):
+        asked = replace(known, answers=both, figures={"pca-colour": figure, "remove-layer": figure})
+        shown[figure] = [answer(asked, arms, id).shown for id in ("pca-colour", "remove-layer")]
+    assert shown[0.032][0].endswith("against *relu*; the paper's 3.2 points lie inside the interval")
+    assert shown[0.032][1].endswith("; the paper's 3.2 points lie inside 1 of the 2 intervals")
+    assert shown[0.04][0].endswith("; the paper's 4 points lie outside the interval")
+    assert shown[0.04][1].endswith("; the paper's 4 points lie inside none of the 2 intervals")
+    asked = replace(known, figures={"pca-colour": 0.01})
+    assert answer(asked, arms, "pca-colour").shown.endswith("; the paper's 1 point lies outside the interval")
+
+
+SIX, FOUR, NEAR = [14.7, 14.1, 14.5, 14.9, 14.3], [9.5, 9.6, 9.4, 9.7, 9.3], [13.2, 13.0, 13.1, 13.3, 12.9]
+LESS, WIDE = [3.4, 3.5, 3.6, 3.5, 3.5], [2.0, 30.0, 1.5, 25.0, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("setups", "verdict"),
+    [
+        ([SIX], "supported"),
+        ([NEAR], "supported"),  # 5.4 to 5.5 times
+        ([FOUR], "contradicted"),  # longer, but not six times
+        ([[30.0, 31.0, 29.0, 30.0, 30.0]], "contradicted"),
+        ([WIDE], "inconclusive"),
+        ([FOUR, LESS], "contradicted"),
+        ([SIX, LESS], "supported"),  # the paper says it of one network
+        ([WIDE, LESS], "inconclusive"),
+        ([SIX, [2.0] * 5], "inconclusive"),  # no longer at all
+        ([[9.5, 11.5, 13.0, 8.5, 10.0]], "inconclusive"),  # 3.6 to 5.3 times, before the correction
+    ],
+)
+def test_a_claim_that_gives_a_factor_is_judged_by_the_factor(known, outcome, setups, verdict):
+    def raced(ends):
+        arm = found(outcome, BASE)
+        for seed, end in enumerate(ends):
+            arm.runs[seed] = replace(arm.runs[seed], errors=[0.9 - 0.65 * n / end for n in range(40)])
+        return arm
+
+    pairs = [Comparison(better="relu", worse=name, measure="epochs") for name in ("tanh", "sigmoid")]
+    race = replace(
+        known,
+        answers={"relu-speed": tuple(pairs[: len(setups)])},
+        figures={"relu-speed": 6},
+        stop_error=0.25,
+        fit=None,
+    )
+    arms = {name: raced(ends) for name, ends in zip(("tanh", "sigmoid"), setups, strict=False)}
+    told = answer(race, arms | {"relu": raced([2.0] * 5)}, "relu-speed")
+    assert told is not None and told.verdict == verdict and "the paper's 6 times lie" in told.shown
+
+
+def test_what_the_experiments_of_the_book_compare_with():
+    """Figures that the paper prints, and what cannot be decided."""
+    shown = {id: figure for known in EXPERIMENTS.values() for id, figure in known.figures.items()}
+    assert shown == {
+        "relu-speed": 6,
+        "dropout-iterations": 2,
+        "lrn-cifar": 0.02,
+        "remove-layer": 0.02,
+        "two-gpu-accuracy": 0.017,
+        "lrn-accuracy": 0.014,
+        "pool-accuracy": 0.004,
+    }
+    assert list(EXPERIMENTS["parts"].limits) == ["weight-decay"]
+    assert "160 times this one" in EXPERIMENTS["parts"].limits["weight-decay"]
+    answers = EXPERIMENTS["parts"].answers
+    pair = {(asked.better, asked.worse) for asked in answers["pool-overfit"]}
+    assert pair == {("long", "long-no-overlap")}  # where both fit every image
+    assert {asked.worse for asked in answers["pool-accuracy"]} == {"no-overlap", "long-no-overlap"}
+
+
+def test_a_single_seed_is_no_finding(known, outcome):
+    arms = {"relu": found(outcome, BASE[:1]), "tanh": found(outcome, [0.35])}
+    assert answer(known, arms, "pca-colour") is None
+
+
+def test_one_comparison_of_several_is_shown_before_the_others_have_seeds(known, outcome):
+    pairs = tuple(Comparison(better="relu", worse=worse) for worse in ("tanh", "sigmoid"))
+    several = replace(known, answers={"remove-layer": pairs})
+    worse = [error + 0.03 + seed / 1000 for seed, error in enumerate(BASE)]
+    arms = {"relu": found(outcome, BASE), "tanh": found(outcome, worse)}
+    told = answer(several, arms, "remove-layer")
+    assert told is not None and told.verdict == "inconclusive" and "sigmoid" not in told.shown
+    assert told.lacking == ["0 seeds of at least 5 of *sigmoid* against *relu*"]
+    assert told.basis.startswith("a tiny network, 10,000 training images of CIFAR-10, 5 seeds, ")
+    gaps = tuple(Comparison(better="relu", worse="tanh", measure=name) for name in ("gap", "error"))
+    few = {name: found(outcome, errors[:3]) for name, errors in (("relu", BASE), ("tanh", worse))}
+    told = answer(replace(known, answers={"pool-overfit": gaps}), few, "pool-overfit")
+    assert told is not None and told.lacking == ["3 seeds of at least 5 of *tanh* against *relu*"]
+    assert answer(several, {"relu": arms["relu"]}, "remove-layer") is None
+
+
+def test_what_an_experiment_cannot_decide_stays_inconclusive_and_gets_no_more_seeds(known, outcome):
+    worse = [error + 0.03 + seed / 1000 for seed, error in enumerate(BASE)]
+    arms = {"relu": found(outcome, BASE), "tanh": found(outcome, worse)}
+    limited = replace(known, limits={"pca-colour": "another regime"})
+    told = answer(limited, arms, "pca-colour")
+    assert told is not None and told.verdict == "inconclusive" and told.lacking == ["another regime"]
+    assert next_step(limited, arms, Finished("", []), "pca-colour") is None
+    few = {name: found(outcome, BASE[:3]) for name in arms}
+    step = next_step(limited, few, Finished("", []), "pca-colour")
+    assert step is not None and step.seeds == tuple(range(5))
