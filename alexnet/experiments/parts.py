@@ -11,9 +11,9 @@ it fits its training images to a few per cent of error, and a learning rate at w
 them is no result. Augmentation and dropout are added to it one at a time, and train three times as long,
 because with them a network converges later; they are compared with a base that trains as long. Trained so
 long, the base fits every training image. The network without overlap is compared with it there as well, where
-neither can be better for having learned less. The learning rate is divided by ten after two
-thirds and eight ninths of the epochs. The size of the PCA colour augmentation is that of the 2012 code
-(``D8`` in DEVIATIONS.md).
+neither can be better for having learned less. The learning rate is divided by ten after two thirds and eight
+ninths of the epochs. The size of the PCA colour augmentation is that of the 2012 code (``D8`` in
+DEVIATIONS.md).
 """
 
 from dataclasses import replace
