@@ -18,7 +18,7 @@ from alexnet.experiments.intervals import (
     ratio_interval,
     verdict,
 )
-from alexnet.experiments.search import LOOKS, Found, counted, judged, missing_rates
+from alexnet.experiments.search import LOOKS, Found, counted_runs, judged, missing_rates
 
 ENOUGH_IMAGES = 10_000
 ENOUGH_SEEDS = LOOKS[0]
@@ -200,8 +200,7 @@ def lacks(
     if experiment.num_train < ENOUGH_IMAGES:
         said.append(f"{experiment.num_train:,} training images of at least {ENOUGH_IMAGES:,}")
     for name in compared([asked for asked in comparisons if asked.measure in FITTED]):
-        runs = arms[name].runs if name in arms else {}
-        trained = counted([run.train_error for _, run in sorted(runs.items())])
+        trained = [run.train_error for run in counted_runs(arms[name])] if name in arms else []
         if experiment.fit is not None and trained and statistics.fmean(trained) > experiment.fit:
             said.append(f"the mean training error of {name} is above {experiment.fit:.0%}")
     for asked in comparisons:

@@ -8,7 +8,7 @@ from alexnet.experiments import EXPERIMENTS
 from alexnet.experiments.answers import LOSSES, MEASURES
 from alexnet.experiments.experiment import Comparison, Experiment
 from alexnet.experiments.finished import Finished
-from alexnet.experiments.search import SEARCH_SEED, Found, compare, find_arms
+from alexnet.experiments.search import SEARCH_SEED, Found, counted_runs, find_arms, judged
 from alexnet.experiments.trial import HELD_OUT
 from alexnet.experiments.verdicts import verdict
 
@@ -24,7 +24,8 @@ def tabulate(
 ) -> str:
     """Return a Markdown table of an experiment's arms, each at the learning rate that was found for it.
 
-    An arm that the package has no two seeds of is named below the table, with the command that trains it.
+    The seeds are those that count for the claims: the first 5, 10 or 20. An arm that the package has no two
+    seeds of is named below the table, with the command that trains it.
 
     Args:
         name: of the experiment.
@@ -53,7 +54,7 @@ def tabulate_found(
     for arm in shown:
         cells = [f"*{arm}*: {experiment.arms[arm].about}", f"{found[arm].rate:g}"]
         cells += [describe_range(experiment, found[arm], measure) for measure in measures]
-        effects = compare(experiment, Comparison(better=arm, worse=over, measure=compared), found)
+        effects = judged(experiment, Comparison(better=arm, worse=over, measure=compared), found)
         cells.append("" if arm == over else describe_effect(effects, compared))
         lines.append(f"| {' | '.join(cells)} |")
     below = [describe_scale(experiment, found, shown)] if shown else []
@@ -86,7 +87,7 @@ def tabulate_search(name: str, arms: Sequence[str]) -> str:
 
 def describe_range(experiment: Experiment, found: Found, measure: str) -> str:
     """Return the smallest and the largest value of a measure over an arm's seeds, for people."""
-    values = [experiment.measure(run, measure) for run in found.runs.values()]
+    values = [experiment.measure(run, measure) for run in counted_runs(found)]
     if measure in LOSSES:
         return f"{min(values):.3f} to {max(values):.3f}"
     return f"{min(values):.1%} to {max(values):.1%}"
@@ -99,12 +100,12 @@ def describe_effect(effects: Sequence[float], measure: str) -> str:
 
 def describe_scale(experiment: Experiment, found: Mapping[str, Found], arms: Sequence[str]) -> str:
     """Describe images, epochs, seeds and time of these arms."""
-    counts = [len(found[arm].runs) for arm in arms]
+    runs = {arm: counted_runs(found[arm]) for arm in arms}
+    counts = [len(each) for each in runs.values()]
     seeds = " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
     epochs = sorted({experiment.arms[arm].learning.epochs for arm in arms})
     said = " or ".join(f"{each:g}" for each in epochs)
-    runs = [run for arm in arms for run in found[arm].runs.values()]
-    minutes = statistics.fmean(run.seconds for run in runs) / 60
+    minutes = statistics.fmean(run.seconds for each in runs.values() for run in each) / 60
     return (
         f"{experiment.num_train:,} images of CIFAR-10, {said} epochs, {seeds} seeds, every arm at its "
         f"own learning rate; {minutes:.0f} minutes a training on one core."

@@ -7,11 +7,13 @@ this machine or on another, and no trial runs twice.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from alexnet.experiments.experiment import EPOCHS, Comparison, Experiment, Score
 from alexnet.experiments.finished import Finished
 from alexnet.experiments.trial import HELD_OUT, TEST, Outcome, Trial
 
+T = TypeVar("T")
 SEARCH_SEED = 100
 #: The numbers of seeds with which a claim is judged. A rule that looks after every seed, and stops at the
 #: first verdict, finds one too often: between these numbers the seeds that came last do not count yet.
@@ -197,6 +199,11 @@ def judged(experiment: Experiment, asked: Comparison, arms: Mapping[str, Found])
     return counted(compare(experiment, asked, arms))
 
 
-def counted(found: Sequence[float]) -> Sequence[float]:
-    """Return the first 5, 10 or 20 numbers of those that there are for rising seeds; fewer than 5: all."""
+def counted_runs(found: Found) -> Sequence[Outcome]:
+    """Return an arm's training runs by the seeds that count, see `counted`."""
+    return counted([run for _, run in sorted(found.runs.items())])
+
+
+def counted(found: Sequence[T]) -> Sequence[T]:
+    """Return the first 5, 10 or 20 of what there is for rising seeds; fewer than 5: all."""
     return found[: max((look for look in LOOKS if look <= len(found)), default=len(found))]

@@ -32,6 +32,15 @@ def test_a_row_has_ranges_and_the_difference_over_seeds(tiny):
     assert lines[4:] == ["", scale + "2 minutes a training on one core."]
 
 
+def test_the_seeds_that_count_for_the_claims_stand_in_a_row(tiny):
+    odd = [0.30, 0.31, 0.30, 0.32, 0.31, 0.9]  # the sixth seed is not yet looked at
+    found = {"relu": make_found(*odd), "tanh": make_found(*odd[::-1], rate=0.0316)}
+    lines = tabulate(tiny, found, ["relu", "tanh"])
+    assert "| 30.0% to 32.0% |  |" in lines[2]
+    assert "| 30.0% to 90.0% | inconclusive: higher by 12.0 points" in lines[3]  # (0.9 - 0.3 + 0) / 5
+    assert "1 epochs, 5 seeds, every" in lines[-1]
+
+
 @pytest.mark.parametrize(
     ("measure", "cells"),
     [
