@@ -198,6 +198,24 @@ RUNS = (
         lines="205",
     ),
     LoggedRun(
+        net="171",
+        about="learning rates: discrete, five levels, down to 0.00002",
+        data=VAL_2012,
+        views=10,
+        top1=0.404200,
+        top5=0.181400,
+        lines="202",
+    ),
+    LoggedRun(
+        net="174",
+        about="#169 from epoch 24 on, learning rates in jumps, down to 0.00002",
+        data=VAL_2012,
+        views=10,
+        top1=0.404380,
+        top5=0.180420,
+        lines="208",
+    ),
+    LoggedRun(
         net="170-quant",
         about="like 170, what the GPUs exchange rounded to 16 bits",
         data=VAL_2012,
@@ -281,10 +299,11 @@ RUNS = (
 )
 
 
-#: The network of #145 in runs with other schedules, of which #170 goes on from #169 after 23 epochs. Their
-#: definition file, layers-153.cfg, differs from that of #145 in ``partialSum`` alone, the order in which
-#: gradients are summed; momentum and weight decay are equal too.
-OTHER_SCHEDULES = ("155", "156", "157", "158", "160", "169", "170")
+#: The network of #145 in runs with other schedules, of which #170 and #174 go on from #169 after 23 and 24
+#: epochs. Their definition file, layers-153.cfg, differs from that of #145 in ``partialSum`` alone, the order
+#: in which gradients are summed; momentum and weight decay are equal too. (#165 is none of them: its dense
+#: layers have twice the weight decay.)
+OTHER_SCHEDULES = ("155", "156", "157", "158", "160", "169", "170", "171", "174")
 
 
 @dataclass(frozen=True, kw_only=True)

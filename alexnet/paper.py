@@ -162,7 +162,7 @@ ILSVRC2010_TEST = (  # table 1
     ErrorRates(model="SIFT + FVs", top1=0.457, top5=0.257),
     ErrorRates(model="CNN", top1=0.375, top5=0.170),
 )
-ILSVRC2010_ONE_CROP = ErrorRates(model="CNN, centre crop only", top1=0.390, top5=0.183)  # 4.1, 6
+ILSVRC2010_ONE_CROP = ErrorRates(model="CNN, centre crop only", top1=0.390, top5=0.183)  # 6, footnote
 ILSVRC2012 = (  # table 2; top1, top5 on the validation set; * pre-trained on ImageNet's Fall 2011 release
     ErrorRates(model="SIFT + FVs", top5_test=0.262),
     ErrorRates(model="1 CNN", top1=0.407, top5=0.182),

@@ -7,7 +7,7 @@ import math
 import statistics
 
 from alexnet import paper
-from alexnet.experiments.trial import epochs_to
+from alexnet.experiments.trial import epochs_to, moving_mean
 from alexnet.experiments.verdicts import gains, verdict
 
 TARGET = paper.RELU_TARGET_TRAINING_ERROR
@@ -56,18 +56,28 @@ def target_epochs(results: dict, setup: str, unit: str, target: float = TARGET) 
     return epochs
 
 
-def ratio_at_least(results: dict, setup: str, limit: float, *, target: float = TARGET) -> float:
+def ratio_at_least(results: dict, setup: str, *, target: float = TARGET) -> float:
     """Bound the ratio from below, to a tenth, where tanh did not reach the target.
+
+    The epochs of the last error of tanh that is known, an average over an epoch and dated by its middle as in
+    `alexnet.experiments.trial.epochs_to`, are divided by those of the slowest ReLU run.
 
     Args:
         results: a record's results.
         setup: a name in them.
-        limit: the epochs after which tanh was stopped; they are divided by those of the slowest ReLU run.
         target: the training error to be reached.
     Raises:
         ValueError: ReLU did not reach the target in that setup.
     """
-    return math.floor(10 * limit / max(target_epochs(results, setup, "relu", target))) / 10
+    shortest = min(len(run["errors"]) for run in results[setup]["tanh"]["runs"])
+    last = 0.5 + (shortest - WINDOWS) / WINDOWS
+    return math.floor(10 * last / max(target_epochs(results, setup, "relu", target))) / 10
+
+
+def lowest_error(results: dict, setup: str, unit: str) -> float:
+    """Return the lowest training error, averaged over an epoch, of an activation function's runs."""
+    curves = [moving_mean(run["errors"], WINDOWS) for run in results[setup][unit]["runs"]]
+    return min(min(curve) for curve in curves)
 
 
 def ratios_by_target(results: dict, setup: str, targets: list[float]) -> list[tuple[float, dict[str, float]]]:

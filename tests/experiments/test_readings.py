@@ -46,8 +46,13 @@ def test_a_unit_that_did_not_arrive_has_no_ratio():
 
 
 def test_a_ratio_of_which_only_a_bound_is_known_is_rounded_down():
-    assert readings.ratio_at_least(RESULTS, "scaled", 17.9) == 2.9  # 17.9 / 6 = 2.98
-    assert readings.ratio_at_least(RESULTS, "scaled", 20, target=0.15) == 2.8  # 20 / 7 = 2.86
+    # 60 quarters of an epoch: the last error that is averaged over an epoch stands for 14.5 epochs.
+    assert readings.ratio_at_least(RESULTS, "scaled") == 2.4  # 14.5 / 6 = 2.42
+    assert readings.ratio_at_least(RESULTS, "scaled", target=0.15) == 2.0  # 14.5 / 7 = 2.07
+
+
+def test_the_lowest_error_is_an_average_over_an_epoch():
+    assert readings.lowest_error(RESULTS, "scaled", "relu") == pytest.approx(0.25 - 0.1 * (14.5 - 4))
 
 
 def make_results(**errors):

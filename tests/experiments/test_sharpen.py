@@ -335,7 +335,10 @@ def test_what_the_experiments_of_the_book_compare_with():
     answers = EXPERIMENTS["parts"].answers
     pair = {(asked.better, asked.worse) for asked in answers["pool-overfit"]}
     assert pair == {("long", "long-no-overlap")}  # where both fit every image
-    assert {asked.worse for asked in answers["pool-accuracy"]} == {"no-overlap", "long-no-overlap"}
+    for id in ("pool-accuracy", "lrn-accuracy", "remove-layer"):
+        arms = {asked.worse for asked in answers[id]}
+        assert arms == arms | {f"long-{arm}" for arm in arms if not arm.startswith("long-")}, id
+        assert {asked.better for asked in answers[id]} == {"base", "long"}
 
 
 def test_a_single_seed_is_no_finding(known, outcome):
