@@ -65,6 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     arguments = argparse.Namespace()
+    if "LOCAL_RANK" in os.environ:
+        # Before torch is imported: every process would repeat a warning of `DistributedDataParallel`, in many
+        # lines, about what `alexnet.distributed.parallel.data_parallel` needs.
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
         parser = build_parser(with_experiments=argv[:1] == ["experiment"])
         arguments = parser.parse_args(argv)

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from alexnet.data.images import Unreadable, decode, read_bytes, resize_and_crop, to_array, to_rgb
+from alexnet.data.images import DAMAGE, Unreadable, decode, read_bytes, resize_and_crop, to_array, to_rgb
 from alexnet.storage.files import home
 
 ImageLike = str | Path | Image.Image | Tensor
@@ -38,7 +38,7 @@ def stored_with_notes(source: ImageLike, size: int) -> tuple[Tensor, list[str]]:
     """
     try:
         if isinstance(source, Tensor | Image.Image):
-            image, notes = to_rgb(convert_to_image(source) if isinstance(source, Tensor) else source)
+            image, notes = converted(convert_to_image(source) if isinstance(source, Tensor) else source)
         elif isinstance(source, str | os.PathLike):
             image, notes = read_image(source)
         else:
@@ -49,6 +49,16 @@ def stored_with_notes(source: ImageLike, size: int) -> tuple[Tensor, list[str]]:
         return torch.from_numpy(to_array(resize_and_crop(image, size)).copy()), notes
     except Unreadable as error:
         raise ValueError(f"{described(source)} cannot be used: {error}") from error
+
+
+def converted(image: Image.Image) -> tuple[Image.Image, list[str]]:
+    """Convert an image as `alexnet.data.images.to_rgb` does; Unreadable also if its pixels cannot be read."""
+    try:
+        return to_rgb(image)
+    except Unreadable:
+        raise
+    except DAMAGE as error:
+        raise Unreadable(f"damaged ({error})" if str(error) else "damaged, or closed") from error
 
 
 def described(source: ImageLike) -> str:

@@ -240,5 +240,8 @@ def why_none_came(error: Exception) -> str:
         return f"no batch came within {PATIENCE_SECONDS:.0f} s; does the disk with the images respond?"
     # Its last batches are fetched from itself: that fails in these ways, where its end is not known yet.
     if "exited unexpectedly" in str(error) or isinstance(error, ConnectionError | EOFError):
-        return "a process that reads was killed, perhaps as the memory is full; fewer need less (`--workers`)"
+        return (
+            "a process that reads was killed, perhaps as the memory is full; fewer need less (`--workers`); "
+            'a script that trains needs the line `if __name__ == "__main__":`, or no workers'
+        )
     return f"the processes that read are in trouble: {in_words(error)}"

@@ -14,7 +14,6 @@ torchrun has no option for that; a network that strangers reach needs a firewall
 """
 
 import os
-import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -202,7 +201,6 @@ def data_parallel(net: ParallelAlexNet) -> nn.Module:
         return net
     # Nothing is unused. But after its first backward pass DDP would else lay the gradients out anew, in which
     # three or more of them are added in another order: a training that resumes would differ in the last bits.
-    warnings.filterwarnings("ignore", message=".*find_unused_parameters=True was specified")
     return DistributedDataParallel(
         net, process_group=group, gradient_as_bucket_view=True, find_unused_parameters=True
     )

@@ -7,6 +7,7 @@ pool1, ..., fc8. What it computes is their chain. On one device the two towers a
 Letters in shapes: N images, C channels, H height, W width.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping
 
 import torch
@@ -74,13 +75,11 @@ class AlexNet(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Compute the activations of the last hidden layer, (N, units), before dropout (paper 6.1)."""
         maps, dense = self.parts()
-        hidden = [(name, child) for name, child in dense if name not in HEAD]
-        return run(hidden, run(maps, check_images(images, self.config)))
+        return run(itertools.takewhile(is_hidden, dense), run(maps, check_images(images, self.config)))
 
     def head(self, features: Tensor, masks: Masks | None = None) -> Tensor:
         """Compute the logits from ``features``; masks as in ``forward``."""
-        last = [(name, child) for name, child in self.children_in_order() if name in HEAD]
-        return run(last, features, masks)
+        return run(itertools.dropwhile(is_hidden, self.children_in_order()), features, masks)
 
     def parts(self) -> tuple[list[tuple[str, nn.Module]], list[tuple[str, nn.Module]]]:
         """Return the children, by name, before and after the step from feature maps to dense layers."""
@@ -103,6 +102,11 @@ def run(children: Iterable[tuple[str, nn.Module]], x: Tensor, masks: Masks | Non
         given = [look_up_mask(masks, name.removeprefix(DROPOUT))] if isinstance(child, Dropout) else []
         x = child(x, *given)
     return x
+
+
+def is_hidden(child: tuple[str, nn.Module]) -> bool:
+    """Return whether a layer, given with its name, stands before the last one and its dropout."""
+    return child[0] not in HEAD
 
 
 def look_up_mask(masks: Masks | None, layer: str) -> Tensor | None:

@@ -2,8 +2,8 @@
 
 import fnmatch
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from alexnet.storage import checkpoints
 
 Weights = str | Path | Mapping[str, Tensor]
 HEAD_PARAMETERS = ("fc8.weight", "fc8.bias")
+#: Fields of `NetConfig` in which a network may differ from the one that the weights are of.
+NOT_IN_WEIGHTS = {"name", "num_classes", "weight_std", "conv3_5_weight_std", "std_by_fan_in", "bias_one"}
 
 
 def list_models(pattern: str = "*") -> list[str]:
@@ -41,7 +43,8 @@ def create_model(
     """Build a network by its name, with initial or given weights.
 
     Args:
-        name: one of `list_models`; None for that of the weights, "paper" without any.
+        name: one of `list_models`; None for that of the weights, "paper" without any. Weights that tell their
+            network must be of this one.
         num_classes: outputs; None for as many as the weights have, 1000 without any. Where the weights have
             another number, fc8 keeps its initial weights, to be trained on other classes.
         weights: None for the initial weights of the paper (section 5); "imagenette", which come with the
@@ -64,12 +67,13 @@ def create_model(
     if weights is None:
         options = changes if num_classes is None else changes | {"num_classes": num_classes}
         return AlexNet(net_config("paper" if name is None else name, **options), generator=generator)
-    state, found = read_parameters(weights)
+    state, told = read_parameters(weights)
     if name is not None:
         found = net_config(name, **changes)
-    elif found is None:
+    elif told is not None:
+        found = change_net(told, changes)
+    else:
         raise ValueError("a state dict does not tell its network; give its name, one of list_models()")
-    found = change_net(found, {} if name else changes)
     biases = state.get("fc8.bias")
     outputs = found.num_classes if biases is None or biases.ndim != 1 else len(biases)
     wanted = outputs if num_classes is None else num_classes
@@ -78,6 +82,8 @@ def create_model(
         own = net.state_dict()
         state = dict(state) | {key: own[key] for key in HEAD_PARAMETERS}
     check_shapes(net, state, name="the state dict" if isinstance(weights, Mapping) else str(weights))
+    if told is not None:
+        check_same(net.config, told, asked=changes.keys(), name=str(weights))
     net.load_state_dict(state)
     return net
 
@@ -103,6 +109,24 @@ def read_parameters(weights: Weights) -> tuple[Mapping[str, Tensor], NetConfig |
             raise
         return found.parameters, net_config(pretrained.NAME)
     return content.weights, config.from_dict(json.loads(content.recipe)).net
+
+
+def check_same(net: NetConfig, told: NetConfig, *, asked: Collection[str], name: str) -> None:
+    """Raise ValueError if a network would not compute from its weights what the network did that they are of.
+
+    Args:
+        net: the network.
+        told: the network that the weights are of.
+        asked: fields that were asked for by name, and may differ.
+        name: of what holds the weights, for people.
+    """
+    for field in fields(NetConfig):
+        ours, theirs = (getattr(one, field.name) for one in (net, told))
+        if ours != theirs and field.name not in NOT_IN_WEIGHTS | {*asked}:
+            raise ValueError(
+                f"{name} has the weights of the network {told.name!r}, whose {field.name} is {theirs!r}, and "
+                f"that of {net.name!r} is {ours!r}; leave the name out, or give {field.name} beside it"
+            )
 
 
 def check_shapes(net: AlexNet, tensors: Mapping[str, Tensor], *, name: str) -> None:

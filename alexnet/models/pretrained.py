@@ -89,7 +89,9 @@ def read(path: Path, device: torch.device | str) -> Found | None:
     """
     try:
         if path.suffix == safe.SUFFIX:
-            content = safe.read(path, device)[0]
+            content, ours_told = safe.read(path, device)
+            if ours_told is not None:  # a file of this package, with which something else is wrong
+                return None
         else:
             with warnings.catch_warnings(action="ignore"):  # about files of other kinds
                 content = torch.load(path, map_location=device, weights_only=True)

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as deserialised
 from safetensors.torch import save as serialised
 from torch import Tensor
 
-from alexnet.storage.files import written_whole
+from alexnet.storage.files import reason, written_whole
 from alexnet.storage.tensorfile import Damaged
 
 SUFFIX = ".safetensors"
@@ -51,13 +52,23 @@ def read(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Tens
     Raises:
         FileNotFoundError: there is no such file.
         Damaged: it is not whole, or none of this kind.
+        OSError: it cannot be read.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
-        with safe_open(path, "pt", device=str(device)) as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no dict)
-            told = (file.metadata() or {}).get(FIELD)
+        content = path.read_bytes()  # safe_open reads no path that is not UTF-8
+    except OSError as error:
+        raise OSError(f"cannot read {path}: {reason(error)}") from error
+    try:
+        tensors = {name: tensor.to(device) for name, tensor in deserialised(content).items()}
+        told = metadata_in(content).get(FIELD)
         return tensors, None if told is None else json.loads(told)
     except (SafetensorError, ValueError) as error:
         raise Damaged(f"{path} is damaged, or is no safetensors file: {error}") from error
+
+
+def metadata_in(content: bytes) -> dict[str, str]:
+    """Return the metadata of a whole file: it begins with the length of its header, which is JSON."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length]).get("__metadata__") or {}

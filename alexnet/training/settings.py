@@ -89,7 +89,8 @@ class TrainSettings:
         parallel: how several devices divide the work: "towers", each its part of the network; "data", each
             its part of the batch; "auto": the towers, and the batch where there are more devices than towers.
         deterministic: reproduce the same numbers on the same GPU, at some cost; a CPU does so anyway.
-        workers: processes that read images; None: the loader decides.
+        workers: processes that read images; None: the loader decides. With any, a script that trains needs
+            the line ``if __name__ == "__main__":``, since they import it; 0 reads in this process.
         checkpoint_every: a text that `every` reads; a checkpoint is written at the end as well.
         validate_every: the same, not in minutes, as it must not depend on the machine's speed.
         log_every: steps in a window over which loss and error are averaged; None: 10, on a GPU 50.

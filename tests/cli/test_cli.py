@@ -229,3 +229,19 @@ def test_an_experiment_that_does_not_exist_is_refused(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["experiment", "nothing"])
     assert "invalid choice: 'nothing'" in capsys.readouterr().err
+
+
+def test_the_processes_of_torchrun_do_not_repeat_torchs_warnings(monkeypatch, capsys):
+    level = "TORCH_CPP_LOG_LEVEL"
+    monkeypatch.setenv(level, "INFO")
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    main(["data", "list"])
+    assert os.environ[level] == "INFO"  # as the user wants it
+    monkeypatch.delenv(level)
+    main(["data", "list"])
+    assert os.environ[level] == "ERROR"
+    monkeypatch.setenv(level, "ERROR")
+    monkeypatch.delenv(level)
+    monkeypatch.delenv("LOCAL_RANK")
+    main(["data", "list"])
+    assert level not in os.environ

@@ -1,5 +1,9 @@
 """Trained weights as safetensors, and back."""
 
+import errno
+import os
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image
@@ -10,7 +14,7 @@ from alexnet.cli.main import main
 from alexnet.data.loading import load_image
 from alexnet.evaluation.prediction import predict_probabilities
 from alexnet.models import pretrained
-from alexnet.storage import checkpoints
+from alexnet.storage import checkpoints, safe
 from support import trained
 
 
@@ -98,4 +102,43 @@ def test_a_damaged_file_is_named(run, tmp_path):
     main(["export", str(run), str(file)])
     file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(ValueError, match="cut.safetensors is damaged, or is no safetensors file"):
+        load_classifier(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda told: told | {"version": 99}, "its format is 99"),
+        (lambda told: told | {"recipe": told["recipe"].replace('"net"', '"future": 1, "net"')}, "future"),
+    ],
+)
+def test_what_is_wrong_with_a_file_of_this_package_is_told(change, message, run, tmp_path):
+    file = tmp_path / "mine.safetensors"
+    main(["export", str(run), str(file)])
+    tensors, told = safe.read(file)
+    safe.write(file, tensors, {}, change(told))
+    for ask in (load_classifier, lambda path: create_model(weights=path)):
+        with pytest.raises(ValueError, match=message):
+            ask(file)
+
+
+def test_a_file_is_read_under_any_name(run, tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this disk has names in UTF-8 alone")
+    file = folder / "mine.safetensors"
+    assert main(["export", str(run), str(file)]) == 0
+    assert load_classifier(file).classes == load_classifier(run).classes
+
+
+def test_a_file_that_cannot_be_read_is_not_called_missing(run, tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    file = tmp_path / "mine.safetensors"
+    main(["export", str(run), str(file)])
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(OSError, match="cannot read .*: Permission denied"):
         load_classifier(file)

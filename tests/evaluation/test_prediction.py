@@ -124,6 +124,18 @@ def test_a_image_may_be_a_path_an_image_or_a_tensor(folder):
             load_image(wrong, 20)
 
 
+def test_an_opened_image_that_cannot_be_read_is_a_value_error(folder, tmp_path):
+    path = tmp_path / "cut.jpg"
+    path.write_bytes(list_files(folder)[0].read_bytes()[:-200])
+    Image.fromarray(trained.image(1, 40, 40)).save(tmp_path / "whole.png")
+    with Image.open(path) as image, pytest.raises(ValueError, match="cannot be used: damaged"):
+        load_image(image, 20)
+    with Image.open(tmp_path / "whole.png") as image:
+        pass
+    with pytest.raises(ValueError, match="cannot be used: damaged, or closed"):
+        load_image(image, 20)
+
+
 @pytest.mark.parametrize(("mode", "kind"), [("L", "PNG"), ("CMYK", "JPEG"), ("P", "GIF"), ("RGBA", "PNG")])
 def test_every_mode_becomes_rgb(mode, kind, tmp_path):
     image = Image.fromarray(trained.image(1, 40, 40)).convert(mode)

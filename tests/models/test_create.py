@@ -112,3 +112,16 @@ def test_changes_come_on_top_of_the_net_of_the_weights(tmp_path):
     net = create_model(weights=path, dropout=0.25)
     assert net.config == replace(trained.recipe().net, dropout=0.25)
     assert torch.equal(net.fc8.bias, trained.weights().weights["fc8.bias"])
+
+
+def test_weights_are_not_read_as_those_of_another_network_of_the_same_shapes(tmp_path):
+    path = trained.saved(tmp_path / "net.pt")  # of the network "small" of the code of 2012
+    config = create_model("small", weights=path, base="code2012", **trained.NARROW).config
+    assert config == trained.recipe().net
+    sentence = (
+        "net.pt has the weights of the network 'small-code2012', whose lrn_.* leave the name out, or give"
+    )
+    with pytest.raises(ValueError, match=sentence):
+        create_model("small", weights=path, **trained.NARROW)
+    asked = trained.NARROW | {"base": "code2012", "lrn_alpha": 0.25}
+    assert create_model("small", weights=path, **asked).config.lrn_alpha == 0.25

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.models.feature_extraction import create_feature_extractor
 
+from alexnet.models import blocks
 from alexnet.models.alexnet import AlexNet, draw_masks
 from alexnet.models.layers import Dropout
 from alexnet.recipes import RECIPES
@@ -75,6 +76,24 @@ def test_hooks_are_called_once_a_batch_and_see_every_layer(net, training):
     net.conv2.register_full_backward_hook(lambda *_: backward.append("conv2"))
     net(images).sum().backward()
     assert backward == ["fc8", "conv2"]
+
+
+def test_a_hook_of_a_layer_sees_the_whole_batch_in_an_evaluation_too(net, monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)  # an image at a time
+    images, seen = random_images(net.config, 5), []
+    without = blocks.compute_logits(net.eval(), images)
+    net.conv5.register_forward_hook(lambda _module, _inputs, y: seen.append(len(y)))
+    close(blocks.compute_logits(net, images), without)
+    assert seen == [5]
+
+
+def test_a_layer_behind_the_last_one_is_no_part_of_the_features(net):
+    images = random_images(net.config, 3)
+    features, logits = net.eval().features(images), net(images)
+    net.softmax = nn.Softmax(1)
+    close(net.features(images), features)
+    close(net.head(features), logits.softmax(1))
+    close(net(images), logits.softmax(1))
 
 
 @BOTH

@@ -112,7 +112,8 @@ def make_shards(jobs: Sequence[Job], workers: int, progress: Callable[[Progress]
     except BrokenProcessPool as error:
         raise ChildProcessError(
             "a process that decodes images was killed, perhaps because the memory is full; "
-            "run the same command again to resume, with fewer processes (--workers)"
+            "run the same command again to resume, with fewer processes (--workers); a script needs the "
+            'line `if __name__ == "__main__":`, or no workers'
         ) from error
     finally:
         stop.set()
