@@ -50,9 +50,9 @@ def epoch_order(num_images: int, seed: int, epoch: int, order: str = "shuffled")
         num_images: N.
         seed: from 0 to 2**64 - 1.
         epoch: from 0 to 2**64 - 1.
-        order: "shuffled": another random order in each epoch; "fixed": one random order for all epochs, as in
-            the 2012 code, which shuffled once when it wrote its files; "stored": in stored order, for
-            evaluation.
+        order: "shuffled": another random order in each epoch; "fixed": one random order for all epochs, as
+            in the 2012 code, by what its files and the release of 2014 show (D14); "stored": in stored order,
+            for evaluation.
     Returns:
         (N,) int64, a permutation of 0 to N - 1.
     Raises:

@@ -205,7 +205,7 @@ def lacks(
             said.append(f"the mean training error of {name} is above {experiment.fit:.0%}")
     for asked in comparisons:
         for name in (asked.better, asked.worse):
-            runs = arms[name].runs.values() if name in arms else ()
+            runs = counted_runs(arms[name]) if name in arms else ()
             lost = sum(not math.isfinite(experiment.measure(run, asked.measure)) for run in runs)
             if lost:
                 ended = "did not reach the target" if asked.measure == EPOCHS else "diverged"

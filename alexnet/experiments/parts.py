@@ -10,10 +10,10 @@ dense layers, as in the paper; initial weights that keep the paper's ratio of si
 it fits its training images to a few per cent of error, and a learning rate at which a network does not fit
 them is no result. Augmentation and dropout are added to it one at a time, and train three times as long,
 because with them a network converges later; they are compared with a base that trains as long. Trained so
-long, the base fits every training image. The network without overlap is compared with it there as well, where
-neither can be better for having learned less. The learning rate is divided by ten after two thirds and eight
-ninths of the epochs. The size of the PCA colour augmentation is that of the 2012 code (``D8`` in
-DEVIATIONS.md).
+long, the base fits every training image. The networks without overlap, without response normalisation (or
+with a constant in its place) and without a convolution are compared with it there as well, where none can be
+better for having learned less. The learning rate is divided by ten after two thirds and eight ninths of the
+epochs. The size of the PCA colour augmentation is that of the 2012 code (``D8`` in DEVIATIONS.md).
 """
 
 from dataclasses import replace
@@ -90,7 +90,7 @@ def make_arm(
 
 
 def make_long_arm(about: str, net: dict[str, Any]) -> Arm:
-    """Return another network that trains until it fits every image, to be compared with the arm "long"."""
+    """Return a network with as many epochs as the arm "long", which fits every image, to compare with it."""
     return make_arm(f"{about}, three times the epochs", net=net, learning={"rate": 0.00316}, times=3)
 
 
@@ -110,7 +110,7 @@ ARMS = {
     "no-overlap": make_arm("pools of 2x2 pixels, not 3x3", net=NO_OVERLAP),
     "long-no-overlap": make_long_arm("pools of 2x2 pixels", NO_OVERLAP),
     "long-no-lrn": make_long_arm("no response normalisation", VARIANTS["no-lrn"]),
-    "long-constant": make_long_arm("division by 2^0.75 in its place", CONSTANT),
+    "long-constant": make_long_arm("division by 2^0.75 in place of response normalisation", CONSTANT),
     "biases-0": make_arm("all biases start at 0", net={"bias_one": ()}),
     "no-weight-decay": make_arm("no weight decay", learning={"weight_decay": 0.0}),
     "total-decay": make_arm(

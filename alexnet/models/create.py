@@ -21,6 +21,8 @@ Weights = str | Path | Mapping[str, Tensor]
 HEAD_PARAMETERS = ("fc8.weight", "fc8.bias")
 #: Fields of `NetConfig` in which a network may differ from the one that the weights are of.
 NOT_IN_WEIGHTS = {"name", "num_classes", "weight_std", "conv3_5_weight_std", "std_by_fan_in", "bias_one"}
+#: Fields that say nothing where there is no response normalisation (without it pooling and ReLU commute).
+OF_LRN = {"lrn_n", "lrn_k", "lrn_alpha", "lrn_beta", "lrn_divide_alpha", "lrn_per_tower", "norm1_before_relu"}
 
 
 def list_models(pattern: str = "*") -> list[str]:
@@ -81,9 +83,10 @@ def create_model(
     if net.config.num_classes != outputs:
         own = net.state_dict()
         state = dict(state) | {key: own[key] for key in HEAD_PARAMETERS}
-    check_shapes(net, state, name="the state dict" if isinstance(weights, Mapping) else str(weights))
+    given = "the state dict" if isinstance(weights, Mapping) else str(weights)
+    check_shapes(net, state, name=given)
     if told is not None:
-        check_same(net.config, told, asked=changes.keys(), name=str(weights))
+        check_same(net.config, told, asked=changes.keys(), name=given)
     net.load_state_dict(state)
     return net
 
@@ -120,9 +123,10 @@ def check_same(net: NetConfig, told: NetConfig, *, asked: Collection[str], name:
         asked: fields that were asked for by name, and may differ.
         name: of what holds the weights, for people.
     """
+    unused = set() if net.lrn or told.lrn else OF_LRN
     for field in fields(NetConfig):
         ours, theirs = (getattr(one, field.name) for one in (net, told))
-        if ours != theirs and field.name not in NOT_IN_WEIGHTS | {*asked}:
+        if ours != theirs and field.name not in NOT_IN_WEIGHTS | unused | {*asked}:
             raise ValueError(
                 f"{name} has the weights of the network {told.name!r}, whose {field.name} is {theirs!r}, and "
                 f"that of {net.name!r} is {ours!r}; leave the name out, or give {field.name} beside it"

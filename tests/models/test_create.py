@@ -90,6 +90,7 @@ def test_torchvisions_weights_give_torchvisions_logits(theirs, tmp_path, form):
         others = create_model("torchvision", num_classes=5, weights=weights, generator=seeded(2))
         assert others.fc8.weight.shape == (5, 4096) and torch.equal(others.fc7.weight, net.fc7.weight)
         assert abs(others.fc8.weight.std() - 0.01) < 0.001  # initial weights
+        assert create_model("torchvision", weights=weights, num_classes=3, base="code2012").config.towers == 1
 
 
 def test_the_subpackages_are_there_after_an_import():
@@ -123,5 +124,7 @@ def test_weights_are_not_read_as_those_of_another_network_of_the_same_shapes(tmp
     )
     with pytest.raises(ValueError, match=sentence):
         create_model("small", weights=path, **trained.NARROW)
+    plain = trained.saved(tmp_path / "plain.pt", lrn=False, spatial_norm=False)
+    assert not create_model("small", weights=plain, **trained.NARROW | {"lrn": False}).config.lrn_divide_alpha
     asked = trained.NARROW | {"base": "code2012", "lrn_alpha": 0.25}
     assert create_model("small", weights=path, **asked).config.lrn_alpha == 0.25
