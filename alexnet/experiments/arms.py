@@ -169,7 +169,7 @@ class Arm:
         """Return the optimizer's groups of parameters, each with its initial learning rate."""
         groups = param_groups(net, self.learning)
         for group in groups:
-            factor = self.learning.bias_rate_factor if group["name"] == "bias" else 1.0
+            factor = self.learning.bias_rate_factor if group["name"].endswith("bias") else 1.0
             factor = self.conv1_rate_factor if group["name"] == "conv1.weight" else factor
             group["lr"] = rate * factor * group["factor"]
         return self.with_weight_decays(groups, net)

@@ -67,7 +67,7 @@ def schedule_logged() -> Finding:
     stages = zip(noted.stages, noted.stages[1:], strict=False)
     drops = [later.epoch for before, later in stages if later.weight_cuts != before.weight_cuts]
     shown = f"{len(drops)} times, at epochs {', '.join(map(str, drops))} of {noted.num_epochs}"
-    basis = "#145 by its run notes; conv1 by a schedule of its own, the biases' learning rate never"
+    basis = "#145 by its run notes; conv1 by a schedule of its own; the other biases' rate never, as saved"
     return Finding(ours=shown, verdict=LOGS, basis=basis)
 
 

@@ -21,9 +21,9 @@ class Rates:
     """The learning rates of a schedule, and the settings that change with them.
 
     Attributes:
-        conv1_rate: learning rate of conv1's weights; 0 freezes.
+        conv1_rate: learning rate of conv1's weights; 0 freezes conv1, its biases as well.
         weight_rate: learning rate of the other layers' weights; 0 freezes.
-        bias_rate: learning rate of all biases; 0 freezes.
+        bias_rate: learning rate of the biases; 0 freezes.
         colour_noise: whether the training images get it.
         finished: the training is over.
     """
@@ -167,11 +167,12 @@ def logged(name: str, *, rate: float, bias_rate: float) -> StagedSchedule:
 
     The run notes give the epochs at which the weights' learning rate was divided by 10 (three times), those
     at which conv1 was decayed a third time and the PCA colour augmentation switched off (at the same epoch)
-    and conv1 frozen, and the end. They do not say after which batch of that epoch; here each change comes at
-    the epoch's beginning. The last saved rate of the biases is 0.02 in the run on ILSVRC-2012, its initial
-    value: it was never decayed. In the run on ILSVRC-2010 it is 0.002, so it was decayed once. The epoch is
-    our guess: that of the weights' first decay step, as in a later network whose settings of every stage are
-    kept (layer-params-120-4gpu-auto2 to 6).
+    and conv1 frozen, and the end. They count epochs from 1 and do not say after which batch; here each change
+    comes at the end of that epoch. They say nothing of the biases. Their last saved rate is 0.02 in the run
+    on ILSVRC-2012, the initial value, so it was not decayed; in the run on ILSVRC-2010 it is 0.002, so it was
+    decayed once. The epoch is our guess: that of the weights' first decay step, as in an earlier network
+    whose settings of every stage are kept (layer-params-120-4gpu-auto2 to 6). In both runs the biases of
+    conv1 have the rate 0, as its weights: that they were frozen together is the step of auto4 to auto5 there.
 
     Args:
         name: "logged-2012" or "logged-2010".
@@ -229,7 +230,12 @@ def apply_rates(optimizer: torch.optim.Optimizer, rates: Rates) -> None:
     Raises:
         ValueError: a group has another name or none.
     """
-    of_group = {"conv1.weight": rates.conv1_rate, "weight": rates.weight_rate, "bias": rates.bias_rate}
+    of_group = {
+        "conv1.weight": rates.conv1_rate,
+        "conv1.bias": 0.0 if rates.conv1_rate == 0 else rates.bias_rate,
+        "weight": rates.weight_rate,
+        "bias": rates.bias_rate,
+    }
     for group in optimizer.param_groups:
         if group.get("name") not in of_group:
             raise ValueError(f"a group must be one of {', '.join(of_group)}; got {group.get('name')!r}")

@@ -10,7 +10,7 @@ from torch.optim.sgd import sgd
 
 from alexnet.config import LearningConfig
 
-GROUPS = ("conv1.weight", "weight", "bias")  # conv1's weights, every other layer's, every layer's biases
+GROUPS = ("conv1.weight", "conv1.bias", "weight", "bias")  # of conv1; of all other layers
 FUSED_DEVICES = ("cpu", "cuda", "mps", "xpu")  # on which torch has a fused kernel of the update
 FUSED_DTYPES = (torch.float32, torch.float64)  # torch 2.6's kernel is wrong in half precision on the CPU
 
@@ -180,8 +180,8 @@ def update(
 def param_groups(net: nn.Module, learning: LearningConfig) -> list[dict[str, Any]]:
     """Split a network's parameters into groups with their own learning rate or weight decay.
 
-    The groups are ``GROUPS``: the weights of conv1, which the 2012 schedules cut and froze early, the weights
-    of the other layers, and the biases. A group is split further where layers have factors of their own, and
+    The groups are ``GROUPS``: the weights and the biases of conv1, which the schedules of 2012 cut and froze
+    early, and those of the other layers. A group is split further where layers have factors of their own, and
     left out where it has no parameters.
 
     Args:
@@ -197,16 +197,16 @@ def param_groups(net: nn.Module, learning: LearningConfig) -> list[dict[str, Any
     for name, parameter in net.named_parameters():
         factor = factors.get(find_layer(name), 1.0)
         members.setdefault((find_group(name), factor), []).append(parameter)
-    rates = {"bias": learning.rate * learning.bias_rate_factor}
-    decays = {} if learning.decay_biases else {"bias": 0.0}
+    of_biases = learning.rate * learning.bias_rate_factor
+    bias_decay = learning.weight_decay if learning.decay_biases else 0.0
     return [
         {
             "name": name,
             "factor": factor,
             "params": parameters,
-            "lr": factor * rates.get(name, learning.rate),
+            "lr": factor * (of_biases if name.endswith("bias") else learning.rate),
             "momentum": learning.momentum,
-            "weight_decay": decays.get(name, learning.weight_decay),
+            "weight_decay": bias_decay if name.endswith("bias") else learning.weight_decay,
         }
         for (name, factor), parameters in members.items()
         if parameters
@@ -227,7 +227,7 @@ def find_group(name: str) -> str:
     *layers, kind = name.split(".")
     if kind not in ("weight", "bias"):
         raise ValueError(f"the parameter {name!r} is neither a weight nor a bias")
-    return "conv1.weight" if kind == "weight" and "conv1" in layers else kind
+    return f"conv1.{kind}" if "conv1" in layers else kind
 
 
 def velocities(net: nn.Module, optimizer: PaperSGD) -> dict[str, Tensor]:

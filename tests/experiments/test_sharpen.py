@@ -82,14 +82,12 @@ def test_three_looks_together_err_once_in_twenty_times():
 
 def test_seeds_that_diverge_are_counted(known, outcome):
     errors = [*BASE, 0.31]
-    base, worse = (
-        found(outcome, errors),
-        found(outcome, [e + 0.03 + seed / 1000 for seed, e in enumerate(errors)]),
-    )
-    whole = worse.runs.pop(5)
+    base = found(outcome, errors)
+    worse = found(outcome, [error + 0.03 + seed / 1000 for seed, error in enumerate(errors)])
+    whole = worse.runs[5]
     worse.runs[5] = outcome(math.inf)  # beyond the first five, not looked at yet
     assert answer(known, {"relu": base, "tanh": worse}, "pca-colour").lacking == []
-    worse.runs |= {2: outcome(math.inf), 5: whole}
+    worse.runs.update({2: outcome(math.inf), 5: whole})
     now = answer(known, {"relu": base, "tanh": worse}, "pca-colour")
     assert now.verdict == "inconclusive" and now.lacking == ["1 seed of tanh diverged"]
 

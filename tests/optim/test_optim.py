@@ -203,8 +203,8 @@ def test_single_precision_has_single_precisions_rounding():
 @pytest.mark.parametrize(
     ("recipe", "want"),
     [
-        (PAPER, {"conv1.weight": (0.01, 5e-4), "weight": (0.01, 5e-4), "bias": (0.01, 5e-4)}),
-        (CODE2012, {"conv1.weight": (0.01, 5e-4), "weight": (0.01, 5e-4), "bias": (0.02, 0.0)}),
+        (PAPER, {"weight": (0.01, 5e-4), "bias": (0.01, 5e-4)}),
+        (CODE2012, {"weight": (0.01, 5e-4), "bias": (0.02, 0.0)}),
     ],
     ids=["paper", "code2012"],
 )
@@ -212,13 +212,15 @@ def test_the_groups_of_both_recipes(recipe, want):
     net = Net()
     optimizer = PaperSGD(param_groups(net, recipe.learning))
     groups = {group["name"]: group for group in optimizer.param_groups}
+    want |= {f"conv1.{kind}": numbers for kind, numbers in want.items()}
     assert {name: (group["lr"], group["weight_decay"]) for name, group in groups.items()} == want
     assert {group["momentum"] for group in groups.values()} == {0.9}
     members = {name: {id(p) for p in group["params"]} for name, group in groups.items()}
     assert members == {
         "conv1.weight": {id(net.conv1.weight)},
+        "conv1.bias": {id(net.conv1.bias)},
         "weight": {id(net.conv2.weight), id(net.fc8.weight)},
-        "bias": {id(net.conv1.bias), id(net.conv2.bias), id(net.fc8.bias)},
+        "bias": {id(net.conv2.bias), id(net.fc8.bias)},
     }
     assert tuple(groups) == GROUPS
 
@@ -230,7 +232,7 @@ def test_a_net_without_conv1_has_no_group_for_it():
 
 def test_the_layers_name_decides_wherever_it_stands():
     assert find_group("tower_a.conv1.weight") == "conv1.weight"
-    assert find_group("tower_a.conv1.bias") == "bias"
+    assert find_group("tower_a.conv1.bias") == "conv1.bias"
     assert find_group("conv10.weight") == "weight"
     with pytest.raises(ValueError, match="the parameter 'fc6.scale' is neither a weight nor a bias"):
         find_group("fc6.scale")
@@ -301,4 +303,5 @@ def test_a_layers_factor_is_in_the_rate_that_its_group_begins_with():
     learning = LearningConfig(rate=0.3, bias_rate_factor=2.0, rate_factors=(("conv2", 0.25), ("fc8", 0.0)))
     found = {(group["name"], group["factor"]): group["lr"] for group in param_groups(Net(), learning)}
     weights = {("conv1.weight", 1.0): 0.3, ("weight", 0.25): 0.3 / 4, ("weight", 0.0): 0.0}
-    assert found == weights | {("bias", 1.0): 0.6, ("bias", 0.25): 0.6 / 4, ("bias", 0.0): 0.0}
+    biases = {("conv1.bias", 1.0): 0.6, ("bias", 0.25): 0.6 / 4, ("bias", 0.0): 0.0}
+    assert found == weights | biases

@@ -192,10 +192,12 @@ def test_rates_reach_the_groups_of_an_optimizer():
     optimizer = PaperSGD(param_groups(net, PAPER.learning))
     apply_rates(optimizer, Rates(conv1_rate=0.1, weight_rate=0.2, bias_rate=0.3))
     assert {g["name"]: g["lr"] for g in optimizer.param_groups} == dict(
-        zip(GROUPS, (0.1, 0.2, 0.3), strict=True)
+        zip(GROUPS, (0.1, 0.3, 0.2, 0.3), strict=True)
     )
+    apply_rates(optimizer, Rates(conv1_rate=0.0, weight_rate=0.2, bias_rate=0.3))  # frozen, biases and all
+    assert [group["lr"] for group in optimizer.param_groups] == [0.0, 0.0, 0.2, 0.3]
     unnamed = torch.optim.SGD(net.parameters(), lr=0.1)
-    with pytest.raises(ValueError, match="a group must be one of conv1.weight, weight, bias; got None"):
+    with pytest.raises(ValueError, match="must be one of conv1.weight, conv1.bias, weight, bias; got None"):
         apply_rates(unnamed, schedule_for(PAPER.learning).rates(0))
 
 
