@@ -6,7 +6,7 @@ import textwrap
 import time
 from dataclasses import replace
 
-from alexnet.cli.options import SHARED, check_writable
+from alexnet.cli.options import SHARED, check_appendable
 from alexnet.shown import say
 
 WIDTH = 100
@@ -72,7 +72,7 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
     how = execution(arguments)
     paths = {name: arguments.trials / f"{name}.jsonl" for name in EXPERIMENTS}
     for path in paths.values():
-        check_writable(path)
+        check_appendable(path)
     dataset = data.load("cifar10")  # the claims are about it: generated images judge none of them
     say(f"data: {dataset.source}")
     experiments = {}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.checks import positive, whole
-from alexnet.cli.options import add_option, check_results, check_writable, path_named
+from alexnet.cli.options import add_option, check_appendable, check_results, path_named
 from alexnet.shown import say
 
 TRIALS = Path("runs", "trials")
@@ -96,7 +96,7 @@ def run_experiment(known, arguments: argparse.Namespace) -> Any:
     known = scaled(known, arguments)
     how = execution(arguments)
     path = arguments.trials / f"{known.name}.jsonl"
-    check_writable(path)
+    check_appendable(path)
     check_results(arguments.record, ".json", "--record")
     dataset = data.load_or_default("cifar10")
     say(f"data: {dataset.source}")
@@ -115,12 +115,14 @@ def scaled(known, arguments: argparse.Namespace):
 
     The others keep their proportion to it, such as those with three times the epochs.
     """
-    factor = arguments.epochs / next(iter(known.arms.values())).learning.epochs
+    first = next(iter(known.arms.values())).learning.epochs
     known = replace(known, num_train=arguments.train_size)
-    if factor == 1:  # a number of another type would give its trials other names
+    if arguments.epochs == first:  # a number of another type would give its trials other names
         return known
+    # In this order: a factor would be rounded, and 31 epochs would be a step more than 31.
+    epochs = {name: arm.learning.epochs * arguments.epochs / first for name, arm in known.arms.items()}
     arms = {
-        name: replace(arm, learning=replace(arm.learning, epochs=arm.learning.epochs * factor))
+        name: replace(arm, learning=replace(arm.learning, epochs=epochs[name]))
         for name, arm in known.arms.items()
     }
     return replace(known, arms=arms)

@@ -131,6 +131,16 @@ def check_writable(path: Path) -> None:
         raise OSError(f"cannot write {path}: {error.strerror}; choose another folder") from error
 
 
+def check_appendable(path: Path) -> None:
+    """Raise OSError unless a file can be made at a path or, where it is, be added to."""
+    check_writable(path)
+    try:
+        if path.exists():
+            path.open("ab").close()
+    except OSError as error:
+        raise OSError(f"cannot write {path}: {error.strerror}; choose another folder") from error
+
+
 def check_results(path: Path | None, suffix: str, option: str) -> None:
     """Raise ValueError or OSError unless an option's results can be written to a file of this kind.
 

@@ -18,7 +18,8 @@ from alexnet.experiments.intervals import (
     ratio_interval,
     verdict,
 )
-from alexnet.experiments.search import LOOKS, Found, counted_runs, judged, missing_rates
+from alexnet.experiments.search import LOOKS, Found, counted, judged, missing_rates, shared_seeds
+from alexnet.experiments.trial import Outcome
 
 ENOUGH_IMAGES = 10_000
 ENOUGH_SEEDS = LOOKS[0]
@@ -199,13 +200,12 @@ def lacks(
             said.append(f"{effect.num_values} seeds of at least {ENOUGH_SEEDS}{of}")
     if experiment.num_train < ENOUGH_IMAGES:
         said.append(f"{experiment.num_train:,} training images of at least {ENOUGH_IMAGES:,}")
-    for name in compared([asked for asked in comparisons if asked.measure in FITTED]):
-        trained = [run.train_error for run in counted_runs(arms[name])] if name in arms else []
+    for name, runs in judged_runs([asked for asked in comparisons if asked.measure in FITTED], arms):
+        trained = [run.train_error for run in runs]
         if experiment.fit is not None and trained and statistics.fmean(trained) > experiment.fit:
             said.append(f"the mean training error of {name} is above {experiment.fit:.0%}")
     for asked in comparisons:
-        for name in (asked.better, asked.worse):
-            runs = counted_runs(arms[name]) if name in arms else ()
+        for name, runs in judged_runs([asked], arms):
             lost = sum(not math.isfinite(experiment.measure(run, asked.measure)) for run in runs)
             if lost:
                 ended = "did not reach the target" if asked.measure == EPOCHS else "diverged"
@@ -217,6 +217,18 @@ def lacks(
     if missing := missing_rates(names, arms):
         said.append(missing)
     return list(dict.fromkeys(said))
+
+
+def judged_runs(
+    comparisons: Sequence[Comparison], arms: Mapping[str, Found]
+) -> list[tuple[str, list[Outcome]]]:
+    """Return the arms of comparisons, each with its runs by the seeds that count."""
+    found = []
+    for asked in comparisons:
+        seeds = counted(shared_seeds(asked, arms))
+        for name in (asked.better, asked.worse):
+            found.append((name, [arms[name].runs[seed] for seed in seeds]))
+    return found
 
 
 def compared(comparisons: Sequence[Comparison]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import statistics
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -64,7 +65,7 @@ def execute(
         while True:
             todo = [trial for trial in next_trials() if trial not in running.values()]
             for trial in todo:
-                if len(running) < how.jobs and fits(trial, finished, end):
+                if len(running) < how.jobs and fits(trial, finished, end, how.device):
                     on_begun(trial)
                     running[submit(trial)] = trial
             if not running:
@@ -76,17 +77,33 @@ def execute(
                 on_finished(trial, outcome)
 
 
-def fits(trial: Trial, finished: Finished, end: float) -> bool:
-    """Whether a trial would end in time, by the seconds an epoch of the slowest trial so far took."""
+def fits(trial: Trial, finished: Finished, end: float, device: str) -> bool:
+    """Whether a trial would end in time, by those of its arm that have ended on a device of this kind.
+
+    The median counts, since a trial on a busy machine says nothing of this one: of the seconds for an image,
+    and for the whole of a race, which ends on arrival and seldom at its limit.
+    """
     left = end - time.monotonic()
     if left == math.inf:
         return True
+    kind = device.partition(":")[0]
     here = [
-        line["outcome"]["seconds"] / (line["outcome"]["epochs"] * line["num_train"])
+        line
         for line in finished.lines
-        if line["arm"] == trial.arm and line["outcome"]["epochs"]
+        if line["arm"] == trial.arm
+        and line["outcome"]["epochs"]
+        and str(line["environment"].get("device")).partition(":")[0] == kind
     ]
-    return left > (max(here) * trial.epochs * trial.num_train if here else 0)
+    if not here:
+        return left > 0
+    race = trial.stop_error is not None
+    seconds = [
+        line["outcome"]["seconds"]
+        * (trial.num_train / line["num_train"])
+        * (1 if race else trial.epochs / line["outcome"]["epochs"])
+        for line in here
+    ]
+    return left > statistics.median(seconds)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from alexnet.experiments.trial import Outcome, Trial
 from alexnet.storage import records
 
 DIGITS = 5
+FIELDS = {"trial", "arm", "seed", "num_train", "data", "outcome", "gave_up", "environment"}  # of every line
 
 
 class Finished:
@@ -63,7 +64,7 @@ class Finished:
         """
         for line in self.known.get(trial.digest(self.fingerprint), ()):
             outcome = read_outcome(line["outcome"])
-            gave_up = outcome.epochs < trial.epochs - 1e-6 and line["gave_up"]
+            gave_up = outcome.epochs < trial.epochs - 10**-DIGITS and line["gave_up"]
             if not gave_up:
                 return outcome
         return None
@@ -113,18 +114,26 @@ def read_lines(source: Path | Traversable) -> Iterator[dict[str, Any]]:
     """
     if not source.is_file():
         return
-    *whole, _cut = source.read_text(encoding="utf-8").split("\n")
+    *whole, _cut = source.read_bytes().split(b"\n")
     for number, text in enumerate(whole, 1):
         try:
-            line = json.loads(text)
-            if not {"trial", "data", "outcome", "gave_up"} <= line.keys():
-                raise ValueError("it lacks fields")
-        except (ValueError, AttributeError) as error:
+            line = json.loads(text.decode())
+            if missing := FIELDS - line.keys():
+                raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+            check_outcome(line["outcome"])
+        except (ValueError, AttributeError, TypeError) as error:
             raise ValueError(
                 f"line {number} of {source} is not of a finished trial: {error}; delete that line, and the "
                 "same command runs the trial again"
             ) from error
         yield line
+
+
+def check_outcome(values: dict[str, Any]) -> None:
+    """Raise ValueError, TypeError or AttributeError if a line's outcome lacks what every trial has."""
+    outcome = read_outcome(values)
+    if not outcome.errors or not all(map(math.isfinite, (outcome.epochs, outcome.seconds))):
+        raise ValueError("its outcome is not whole")
 
 
 def append_line(path: Path, line: dict[str, Any]) -> None:

@@ -183,20 +183,34 @@ def compare(experiment: Experiment, comparison: Comparison, arms: Mapping[str, F
 
     Only seeds that both arms have count, and of a race those in which both arrived.
     """
-    better, worse = (
-        arms[name].runs if name in arms else {} for name in (comparison.better, comparison.worse)
-    )
+    return compare_seeds(experiment, comparison, arms, shared_seeds(comparison, arms))
+
+
+def judged(experiment: Experiment, asked: Comparison, arms: Mapping[str, Found]) -> list[float]:
+    """Return a comparison's effects by the seeds that count; one that was lost is not replaced by another."""
+    return compare_seeds(experiment, asked, arms, counted(shared_seeds(asked, arms)))
+
+
+def shared_seeds(comparison: Comparison, arms: Mapping[str, Found]) -> list[int]:
+    """Return the seeds that both arms of a comparison have, rising."""
+    names = comparison.better, comparison.worse
+    better, worse = (arms[name].runs.keys() if name in arms else {} for name in names)
+    return sorted(set(better) & set(worse))
+
+
+def compare_seeds(
+    experiment: Experiment, comparison: Comparison, arms: Mapping[str, Found], seeds: Sequence[int]
+) -> list[float]:
+    """Compare as `compare` does, by some of the shared seeds."""
     pairs = [
-        tuple(experiment.measure(run[seed], comparison.measure) for run in (worse, better))
-        for seed in sorted(better.keys() & worse.keys())
+        tuple(
+            experiment.measure(arms[name].runs[seed], comparison.measure)
+            for name in (comparison.worse, comparison.better)
+        )
+        for seed in seeds
     ]
     pairs = [pair for pair in pairs if all(map(math.isfinite, pair))]
     return [a / b if comparison.measure == EPOCHS else a - b for a, b in pairs]
-
-
-def judged(experiment: Experiment, asked: Comparison, arms: Mapping[str, Found]) -> Sequence[float]:
-    """Return a comparison's effects by the seeds that count: the first 5, 10 or 20 of them."""
-    return counted(compare(experiment, asked, arms))
 
 
 def counted_runs(found: Found) -> Sequence[Outcome]:

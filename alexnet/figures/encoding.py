@@ -59,7 +59,8 @@ def pixels(image) -> Image.Image:
     if array.dtype.kind != "f" and array.dtype != np.uint8:
         kind = type(image).__name__
         raise TypeError(f"an image is a PIL image, or uint8 or float pixels, got {kind} of {array.dtype}")
-    if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] != 3:
+    # A tensor of 3 x 3 pixels has the colours in front, as all tensors have; an array has them behind.
+    if array.ndim == 3 and array.shape[0] == 3 and (array.shape[2] != 3 or array is not image):
         array = array.transpose(1, 2, 0)  # (H, W, 3)
     if array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)) or array.size == 0:
         raise ValueError(f"an image has shape (H, W), (3, H, W) or (H, W, 3), got {np.shape(image)}")

@@ -31,6 +31,7 @@ def local_contrast_norm(x: Tensor, *, size: int = SIZE, std: float = STD) -> Ten
     Returns:
         (N, C, H, W).
     """
+    given, x = x.dtype, x.to(torch.promote_types(x.dtype, torch.float32))  # float16 has no 1e-8
     window = gaussian_window(size, std).to(x)[None, None]
     margin = (size // 2,) * 4
 
@@ -40,4 +41,4 @@ def local_contrast_norm(x: Tensor, *, size: int = SIZE, std: float = STD) -> Ten
 
     v = x - around(x)
     s = (around(v**2) + EPSILON).sqrt()
-    return v / s.maximum(s.mean((2, 3), keepdim=True))
+    return (v / s.maximum(s.mean((2, 3), keepdim=True))).to(given)

@@ -1,6 +1,7 @@
 """The command line: its help teaches, its errors are one sentence, its examples run."""
 
 import argparse
+import errno
 import os
 import shlex
 import subprocess
@@ -245,3 +246,21 @@ def test_the_processes_of_torchrun_do_not_repeat_torchs_warnings(monkeypatch, ca
     monkeypatch.delenv("LOCAL_RANK")
     main(["data", "list"])
     assert level not in os.environ
+
+
+@pytest.mark.parametrize("words", [["experiment", "relu-speed"], ["claims", "run"]])
+def test_trials_that_cannot_be_added_to_are_named_before_the_first_one(words, tmp_path, capsys, monkeypatch):
+    file = tmp_path / "trials" / "relu-speed.jsonl"
+    file.parent.mkdir()
+    file.write_text("")
+    opened = Path.open
+
+    def refuse(path, mode="r", *others, **more):
+        if path == file and "a" in mode:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, mode, *others, **more)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert main([*words, "--trials", str(file.parent), "--budget", "1s"]) == 2
+    said = capsys.readouterr().err
+    assert said == f"alexnet: cannot write {file}: Permission denied; choose another folder\n"

@@ -73,12 +73,25 @@ def test_no_trial_begins_that_would_end_after_the_budget(small, tiny_set, outcom
     path = tmp_path / "lines.jsonl"
     kept = Finished(tiny_set.fingerprint, [], path)
     first, second = pending(small, kept, (0,))
-    kept.add(first, outcome(seconds=50.0), {})  # an epoch
+    for seed, (seconds, device) in enumerate(
+        [(50, "cpu: A"), (49, "cpu: B"), (900, "cpu: B"), (3, "cuda: C")]
+    ):
+        kept.add(
+            replace(first, seed=seed), outcome(seconds=float(seconds)), {"device": device}
+        )  # an epoch each
+
+    def fit(trial, end, device="cpu"):
+        return fits(trial, kept, end, device)
+
     monkeypatch.setattr(execution.time, "monotonic", lambda: 0.0)
-    assert fits(first, kept, end=51) and not fits(first, kept, end=49)
-    assert fits(second, kept, end=1) and not fits(second, kept, end=0)  # of this arm nothing is known
+    assert fit(first, 51) and not fit(first, 49)  # the median: one machine stood still for a while
+    assert fit(first, 4, "cuda:1") and not fit(first, 2, "cuda:1")
+    assert fit(second, 1) and not fit(second, 0)  # of this arm nothing is known
     longer = replace(first, num_train=300)
-    assert not fits(longer, kept, end=149) and fits(longer, kept, end=151)
+    assert not fit(longer, 149) and fit(longer, 151)
+    epochs = replace(first.of, learning=replace(first.of.learning, epochs=60))
+    assert not fit(replace(first, of=epochs), 51)
+    assert fit(replace(first, of=epochs, stop_error=0.25), 51)  # a race ends on arrival
     unbounded = execute(
         lambda: [first], kept, tiny_set, Execution(budget=40), lambda *_: pytest.fail("it was begun")
     )
@@ -235,6 +248,9 @@ def test_at_another_length_the_arms_keep_their_proportions():
     shorter = command.scaled(known, argparse.Namespace(epochs=6.0, train_size=500))
     epochs = {name: arm.learning.epochs for name, arm in shorter.arms.items()}
     assert (epochs["base"], epochs["half"], epochs["long"], epochs["crops"]) == (6, 6, 18, 18)
+    for asked in (31.0, 33.0, 62.0, 124.0):
+        arms = command.scaled(known, argparse.Namespace(epochs=asked, train_size=500)).arms
+        assert (arms["base"].learning.epochs, arms["long"].learning.epochs) == (asked, 3 * asked)
     same = command.scaled(known, argparse.Namespace(epochs=30.0, train_size=known.num_train))
     for name in known.arms:
         a, b = (one.trial(name, rate=0.1, seed=0, split="test").digest("") for one in (known, same))

@@ -61,6 +61,9 @@ def test_a_race_that_was_given_up_is_run_again_where_more_is_asked(trial, outcom
     assert kept.find(lasting(5)) and kept.find(lasting(3)) and not kept.find(lasting(6))
     kept.add(lasting(6), outcome(epochs=5.5), ENVIRONMENT)  # there before its limit
     assert kept.find(lasting(6)) and kept.find(lasting(99))
+    kept = Finished("", [], path)
+    kept.add(lasting(1 / 64), outcome(epochs=1 / 64), ENVIRONMENT)  # rounded when it is kept
+    assert kept.find(lasting(1 / 64)) and not kept.find(lasting(1 / 32))
 
 
 def test_an_end_that_was_cut_off_is_passed_over_and_removed(trial, outcome, tmp_path):
@@ -73,11 +76,35 @@ def test_an_end_that_was_cut_off_is_passed_over_and_removed(trial, outcome, tmp_
     assert [line["seed"] for line in read_lines(path)] == [4, 9]
 
 
-@pytest.mark.parametrize("damage", ["not json", "[1]", '{"trial": "a"}'])
+def without(line, *names):
+    return json.dumps({name: value for name, value in line.items() if name not in names}).encode()
+
+
+def with_outcome(line, **changes):
+    return json.dumps(line | {"outcome": line["outcome"] | changes}).encode()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda line: b"not json",
+        lambda line: b"[1]",
+        lambda line: b'{"trial": "\xff"}',
+        lambda line: without(line, "seed"),
+        lambda line: without(line, "arm", "num_train"),
+        lambda line: without(line, "outcome"),
+        lambda line: json.dumps(line | {"outcome": None}).encode(),
+        lambda line: json.dumps(line | {"outcome": {"error": 0.5}}).encode(),
+        lambda line: with_outcome(line, errors=[]),
+        lambda line: with_outcome(line, seconds=None),
+        lambda line: with_outcome(line, epochs="3"),
+    ],
+)
 def test_a_damaged_line_is_named(damage, trial, outcome, tmp_path):
     path = tmp_path / "lines.jsonl"
     Finished("", [], path).add(trial, outcome(), ENVIRONMENT)
-    path.write_text(path.read_text() + damage + "\n")
+    whole = path.read_bytes()
+    path.write_bytes(whole + damage(json.loads(whole)) + b"\n")
     with pytest.raises(
         ValueError, match=r"line 2 of .*lines\.jsonl is not of a finished trial.*delete that line"
     ):

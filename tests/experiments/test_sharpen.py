@@ -89,7 +89,12 @@ def test_seeds_that_diverge_are_counted(known, outcome):
     assert answer(known, {"relu": base, "tanh": worse}, "pca-colour").lacking == []
     worse.runs.update({2: outcome(math.inf), 5: whole})
     now = answer(known, {"relu": base, "tanh": worse}, "pca-colour")
-    assert now.verdict == "inconclusive" and now.lacking == ["1 seed of tanh diverged"]
+    assert now.verdict == "inconclusive"
+    assert now.lacking == ["4 seeds of at least 5", "1 seed of tanh diverged"]  # no other seed replaces it
+    more = found(outcome, [*errors, 0.3, 0.3, 0.3, 0.3])
+    more.runs[7] = outcome(math.inf)  # a seed that the other arm has not
+    worse = found(outcome, [error + 0.03 + seed / 1000 for seed, error in enumerate(BASE)])
+    assert answer(known, {"relu": more, "tanh": worse}, "pca-colour").lacking == []
 
 
 def test_errors_are_compared_between_networks_that_have_converged(known, outcome):

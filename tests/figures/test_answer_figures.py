@@ -44,6 +44,7 @@ def test_confusion_is_in_percent_of_the_label():
     figure = answers.confusion(counts, ["ball", "fish"])
     assert [text.get_text() for text in figure.axes[0].texts] == ["80", "20", "75", "25"]
     assert answers.worst_pair(counts, ["ball", "fish"]) == ("fish", "ball", 0.75)
+    assert answers.worst_pair([[5, 1, 0], [0, 0, 0], [0, 2, 3]], "abc") == ("c", "b", 0.4)  # b has no images
 
 
 def test_every_network_has_a_curve_of_crops():

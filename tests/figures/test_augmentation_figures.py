@@ -55,7 +55,7 @@ def test_shared_pixels_are_counted_one_by_one(top, left):
 def test_the_shift_shown_is_the_packages(reading):
     alphas = paper.PCA_NOISE_STD * torch.tensor([[2.0, -1, 3]], dtype=torch.float64)
     shift = colour_shifts(alphas, PCA, reading=reading)[0].tolist()
-    html = augmentation.shifted("data:,x", moves(), 2, -1, 3, reading)
+    html = augmentation.shifted("data:,x", moves(), "key", 2, -1, 3, reading)
     assert f"<b>{', '.join(f'{v:+.1f}' for v in shift)}</b>" in html
     intercepts = [float(found) for found in re.findall(r'intercept="([^"]+)"', html)]
     assert intercepts == pytest.approx([v / 255 for v in shift], abs=1e-4)
@@ -66,6 +66,13 @@ def test_figures_are_the_same_at_every_run_and_small(monkeypatch):
     for make in (lambda: augmentation.crops(STORED), lambda: augmentation.colour_noise(IMAGE, PCA)):
         first = make()
         assert first.html == make().html and first.num_bytes < 150_000
+
+
+def test_two_figures_of_one_page_have_filters_of_their_own(monkeypatch):
+    monkeypatch.setenv("ALEXNET_FIGURES", "static")
+    pages = [augmentation.colour_noise(image, PCA).html for image in (IMAGE, IMAGE.flip(-1))]
+    ids = [set(re.findall(r"alexnet-colour-noise-\w+", page)) for page in pages]
+    assert [len(found) for found in ids] == [1, 1] and ids[0] != ids[1]
 
 
 def test_a_image_of_another_size_gets_one_sentence():

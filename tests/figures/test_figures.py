@@ -133,6 +133,13 @@ def test_every_unit_has_a_line_of_its_own():
         figures.line("gelu")
 
 
+def test_three_by_three_pixels_have_their_colours_in_front_in_a_tensor():
+    kernel = torch.rand(3, 3, 3, generator=torch.Generator().manual_seed(1))
+    behind = kernel.permute(1, 2, 0).numpy()
+    for values in (kernel, behind):
+        np.testing.assert_array_equal(np.array(pixels(values)), np.rint(255 * behind).astype(np.uint8))
+
+
 def test_images_keep_their_pixels_where_they_are_enlarged():
     values = np.random.default_rng(0).integers(0, 256, (3, 5, 7), dtype=np.uint8)
     shown = figures.image(torch.from_numpy(values), alt="Noise.", scale=20)

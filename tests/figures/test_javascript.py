@@ -62,6 +62,14 @@ def unknown(n):
     return f"{UNKNOWN}{n}"
 
 
+def scientific(n):
+    return f"{n:.2e}"
+
+
+def represented(n):
+    return f"{n!r}"
+
+
 def a_set(n):
     return f"{len({n, 1})}"
 
@@ -131,6 +139,8 @@ def test_where_javascript_differs_the_comparison_says_so(draw, ranges, values, s
         (functools.partial(given, math.nan), "^uri must be finite numbers, .*, got float$"),
         (around(), "^draw uses inside of the function around it; give it as an argument$"),
         (a_set, "^draw cannot be written in JavaScript: .*Set"),
+        (scientific, "^draw cannot be written in JavaScript: .*2e.* has no form there$"),
+        (represented, "^draw cannot be written in JavaScript: .*!r.* has no form there$"),
     ],
 )
 def test_what_has_no_form_in_javascript_is_named(draw, text):

@@ -64,3 +64,15 @@ def test_an_image_without_contrast_gives_zeros_and_a_finite_derivative():
 def test_the_window_is_that_of_jarrett_et_al_where_none_is_named():
     x = torch.rand(1, 3, 12, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     assert torch.equal(local_contrast_norm(x), local_contrast_norm(x, size=9, std=2.0))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_has_no_nan_and_the_same_values(dtype):
+    flat = torch.ones(1, 3, 12, 12, dtype=dtype, requires_grad=True)
+    y = local_contrast_norm(flat)
+    y.sum().backward()
+    assert y.dtype == dtype and y.isfinite().all() and flat.grad.isfinite().all()
+    x = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(2)).to(dtype)
+    torch.testing.assert_close(
+        local_contrast_norm(x).float(), local_contrast_norm(x.float()), rtol=0.02, atol=0.01
+    )

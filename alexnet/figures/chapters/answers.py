@@ -68,7 +68,7 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure
         counts: rows by label, columns by prediction.
         classes: names, in that order.
     """
-    shares = 100 * np.asarray(counts, dtype=float) / np.sum(counts, axis=1, keepdims=True)
+    shares = 100 * fractions(counts)
     figure, axis = figures.new(width=6.0, height=4.6)
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=100)
     for row, column in np.ndindex(shares.shape):
@@ -83,9 +83,14 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure
     return figure
 
 
+def fractions(counts: Sequence[Sequence[int]]) -> np.ndarray:
+    """Return each row of counts as fractions of its sum; zeros where there is nothing."""
+    return np.asarray(counts, dtype=float) / np.maximum(np.sum(counts, axis=1, keepdims=True), 1)
+
+
 def worst_pair(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> tuple[str, str, float]:
     """Return label and prediction of the most frequent error, and its fraction of that label's images."""
-    shares = np.asarray(counts, dtype=float) / np.sum(counts, axis=1, keepdims=True)
+    shares = fractions(counts)
     np.fill_diagonal(shares, 0)
     row, column = np.unravel_index(shares.argmax(), shares.shape)
     return classes[row], classes[column], float(shares[row, column])

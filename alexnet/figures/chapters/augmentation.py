@@ -1,5 +1,6 @@
 """Two figures of data augmentation: random crops, and PCA colour augmentation (paper 4.1)."""
 
+import hashlib
 from functools import partial
 
 import torch
@@ -78,8 +79,10 @@ def colour_noise(image: Tensor, pca: Statistics, *, number: str | None = None):
     """
     one = paper.PCA_NOISE_STD * torch.eye(3, dtype=torch.float64)  # alpha of one deviation, by component
     moves = {reading: colour_shifts(one, pca, reading=reading).tolist() for reading in READINGS}
+    uri = encode_image(image).uri
+    key = hashlib.sha256(f"{uri}{moves}".encode()).hexdigest()[:12]  # a page may have several such figures
     return explore(
-        partial(shifted, encode_image(image).uri, moves),
+        partial(shifted, uri, moves, key),
         in_page=True,
         first=DEVIATIONS,
         second=DEVIATIONS,
@@ -96,7 +99,13 @@ def colour_noise(image: Tensor, pca: Statistics, *, number: str | None = None):
 
 
 def shifted(
-    uri: str, moves: dict[str, list[list[float]]], first: int, second: int, third: int, reading: str
+    uri: str,
+    moves: dict[str, list[list[float]]],
+    key: str,
+    first: int,
+    second: int,
+    third: int,
+    reading: str,
 ) -> str:
     """Draw the image at an address as it is and with a shift of its colours, as HTML.
 
@@ -104,6 +113,7 @@ def shifted(
         uri: address of the image.
         moves: for each reading, what each component adds to red, green and blue when its alpha is one
             standard deviation.
+        key: of the figure in its page.
         first: alpha of the first component, in standard deviations.
         second: alpha of the second.
         third: alpha of the third.
@@ -120,8 +130,8 @@ def shifted(
     return (
         f"<p>added to red, green, blue: <b>{', '.join(f'{v:+.1f}' for v in shift)}</b> of 255</p>"
         '<svg aria-hidden="true" viewBox="0 0 416 200" style="width:100%;max-width:416px">'
-        '<filter id="alexnet-colour-noise" x="0" y="0" width="1" height="1" '
+        f'<filter id="alexnet-colour-noise-{key}" x="0" y="0" width="1" height="1" '
         'color-interpolation-filters="sRGB"><feComponentTransfer>'
         f"{channels}</feComponentTransfer></filter>"
-        f'{image}/>{image} x="216" filter="url(#alexnet-colour-noise)"/></svg>'
+        f'{image}/>{image} x="216" filter="url(#alexnet-colour-noise-{key})"/></svg>'
     )

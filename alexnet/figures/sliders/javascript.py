@@ -6,11 +6,13 @@ import functools
 import inspect
 import json
 import math
+import re
 import textwrap
 from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any
 
+FORMATS = re.compile(r"\+?(0\d+)?,?(\.\d+f)?")  # the specs that `OWN` knows
 # In place of those of PScript's library that do not do what Python does. A spec is "", ",", "+.1f" and so on.
 OWN = {
     "format": r"""function (value, spec) {
@@ -120,7 +122,11 @@ class _Plain(ast.NodeTransformer):
 
     def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.Call:
         self.generic_visit(node)
-        return ast.Call(ast.Name("format"), [node.value, node.format_spec or ast.Constant("")], [])
+        spec = node.format_spec or ast.Constant("")
+        known = not isinstance(spec, ast.Constant) or FORMATS.fullmatch(str(spec.value))
+        if node.conversion != -1 or not known:
+            raise ValueError(f"draw cannot be written in JavaScript: {ast.unparse(node)} has no form there")
+        return ast.Call(ast.Name("format"), [node.value, spec], [])
 
 
 def _transpiled(functions: dict[str, ast.stmt], known: set[str]) -> str:
