@@ -92,7 +92,7 @@ def worst_pair(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> tuple
     """Return label and prediction of the most frequent error, and its fraction of that label's images."""
     shares = fractions(counts)
     np.fill_diagonal(shares, 0)
-    row, column = np.unravel_index(shares.argmax(), shares.shape)
+    row, column = (int(place) for place in np.unravel_index(shares.argmax(), shares.shape))
     return classes[row], classes[column], float(shares[row, column])
 
 
