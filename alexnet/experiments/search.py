@@ -178,39 +178,26 @@ def missing_rates(names: Sequence[str], arms: Mapping[str, Found]) -> str:
     return f"a learning rate at which {' and '.join(failed)} {learn} anything" if failed else ""
 
 
-def compare(experiment: Experiment, comparison: Comparison, arms: Mapping[str, Found]) -> list[float]:
+def judged(experiment: Experiment, asked: Comparison, arms: Mapping[str, Found]) -> list[float]:
     """Return by how much the better arm has the smaller measure, seed by seed; of a race the ratios.
 
-    Only seeds that both arms have count, and of a race those in which both arrived.
+    Only the seeds that count are compared, and of these the ones with a number in both arms: a seed that was
+    lost is not replaced by another.
     """
-    return compare_seeds(experiment, comparison, arms, shared_seeds(comparison, arms))
-
-
-def judged(experiment: Experiment, asked: Comparison, arms: Mapping[str, Found]) -> list[float]:
-    """Return a comparison's effects by the seeds that count; one that was lost is not replaced by another."""
-    return compare_seeds(experiment, asked, arms, counted(shared_seeds(asked, arms)))
-
-
-def shared_seeds(comparison: Comparison, arms: Mapping[str, Found]) -> list[int]:
-    """Return the seeds that both arms of a comparison have, rising."""
-    names = comparison.better, comparison.worse
-    better, worse = (arms[name].runs.keys() if name in arms else {} for name in names)
-    return sorted(set(better) & set(worse))
-
-
-def compare_seeds(
-    experiment: Experiment, comparison: Comparison, arms: Mapping[str, Found], seeds: Sequence[int]
-) -> list[float]:
-    """Compare as `compare` does, by some of the shared seeds."""
     pairs = [
         tuple(
-            experiment.measure(arms[name].runs[seed], comparison.measure)
-            for name in (comparison.worse, comparison.better)
+            experiment.measure(arms[name].runs[seed], asked.measure) for name in (asked.worse, asked.better)
         )
-        for seed in seeds
+        for seed in counted(shared_seeds(asked, arms))
     ]
     pairs = [pair for pair in pairs if all(map(math.isfinite, pair))]
-    return [a / b if comparison.measure == EPOCHS else a - b for a, b in pairs]
+    return [a / b if asked.measure == EPOCHS else a - b for a, b in pairs]
+
+
+def shared_seeds(asked: Comparison, arms: Mapping[str, Found]) -> list[int]:
+    """Return the seeds that both arms of a comparison have, rising."""
+    better, worse = (arms[name].runs if name in arms else {} for name in (asked.better, asked.worse))
+    return sorted(better.keys() & worse.keys())
 
 
 def counted_runs(found: Found) -> Sequence[Outcome]:

@@ -13,9 +13,9 @@ from alexnet.experiments.search import (
     SEARCH_SEED,
     Found,
     best_place,
-    compare,
     count_missing,
     find_arms,
+    judged,
     pending,
     rate_at,
     searched,
@@ -225,9 +225,9 @@ def test_comparisons_are_made_seed_by_seed(tiny, outcome):
         bench.run[0.01, seed, arm] = found
     arms = find_arms(experiment, bench)
     asked = Comparison(better="relu", worse="tanh")
-    assert compare(experiment, asked, arms) == pytest.approx([0.04])
-    assert compare(experiment, replace(asked, measure="gap"), arms) == pytest.approx([0.14 - 0.20])
-    assert compare(experiment, replace(asked, worse="sigmoid"), arms) == []
+    assert judged(experiment, asked, arms) == pytest.approx([0.04])
+    assert judged(experiment, replace(asked, measure="gap"), arms) == pytest.approx([0.14 - 0.20])
+    assert judged(experiment, replace(asked, worse="sigmoid"), arms) == []
 
 
 def test_races_are_compared_by_ratios_of_those_who_arrived(tiny, outcome):
@@ -239,4 +239,4 @@ def test_races_are_compared_by_ratios_of_those_who_arrived(tiny, outcome):
     for arm, seed, epochs in (("relu", 0, 2), ("tanh", 0, 5), ("relu", 1, 2), ("tanh", 1, 99)):
         bench.run[0.01, seed, arm] = at_epoch(epochs, outcome, 9)
     asked = Comparison(better="relu", worse="tanh", measure="epochs")
-    assert compare(experiment, asked, find_arms(experiment, bench)) == pytest.approx([4.5 / 1.5])
+    assert judged(experiment, asked, find_arms(experiment, bench)) == pytest.approx([4.5 / 1.5])
