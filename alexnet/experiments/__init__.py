@@ -2,5 +2,5 @@
 
 from alexnet.experiments import conv_local, dropout_speed, lrn, parts, relu_speed
 
-MODULES = (relu_speed, lrn, conv_local, parts, dropout_speed)
+MODULES = (relu_speed, conv_local, lrn, parts, dropout_speed)
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in MODULES}

@@ -63,9 +63,9 @@ class Answer:
         return self.verdict != INCONCLUSIVE
 
 
-def experiment_for(id: str) -> Experiment | None:
-    """Return the experiment that measures a claim, None if there is none."""
-    return next((known for known in EXPERIMENTS.values() if id in known.answers), None)
+def experiments_for(id: str) -> list[Experiment]:
+    """Return the experiments that measure a claim, the one that settles it best first."""
+    return [known for known in EXPERIMENTS.values() if id in known.answers]
 
 
 def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer | None:

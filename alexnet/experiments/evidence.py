@@ -12,13 +12,12 @@ from functools import cache, partial
 from alexnet import lab_notes, paper
 from alexnet.experiments import computed, towers
 from alexnet.experiments.answers import (
-    ENOUGH_IMAGES,
     ENOUGH_SEEDS,
     UNDECIDED,
     answer,
     compared,
     describe_figure,
-    experiment_for,
+    experiments_for,
 )
 from alexnet.experiments.arm_tables import package_arms
 from alexnet.experiments.claims import CLAIMS, Claim
@@ -32,7 +31,6 @@ from alexnet.experiments.intervals import (
     verdict,
 )
 from alexnet.experiments.search import missing_rates
-from alexnet.experiments.verdicts import gains
 from alexnet.models import summary
 from alexnet.optim.schedule import LOGGED
 from alexnet.recipes import PAPER
@@ -80,17 +78,7 @@ def record(name: str) -> records.Record:
     return records.load(name)
 
 
-def unfit(found: records.Record, *, num_train: int) -> list[str]:
-    """Return what a measurement lacks to judge a claim."""
-    said = []
-    if len(found.seeds) < ENOUGH_SEEDS:
-        said.append(f"{len(found.seeds)} seeds of at least {ENOUGH_SEEDS}")
-    if num_train < ENOUGH_IMAGES:
-        said.append(f"{num_train:,} training images of at least {ENOUGH_IMAGES:,}")
-    return said
-
-
-def measured(id: str, effect: Interval, shown: str, found: records.Record, lacking: list[str]) -> Finding:
+def measured(effect: Interval, shown: str, found: records.Record, lacking: list[str]) -> Finding:
     """Judge a measured effect; a measurement that lacks something stays inconclusive, whatever it shows."""
     judged = INCONCLUSIVE if lacking else verdict(effect)
     if judged == INCONCLUSIVE and not lacking:
@@ -100,7 +88,6 @@ def measured(id: str, effect: Interval, shown: str, found: records.Record, lacki
         verdict=judged,
         basis=f"{found.scale}; interval of 95%",
         lacking=", ".join(lacking),
-        command=f"alexnet claims run {id}",
     )
 
 
@@ -108,18 +95,20 @@ def measured(id: str, effect: Interval, shown: str, found: records.Record, lacki
 
 
 def answered(id: str) -> Finding | None:
-    """Return an experiment's finding on a claim; None before any of its comparisons has two seeds."""
-    experiment = experiment_for(id)
-    known = answer(experiment, package_arms(experiment.name), id) if experiment else None
-    if known is None:
-        return None
-    return Finding(
-        ours=known.shown,
-        verdict=known.verdict,
-        basis=known.basis,
-        lacking=", ".join(known.lacking),
-        command=f"alexnet claims run {id}",
-    )
+    """Return the finding of the first experiment that has one on a claim.
+
+    None before any comparison of any experiment has two seeds.
+    """
+    for experiment in experiments_for(id):
+        if (known := answer(experiment, package_arms(experiment.name), id)) is not None:
+            return Finding(
+                ours=known.shown,
+                verdict=known.verdict,
+                basis=known.basis,
+                lacking=", ".join(known.lacking),
+                command=f"alexnet claims run {id}",
+            )
+    return None
 
 
 def by_experiment(id: str) -> Finding:
@@ -127,27 +116,10 @@ def by_experiment(id: str) -> Finding:
     if (known := answered(id)) is not None:
         return known
     lacking = "two seeds of every arm"
-    if (experiment := experiment_for(id)) is not None:
+    for experiment in experiments_for(id):
         arms = package_arms(experiment.name)
         lacking = missing_rates(compared(experiment.answers[id]), arms) or lacking
     return unknown(lacking, command=f"alexnet claims run {id}")
-
-
-def lrn_cifar() -> Finding:
-    if (known := answered("lrn-cifar")) is not None:
-        return known
-    found = record("lrn")
-    effect = mean_interval(gains(found.results, "lrn-11pct", "none"))
-    lacking = unfit(found, num_train=found.config["num_train"])
-    for entry in found.results.values():
-        if min(entry["search"], key=lambda tried: tried[1])[0] in (
-            entry["search"][0][0],
-            entry["search"][-1][0],
-        ):
-            lacking.append("best learning rates at the edge of the grid")
-            break
-    lacking.append(f"{found.config['epochs']} epochs of the authors' 500 or so, in a smaller network")
-    return measured("lrn-cifar", effect, f"{effect.in_points()} points of test error", found, lacking)
 
 
 # Not yet
@@ -223,7 +195,7 @@ def specialised() -> Finding:
         lacking.append(f"towers that differ by more than chance in every run: {apart} of {len(gaps)} do")
     if len(gaps) < ENOUGH_SEEDS:
         lacking.append(f"{len(gaps)} seed{'s' * (len(gaps) > 1)} of at least {ENOUGH_SEEDS}")
-    return replace(measured("kernels", effect, shown, found, lacking), command="")
+    return measured(effect, shown, found, lacking)
 
 
 def retrieved() -> Finding:
@@ -244,7 +216,7 @@ def retrieved() -> Finding:
     effect = mean_interval([share - max(pixels, *untrained) for share in trained])
     if not mean_interval([place - int(k) for place in places]).low > 0:
         lacking.append(f"a nearest image by features that is not among the {k} nearest by pixels")
-    return replace(measured("retrieval", effect, shown, found, lacking), command="")
+    return measured(effect, shown, found, lacking)
 
 
 def coded() -> Finding:
@@ -261,7 +233,7 @@ def coded() -> Finding:
     effect = mean_interval([a - b for a, b in zip(ours, pixels, strict=True)])
     few = len(runs) < ENOUGH_SEEDS
     lacking = [f"{len(runs)} seeds of at least {ENOUGH_SEEDS}"] if few else []
-    return replace(measured("binary-codes", effect, shown, found, lacking), command="")
+    return measured(effect, shown, found, lacking)
 
 
 def ten_crops() -> Finding:
@@ -327,7 +299,7 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
     "gpu-connectivity": computed.gpu_connectivity,
     "lrn-formula": computed.lrn_formula,
     "lrn-accuracy": lambda: with_measured("lrn-accuracy", logged("148", "145", VALIDATION)),
-    "lrn-cifar": lrn_cifar,
+    "lrn-cifar": partial(by_experiment, "lrn-cifar"),
     "pool-accuracy": lambda: with_measured("pool-accuracy", logged("147", "145", VALIDATION)),
     "pool-overfit": partial(by_experiment, "pool-overfit"),
     "aug-factor": computed.aug_factor,

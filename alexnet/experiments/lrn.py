@@ -17,9 +17,11 @@ rate is divided by ten after two thirds and eight ninths of the epochs.
 
 from alexnet.config import LearningConfig
 from alexnet.experiments.arms import Arm, FourLayerConfig
-from alexnet.experiments.experiment import Experiment
+from alexnet.experiments.experiment import Comparison, Experiment
 
 EPOCHS, DROPS = 40, (2 / 3, 8 / 9)
+#: Each LRN with its controls. With k = 1 the constants of the file leave small activations as they are.
+COMPARED = (("lrn", "none"), ("lrn", "constant"), ("lrn-11pct", "none"))
 ABOUT = {
     "none": "no normalisation",
     "constant": "division by 2^0.75 alone",
@@ -62,4 +64,7 @@ EXPERIMENT = Experiment(
     }
     | {f"contrast/{unit}": contrast_arm(unit) for unit in ("abs_tanh", "tanh", "relu")},
     num_train=10_000,
+    answers={"lrn-cifar": tuple(Comparison(better=lrn, worse=other) for lrn, other in COMPARED)},
+    figures={"lrn-cifar": 0.02},
+    limits={"lrn-cifar": "the authors' networks and all training images, as in the experiment conv-local"},
 )

@@ -1,6 +1,6 @@
-"""What the records of earlier campaigns show: "relu-vs-tanh" and "lrn".
+"""What the record of an earlier campaign shows, "relu-vs-tanh".
 
-They were measured with fewer seeds and images than the ledger asks for, see `alexnet.experiments.evidence`.
+It was measured with fewer seeds than the ledger asks for, see `alexnet.experiments.evidence`.
 """
 
 import math
@@ -8,18 +8,9 @@ import statistics
 
 from alexnet import paper
 from alexnet.experiments.trial import epochs_to, moving_mean
-from alexnet.experiments.verdicts import gains, verdict
 
 TARGET = paper.RELU_TARGET_TRAINING_ERROR
 WINDOWS = 4
-# Which test errors of the record "lrn" are set against each other; the constant factor is part of the LRN.
-COMPARED = (
-    ("constant", "none"),
-    ("lrn", "none"),
-    ("lrn", "constant"),
-    ("lrn-11pct", "none"),
-    ("batch", "none"),
-)
 
 
 def ratio(results: dict, setup: str, *, target: float = TARGET) -> dict[str, float]:
@@ -89,12 +80,3 @@ def ratios_by_target(results: dict, setup: str, targets: list[float]) -> list[tu
         except ValueError:
             continue
     return found
-
-
-def comparisons(results: dict) -> list[tuple[str, str, str]]:
-    """Return (kind, the kind that it is compared with, verdict) for those that the results hold."""
-    return [
-        (kind, over, verdict(gains(results, kind, over)))
-        for kind, over in COMPARED
-        if kind in results and over in results
-    ]

@@ -53,20 +53,3 @@ def test_a_ratio_of_which_only_a_bound_is_known_is_rounded_down():
 
 def test_the_lowest_error_is_an_average_over_an_epoch():
     assert readings.lowest_error(RESULTS, "scaled", "relu") == pytest.approx(0.25 - 0.1 * (14.5 - 4))
-
-
-def make_results(**errors):
-    return {
-        kind: {"runs": [{"seed": seed, "test_error": error} for seed, error in enumerate(values)]}
-        for kind, values in errors.items()
-    }
-
-
-def test_only_what_the_results_hold_is_compared():
-    results = make_results(constant=[0.30, 0.32], lrn=[0.29, 0.33])
-    assert readings.comparisons(results) == [
-        ("lrn", "constant", "inconclusive: lower by 0.0 points [-12.7, +12.7]")
-    ]
-    results |= make_results(none=[0.31, 0.35])
-    pairs = [(kind, over) for kind, over, _ in readings.comparisons(results)]
-    assert pairs == [("constant", "none"), ("lrn", "none"), ("lrn", "constant")]

@@ -340,6 +340,7 @@ def test_what_the_experiments_of_the_book_compare_with():
         "pool-accuracy": 0.004,
     }
     assert list(EXPERIMENTS["parts"].limits) == ["weight-decay"]
+    assert list(EXPERIMENTS["four-layer-lrn"].limits) == ["lrn-cifar"]
     assert "160 times this one" in EXPERIMENTS["parts"].limits["weight-decay"]
     answers = EXPERIMENTS["parts"].answers
     pair = {(asked.better, asked.worse) for asked in answers["pool-overfit"]}

@@ -110,7 +110,7 @@ def test_a_file_that_is_no_record_is_named(tmp_path):
 
 
 def test_a_record_of_a_newer_version_is_called_newer(tmp_path):
-    newer = asdict(records.load("lrn")) | {"carbon": 3}
+    newer = asdict(records.load("relu-vs-tanh")) | {"carbon": 3}
     (tmp_path / "a.json").write_text(json.dumps(newer), encoding="utf-8")
     with pytest.raises(files.NewerFormat, match="by a newer .* it has carbon; upgrade alexnet to use it"):
         records.load(tmp_path / "a.json")
