@@ -139,6 +139,7 @@ CONV1_MAP_SIZE = 55  # pixels, figure 2
 # Section 4.1: data augmentation
 AUGMENTATION_FACTOR = 2048  # crops and horizontal reflections
 PCA_NOISE_STD = 0.1
+PCA_TOP1_GAIN = 0.01  # over
 NUM_TEST_CROPS = 10
 
 # Section 4.2: dropout

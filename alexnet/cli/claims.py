@@ -22,7 +22,8 @@ def add(commands) -> None:
         help="list the paper's claims with the verdict on each, or measure them",
         description="List the claims with the numbers of the paper and those found here, or show one of "
         "them with the basis of its verdict, what is missing and the command that measures it again. With "
-        "`run`, train the missing arms or seeds of inconclusive claims, the claim settled soonest first; "
+        "`run`, train the missing arms or seeds of inconclusive claims, the claim settled soonest first, and "
+        "without an ID then the arms that no claim rests on; "
         "finished trials of the package count, and the same command resumes a stopped run.",
     )
     text = "the claim; `alexnet claims` lists them. After `run` several, or none for all that can be measured"
@@ -50,8 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
         known = [claim_by_id(id) for id in words]
         say("\n\n".join(details(claim, finding(claim.id)) for claim in known))
     else:
-        say("\n".join(line for known in ledger() for line in brief(*known)))
-        say("\n`alexnet claims ID` shows the basis of a verdict and what is missing.")
+        say("\n".join(line for known in ledger() for line in row(*known)))
+        say("\n`alexnet claims ID` also shows what a verdict lacks, and the command that measures it again.")
     return 0
 
 
@@ -61,14 +62,14 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
     from alexnet.cli.experiment import execution
     from alexnet.experiments import EXPERIMENTS
     from alexnet.experiments.campaign import open_finished, run_campaign
+    from alexnet.experiments.evidence import finding
     from alexnet.experiments.sharpen import steps
 
     answered = {id for known in EXPERIMENTS.values() for id in known.answers}
-    if ids and (without := [id for id in ids if id not in answered]):
+    if without := [id for id in ids if id not in answered]:
+        others = "; ".join(f"{id} is found by `{finding(id).command}`" for id in without)
         can = ", ".join(sorted(answered))
-        raise ValueError(
-            f"no experiment measures {', '.join(without)}; the claims that can be measured are {can}"
-        )
+        raise ValueError(f"{others}; `alexnet claims run` measures {can}")
     how = execution(arguments)
     paths = {name: arguments.trials / f"{name}.jsonl" for name in EXPERIMENTS}
     for path in paths.values():
@@ -80,18 +81,24 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
         experiments[name] = known, open_finished(name, dataset.fingerprint, paths[name], with_shipped=True)
     say(f"finished trials are kept in {arguments.trials}: the same command resumes there")
     end = math.inf if how.budget is None else time.monotonic() + how.budget
+
+    def remaining():
+        return replace(how, budget=None if end == math.inf else max(0.0, end - time.monotonic()))
+
     complete, asked = True, set(ids or answered)
     while complete and (todo := steps(experiments, asked)):
         step = todo[0]
         known, finished = experiments[step.experiment.name]
         say(f"{step.id}: {', '.join(step.arms)}, {len(step.seeds)} seeds")
-        left = None if end == math.inf else max(0.0, end - time.monotonic())
-        now = replace(how, budget=left)
         count = len(finished.lines)
-        complete = run_campaign(known, dataset, finished, now, arms=step.arms, seeds=step.seeds)
+        complete = run_campaign(known, dataset, finished, remaining(), arms=step.arms, seeds=step.seeds)
         say(told(known, finished, step.id))
         if len(finished.lines) == count:
             asked.remove(step.id)  # or the same step would come next for ever
+    for known, finished in () if ids else experiments.values():
+        if complete:
+            say(f"{known.name}: the arms that no claim rests on")
+            complete = run_campaign(known, dataset, finished, remaining())
     ended = "every claim is settled, or has all the seeds that it can have"
     say(ended if complete else "the budget is used up")
     return 0
@@ -111,11 +118,18 @@ def told(experiment, finished, id: str) -> str:
     return f"{id}: {known.verdict}, {known.shown}{lacking}"
 
 
-def brief(claim, found) -> list[str]:
-    """Two lines of the list: the claim with its verdict, and the figures."""
-    figures = f"paper: {claim.figure}" + (f"; here: {found.ours}" if found.ours else "")
-    shown = textwrap.shorten(figures, WIDTH - 4, placeholder=" ...")
-    return [f"{claim.id:19} {found.verdict}", f"    {shown}"]
+def row(claim, found) -> list[str]:
+    """The lines of a claim in the list: verdict and chapter, the claim, and both figures with their basis."""
+    head = f"{claim.id:19} {found.verdict}  (chapter {int(claim.chapter[:2])})"
+    cells = {"": f"{claim.text} ({claim.section})", "paper: ": claim.figure, "here:  ": found.ours}
+    cells["basis: "] = found.basis
+    margin = " " * 4
+    told = [
+        textwrap.fill(name + text, WIDTH, initial_indent=margin, subsequent_indent=margin + " " * len(name))
+        for name, text in cells.items()
+        if text
+    ]
+    return [head, *told]
 
 
 def details(claim, found) -> str:

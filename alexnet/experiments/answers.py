@@ -98,11 +98,14 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
     if figure is not None:
         shown.append(describe_figure(figure, comparisons[0].measure, list(known.values())))
     counts = sorted({effect.num_values for effect in known.values()})
+    rate = "learning rate"
+    if (target := experiment.stop_error) is not None:
+        rate = f"constant learning rate, to {target:.0%} training error"
     return Answer(
         shown="; ".join(shown),
         verdict=given,
         basis=f"{experiment.network}, {experiment.num_train:,} training images of CIFAR-10, "
-        f"{' or '.join(map(str, counts))} seeds, every arm at its own learning rate; interval of 95%",
+        f"{' or '.join(map(str, counts))} seeds, every arm at its own {rate}; interval of 95%",
         lacking=lacking,
     )
 
@@ -164,10 +167,17 @@ def describe_effect(asked: Comparison, effect: Interval) -> str:
 
 
 def describe_figure(figure: float, measure: str, effects: Sequence[Interval]) -> str:
-    """Say whether the paper's figure lies in the intervals of the effects."""
-    size = figure if measure == EPOCHS else round(100 * figure, 3)
+    """Say whether the effects' intervals contain the paper's figure, or reach a factor that rounds to it."""
+    if measure == EPOCHS:
+        ends = figure - ROUNDS, figure + ROUNDS
+        reached = sum(effect.low <= ends[1] and effect.high >= ends[0] for effect in effects)
+        factors = f"factors that round to the paper's {figure:g} times ({ends[0]:g} to {ends[1]:g})"
+        if len(effects) == 1:
+            return f"the interval {'reaches' if reached else 'does not reach'} the {factors}"
+        return f"{reached or 'none'} of the {len(effects)} intervals reach the {factors}"
+    size = round(100 * figure, 3)
     lie = "lies" if size == 1 else "lie"
-    unit = "times" if measure == EPOCHS else f"point{'s' * (size != 1)}"
+    unit = f"point{'s' * (size != 1)}"
     inside = sum(effect.contains(figure) for effect in effects)
     if len(effects) == 1:
         return f"the paper's {size:g} {unit} {lie} {'inside' if inside else 'outside'} the interval"

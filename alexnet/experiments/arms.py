@@ -76,11 +76,13 @@ class ConvLocalConfig:
     Attributes:
         local3: feature maps of the first locally connected layer.
         normalisation: a name in ``NORMALISATIONS``, or "lrn-public".
+        he_weights: initial weights of He et al. (2015) instead of the file's.
         input_size: height and width of the images, in pixels.
     """
 
     local3: int = 32
     normalisation: str = "none"
+    he_weights: bool = False
     input_size: int = LOCAL_INPUT_SIZE
 
 
@@ -130,7 +132,12 @@ class Arm:
             return rearranged(AlexNet(self.net, generator=generator), self.moved)
         config = self.net
         if isinstance(config, ConvLocalConfig):
-            net = conv_local_net(generator=generator, local3=config.local3, num_classes=num_classes)
+            net = conv_local_net(
+                generator=generator,
+                local3=config.local3,
+                he_weights=config.he_weights,
+                num_classes=num_classes,
+            )
             return normalised(net, config.normalisation)
         net = four_layer_net(
             config.unit,

@@ -1,11 +1,12 @@
 """Did response normalisation take the authors' network for CIFAR-10 from 13% to 11% (paper 3.3)?
 
-Both networks are public: ``layers-conv-local-13pct``, and ``layers-conv-local-11pct``, which revision 540 of
-cuda-convnet gives as the first with two layers of response normalisation; the public file, since revision
-541, has wider windows at other positions, twice the feature maps in one layer and another weight decay. Here
-are the three as published; and the first with the paper's constants, with their factor of 2**-0.75 alone, and
-with batch normalisation. The constants of the files have k = 1: small activations are left as they are, so
-that the first network is the control of the second.
+Both networks are public: ``layers-conv-local-13pct``, and ``layers-conv-local-11pct``, which revision 540
+of cuda-convnet gives as the first with two layers of response normalisation; the public file, since
+revision 541, has wider windows at other positions, twice the feature maps in one layer and another weight
+decay. Here are the three as published; and the first with the paper's constants, with their factor of
+2**-0.75 alone, and with batch normalisation, which also gets the initial weights of He et al. (2015). The
+constants of the files have k = 1: small activations are left as they are, so that the first network is the
+control of the second.
 
 The protocol is the authors' but for the length of the training: 40,000 training images, crops of 24 pixels
 with horizontal flips, momentum, weight decay of the upper layers, learning rates of biases twice as large;
@@ -53,8 +54,14 @@ EXPERIMENT = Experiment(
         "paper-constants": make_arm("the 13% network with the paper's LRN", normalisation="lrn"),
         "constant": make_arm("the 13% network with factors of 2^-0.75", normalisation="constant"),
         "batch": make_arm("the 13% network with batch normalisation", normalisation="batch"),
+        "batch-he": make_arm(
+            "the same with initial weights of He et al.", normalisation="batch", he_weights=True
+        ),
     },
     num_train=40_000,
     answers={"lrn-cifar": (Comparison(better="11pct", worse="13pct"),)},
     figures={"lrn-cifar": 0.02},
+    limits={
+        "lrn-cifar": f"the authors' 470 to 520 epochs and several crops, instead of {EPOCHS} and the centre"
+    },
 )

@@ -78,10 +78,11 @@ def execute(
 
 
 def fits(trial: Trial, finished: Finished, end: float, device: str) -> bool:
-    """Whether a trial would end in time, by those of its arm that have ended on a device of this kind.
+    """Whether a trial would end in time, by those that have ended on a device of this kind.
 
-    The median counts, since a trial on a busy machine says nothing of this one: of the seconds for an image,
-    and for the whole of a race, which ends on arrival and seldom at its limit.
+    Trials of its arm count, or of all arms before it has any; the first on a kind of device is begun while
+    there is time. The median counts, since a trial on a busy machine says nothing of this one: of the seconds
+    for an image, and for the whole of a race, which ends on arrival and seldom at its limit.
     """
     left = end - time.monotonic()
     if left == math.inf:
@@ -90,10 +91,9 @@ def fits(trial: Trial, finished: Finished, end: float, device: str) -> bool:
     here = [
         line
         for line in finished.lines
-        if line["arm"] == trial.arm
-        and line["outcome"]["epochs"]
-        and str(line["environment"].get("device")).partition(":")[0] == kind
+        if line["outcome"]["epochs"] and str(line["environment"].get("device")).partition(":")[0] == kind
     ]
+    here = [line for line in here if line["arm"] == trial.arm] or here
     if not here:
         return left > 0
     race = trial.stop_error is not None

@@ -17,7 +17,7 @@ class Finding:
         verdict: one of ``VERDICTS``.
         basis: what it rests on: the computation, or data, seeds and scale, or the source.
         lacking: why it is not settled; empty where it is.
-        command: that repeats or extends the measurement; empty where nothing is to be run.
+        command: that repeats or extends the measurement, or computes it again.
     """
 
     ours: str

@@ -7,7 +7,8 @@ same two positions. A constant factor in their place is the control: the paper's
 by 2**0.75, which by itself changes the speed of learning.
 
 Jarrett et al. (2009) normalise the local contrast behind the absolute tanh, and pool by averages; section 3.1
-of the paper speaks of it. Their order stands here beside the same with tanh and with ReLU.
+of the paper speaks of it. Their order stands here beside the same with tanh and with ReLU, and beside the
+same without the normalisation.
 
 The protocol: pixel values minus the mean image, and initial weights as in the files of 2012, so that
 activations have the size for which the constants were made; batch normalisation, which undoes the scale of
@@ -41,11 +42,12 @@ def make_arm(kind: str, about: str, *, weights: str = "2012", rate: float = 0.00
     )
 
 
-def contrast_arm(unit: str) -> Arm:
-    """Return the arm of an activation function in the order of Jarrett et al. (2009)."""
+def contrast_arm(unit: str, *, normalisation: str = "contrast") -> Arm:
+    """Return the arm of an activation function in the order of Jarrett et al. (2009), or without its norm."""
+    named = "contrast normalisation" if normalisation == "contrast" else "no normalisation"
     return Arm(
-        about=f"{unit}, contrast normalisation, average pooling",
-        net=FourLayerConfig(unit=unit, normalisation="contrast", first_pool="average"),
+        about=f"{unit}, {named}, average pooling",
+        net=FourLayerConfig(unit=unit, normalisation=normalisation, first_pool="average"),
         learning=LearningConfig(weight_decay=0.0, rate=0.01, schedule="constant", epochs=EPOCHS),
         unit_variance=True,
         drops=DROPS,
@@ -62,7 +64,8 @@ EXPERIMENT = Experiment(
             "batch", "batch normalisation, weights of He et al.", weights="equal", rate=0.0316
         )
     }
-    | {f"contrast/{unit}": contrast_arm(unit) for unit in ("abs_tanh", "tanh", "relu")},
+    | {f"contrast/{unit}": contrast_arm(unit) for unit in ("abs_tanh", "tanh", "relu")}
+    | {"average/abs_tanh": contrast_arm("abs_tanh", normalisation="none")},
     num_train=10_000,
     answers={"lrn-cifar": tuple(Comparison(better=lrn, worse=other) for lrn, other in COMPARED)},
     figures={"lrn-cifar": 0.02},

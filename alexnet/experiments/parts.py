@@ -111,6 +111,9 @@ ARMS = {
     "long-no-overlap": make_long_arm("pools of 2x2 pixels", NO_OVERLAP),
     "long-no-lrn": make_long_arm("no response normalisation", VARIANTS["no-lrn"]),
     "long-constant": make_long_arm("division by 2^0.75 in place of response normalisation", CONSTANT),
+    "weights-0.01": make_arm(
+        "all initial weights from N(0, 0.01²), as printed", net={"std_by_fan_in": False}
+    ),
     "biases-0": make_arm("all biases start at 0", net={"bias_one": ()}),
     "no-weight-decay": make_arm("no weight decay", learning={"weight_decay": 0.0}),
     "total-decay": make_arm(
@@ -119,6 +122,8 @@ ARMS = {
     "without-conv3": make_arm("no conv3", net=VARIANTS["without-conv3"]),
     "without-conv4": make_arm("no conv4", net=VARIANTS["without-conv4"]),
     "without-conv5": make_arm("no conv5", net=VARIANTS["without-conv5"]),
+    "without-conv2": make_arm("no conv2", net=VARIANTS["without-conv2"]),
+    "without-fc6": make_arm("no fc6", net=VARIANTS["without-fc6"]),
     "without-fc7": make_arm("no fc7", net=VARIANTS["without-fc7"]),
     "crops": make_arm("crops and horizontal flips", augment={"colour_noise": "none"}, times=3),
     "colour": make_arm(
@@ -175,15 +180,18 @@ EXPERIMENT = Experiment(
         "dropout-overfit": (gains("dropout", GAP, over="long"), gains("dropout", over="long")),
         "weight-decay": (loses("no-weight-decay", "train_error"),),
         "init": (loses("biases-0", EARLY),),
+        "depth-data": (gains("long"), loses("half")),
     },
     figures={
         "remove-layer": paper.REMOVED_LAYER_TOP1_LOSS,
         "two-gpu-accuracy": paper.TWO_GPU_TOP1_GAIN,
         "lrn-accuracy": paper.LRN_TOP1_GAIN,
         "pool-accuracy": paper.POOL_TOP1_GAIN,
+        "pca-colour": paper.PCA_TOP1_GAIN,
     },
     limits={
         "weight-decay": "a training that has converged and leaves images to fit (with three times the epochs "
-        f"the base fits all of them), with the paper's decay over all of it, {DECAYS:.0f} times this one"
+        f"the base fits all of them), with the paper's decay over all of it, {DECAYS:.0f} times this one",
+        "depth-data": "more images, and networks larger than the base",
     },
 )

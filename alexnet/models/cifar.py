@@ -138,7 +138,9 @@ class LocallyConnected2d(nn.Module):
         return f"{tuple(self.weight.shape)}, kernel_size={self.kernel_size}, padding={self.padding}"
 
 
-def conv_local_net(*, generator: torch.Generator, local3: int = 32, num_classes: int = 10) -> nn.Sequential:
+def conv_local_net(
+    *, generator: torch.Generator, local3: int = 32, he_weights: bool = False, num_classes: int = 10
+) -> nn.Sequential:
     """Build the network of layers-conv-local-13pct, for crops of 24x24 pixels (paper 3.3).
 
     Two convolutions of 64 kernels of 5x5, each followed by ReLU and overlapping maximum pooling that rounds
@@ -148,6 +150,7 @@ def conv_local_net(*, generator: torch.Generator, local3: int = 32, num_classes:
     Args:
         generator: source of all random numbers.
         local3: feature maps of the first locally connected layer; 64 in the public file of the 11% network.
+        he_weights: draw weights with variance 2 / fan_in instead (He et al. 2015).
         num_classes: outputs.
     Returns:
         a network from (N, 3, 24, 24) to logits (N, num_classes), its layers named conv1, unit1, ..., fc10.
@@ -161,9 +164,12 @@ def conv_local_net(*, generator: torch.Generator, local3: int = 32, num_classes:
         layers[f"local{i}"] = LocallyConnected2d(c_in, c_out, 3, size=LOCAL_INPUT_SIZE // 4, padding=1)
         layers[f"unit{i}"] = Activation("relu")
     layers["flatten"] = nn.Flatten()
-    layers["fc10"] = nn.Linear(32 * (LOCAL_INPUT_SIZE // 4) ** 2, num_classes)
+    features = 32 * (LOCAL_INPUT_SIZE // 4) ** 2
+    layers["fc10"] = nn.Linear(features, num_classes)
     net = nn.Sequential(layers)
-    draw_weights(net, STDS_LOCAL, generator)
+    fan_ins = {"conv1": 3 * 25, "conv2": 64 * 25, "local3": 64 * 9, "local4": local3 * 9, "fc10": features}
+    he_stds = {name: math.sqrt(2 / fan_in) for name, fan_in in fan_ins.items()}
+    draw_weights(net, he_stds if he_weights else STDS_LOCAL, generator)
     return net
 
 

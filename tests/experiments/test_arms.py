@@ -145,6 +145,9 @@ def differences(one, other, path=""):
         ("no-weight-decay", {"learning.weight_decay"}),
         ("total-decay", {"learning.weight_decay"}),
         ("biases-0", {"net.bias_one"}),
+        ("weights-0.01", {"net.std_by_fan_in"}),
+        ("without-conv2", {"net.removed"}),
+        ("without-fc6", {"net.removed"}),
         ("without-conv3", {"net.removed", "net.crossing"}),
         ("without-conv4", {"net.removed"}),
         ("without-conv5", {"net.removed"}),
@@ -308,6 +311,23 @@ def test_the_order_of_jarrett_is_activation_contrast_normalisation_average():
     ]
 
 
+def test_the_order_of_jarrett_stands_beside_the_same_without_the_normalisation():
+    arms = EXPERIMENTS["four-layer-lrn"].arms
+    whole, control = (arms[f"{name}/abs_tanh"] for name in ("contrast", "average"))
+    assert replace(control, about=whole.about, net=replace(control.net, normalisation="contrast")) == whole
+
+
+def test_batch_normalisation_of_the_authors_network_also_gets_weights_of_its_own():
+    arms = EXPERIMENTS["conv-local"].arms
+    assert replace(arms["batch-he"].net, he_weights=False) == arms["batch"].net
+    net = arms["batch-he"].build(torch.Generator().manual_seed(0), num_classes=10)
+    for name, fan_in in {"conv1": 75, "conv2": 1600, "local3": 576, "local4": 288, "fc10": 1152}.items():
+        assert net.get_parameter(f"{name}.weight").std().item() == pytest.approx(
+            (2 / fan_in) ** 0.5, rel=0.05
+        )
+        assert not net.get_parameter(f"{name}.bias").any()
+
+
 def test_the_protocol_of_the_authors_networks_for_cifar():
     for name, arm in EXPERIMENTS["conv-local"].arms.items():
         augment, learning = arm.augment, arm.learning
@@ -332,6 +352,7 @@ def test_contrast_is_normalised_in_inputs_of_unit_variance():
         "contrast/abs_tanh",
         "contrast/tanh",
         "contrast/relu",
+        "average/abs_tanh",
     }
 
 

@@ -86,7 +86,8 @@ def test_no_trial_begins_that_would_end_after_the_budget(small, tiny_set, outcom
     monkeypatch.setattr(execution.time, "monotonic", lambda: 0.0)
     assert fit(first, 51) and not fit(first, 49)  # the median: one machine stood still for a while
     assert fit(first, 4, "cuda:1") and not fit(first, 2, "cuda:1")
-    assert fit(second, 1) and not fit(second, 0)  # of this arm nothing is known
+    assert fit(second, 51) and not fit(second, 49)  # of this arm nothing is known: all others count
+    assert fit(second, 1, "mps") and not fit(second, 0, "mps")  # of this kind of device nothing
     longer = replace(first, num_train=300)
     assert not fit(longer, 149) and fit(longer, 151)
     epochs = replace(first.of, learning=replace(first.of.learning, epochs=60))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from alexnet import published
 from alexnet.cli.main import main
 from alexnet.evaluation.kernels import Gap
 from alexnet.experiments import answers, computed, evidence, towers
@@ -180,7 +181,7 @@ def test_before_an_experiment_has_seeds_its_command_is_named(monkeypatch):
             "",
         ) and found.lacking == "two seeds of every arm"
         assert found.command == f"alexnet claims run {id}"
-    assert finding("remove-layer").basis.startswith("Full scale: ")
+    assert finding("remove-layer").basis.startswith("Published top-1 errors, ")
     failed = Found(scores={0.01: (math.inf, 1.0)}, settled=False, failed=True, rate=0.01, runs={})
     monkeypatch.setattr(evidence, "package_arms", lambda name: {"colour": failed})
     assert finding("pca-colour").lacking == "a learning rate at which colour learns anything"
@@ -196,7 +197,38 @@ def test_a_claim_of_two_experiments_is_answered_by_the_better_one_that_has_trial
     assert found.ours.count("+3.4 [") == 3 and "*constant* against *lrn*" in found.ours
     campaigns["conv-local"] = {"11pct": with_errors(BASE), "13pct": with_errors(WORSE)}
     found = finding("lrn-cifar")
-    assert found.verdict == "supported" and "*13pct* against *11pct*" in found.ours
+    assert found.verdict == "inconclusive" and found.lacking.startswith("the authors' 470 to 520 epochs")
+    assert found.ours.startswith("+3.4 [") and "*13pct* against *11pct*" in found.ours
+
+
+def test_every_claim_has_a_command():
+    for claim, found in ledger():
+        assert found.command.startswith(("alexnet ", "python ")), claim.id
+    scripts = [found.command.split()[2] for _, found in ledger() if found.command.startswith("python -m ")]
+    assert len(scripts) == 4 and all(
+        (BOOK.parent / f"{name.replace('.', '/')}.py").exists() for name in scripts
+    )
+
+
+def test_what_others_have_published_stands_beside_the_paper():
+    shown = finding("ilsvrc2012").basis
+    assert (
+        "their AlexNet, 10 crops: 40.5% and 18.1%; cuda-convnet2, 2014, one tower, other layers, 1 crop: "
+        in shown
+    )
+    assert "42.55% and 19.81%; 10 crops: 40.42% and 18.15%; Caffe" in shown  # what is the same is said once
+    assert "10 crops: 45.4%; without fc7" in finding("remove-layer").basis
+    assert "third normalisation" in finding("lrn-accuracy").basis
+    # 418 parts of 8.4 seconds, 90 times: 87.8 hours
+    assert "90 epochs in 3.7 days" in finding("train-time").basis
+
+
+def test_torchvisions_network_has_the_errors_that_torchvision_states():
+    from torchvision.models import AlexNet_Weights
+
+    (ours,) = [known for known in published.OTHERS if known.network.startswith("torchvision")]
+    scores = AlexNet_Weights.IMAGENET1K_V1.meta["_metrics"]["ImageNet-1K"]
+    assert (ours.top1, ours.top5) == pytest.approx((1 - scores["acc@1"] / 100, 1 - scores["acc@5"] / 100))
 
 
 def test_ten_crops_of_small_networks_stand_beside_the_authors(monkeypatch):
@@ -297,7 +329,7 @@ def codes_with(monkeypatch, *leads):
 
 def test_codes_of_features_are_judged_against_codes_of_pixels(monkeypatch):
     few = codes_with(monkeypatch, 0.4, 0.42)
-    assert few.verdict == "inconclusive" and few.lacking == "2 seeds of at least 5" and few.command == ""
+    assert few.verdict == "inconclusive" and few.lacking == "2 seeds of at least 5"
     assert few.ours.startswith("71% of the 10 nearest by codes of 256 bits are of the class, 30% where")
     assert few.ours.endswith("80% by the features themselves")
     assert codes_with(monkeypatch, 0.4, 0.42, 0.41, 0.4, 0.4).verdict == "supported"

@@ -9,6 +9,7 @@ from alexnet.experiments.intervals import (
     Interval,
     holm,
     mean_interval,
+    over_seeds_and_images,
     p_value,
     ratio_interval,
     verdict,
@@ -76,3 +77,19 @@ def test_several_comparisons_by_hand():
 
 def test_points_for_people():
     assert Interval(0.0123, -0.003, 0.027, 5).in_points() == "+1.2 [-0.3, +2.7]"
+
+
+def test_the_luck_of_the_images_does_not_average_out_over_networks():
+    def gain(mean, half):
+        return {"mean": mean, "low": mean - half, "high": mean + half}
+
+    means = [1.0, 2.0, 3.0]  # their interval is 2 -+ 4.303 / sqrt(3) = 2.484
+    found = over_seeds_and_images(
+        [gain(mean, half) for mean, half in zip(means, (1.0, 2.0, 3.0), strict=True)]
+    )
+    assert (found.mean, found.num_values) == (2.0, 3)
+    assert (
+        found.high - 2 == pytest.approx(2 - found.low) == pytest.approx((2.484**2 + 2.0**2) ** 0.5, abs=1e-3)
+    )
+    alike = over_seeds_and_images([gain(0.1, 0.05)] * 5)
+    assert (alike.low, alike.high) == pytest.approx((0.05, 0.15))
