@@ -26,6 +26,12 @@ class Published:
     top5: float
     source: str
 
+    @property
+    def shown(self) -> tuple[str, str]:
+        """Both error rates in percent, for people: two decimals, without a last one that is 0."""
+        top1, top5 = (f"{100 * rate:.2f}".removesuffix("0") + "%" for rate in (self.top1, self.top5))
+        return top1, top5
+
 
 ZEILER = "https://doi.org/10.1007/978-3-319-10590-1_53"
 CONVNET2 = "https://github.com/akrizhevsky/cuda-convnet2/blob/wiki/TrainingExample.md"

@@ -24,9 +24,8 @@ from alexnet.data.prepared import open_prepared
 from alexnet.data.splits import Split
 from alexnet.data.statistics import Sums
 from alexnet.distributed.ranks import Ranks
-from alexnet.experiments.intervals import mean_interval
+from alexnet.experiments.intervals import gains, mean_interval
 from alexnet.experiments.search import best_place, rate_at, wanted
-from alexnet.experiments.verdicts import gains
 from alexnet.models.create import HEAD_PARAMETERS
 from alexnet.optim.schedule import schedule_for
 from alexnet.recipes import CODE2012, adapt_to_images, net_config

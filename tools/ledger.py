@@ -42,10 +42,14 @@ def table(ids: Sequence[str] = ()) -> str:
 
 
 def row(claim: Claim, found: Finding) -> str:
-    """A row: the claim, which leads to its chapter, both figures, and the verdict with what it lacks."""
+    """A row: the claim, which leads to its chapter, both figures, and the verdict with what it lacks.
+
+    The chapters lead to it by its id, ``claims.md#claim-ID``.
+    """
     why = f" ({found.lacking})" if found.lacking else ""
     basis = f"<br><small>{found.basis}</small>" if found.basis else ""
     cells = [
+        f'<span id="claim-{claim.id}"></span>'
         f"[`{claim.id}`]({claim.chapter}.ipynb) {claim.text} ({claim.section})",
         claim.figure,
         (found.ours or "nothing yet") + basis,

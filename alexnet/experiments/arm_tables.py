@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from alexnet.experiments import EXPERIMENTS
-from alexnet.experiments.answers import LOSSES, MEASURES
+from alexnet.experiments.answers import ENOUGH_SEEDS, LOSSES, MEASURES
 from alexnet.experiments.experiment import Comparison, Experiment
 from alexnet.experiments.finished import Finished
+from alexnet.experiments.intervals import mean_interval
 from alexnet.experiments.search import SEARCH_SEED, Found, counted_runs, find_arms, judged
 from alexnet.experiments.trial import HELD_OUT
-from alexnet.experiments.verdicts import verdict
 
 
 @cache
@@ -94,8 +94,21 @@ def describe_range(experiment: Experiment, found: Found, measure: str) -> str:
 
 
 def describe_effect(effects: Sequence[float], measure: str) -> str:
-    """Return by how much an arm lowers a measure, for people."""
-    return verdict(list(effects), nats=measure in LOSSES)
+    """Describe by how much an arm lowers a measure, seed by seed: the mean with its 95% interval.
+
+    It is no verdict: a table has many intervals, and the verdict on a claim is corrected for their number.
+    """
+    interval = mean_interval(effects)
+    if interval.num_values < 2:
+        return "fewer than two seeds"
+    turned = interval if interval.mean >= 0 else mean_interval([-effect for effect in effects])
+    nats = measure in LOSSES
+    mean, low, high = (
+        f"{end:+.3f}" if nats else f"{100 * end:+.1f}" for end in (turned.mean, turned.low, turned.high)
+    )
+    shown = f"{'lower' if interval.mean >= 0 else 'higher'} by {mean[1:]} {'nats' if nats else 'points'}"
+    few = f" ({interval.num_values} seeds)" if interval.num_values < ENOUGH_SEEDS else ""
+    return f"{shown} [{low}, {high}]{few}"
 
 
 def describe_scale(experiment: Experiment, found: Mapping[str, Found], arms: Sequence[str]) -> str:
@@ -108,5 +121,6 @@ def describe_scale(experiment: Experiment, found: Mapping[str, Found], arms: Seq
     minutes = statistics.fmean(run.seconds for each in runs.values() for run in each) / 60
     return (
         f"{experiment.num_train:,} images of CIFAR-10, {said} epochs, {seeds} seeds, every arm at its "
-        f"own learning rate; {minutes:.0f} minutes a training on one core."
+        f"own learning rate; {minutes:.0f} minutes a training on one core. Each 95% interval stands "
+        "for itself; the verdicts on claims are corrected for the number of comparisons."
     )

@@ -292,7 +292,7 @@ def with_published(finding: Finding, others: Sequence[published.Published], *, t
     for each in others:
         named = [now for now, last in zip((each.network, each.differs), before, strict=True) if now != last]
         before = each.network, each.differs
-        rates = " and ".join(f"{rate:.2%}".replace("0%", "%") for rate in (each.top1, each.top5)[: 1 + top5])
+        rates = " and ".join(each.shown[: 1 + top5])
         shown.append(", ".join([*named, f"{each.views} crop{'s' * (each.views > 1)}: {rates}"]))
     which = "top-1 and top-5 errors" if top5 else "top-1 errors"
     told = f"Published {which}, ILSVRC-2012 validation: {'; '.join(shown)}"

@@ -8,7 +8,7 @@ import math
 import statistics
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from scipy import special  # scipy.stats, which has Student's distribution by name, takes a second to import
 
@@ -52,6 +52,19 @@ def mean_interval(values: Sequence[float]) -> Interval:
     mean, deviation = statistics.fmean(values), statistics.stdev(values)
     width = special.stdtrit(count - 1, (1 + CONFIDENCE) / 2).item() * deviation / math.sqrt(count)
     return Interval(mean, mean - width, mean + width, count)
+
+
+def gains(results: Mapping[str, Any], variant: str, over: str, measure: str = "test_error") -> list[float]:
+    """Return by how much a variant lowers a measure, seed by seed; negative where it raises it.
+
+    Args:
+        results: for each variant its "runs", each with its "seed" and the measure.
+        variant: what is compared, by the seeds that both have.
+        over: what it is compared with.
+        measure: an error rate as a fraction, or a loss in nats.
+    """
+    found = {name: {run["seed"]: run[measure] for run in results[name]["runs"]} for name in (variant, over)}
+    return [found[over][seed] - value for seed, value in found[variant].items() if seed in found[over]]
 
 
 def over_seeds_and_images(gains: Sequence[Mapping[str, float]]) -> Interval:

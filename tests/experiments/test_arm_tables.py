@@ -78,3 +78,24 @@ def test_the_searches_of_the_packages_arms_are_tabulated():
     assert len(lines) == 2 + len(found.scores)
     (best,) = [line for line in lines if f"| {found.rate:g} |" in line]
     assert best.endswith(f" {found.scores[found.rate][0]:.1%} |")  # the error that the search compares
+
+
+@pytest.mark.parametrize(
+    ("effects", "sentence"),
+    [  # Student's t for 95%: 12.706 with two values, 4.303 with three, 2.776 with five
+        ([0.022, 0.020], "lower by 2.1 points [+0.8, +3.4] (2 seeds)"),
+        ([-0.022, -0.020], "higher by 2.1 points [+0.8, +3.4] (2 seeds)"),
+        ([0.02, -0.01, -0.04], "higher by 1.0 points [-6.5, +8.5] (3 seeds)"),
+        ([0.01, 0.02, 0.03, 0.04, 0.05], "lower by 3.0 points [+1.0, +5.0]"),
+        ([0.05], "fewer than two seeds"),
+        ([], "fewer than two seeds"),
+    ],
+)
+def test_an_effect_is_told_with_its_interval_and_too_few_seeds_are_named(effects, sentence):
+    assert arm_tables.describe_effect(effects, "error") == sentence
+
+
+def test_effects_in_a_loss_are_in_nats():
+    assert (
+        arm_tables.describe_effect([0.022, 0.020], "loss") == "lower by 0.021 nats [+0.008, +0.034] (2 seeds)"
+    )

@@ -1,6 +1,7 @@
 """The ledger: every claim has its evidence, and every verdict follows from it."""
 
 import io
+import json
 import math
 import re
 import statistics
@@ -15,7 +16,7 @@ from alexnet.cli.main import main
 from alexnet.evaluation.kernels import Gap
 from alexnet.experiments import answers, computed, evidence, towers
 from alexnet.experiments.claims import CLAIMS, claim_by_id
-from alexnet.experiments.evidence import EVIDENCE, finding, ledger
+from alexnet.experiments.evidence import EVIDENCE, answered, finding, ledger
 from alexnet.experiments.finding import VERDICTS, Finding
 from alexnet.experiments.intervals import Interval
 from alexnet.experiments.search import Found
@@ -374,20 +375,53 @@ def test_the_command_is_for_terminals_that_know_few_characters_too(monkeypatch):
 def test_the_page_has_a_row_for_each_claim():
     source = [(BOOK / "claims.md").read_text(encoding="utf-8")]
     page.insert(None, "claims", source)
-    rows = [line for line in source[0].splitlines() if line.startswith("| [`")]
+    rows = [line for line in source[0].splitlines() if line.startswith("| <span")]
     assert [row.split("`")[1] for row in rows] == IDS
+    assert all(f'<span id="claim-{id}"></span>' in row for id, row in zip(IDS, rows, strict=True))
     assert all(row.count("|") == 5 for row in rows) and not page.PLACE.search(source[0])
     other = ["nothing to insert"]
     page.insert(None, "other", other)
     assert other == ["nothing to insert"]
 
 
+WORDS = "|".join(VERDICTS)
+LINKED = re.compile(rf"\[\*\*({WORDS})\*\*\]\(claims\.md#claim-([a-z0-9-]+)\)", re.I)
+JUDGING = re.compile(r"^(?:\*\*Verdict|\|).*", re.M)
+OLD_WORDS = r"holds|fails|open|undecided|confirmed|agrees"
+
+
+def typed_verdicts(text):
+    """What a Markdown cell says of the paper's claims by itself, and does not draw from the ledger."""
+    wrong = []
+    for word, id in LINKED.findall(text):
+        known = {found.verdict for found in (EVIDENCE[id](), answered(id)) if found}
+        if word.lower() not in {verdict.lower() for verdict in known}:
+            wrong.append(f"{word} of {id}, of which the ledger says {' and '.join(sorted(known))}")
+    left = LINKED.sub("", text)
+    wrong += re.findall(rf"\*\*(?:{WORDS}|{OLD_WORDS})\b", left, re.I)
+    for line in JUDGING.findall(left):  # "exact" is a word of every day too
+        wrong += re.findall(rf"\b(?:{WORDS.replace('exact|', '')})\b", line, re.I)
+    return wrong
+
+
 @pytest.mark.parametrize("notebook", sorted(BOOK.glob("*.ipynb")), ids=lambda path: path.stem[:2])
-def test_chapters_judge_in_the_words_of_the_ledger(notebook):
-    words = set(
-        re.findall(r"\*\*(holds|fails|open|undecided|confirmed|agrees)\b", notebook.read_text("utf-8"), re.I)
-    )
-    assert words == set(), f"say one of {', '.join(VERDICTS)}"
+def test_chapters_draw_their_verdicts_from_the_ledger(notebook):
+    """A verdict is written as ``[**inconclusive**](claims.md#claim-ID)``; chapter 1 explains the words."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    texts = {cell["id"]: "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"}
+    wrong = {id: typed_verdicts(text) for id, text in texts.items() if id != "kinds"}
+    assert {id: found for id, found in wrong.items() if found} == {}
+
+
+def test_a_verdict_that_is_typed_or_out_of_date_is_found():
+    assert typed_verdicts("It is **supported**.") == ["**supported"]
+    assert typed_verdicts("| a | needs ILSVRC |") == ["needs ILSVRC"]
+    assert typed_verdicts("**Verdict.** As printed: contradicted.") == ["contradicted"]
+    assert typed_verdicts("[**Exact**](claims.md#claim-params), and inconclusive elsewhere.") == []
+    (wrong,) = typed_verdicts("[**inconclusive**](claims.md#claim-params)")
+    assert wrong == "inconclusive of params, of which the ledger says exact"
+    with pytest.raises(KeyError):
+        typed_verdicts("[**exact**](claims.md#claim-parms)")
 
 
 def test_cells_cannot_break_the_table():

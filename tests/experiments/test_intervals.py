@@ -7,6 +7,7 @@ import pytest
 
 from alexnet.experiments.intervals import (
     Interval,
+    gains,
     holm,
     mean_interval,
     over_seeds_and_images,
@@ -93,3 +94,14 @@ def test_the_luck_of_the_images_does_not_average_out_over_networks():
     )
     alike = over_seeds_and_images([gain(0.1, 0.05)] * 5)
     assert (alike.low, alike.high) == pytest.approx((0.05, 0.15))
+
+
+def test_gains_are_taken_seed_by_seed():
+    runs = [{"seed": 1, "test_error": 0.33, "loss": 2.0}, {"seed": 0, "test_error": 0.29, "loss": 1.0}]
+    base = [
+        {"seed": seed, "test_error": error, "loss": 1.5} for seed, error in ((0, 0.30), (1, 0.32), (2, 0.9))
+    ]
+    results = {"base": {"runs": base}, "lrn": {"runs": runs}}
+    assert sorted(gains(results, "lrn", "base")) == pytest.approx([-0.01, 0.01])
+    assert gains(results, "base", over="lrn") == pytest.approx([-0.01, 0.01])
+    assert gains(results, "lrn", "base", "loss") == [-0.5, 0.5]

@@ -5,8 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from alexnet.experiments.intervals import mean_interval
-from alexnet.experiments.verdicts import gains
+from alexnet.experiments.intervals import gains, mean_interval
 from alexnet.models.create import HEAD_PARAMETERS
 from alexnet.storage import records
 from tools import fine_tuning
