@@ -5,7 +5,8 @@
 What is timed is an epoch on one thread, with crops, reflections, colour noise and dropout, of the network of
 the experiment "parts". Plain PyTorch is the same network with ``nn.LocalResponseNorm`` and
 ``torch.optim.SGD``, and maps with the channels first. The bound is that of the multiply-adds: one product of
-matrices with as many.
+matrices with as many. Three further lines say where our time goes: an epoch without response normalisation,
+one that only makes the batches, and one that only takes the steps of the optimiser.
 """
 
 import argparse
@@ -69,6 +70,32 @@ def products(arm: Arm, count: int) -> Callable[[], Any]:
     return lambda: tall @ b
 
 
+def preparation(arm: Arm, images: Tensor, labels: Tensor) -> Callable[[], None]:
+    """Return what shuffles and augments the images of an epoch, and trains on none."""
+    inputs, generator = make_inputs(arm, images), torch.Generator().manual_seed(0)
+
+    def epoch() -> None:
+        for x, _ in shuffled_batches(images, labels, batch_size=arm.learning.batch_size, generator=generator):
+            inputs.training(x, generator)
+            arm.draw_masks(len(x), generator, "cpu")
+
+    return epoch
+
+
+def optimiser(arm: Arm, count: int) -> Callable[[], None]:
+    """Return what takes the optimiser's steps of an epoch, by gradients that stay the same."""
+    net = arm.build(torch.Generator().manual_seed(0), num_classes=10)
+    steps = PaperSGD(arm.rate_groups(net.to(memory_format=torch.channels_last), 1e-6))
+    for parameter in net.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+
+    def epoch() -> None:
+        for _ in range(-(-count // arm.learning.batch_size)):
+            steps.step()
+
+    return epoch
+
+
 @contextmanager
 def passes_alone() -> Iterator[None]:
     """Sum the windows of response normalisation by passes over memory, also where channels are few."""
@@ -104,11 +131,15 @@ def main() -> None:
     images, labels = found.train_images, found.train_labels
     base = replace(ARMS["colour"], net=ARMS["dropout"].net)
     small = replace(base, learning=replace(base.learning, batch_size=32))
+    bare = replace(base, net=replace(base.net, lrn=False))
     functions = {
         PLAIN: make_epoch(base, images, labels, plain=True),
         "ours, batch 32, windows by passes": by_passes(make_epoch(small, images, labels)),
         "ours, batch 32": make_epoch(small, images, labels),
         "ours, batch 128": make_epoch(base, images, labels),
+        "without response normalisation": make_epoch(bare, images, labels),
+        "making the batches alone": preparation(base, images, labels),
+        "the optimiser's steps alone": optimiser(base, arguments.images),
         "the multiply-adds alone": products(base, arguments.images),
     }
     seconds = interleaved(functions, repeats=arguments.repeats)
