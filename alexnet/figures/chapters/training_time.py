@@ -32,7 +32,8 @@ def how_long(*, number: str | None = None):
         number=number,
         alt="How long {epochs} epochs of the data set {images} take at {rate} images per second.",
         caption="Ninety epochs of ILSVRC take days at hundreds of images per second, and hours at thousands. "
-        "Updates on batches of 128; an incomplete last batch is left out, and validation is not counted.",
+        "ILSVRC: by the paper's round 1.2 million images. Updates on batches of 128; an incomplete last "
+        "batch is left out, and validation is not counted.",
     )
 
 
