@@ -8,7 +8,7 @@ import alexnet
 
 PACKAGE = Path(alexnet.__file__).parent
 FLOORS = (
-    "paper lab_notes checks seeds devices shown bars",
+    "paper lab_notes published checks seeds devices shown bars",
     "config functional",
     "recipes storage",
     "data optim",

@@ -63,6 +63,7 @@ ALLOWED = {  # a text and a word: why it may stand there
     ("book/06-local-response-normalisation.ipynb", "seam"): "as defined in chapter 5, linked to the glossary",
     ("book/09-augmentation.ipynb", "colour noise"): "the name in the code of 2012",
     ("book/09-augmentation.ipynb", "reflection"): "the operation under which labels change or not",
+    ("alexnet/experiments/evidence.py", "answers"): "the name of a program, tools.answers",
     ("book/11-learning.ipynb", "not a number"): "spells NaN out",
 }
 
