@@ -10,7 +10,7 @@ from alexnet.experiments.experiment import Comparison, Experiment
 from alexnet.experiments.finished import Finished
 from alexnet.experiments.intervals import mean_interval
 from alexnet.experiments.search import SEARCH_SEED, Found, counted_runs, find_arms, judged
-from alexnet.experiments.trial import HELD_OUT
+from alexnet.experiments.trial import HELD_OUT, epochs_to
 
 
 @cache
@@ -83,6 +83,20 @@ def tabulate_search(name: str, arms: Sequence[str]) -> str:
             assert outcome is not None
             lines.append(f"| *{arm}* | {rate:g} | {outcome.train_error:.1%} | {outcome.error:.1%} |")
     return "\n".join(lines)
+
+
+def epochs_to_target(name: str, arm: str, target: float) -> list[float]:
+    """Return after how many epochs an arm of a race had a training error, for every seed that counts.
+
+    Args:
+        name: of the experiment, a race.
+        arm: its name; the package has finished trials of it.
+        target: the training error as a fraction, that of the race or an easier one.
+    Returns:
+        epochs in the order of the seeds, infinite where the training ended before.
+    """
+    windows, found = EXPERIMENTS[name].windows, package_arms(name)[arm]
+    return [epochs_to(run.errors, target, windows=windows) for run in counted_runs(found)]
 
 
 def describe_range(experiment: Experiment, found: Found, measure: str) -> str:

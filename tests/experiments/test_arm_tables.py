@@ -101,3 +101,14 @@ def test_effects_in_a_loss_are_in_nats():
     assert (
         arm_tables.describe_effect([0.022, 0.020], "loss") == "lower by 0.021 nats [+0.008, +0.034] (2 seeds)"
     )
+
+
+@pytest.mark.parametrize(("name", "arm"), [("relu-speed", "scaled/tanh"), ("dropout-speed", "with")])
+def test_the_epochs_to_a_races_own_target_are_its_measure_and_easier_targets_come_sooner(name, arm):
+    race, runs = EXPERIMENTS[name], arm_tables.package_arms(name)[arm].runs
+    assert race.stop_error is not None
+    at_the_end = arm_tables.epochs_to_target(name, arm, race.stop_error)
+    assert at_the_end == [race.measure(runs[seed], "epochs") for seed in range(5)]
+    sooner = arm_tables.epochs_to_target(name, arm, 0.5)
+    assert all(0.5 < half < 0.7 * whole for half, whole in zip(sooner, at_the_end, strict=True))
+    assert arm_tables.epochs_to_target(name, arm, 0.1) == [float("inf")] * 5
