@@ -1,6 +1,6 @@
 """AlexNets trained on ILSVRC-2012 by others, or later by the first author, and what they have published.
 
-None is exactly the network of the paper, see `Published.differs`.
+Most differ from the network of the paper, see `Published.differs`.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class Published:
 
     Attributes:
         network: whose it is, and where it is published.
-        differs: from the network of the paper.
+        differs: in what, from the network of the paper; or what it is.
         views: crops averaged for each image: 10 (ten-crop evaluation) or 1, the centre.
         top1: error rate, a fraction.
         top5: error rate, a fraction.
@@ -41,11 +41,11 @@ TORCHVISION = "https://docs.pytorch.org/vision/stable/models/generated/torchvisi
 
 def _replication(differs: str, top1: float, top5: float) -> Published:
     """Return a network of Zeiler and Fergus (2014), table 3."""
-    network = "Zeiler & Fergus 2014, table 3"
+    network = "Zeiler & Fergus (2014), table 3"
     return Published(network=network, differs=differs, views=10, top1=top1, top5=top5, source=ZEILER)
 
 
-WHOLE = _replication("their AlexNet", 0.405, 0.181)
+WHOLE = _replication("their replication", 0.405, 0.181)
 #: Without layers, each trained anew.
 WITHOUT = {
     "conv3 and conv4": _replication("without conv3 and conv4", 0.454, 0.221),
@@ -55,7 +55,7 @@ WITHOUT = {
 #: The first author's later code and network, with the centre crop and with ten.
 LATER = tuple(
     Published(
-        network="cuda-convnet2, 2014",
+        network="cuda-convnet2 (2014)",
         differs="one tower, other layers",
         views=views,
         top1=top1,
@@ -71,7 +71,7 @@ OTHERS = (
     *LATER,
     Published(
         network="Caffe, bvlc_alexnet",
-        differs="one tower, biases of 0.1, no PCA colour augmentation",
+        differs="LRN across the towers with k = 1, biases of 0.1, no PCA colour augmentation",
         views=1,
         top1=0.429,
         top5=0.198,

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run ``alexnet claims``."""
     from alexnet.cli.experiment import TRIALS
     from alexnet.experiments.claims import claim_by_id
-    from alexnet.experiments.evidence import finding, ledger
+    from alexnet.experiments.evidence import PLACES, finding, ledger
 
     words = arguments.words
     if words[:1] == [RUN]:
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if words:
         known = [claim_by_id(id) for id in words]
-        say("\n\n".join(details(claim, finding(claim.id)) for claim in known))
+        say("\n\n".join(details(claim, finding(claim.id), PLACES) for claim in known))
     else:
         say("\n".join(line for known in ledger() for line in row(*known)))
         say("\n`alexnet claims ID` also shows what a verdict lacks, and the command that measures it again.")
@@ -85,8 +85,11 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
     def remaining():
         return replace(how, budget=None if end == math.inf else max(0.0, end - time.monotonic()))
 
-    complete, asked = True, set(ids or answered)
-    while complete and (todo := steps(experiments, asked)):
+    complete, asked, stuck = True, set(ids or answered), set()
+    while complete:
+        todo = [step for step in steps(experiments, asked) if (step.id, step.experiment.name) not in stuck]
+        if not todo:
+            break
         step = todo[0]
         known, finished = experiments[step.experiment.name]
         say(f"{step.id}: {', '.join(step.arms)}, {len(step.seeds)} seeds")
@@ -94,7 +97,7 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
         complete = run_campaign(known, dataset, finished, remaining(), arms=step.arms, seeds=step.seeds)
         say(told(known, finished, step.id))
         if len(finished.lines) == count:
-            asked.remove(step.id)  # or the same step would come next for ever
+            stuck.add((step.id, known.name))  # or the same step would come next for ever
     for known, finished in () if ids else experiments.values():
         if complete:
             say(f"{known.name}: the arms that no claim rests on")
@@ -132,8 +135,14 @@ def row(claim, found) -> list[str]:
     return [head, *told]
 
 
-def details(claim, found) -> str:
-    """Everything known about a claim, for a terminal; the command stays on one line, to be copied."""
+def details(claim, found, places: str) -> str:
+    """Everything known about a claim, for a terminal; the command stays on one line, to be copied.
+
+    Args:
+        claim: the claim.
+        found: the finding on it.
+        places: what the words FOLDER and RUN in a command stand for.
+    """
     parts = {
         "claim": f"{claim.text} (section {claim.section})",
         "paper": claim.figure,
@@ -142,6 +151,7 @@ def details(claim, found) -> str:
         "rests on": found.basis,
         "lacks": found.lacking,
         "again": found.command,
+        "where": places if "FOLDER" in found.command else "",
         "chapter": f"book/{claim.chapter}.ipynb",
     }
     lines = {name: f"{name:9} {text}" for name, text in parts.items() if text}

@@ -85,15 +85,14 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
         return None
     figure, p_values = experiment.figures.get(id), corrected(experiment, arms)
     verdicts = {judge(asked, effect, p_values[asked]) for asked, effect in effects.items()}
-    lacking = lacks(experiment, effects, arms)
-    lacking += [experiment.limits[id]] if id in experiment.limits else []
-    given = all_together(verdicts)
+    lacking, given = lacks(experiment, effects, arms), all_together(verdicts)
     if figure is not None and comparisons[0].measure == EPOCHS:
         given = judge_factor(figure, given, [judged(experiment, asked, arms) for asked in comparisons])
-    given = INCONCLUSIVE if lacking else given
     if given == INCONCLUSIVE and not lacking:
         clear = not any(effect.contains(choose_null_value(asked)) for asked, effect in effects.items())
         lacking = [ONE_OF_MANY if clear else UNDECIDED]
+    lacking += [experiment.limits[id]] if id in experiment.limits else []
+    given = INCONCLUSIVE if lacking else given
     shown = [describe_effect(asked, effect) for asked, effect in known.items()]
     if figure is not None:
         shown.append(describe_figure(figure, comparisons[0].measure, list(known.values())))
@@ -174,7 +173,8 @@ def describe_figure(figure: float, measure: str, effects: Sequence[Interval]) ->
         factors = f"factors that round to the paper's {figure:g} times ({ends[0]:g} to {ends[1]:g})"
         if len(effects) == 1:
             return f"the interval {'reaches' if reached else 'does not reach'} the {factors}"
-        return f"{reached or 'none'} of the {len(effects)} intervals reach the {factors}"
+        reach = "reaches" if reached < 2 else "reach"
+        return f"{reached or 'none'} of the {len(effects)} intervals {reach} the {factors}"
     size = round(100 * figure, 3)
     lie = "lies" if size == 1 else "lie"
     unit = f"point{'s' * (size != 1)}"

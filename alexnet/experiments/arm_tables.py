@@ -121,6 +121,8 @@ def describe_effect(effects: Sequence[float], measure: str) -> str:
         f"{end:+.3f}" if nats else f"{100 * end:+.1f}" for end in (turned.mean, turned.low, turned.high)
     )
     shown = f"{'lower' if interval.mean >= 0 else 'higher'} by {mean[1:]} {'nats' if nats else 'points'}"
+    if not float(mean):
+        shown = f"{mean[1:]} {'nats' if nats else 'points'} apart"
     few = f" ({interval.num_values} seeds)" if interval.num_values < ENOUGH_SEEDS else ""
     return f"{shown} [{low}, {high}]{few}"
 

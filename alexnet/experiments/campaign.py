@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet import data
-from alexnet.experiments.execution import Execution, execute
+from alexnet.experiments.execution import Execution, execute, expected_seconds
 from alexnet.experiments.experiment import EPOCHS, Experiment
 from alexnet.experiments.finished import Finished, rounded, shipped
 from alexnet.experiments.intervals import Interval, mean_interval, ratio_interval
@@ -63,7 +63,9 @@ def run_campaign(
     say(left(experiment, finished, arms, seeds))
 
     def begin(trial: Trial) -> None:
-        say(f"{describe_trial(trial)} begins")
+        unknown = how.budget is not None and expected_seconds(trial, finished, how.device) is None
+        may = "; the first on this kind of device, it may outlast the budget" if unknown else ""
+        say(f"{describe_trial(trial)} begins{may}")
 
     return execute(lambda: pending(experiment, finished, seeds, arms), finished, dataset, how, report, begin)
 

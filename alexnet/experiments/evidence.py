@@ -160,9 +160,7 @@ def in_memory() -> Finding:
     needed = sum(row.parameter_bytes + row.activation_bytes + row.gradient_bytes for row in rows) / 2**30
     shown = f"a tower with a batch of {paper.BATCH_SIZE} needs {needed:.1f} of {paper.GPU_MEMORY_GIB} GiB"
     days = paper.NUM_EPOCHS * published.LATER_PARTS * published.LATER_SECONDS / 86400
-    later = (
-        f"the documentation of {published.LATER[0].network}, shows {published.LATER_SECONDS} s for one of "
-    )
+    later = f"the documentation of {published.LATER[0].network} shows {published.LATER_SECONDS} s for one of "
     later += f"{published.LATER_PARTS} parts of the images: {paper.NUM_EPOCHS} epochs in {days:.1f} days"
     basis = f"the memory is computed; {later} on one GPU, with fewer kernels"
     return needs_ilsvrc(ours=shown, basis=basis)
@@ -325,7 +323,7 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
     "pca-colour": partial(by_experiment, "pca-colour"),
     "aug-free": partial(
         unknown,
-        "a timed training on a GPU",
+        "a timed training on a GPU: the fraction of its time in which it waits for images",
         command="alexnet train --data imagenet-256 --device cuda --dry-run",
     ),
     "ten-crop": ten_crops,
@@ -347,14 +345,20 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
 }
 
 
-#: What repeats a measurement that is none of an experiment, from a clone: FOLDER is a prepared set of
-#: Imagenette, and every RUN a training on it by data/recipes/imagenette.json, each with its own seed.
+#: What repeats or extends a measurement that is none of an experiment, from a clone; see ``PLACES``.
 COMMANDS = {
-    "kernels": "python -m tools.ship imagenette RUN...",
+    "kernels": "alexnet train --data FOLDER --recipe data/recipes/imagenette.json --seed 5 --out RUN",
     "ten-crop": "python -m tools.answers FOLDER RUN... --record data/records/imagenette-answers.json",
     "retrieval": "python -m tools.retrieval FOLDER RUN... --record data/records/imagenette-retrieval.json",
     "binary-codes": "python -m tools.codes FOLDER RUN... --record data/records/imagenette-codes.json",
 }
+
+
+PLACES = (
+    "FOLDER is Imagenette as `alexnet data prepare` leaves it, and every RUN a training on it by "
+    "data/recipes/imagenette.json, each with its own seed; `python -m tools.ship imagenette RUN...` puts "
+    "their kernels into the ledger"
+)
 
 
 def finding(id: str) -> Finding:

@@ -28,8 +28,8 @@ class Execution:
     Attributes:
         device: of the networks.
         jobs: trials that run at the same time, each a process with one thread; they share a single GPU.
-        budget: seconds after which no trial is begun, and none that would end later by what is known of its
-            arm; None: no limit.
+        budget: seconds after which no trial is begun, and none that would end later by what the experiment's
+            trials on a device of this kind have taken; None: no limit.
     """
 
     device: str = "cpu"
@@ -78,15 +78,19 @@ def execute(
 
 
 def fits(trial: Trial, finished: Finished, end: float, device: str) -> bool:
-    """Whether a trial would end in time, by those that have ended on a device of this kind.
-
-    Trials of its arm count, or of all arms before it has any; the first on a kind of device is begun while
-    there is time. The median counts, since a trial on a busy machine says nothing of this one: of the seconds
-    for an image, and for the whole of a race, which ends on arrival and seldom at its limit.
-    """
+    """Whether a trial would end in time; one of which nothing is known is begun while there is time."""
     left = end - time.monotonic()
-    if left == math.inf:
-        return True
+    expected = expected_seconds(trial, finished, device)
+    return left > (0 if expected is None else expected)
+
+
+def expected_seconds(trial: Trial, finished: Finished, device: str) -> float | None:
+    """Return how long a trial takes by those that have ended on a device of this kind; None without any.
+
+    Trials of its arm count, or of all arms before it has any. The median counts, since a trial on a busy
+    machine says nothing of this one: of the seconds for an image, and for the whole of a race, which ends on
+    arrival and seldom at its limit.
+    """
     kind = device.partition(":")[0]
     here = [
         line
@@ -95,7 +99,7 @@ def fits(trial: Trial, finished: Finished, end: float, device: str) -> bool:
     ]
     here = [line for line in here if line["arm"] == trial.arm] or here
     if not here:
-        return left > 0
+        return None
     race = trial.stop_error is not None
     seconds = [
         line["outcome"]["seconds"]
@@ -103,7 +107,7 @@ def fits(trial: Trial, finished: Finished, end: float, device: str) -> bool:
         * (1 if race else trial.epochs / line["outcome"]["epochs"])
         for line in here
     ]
-    return left > statistics.median(seconds)
+    return statistics.median(seconds)
 
 
 @contextlib.contextmanager

@@ -52,13 +52,18 @@ def steps(experiments: Mapping[str, tuple[Experiment, Finished]], ids: Collectio
     """Return the trials for these claims, the shortest first.
 
     Args:
-        experiments: by name, with their finished trials.
+        experiments: by name, with their finished trials; of several that answer a claim the best first. Those
+            behind one that has an answer are left alone, since the ledger shows the first answer.
         ids: of the claims; those that no experiment measures are skipped.
     """
-    found = []
+    found, answered = [], set()
     for experiment, finished in experiments.values():
         arms = find_arms(experiment, finished)
         for id in experiment.answers:
-            if id in ids and (step := next_step(experiment, arms, finished, id)):
+            if id not in ids or id in answered:
+                continue
+            if step := next_step(experiment, arms, finished, id):
                 found.append(step)
+            if answer(experiment, arms, id) is not None:
+                answered.add(id)
     return sorted(found, key=lambda step: step.seconds)

@@ -89,6 +89,7 @@ def test_the_searches_of_the_packages_arms_are_tabulated():
         ([-0.022, -0.020], "higher by 2.1 points [+0.8, +3.4] (2 seeds)"),
         ([0.02, -0.01, -0.04], "higher by 1.0 points [-6.5, +8.5] (3 seeds)"),
         ([0.01, 0.02, 0.03, 0.04, 0.05], "lower by 3.0 points [+1.0, +5.0]"),
+        ([0.0, 0.0, 0.0001, 0.0, 0.0], "0.0 points apart [-0.0, +0.0]"),
         ([0.05], "fewer than two seeds"),
         ([], "fewer than two seeds"),
     ],

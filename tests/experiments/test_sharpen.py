@@ -138,6 +138,27 @@ def test_the_claim_that_is_soonest_settled_comes_first(known, outcome, monkeypat
     assert [step.id for step in steps({"tiny": (known, kept)}, ["pca-colour"])] == ["pca-colour"]
 
 
+def test_an_experiment_behind_one_that_has_an_answer_is_left_alone(known, outcome, monkeypatch):
+    """The ledger shows the first answer, so that more trials of the second would change nothing."""
+    has = {"first": {}, "second": {name: found(outcome, BASE[:2]) for name in ("relu", "tanh", "sigmoid")}}
+    both = {name: replace(known, name=name) for name in has}
+    monkeypatch.setattr("alexnet.experiments.sharpen.find_arms", lambda experiment, _: has[experiment.name])
+    finished = {name: (both[name], Finished("", [])) for name in has}
+    assert [step.experiment.name for step in steps(finished, ["init"])] == ["first", "second"]
+    has["first"] = has["second"]
+    assert [step.experiment.name for step in steps(finished, ["init"])] == ["first"]
+
+
+def test_what_an_experiment_lacks_by_design_hides_no_other_reason(known, outcome):
+    limited = replace(known, limits={"init": "more images"})
+    arms = {name: found(outcome, BASE) for name in ("relu", "sigmoid")}
+    told = answer(limited, arms, "init")
+    assert told is not None and told.lacking == [UNDECIDED, "more images"]
+    arms["sigmoid"] = found(outcome, [error + 0.05 + seed / 1000 for seed, error in enumerate(BASE)])
+    told = answer(limited, arms, "init")
+    assert told is not None and (told.lacking, told.verdict) == (["more images"], "inconclusive")
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("guesses_count")
 def test_the_command_measures_within_its_budget_and_goes_on(tiny_set, tmp_path, monkeypatch, capsys):
