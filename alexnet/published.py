@@ -47,12 +47,16 @@ def _replication(differs: str, top1: float, top5: float) -> Published:
 
 WHOLE = _replication("their replication", 0.405, 0.181)
 #: Without layers, each trained anew.
+#:
+#: :meta hide-value:
 WITHOUT = {
     "conv3 and conv4": _replication("without conv3 and conv4", 0.454, 0.221),
     "fc7": _replication("without fc7", 0.400, 0.184),
     "fc6 and fc7": _replication("without fc6 and fc7", 0.448, 0.224),
 }
 #: The first author's later code and network, with the centre crop and with ten.
+#:
+#: :meta hide-value:
 LATER = tuple(
     Published(
         network="cuda-convnet2 (2014)",

@@ -346,6 +346,8 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
 
 
 #: What repeats or extends a measurement that is none of an experiment, from a clone; see ``PLACES``.
+#:
+#: :meta hide-value:
 COMMANDS = {
     "kernels": "alexnet train --data FOLDER --recipe data/recipes/imagenette.json --seed 5 --out RUN",
     "ten-crop": "python -m tools.answers FOLDER RUN... --record data/records/imagenette-answers.json",
