@@ -21,6 +21,7 @@ from alexnet.experiments.answers import (
 )
 from alexnet.experiments.arm_tables import package_arms
 from alexnet.experiments.claims import CLAIMS, Claim
+from alexnet.experiments.experiment import Experiment
 from alexnet.experiments.finding import ILSVRC, LOGS, Finding
 from alexnet.experiments.intervals import (
     CONFIDENCE,
@@ -107,9 +108,16 @@ def answered(id: str) -> Finding | None:
                 verdict=known.verdict,
                 basis=known.basis,
                 lacking=", ".join(known.lacking),
-                command=f"alexnet claims run {id}",
+                command=again(experiment, id, settled=known.settled),
             )
     return None
+
+
+def again(experiment: Experiment, id: str, *, settled: bool) -> str:
+    """Return the command that sharpens a claim, or once it is settled trains its arms anew."""
+    if settled:
+        return f"alexnet experiment {experiment.name} --arms {' '.join(compared(experiment.answers[id]))}"
+    return f"alexnet claims run {id}"
 
 
 def by_experiment(id: str) -> Finding:
@@ -276,12 +284,11 @@ def with_averages() -> Finding:
 
 def with_measured(id: str, finding: Finding) -> Finding:
     """Add what an experiment at small scale shows, and the command that repeats it."""
-    command = f"alexnet claims run {id}"
     if (known := answered(id)) is None:
-        return replace(finding, command=command)
+        return replace(finding, command=f"alexnet claims run {id}")
     lacking = f"; lacks {known.lacking}" if known.lacking else ""
     scale = f"{known.verdict} in a small AlexNet: {known.ours} ({known.basis}{lacking})"
-    return replace(finding, basis=f"{finding.basis}; {scale}", command=command)
+    return replace(finding, basis=f"{finding.basis}; {scale}", command=known.command)
 
 
 def with_published(finding: Finding, others: Sequence[published.Published], *, top5: bool = True) -> Finding:
