@@ -1,12 +1,26 @@
 """The authors' run notes of 2012 and 2013.
 
-Source: the code that the Computer History Museum has published
-(https://github.com/computerhistory/AlexNet-Source-Code, revision 2f8b81f). The files
+Source: the code that the Computer History Museum has published (`ARCHIVE`). The files
 ``layers/layer-params-NET.cfg`` end in comments that served as a lab notebook: dates, drops of the learning
 rate by hand, scores. Error rates are fractions, as noted, to all digits given.
 """
 
 from dataclasses import dataclass
+
+ARCHIVE = "https://github.com/computerhistory/AlexNet-Source-Code"
+REVISION = "2f8b81f76470bf873c865754ad8f4a5e0dbbeb7b"
+CONTEST_PAGE = "https://image-net.org/challenges/LSVRC/2012/results.html"
+
+
+def notes_address(net: str, lines: str = "") -> str:
+    """Return the address of a run's notes in the archive.
+
+    Args:
+        net: the number under which the authors kept it.
+        lines: of the file, "182" or "177-178"; empty for all.
+    """
+    file = f"{ARCHIVE}/blob/{REVISION}/layers/layer-params-{net}.cfg"
+    return f"{file}#L{lines.replace('-', '-L')}" if lines else file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -342,7 +356,7 @@ SCHEDULES = (
 class ContestEntry:
     """A file of predictions that the authors handed in to ILSVRC-2012, as the page of results has it.
 
-    The page: https://image-net.org/challenges/LSVRC/2012/results.html.
+    The page is at `CONTEST_PAGE`.
 
     Attributes:
         file: its name, which lists the networks whose predictions it averages.

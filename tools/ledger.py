@@ -47,7 +47,9 @@ def row(claim: Claim, found: Finding) -> str:
     The chapters lead to it by its id, ``claims.md#claim-ID``.
     """
     why = f" ({found.lacking})" if found.lacking else ""
-    basis = f"<br><small>{found.basis}</small>" if found.basis else ""
+    links = ", ".join(f"[{name}]({address})" for name, address in found.sources)
+    told = [found.basis, f"Sources: {links}" if links else ""]
+    basis = "".join(f"<br><small>{part}</small>" for part in told if part)
     cells = [
         f'<span id="claim-{claim.id}"></span>'
         f"[`{claim.id}`]({claim.chapter}.ipynb) {claim.text} ({claim.section})",

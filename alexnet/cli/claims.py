@@ -136,7 +136,7 @@ def row(claim, found) -> list[str]:
 
 
 def details(claim, found, places: str) -> str:
-    """Everything known about a claim, for a terminal; the command stays on one line, to be copied.
+    """Everything known about a claim, for a terminal; command and addresses are not wrapped, to be copied.
 
     Args:
         claim: the claim.
@@ -155,7 +155,8 @@ def details(claim, found, places: str) -> str:
         "chapter": f"book/{claim.chapter}.ipynb",
     }
     lines = {name: f"{name:9} {text}" for name, text in parts.items() if text}
-    return "\n".join(
+    told = [
         line if name == "again" else textwrap.fill(line, WIDTH, subsequent_indent=" " * 10)
         for name, line in lines.items()
-    )
+    ]
+    return "\n".join([*told, *(f"{'source':9} {name}: {address}" for name, address in found.sources)])

@@ -22,7 +22,7 @@ from alexnet.experiments.answers import (
 from alexnet.experiments.arm_tables import package_arms
 from alexnet.experiments.claims import CLAIMS, Claim
 from alexnet.experiments.experiment import Experiment
-from alexnet.experiments.finding import ILSVRC, LOGS, Finding
+from alexnet.experiments.finding import ILSVRC, LOGS, Finding, Source
 from alexnet.experiments.intervals import (
     CONFIDENCE,
     INCONCLUSIVE,
@@ -41,6 +41,12 @@ from alexnet.storage import records
 # From the authors' logs
 
 
+def notes(net: str, lines: str = "") -> Source:
+    """Return the place of a run's notes."""
+    place = f", line{'s' * ('-' in lines)} {lines}" if lines else ""
+    return Source(f"notes of #{net}{place}", lab_notes.notes_address(net, lines))
+
+
 def logged(worse: str, better: str, data: str, *, remark: str = "") -> Finding:
     """Return by how much a network of the authors has a lower error than another, by their run notes."""
     runs = [lab_notes.find_run(net, data=data) for net in (worse, better)]
@@ -50,6 +56,7 @@ def logged(worse: str, better: str, data: str, *, remark: str = "") -> Finding:
         verdict=LOGS,
         basis=f"#{worse} against #{better}, {data}, one run each{remark}",
         lacking="one run of each, with learning rates dropped by hand",
+        sources=tuple(notes(run.net, run.lines) for run in runs),
     )
 
 
@@ -58,7 +65,8 @@ def errors_logged(nets: Sequence[tuple[str, int]], data: str, remark: str = "") 
     runs = [lab_notes.find_run(net, data=data, views=views) for net, views in nets]
     shown = "; ".join(f"{run.top1:.2%} and {run.top5:.2%}" for run in runs)
     named = ", ".join(f"#{net} with {views} crop{'s' * (views > 1)}" for net, views in nets)
-    return Finding(ours=shown, verdict=LOGS, basis=f"{named}, {data}{remark}")
+    sources = tuple(notes(run.net, run.lines) for run in runs)
+    return Finding(ours=shown, verdict=LOGS, basis=f"{named}, {data}{remark}", sources=sources)
 
 
 def schedule_logged() -> Finding:
@@ -68,7 +76,8 @@ def schedule_logged() -> Finding:
     drops = [later.epoch for before, later in stages if later.weight_cuts != before.weight_cuts]
     shown = f"{len(drops)} times, at epochs {', '.join(map(str, drops))} of {noted.num_epochs}"
     basis = "#145 by its run notes; conv1 by a schedule of its own; the other biases' rate never, as saved"
-    return Finding(ours=shown, verdict=LOGS, basis=basis)
+    sources = (notes("145", lab_notes.find_schedule("145").lines),)
+    return Finding(ours=shown, verdict=LOGS, basis=basis, sources=sources)
 
 
 # Measured
@@ -139,7 +148,7 @@ def unknown(lacking: str, *, command: str = "") -> Finding:
     return Finding(ours="", verdict=INCONCLUSIVE, basis="", lacking=lacking, command=command)
 
 
-def needs_ilsvrc(*, ours: str = "", basis: str = "") -> Finding:
+def needs_ilsvrc(*, ours: str = "", basis: str = "", sources: tuple[Source, ...] = ()) -> Finding:
     """A claim that only a training on ILSVRC can settle."""
     return Finding(
         ours=ours,
@@ -147,6 +156,7 @@ def needs_ilsvrc(*, ours: str = "", basis: str = "") -> Finding:
         basis=basis,
         lacking="a training on ILSVRC",
         command="alexnet train --data imagenet-256 --recipe code2012 --out runs/imagenet",
+        sources=sources,
     )
 
 
@@ -159,6 +169,7 @@ def needs_fall_2009() -> Finding:
         "one trained on half of it (#141-2009-half)",
         lacking="a training on half of the Fall 2009 release of ImageNet",
         command="alexnet train --data fall2009-256 --recipe code2012 --net sixth-conv --out runs/fall2009",
+        sources=(notes("131-2009"), notes("141-2009-half")),
     )
 
 
@@ -171,7 +182,8 @@ def in_memory() -> Finding:
     later = f"the documentation of {published.LATER[0].network} shows {published.LATER_SECONDS} s for one of "
     later += f"{published.LATER_PARTS} parts of the images: {paper.NUM_EPOCHS} epochs in {days:.1f} days"
     basis = f"the memory is computed; {later} on one GPU, with fewer kernels"
-    return needs_ilsvrc(ours=shown, basis=basis)
+    sources = (Source(published.LATER[0].network, published.LATER[0].source),)
+    return needs_ilsvrc(ours=shown, basis=basis, sources=sources)
 
 
 def two_gpu_time() -> Finding:
@@ -279,7 +291,9 @@ def with_averages() -> Finding:
     ours = f"{found.ours}; averaged networks on the test set, top-5: {averages}"
     basis = f"{found.basis}, and the contest's page of results"
     lacking = "a source for the averages' validation errors"
-    return with_published(replace(found, ours=ours, basis=basis, lacking=lacking), published.OTHERS)
+    sources = (*found.sources, Source("results of the contest", lab_notes.CONTEST_PAGE))
+    found = replace(found, ours=ours, basis=basis, lacking=lacking, sources=sources)
+    return with_published(found, published.OTHERS)
 
 
 def with_measured(id: str, finding: Finding) -> Finding:
@@ -301,7 +315,9 @@ def with_published(finding: Finding, others: Sequence[published.Published], *, t
         shown.append(", ".join([*named, f"{each.views} crop{'s' * (each.views > 1)}: {rates}"]))
     which = "top-1 and top-5 errors" if top5 else "top-1 errors"
     told = f"Published {which}, ILSVRC-2012 validation: {'; '.join(shown)}"
-    return replace(finding, basis=f"{finding.basis}{'. ' if finding.basis else ''}{told}")
+    sources = dict.fromkeys((*finding.sources, *(Source(each.network, each.source) for each in others)))
+    basis = f"{finding.basis}{'. ' if finding.basis else ''}{told}"
+    return replace(finding, basis=basis, sources=tuple(sources))
 
 
 VALIDATION, TEST = lab_notes.VAL_2012, lab_notes.TEST_2010

@@ -17,10 +17,11 @@ from alexnet.evaluation.kernels import Gap
 from alexnet.experiments import answers, computed, evidence, towers
 from alexnet.experiments.claims import CLAIMS, claim_by_id
 from alexnet.experiments.evidence import EVIDENCE, answered, finding, ledger
-from alexnet.experiments.finding import VERDICTS, Finding
+from alexnet.experiments.finding import ILSVRC, LOGS, VERDICTS, Finding, Source
 from alexnet.experiments.intervals import Interval
 from alexnet.experiments.search import Found
 from alexnet.experiments.trial import Outcome
+from alexnet.lab_notes import notes_address
 from alexnet.storage import records
 from tools import ledger as page
 
@@ -220,6 +221,20 @@ def test_what_others_have_published_stands_beside_the_paper():
     assert "third normalisation" in finding("lrn-accuracy").basis
     # 418 parts of 8.4 seconds, 90 times: 87.8 hours
     assert "90 epochs in 3.7 days" in finding("train-time").basis
+
+
+def test_what_the_authors_or_others_have_noted_has_its_address():
+    for claim, found in ledger():
+        if found.verdict in (LOGS, ILSVRC) or "Published" in found.basis:
+            assert found.sources, claim.id
+        assert len({source.name for source in found.sources}) == len(set(found.sources)), claim.id
+    known = finding("two-gpu-accuracy").sources
+    half = "/layers/layer-params-145-half.cfg#L90-L100"
+    assert known[0].name == "notes of #145-half, lines 90-100" and known[0].address.endswith(half)
+    assert len(known) == 2 and known[1].address.endswith("/layers/layer-params-145-2010.cfg#L177-L178")
+    names = [source.name for source in finding("ilsvrc2012").sources]
+    assert names[:2] == ["notes of #145, line 182", "results of the contest"] and len(names) == 2 + 4
+    assert finding("remove-layer").sources == (Source("Zeiler & Fergus (2014), table 3", published.ZEILER),)
 
 
 def test_torchvisions_network_has_the_errors_that_torchvision_states():
@@ -469,3 +484,14 @@ def test_a_verdict_that_is_out_of_date_or_of_another_claim_is_found():
 def test_cells_cannot_break_the_table():
     row = page.row(claim_by_id("params"), Finding(ours="a | b", verdict="exact", basis=""))
     assert row.count("|") == 5 and "a &#124; b" in row
+
+
+def test_sources_are_links_on_the_page_and_lines_in_a_terminal(capsys):
+    row = page.row(claim_by_id("pool-accuracy"), finding("pool-accuracy"))
+    assert (
+        f"Sources: [notes of #147, lines 165-174]({notes_address('147', '165-174')}), [notes of #145" in row
+    )
+    assert "Sources" not in page.row(claim_by_id("params"), finding("params"))
+    assert main(["claims", "pool-accuracy"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"source    notes of #147, lines 165-174: {notes_address('147', '165-174')}" in lines
