@@ -33,6 +33,7 @@ class Published:
         return top1, top5
 
 
+SANCHEZ = "https://doi.org/10.1109/CVPR.2011.5995504"  # the best errors on ILSVRC-2010 before the paper
 ZEILER = "https://doi.org/10.1007/978-3-319-10590-1_53"
 CONVNET2 = "https://github.com/akrizhevsky/cuda-convnet2/blob/wiki/TrainingExample.md"
 CAFFE = "https://github.com/BVLC/caffe/tree/master/models/bvlc_alexnet"

@@ -22,8 +22,8 @@ def add(commands) -> None:
         help="list the paper's claims with the verdict on each, or measure them",
         description="List the claims with the numbers of the paper and those found here, or show one of "
         "them with the basis of its verdict, what is missing and the command that measures it again. With "
-        "`run`, train the missing arms or seeds of inconclusive claims, the claim settled soonest first, and "
-        "without an ID then the arms that no claim rests on; "
+        "`run`, train the missing arms or seeds of inconclusive claims, first those that promise most "
+        "verdicts for their time, and without an ID then the arms that no claim rests on; "
         "finished trials of the package count, and the same command resumes a stopped run.",
     )
     text = "the claim; `alexnet claims` lists them. After `run` several, or none for all that can be measured"

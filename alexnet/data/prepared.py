@@ -102,6 +102,10 @@ def with_validation(dataset: PreparedSet) -> PreparedSet:
 
     Where there are test images and no validation images, a tenth of the training images of each class becomes
     the split "val", the same tenth at every call: a test error used for choices would be too low.
+    Where no class has ten images it is a tenth of all of them, and one at least.
+
+    Raises:
+        ValueError: there is a single training image.
     """
     if "val" in dataset.splits or not {"train", "test"} <= dataset.splits.keys():
         return dataset
@@ -112,7 +116,11 @@ def with_validation(dataset: PreparedSet) -> PreparedSet:
     for of_class in by_class.split(labels.bincount(minlength=len(dataset.classes)).tolist()):
         held_out[of_class[: len(of_class) // HELD_OUT]] = True
     if not held_out.any():
-        return dataset
+        if len(labels) < 2:
+            raise ValueError(
+                f"{dataset.name} has a single training image: two are needed, one of them to validate"
+            )
+        held_out[shuffled[: max(1, len(labels) // HELD_OUT)]] = True
     parts = {
         name: PartOfSplit(dataset.train, chosen.nonzero()[:, 0])
         for name, chosen in (("train", ~held_out), ("val", held_out))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from alexnet.experiments import EXPERIMENTS
 from alexnet.experiments.campaign import compute_interval
-from alexnet.experiments.experiment import EARLY, EPOCHS, GAP, Comparison, Experiment
+from alexnet.experiments.experiment import COURSE, EPOCHS, GAP, Comparison, Experiment
 from alexnet.experiments.intervals import (
     CONTRADICTED,
     INCONCLUSIVE,
@@ -32,13 +32,13 @@ MEASURES = {
     "train_error": "training error",
     "train_loss": "training loss",
     GAP: "test less training error",
-    EARLY: "training loss at the beginning",
+    COURSE: "mean training loss",
 }
 ROUNDS = 0.5  # a factor that is printed as a whole number stands for those within this of it
 FITTED = ("error", "loss", GAP)  # compared between networks that fit their training images
 UNDECIDED = "more seeds, since chance alone may explain the effect"
 ONE_OF_MANY = "more seeds, since among as many comparisons as are made together chance may explain the effect"
-LOSSES = ("loss", "train_loss", EARLY)  # in nats, not in percentage points
+LOSSES = ("loss", "train_loss", COURSE)  # in nats, not in percentage points
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +98,8 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
         shown.append(describe_figure(figure, comparisons[0].measure, list(known.values())))
     counts = sorted({effect.num_values for effect in known.values()})
     rate = "learning rate"
+    if experiment.fit is not None:
+        rate += ", the best at which it fits its images"
     if (target := experiment.stop_error) is not None:
         rate = f"constant learning rate, to {target:.0%} training error"
     return Answer(
@@ -124,8 +126,10 @@ def judge(asked: Comparison, effect: Interval, corrected_p: float) -> str:
 def judge_factor(figure: float, direction: str, ratios: Sequence[Sequence[float]]) -> str:
     """Return the verdict on a claim that gives a factor, such as six times the epochs.
 
-    A printed factor stands for all that round to it. The claim is supported if one setup has such a factor,
-    since the paper says it of one network; it is contradicted if every setup has another.
+    A printed factor stands for all that round to it. A setup has such a factor if both ends of these are
+    excluded, the mean lying between them, and another one if the nearest end is. The claim is supported if
+    one setup has such a factor, since the paper says it of one network; it is contradicted if every setup has
+    another.
 
     Args:
         figure: the factor.
@@ -134,14 +138,12 @@ def judge_factor(figure: float, direction: str, ratios: Sequence[Sequence[float]
     """
     if direction != SUPPORTED:
         return direction
-    found = []
+    found, ends = [], (figure - ROUNDS, figure + ROUNDS)
     for setup in ratios:
-        interval = ratio_interval(setup, [1.0] * len(setup))
-        nearest = min(max(interval.mean, figure - ROUNDS), figure + ROUNDS)  # of those that round to it
-        p = 1.0 if interval.mean == nearest else p_value([math.log(ratio / nearest) for ratio in setup])
-        other = min(1.0, len(ratios) * p) < LOOK_LEVEL
-        inside = interval.low <= figure + ROUNDS and interval.high >= figure - ROUNDS
-        found.append(CONTRADICTED if other else SUPPORTED if inside else INCONCLUSIVE)
+        p = max(p_value([math.log(ratio / end) for ratio in setup]) for end in ends)  # of the nearest end
+        inside = ends[0] <= ratio_interval(setup, [1.0] * len(setup)).mean <= ends[1]
+        decided = SUPPORTED if inside else CONTRADICTED
+        found.append(decided if len(ratios) * p < LOOK_LEVEL else INCONCLUSIVE)
     if SUPPORTED in found and INCONCLUSIVE not in found:
         return SUPPORTED
     return CONTRADICTED if set(found) == {CONTRADICTED} else INCONCLUSIVE
@@ -166,15 +168,18 @@ def describe_effect(asked: Comparison, effect: Interval) -> str:
 
 
 def describe_figure(figure: float, measure: str, effects: Sequence[Interval]) -> str:
-    """Say whether the effects' intervals contain the paper's figure, or reach a factor that rounds to it."""
+    """Say whether the effects' intervals contain the paper's figure, or the factors that round to it."""
     if measure == EPOCHS:
         ends = figure - ROUNDS, figure + ROUNDS
+        inside = sum(ends[0] <= effect.low and effect.high <= ends[1] for effect in effects)
         reached = sum(effect.low <= ends[1] and effect.high >= ends[0] for effect in effects)
-        factors = f"factors that round to the paper's {figure:g} times ({ends[0]:g} to {ends[1]:g})"
+        factors = f"the factors that round to the paper's {figure:g} times ({ends[0]:g} to {ends[1]:g})"
         if len(effects) == 1:
-            return f"the interval {'reaches' if reached else 'does not reach'} the {factors}"
-        reach = "reaches" if reached < 2 else "reach"
-        return f"{reached or 'none'} of the {len(effects)} intervals {reach} the {factors}"
+            place = "lies among" if inside else "reaches" if reached else "does not reach"
+            return f"the interval {place} {factors}"
+        reach, lie = ("reaches" if reached < 2 else "reach"), ("lies" if inside < 2 else "lie")
+        counted = f"{reached or 'none'} of the {len(effects)} intervals {reach} {factors}"
+        return f"{counted}, {inside or 'none'} {lie} among them"
     size = round(100 * figure, 3)
     lie = "lies" if size == 1 else "lie"
     unit = f"point{'s' * (size != 1)}"
@@ -187,10 +192,20 @@ def describe_figure(figure: float, measure: str, effects: Sequence[Interval]) ->
 def corrected(experiment: Experiment, arms: Mapping[str, Found]) -> Mapping[Comparison, float]:
     """Return the p-values of an experiment's comparisons, corrected for being made together."""
     found = {}
-    for asked in dict.fromkeys(one for comparisons in experiment.answers.values() for one in comparisons):
-        effects = judged(experiment, asked, arms)
-        found[asked] = p_value([math.log(x) for x in effects] if asked.measure == EPOCHS else effects)
+    for asked in made_together(experiment):
+        found[asked] = p_value(additive_effects(experiment, asked, arms))
     return holm(found)
+
+
+def made_together(experiment: Experiment) -> list[Comparison]:
+    """Return all comparisons on which an experiment's verdicts rest, each once."""
+    return list(dict.fromkeys(one for comparisons in experiment.answers.values() for one in comparisons))
+
+
+def additive_effects(experiment: Experiment, asked: Comparison, arms: Mapping[str, Found]) -> list[float]:
+    """Return a comparison's effects by seed, 0 for none: differences, or the logarithms of ratios."""
+    effects = judged(experiment, asked, arms)
+    return [math.log(ratio) for ratio in effects] if asked.measure == EPOCHS else effects
 
 
 def lacks(

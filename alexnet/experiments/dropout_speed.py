@@ -33,5 +33,9 @@ EXPERIMENT = Experiment(
     num_train=10_000,
     answers={"dropout-iterations": (Comparison(better="without", worse="with", measure=EPOCHS),)},
     figures={"dropout-iterations": 2.0},
+    limits={
+        "dropout-iterations": "a training to convergence, with learning rates that fall: at a training error "
+        f"of {paper.RELU_TARGET_TRAINING_ERROR:.0%} neither network has converged"
+    },
     stop_error=paper.RELU_TARGET_TRAINING_ERROR,
 )

@@ -23,6 +23,7 @@ from alexnet.experiments.arm_tables import package_arms
 from alexnet.experiments.claims import CLAIMS, Claim
 from alexnet.experiments.experiment import Experiment
 from alexnet.experiments.finding import ILSVRC, LOGS, Finding, Source
+from alexnet.experiments.finished import Finished
 from alexnet.experiments.intervals import (
     CONFIDENCE,
     INCONCLUSIVE,
@@ -33,6 +34,7 @@ from alexnet.experiments.intervals import (
     verdict,
 )
 from alexnet.experiments.search import missing_rates
+from alexnet.experiments.sharpen import next_step
 from alexnet.models import summary
 from alexnet.optim.schedule import LOGGED
 from alexnet.recipes import PAPER
@@ -117,15 +119,16 @@ def answered(id: str) -> Finding | None:
                 verdict=known.verdict,
                 basis=known.basis,
                 lacking=", ".join(known.lacking),
-                command=again(experiment, id, settled=known.settled),
+                command=again(experiment, id),
             )
     return None
 
 
-def again(experiment: Experiment, id: str, *, settled: bool) -> str:
-    """Return the command that sharpens a claim, or once it is settled trains its arms anew."""
-    if settled:
-        return f"alexnet experiment {experiment.name} --arms {' '.join(compared(experiment.answers[id]))}"
+def again(experiment: Experiment, id: str) -> str:
+    """Return the command that sharpens a claim, or where it has no trials left trains its arms anew."""
+    name = experiment.name
+    if next_step(experiment, package_arms(name), Finished.of_package(name), id) is None:
+        return f"alexnet experiment {name} --arms {' '.join(compared(experiment.answers[id]))}"
     return f"alexnet claims run {id}"
 
 
@@ -133,11 +136,12 @@ def by_experiment(id: str) -> Finding:
     """Return an experiment's finding on a claim, or what it takes to have one."""
     if (known := answered(id)) is not None:
         return known
+    best, *others = experiments_for(id)
     lacking = "two seeds of every arm"
-    for experiment in experiments_for(id):
+    for experiment in (best, *others):
         arms = package_arms(experiment.name)
         lacking = missing_rates(compared(experiment.answers[id]), arms) or lacking
-    return unknown(lacking, command=f"alexnet claims run {id}")
+    return unknown(lacking, command=again(best, id))
 
 
 # Not yet
@@ -218,7 +222,10 @@ def specialised() -> Finding:
     apart = sum(gap.chance < 1 - CONFIDENCE for gap in gaps.values())
     lacking = []
     if apart < len(gaps):
-        lacking.append(f"towers that differ by more than chance in every run: {apart} of {len(gaps)} do")
+        more = "more seeds do not change that"
+        lacking.append(
+            f"towers that differ by more than chance in every run: {apart} of {len(gaps)} do, and {more}"
+        )
     if len(gaps) < ENOUGH_SEEDS:
         lacking.append(f"{len(gaps)} seed{'s' * (len(gaps) > 1)} of at least {ENOUGH_SEEDS}")
     return measured(effect, shown, found, lacking)
@@ -240,6 +247,7 @@ def retrieved() -> Finding:
     few = len(trained) < ENOUGH_SEEDS
     lacking = [f"{len(trained)} seeds of at least {ENOUGH_SEEDS}"] if few else []
     effect = mean_interval([share - max(pixels, *untrained) for share in trained])
+    shown += f"; {effect.in_points()} points more than the best of these controls"
     if not mean_interval([place - int(k) for place in places]).low > 0:
         lacking.append(f"a nearest image by features that is not among the {k} nearest by pixels")
     return measured(effect, shown, found, lacking)
@@ -257,6 +265,7 @@ def coded() -> Finding:
     shown = f"{means[0]} of the {k} nearest by codes of {bits} bits are of the class, {means[1]} where the "
     shown += f"auto-encoder reads pixels; {means[2]} by the features themselves"
     effect = mean_interval([a - b for a, b in zip(ours, pixels, strict=True)])
+    shown += f"; {effect.in_points()} points more than codes of pixels"
     few = len(runs) < ENOUGH_SEEDS
     lacking = [f"{len(runs)} seeds of at least {ENOUGH_SEEDS}"] if few else []
     return measured(effect, shown, found, lacking)
@@ -280,13 +289,16 @@ def ten_crops() -> Finding:
 
 
 def with_best_before() -> Finding:
-    """One network by the notes, which know nothing of the best before."""
-    return replace(errors_logged((("145-2010", 10),), TEST), lacking="a source for the best results before")
+    """One network by the notes; the best before by those whom the paper cites."""
+    found = errors_logged((("145-2010", 10),), TEST)
+    best = Source("Sánchez & Perronnin (2011)", published.SANCHEZ)
+    basis = f"{found.basis}; the best before are those of {best.name}, as the paper cites them"
+    return replace(found, basis=basis, sources=(*found.sources, best))
 
 
 def with_averages() -> Finding:
-    """One network by the notes; the averages by the contest's page, which knows their test errors alone."""
-    found = errors_logged((("145", 10),), VALIDATION)
+    """Single networks by the notes; the averages by the contest's page, which has test errors alone."""
+    found = errors_logged((("145", 10), ("146-2012-2011", 10)), VALIDATION)
     averages = " and ".join(f"{entry.top5:.2%} of {len(entry.nets)}" for entry in lab_notes.CONTEST)
     ours = f"{found.ours}; averaged networks on the test set, top-5: {averages}"
     basis = f"{found.basis}, and the contest's page of results"

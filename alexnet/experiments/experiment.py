@@ -9,8 +9,7 @@ from alexnet.experiments.arms import Arm
 from alexnet.experiments.trial import GUESSING, Outcome, Trial, epochs_to
 
 Score = tuple[float, float]
-GAP, EARLY, EPOCHS = "gap", "early_loss", "epochs"
-EARLY_PART = 0.1  # of a training: what "early" means
+ERROR, GAP, COURSE, EPOCHS = "error", "gap", "course_loss", "epochs"
 SEARCH_MARGIN = 0.75  # of the training error asked for: what a trial of the search must reach
 
 
@@ -21,14 +20,14 @@ class Comparison:
     Attributes:
         better: the arm that does better if the claim is right.
         worse: the arm that it is compared with.
-        measure: "error", "loss", "train_error", "train_loss"; "gap", error less training error; "early_loss",
-            the mean training loss over the first tenth of the training; or "epochs", those to the target of
-            a race, of which the ratio counts.
+        measure: "error", "loss", "train_error", "train_loss"; "gap", error less training error;
+            "course_loss", the mean of the training losses in the course of the training; or "epochs", those
+            to the target of a race, of which the ratio counts.
     """
 
     better: str
     worse: str
-    measure: str = "error"
+    measure: str = ERROR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +46,7 @@ class Experiment:
         limits: for a claim that the experiment measures and cannot decide, what it lacks for that.
         windows: measurements of the training error in an epoch.
         stop_error: of a race to this training error, see `alexnet.experiments.trial.Trial`.
+        tuned_by: the measure that the search for the learning rate minimises; a race has its own.
         fit: the training error of arms that fit their images, at the end, in the mean over seeds; None: any.
     """
 
@@ -61,6 +61,7 @@ class Experiment:
     limits: Mapping[str, str] = field(default_factory=dict)
     windows: int = 1
     stop_error: float | None = None
+    tuned_by: str = ERROR
     fit: float | None = None
 
     def trial(self, arm: str, *, rate: float, seed: int, split: str) -> Trial:
@@ -88,7 +89,11 @@ class Experiment:
             if outcome.error >= GUESSING:
                 return math.inf, math.inf
             fits = self.fit is None or outcome.train_error <= SEARCH_MARGIN * self.fit
-            return (outcome.error, outcome.loss) if fits else (math.inf, outcome.train_loss)
+            return (
+                (self.measure(outcome, self.tuned_by), outcome.loss)
+                if fits
+                else (math.inf, outcome.train_loss)
+            )
         end = statistics.fmean(outcome.errors[-self.windows :])
         epochs = epochs_to(outcome.errors, self.stop_error, windows=self.windows)
         return epochs, end if end < GUESSING else math.inf
@@ -97,8 +102,8 @@ class Experiment:
         """Return a measure of a comparison, see `Comparison`."""
         if name == GAP:
             return outcome.error - outcome.train_error
-        if name == EARLY:
-            return statistics.fmean(outcome.losses[: max(1, round(EARLY_PART * len(outcome.losses)))])
+        if name == COURSE:
+            return statistics.fmean(outcome.losses)
         if name == EPOCHS:
             assert self.stop_error is not None
             return epochs_to(outcome.errors, self.stop_error, windows=self.windows)

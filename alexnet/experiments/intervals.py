@@ -107,6 +107,24 @@ def p_value(values: Sequence[float]) -> float:
     return 2 * special.stdtr(len(values) - 1, -abs(mean) / deviation * math.sqrt(len(values))).item()
 
 
+def chance_of_decision(values: Sequence[float], num_values: int, level: float) -> float:
+    """Return the chance that a mean differs from 0 by its p-value, if these values are a fair sample.
+
+    That it differs on the other side is left out.
+
+    Args:
+        values: two or more.
+        num_values: that there will be, two or more.
+        level: that the p-value must be below.
+    """
+    mean, deviation = statistics.fmean(values), statistics.stdev(values)
+    if deviation == 0:
+        return float(mean != 0)
+    critical = special.stdtrit(num_values - 1, 1 - level / 2).item()
+    shift = abs(mean) / deviation * math.sqrt(num_values)
+    return 1 - special.nctdtr(num_values - 1, shift, critical).item()
+
+
 def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
     """Correct the p-values of comparisons that are made together, by Holm's method.
 

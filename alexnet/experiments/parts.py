@@ -22,7 +22,7 @@ from typing import Any
 
 from alexnet import paper
 from alexnet.experiments.arms import SHRINKING, Arm
-from alexnet.experiments.experiment import EARLY, GAP, Comparison, Experiment
+from alexnet.experiments.experiment import GAP, Comparison, Experiment
 from alexnet.recipes import PAPER, VARIANTS, adapt_to_images, net_config
 
 EPOCHS, DROPS = 30, (2 / 3, 8 / 9)
@@ -179,7 +179,6 @@ EXPERIMENT = Experiment(
         "pca-colour": (gains("colour", over="crops"),),
         "dropout-overfit": (gains("dropout", GAP, over="long"), gains("dropout", over="long")),
         "weight-decay": (loses("no-weight-decay", "train_error"),),
-        "init": (loses("biases-0", EARLY),),
         "depth-data": (gains("long"), loses("half")),
     },
     figures={

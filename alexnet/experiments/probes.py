@@ -3,6 +3,7 @@
 Letters in shapes: N images, C channels, H height, W width.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -65,6 +66,35 @@ def unit_signals(net: nn.Sequential, images: Tensor, labels: Tensor) -> list[Uni
         )
         for name, gradient in zip(inputs, gradients, strict=True)
     ]
+
+
+@torch.no_grad()
+def fractions_dead(net: nn.Module, batches: Iterable[Tensor]) -> list[float]:
+    """Return for every layer of units in turn which fraction of its kernels is dead.
+
+    A kernel (a unit, in a dense layer) is dead if its output is 0 everywhere, for all images.
+
+    Args:
+        net: its activation functions as `alexnet.models.cifar.Activation`; one without any has no fractions.
+        batches: (N, C, H, W) images as the network wants them.
+    """
+    layers = [layer for layer in net.modules() if isinstance(layer, Activation)]
+    if not layers:
+        return []
+    alive: dict[nn.Module, Tensor] = {}
+
+    def look(layer: nn.Module, _inputs: object, y: Tensor) -> None:
+        now = (y != 0).transpose(0, 1).flatten(1).any(1)
+        alive[layer] = now | alive.get(layer, now)
+
+    hooks = [layer.register_forward_hook(look) for layer in layers]
+    try:
+        for images in batches:
+            net(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [1 - alive[layer].double().mean().item() for layer in layers]
 
 
 def root_mean_square(x: Tensor) -> float:

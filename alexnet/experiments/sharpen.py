@@ -1,13 +1,17 @@
 """The choice of the next claim to measure, and of its number of seeds, for ``alexnet claims run``."""
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from alexnet.experiments.answers import answer, compared
+from alexnet.experiments.answers import LOOK_LEVEL, additive_effects, answer, compared, made_together
 from alexnet.experiments.campaign import estimate_seconds
 from alexnet.experiments.experiment import Experiment
 from alexnet.experiments.finished import Finished
+from alexnet.experiments.intervals import chance_of_decision
 from alexnet.experiments.search import LOOKS, Found, count_missing, find_arms, missing_rates
+
+EVEN = 0.5  # the chance that a comparison is decided of which nothing is known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +24,7 @@ class Step:
         arms: that it rests on.
         seeds: that all of them are to have.
         seconds: that this takes on one core by the trials so far; infinite where there are none.
+        chance: that the claim is settled by it.
     """
 
     id: str
@@ -27,6 +32,7 @@ class Step:
     arms: tuple[str, ...]
     seeds: tuple[int, ...]
     seconds: float
+    chance: float
 
 
 def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finished, id: str) -> Step | None:
@@ -44,12 +50,30 @@ def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finis
         missing = {name: count_missing(arms.get(name), seeds) for name in names}
         if any(missing.values()):
             seconds = estimate_seconds(experiment, finished, missing)
-            return Step(id=id, experiment=experiment, arms=names, seeds=seeds, seconds=seconds)
+            chance = chance_of_verdict(experiment, arms, id, count)
+            return Step(id=id, experiment=experiment, arms=names, seeds=seeds, seconds=seconds, chance=chance)
     return None
 
 
+def chance_of_verdict(experiment: Experiment, arms: Mapping[str, Found], id: str, num_seeds: int) -> float:
+    """Estimate the chance that a claim is settled by so many seeds, if its effects stay as they are.
+
+    Each of its comparisons has to be decided, at the level that passes the correction for their number
+    whatever the others give. The comparisons count as independent, which is enough for an order.
+    """
+    if id in experiment.limits:
+        return 0.0
+    level = LOOK_LEVEL / len(made_together(experiment))
+    chances = []
+    for asked in experiment.answers[id]:
+        effects = additive_effects(experiment, asked, arms)
+        known = len(effects) > 1 and all(map(math.isfinite, effects))
+        chances.append(chance_of_decision(effects, num_seeds, level) if known else EVEN)
+    return math.prod(chances)
+
+
 def steps(experiments: Mapping[str, tuple[Experiment, Finished]], ids: Collection[str]) -> list[Step]:
-    """Return the trials for these claims, the shortest first.
+    """Return the trials for these claims, first those that promise most verdicts for their time.
 
     Args:
         experiments: by name, with their finished trials; of several that answer a claim the best first. Those
@@ -66,4 +90,4 @@ def steps(experiments: Mapping[str, tuple[Experiment, Finished]], ids: Collectio
                 found.append(step)
             if answer(experiment, arms, id) is not None:
                 answered.add(id)
-    return sorted(found, key=lambda step: step.seconds)
+    return sorted(found, key=lambda step: (-step.chance / step.seconds, step.seconds))

@@ -9,7 +9,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from alexnet.data.catalogue import CIFAR10
 from alexnet.data.statistics import compute_statistics
 from alexnet.evaluation.errors import Counts, evaluate
 from alexnet.experiments.arms import Arm, Inputs
+from alexnet.experiments.probes import fractions_dead
 from alexnet.optim.sgd import PaperSGD
 from alexnet.optim.step import StepResult, shuffled_batches, train_step
 from alexnet.seeds import AUGMENTATION, DROPOUT, WEIGHTS, make_generator
@@ -92,6 +93,8 @@ class Outcome:
         loss: likewise.
         epochs: how many were run.
         seconds: wall time.
+        dead: of every layer with an activation function of its own the fraction of kernels whose output is 0
+            everywhere for all images of train_error; empty for other networks, and in older trials.
     """
 
     errors: list[float]
@@ -102,6 +105,7 @@ class Outcome:
     loss: float
     epochs: float
     seconds: float
+    dead: list[float] = field(default_factory=list)
 
 
 def run_trial(
@@ -154,6 +158,7 @@ def run_trial(
     net.eval()
     few = images[:MOST_HELD_OUT], labels[:MOST_HELD_OUT]
     on_train, on_judged = (count(net, inputs, *some) for some in (few, judged))
+    dead = fractions_dead(net, (inputs.evaluation(some) for some in few[0].split(AT_ONCE)))
     outcome = Outcome(
         errors=curve.errors,
         losses=curve.losses,
@@ -163,6 +168,7 @@ def run_trial(
         loss=on_judged.mean_loss(),
         epochs=curve.epoch,
         seconds=time.perf_counter() - start,
+        dead=dead,
     )
     return outcome, net
 

@@ -331,6 +331,19 @@ def test_a_tenth_of_each_class_is_held_out_where_there_is_no_validation_split():
         got.val.read([20])
 
 
+@pytest.mark.parametrize(("num_train", "held_out"), [(50, 5), (9, 1), (2, 1)])
+def test_classes_of_few_images_are_no_reason_to_validate_on_test_images(num_train, held_out):
+    got = with_validation(in_memory(data.synthetic(num_train=num_train, num_test=10)))
+    assert [len(got.splits[name]) for name in ("train", "val")] == [num_train - held_out, held_out]
+    assert got.val is not got.split("test")
+
+
+def test_a_single_training_image_is_refused():
+    one = in_memory(data.synthetic(num_train=1, num_test=10))
+    with pytest.raises(ValueError, match="has a single training image: two are needed"):
+        with_validation(one)
+
+
 def test_validation_images_that_are_there_stay():
     whole = in_memory(data.synthetic(num_train=100, num_test=10))
     named = replace(whole, splits={"train": whole.train, "val": whole.split("test")})

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet.experiments.probes import unit_signals
+from alexnet.experiments.probes import fractions_dead, unit_signals
 from alexnet.models.cifar import Activation, dense_stack
 
 
@@ -96,3 +96,18 @@ def test_a_linear_layer_of_gain_one_keeps_the_size():
     x = torch.randn(20, 900, 1, 1, generator=torch.Generator().manual_seed(1))
     size = unit_signals(net, x, torch.zeros(20, dtype=torch.int64))[0].input_size
     assert size == pytest.approx(1, rel=0.02)
+
+
+def test_a_kernel_is_dead_only_if_no_image_of_any_batch_activates_it():
+    net = nn.Sequential(nn.Conv2d(1, 3, 1), Activation("relu"), nn.Conv2d(3, 2, 1), Activation("relu"))
+    with torch.no_grad():
+        net[0].weight.copy_(torch.tensor([1.0, -1.0, 0.0]).view(3, 1, 1, 1))
+        net[0].bias.copy_(torch.tensor([0.0, 0.0, -1.0]))  # the third is dead by its bias
+        net[2].weight.copy_(torch.tensor([[1.0, 1.0, 1.0], [-1.0, -1.0, -1.0]]).view(2, 3, 1, 1))
+        net[2].bias.zero_()  # the second reads positive numbers through negative weights
+    images = torch.zeros(2, 1, 2, 2)
+    images[0, 0, 0, 1], images[1, 0, 1, 1] = 1.0, -1.0  # the second image alone activates the second kernel
+    assert fractions_dead(net, [images[:1], images[1:]]) == pytest.approx([1 / 3, 1 / 2])
+    assert fractions_dead(net, [images[:1]]) == pytest.approx([2 / 3, 1 / 2])
+    assert fractions_dead(net[:1], [images]) == []
+    assert not net[1]._forward_hooks

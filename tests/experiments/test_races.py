@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from alexnet.experiments import EXPERIMENTS
 from alexnet.experiments.answers import answer, corrected
 from alexnet.experiments.experiment import Comparison
 from alexnet.experiments.search import Found
@@ -39,10 +40,23 @@ def test_a_race_is_judged_by_its_ratios_against_one(tiny, outcome, slow, verdict
     assert (corrected(race, arms)[asked] < 0.05) == (verdict != "inconclusive")
 
 
-def test_early_is_the_first_tenth_of_a_training(tiny, outcome):
-    losses = [3.0, 2.0, 1.0, *[0.1] * 27]
-    assert tiny("relu").measure(outcome(losses=losses), "early_loss") == pytest.approx(2.0)
-    assert tiny("relu").measure(outcome(losses=losses[:4]), "early_loss") == 3.0
+def test_a_search_by_the_course_of_the_loss_prefers_what_learns_first(tiny, outcome):
+    slow = outcome(error=0.3, losses=[2.2, 1.2, 0.2])
+    fast = outcome(error=0.5, losses=[1.5, 1.0, 0.8])
+    assert tiny("relu").measure(fast, "course_loss") == pytest.approx(1.1)
+    by = {name: tiny("relu", tuned_by=name) for name in ("error", "course_loss")}
+    assert by["error"].score(slow) < by["error"].score(fast)
+    assert by["course_loss"].score(fast) < by["course_loss"].score(slow)
+    assert by["course_loss"].score(outcome(error=0.9, losses=[0.1]))[0] == math.inf  # learned nothing
+
+
+def test_early_learning_is_the_base_for_a_tenth_of_its_epochs():
+    known, parts = EXPERIMENTS["early-learning"], EXPERIMENTS["parts"]
+    for name, of in (("biases-1", "base"), ("biases-0", "biases-0")):
+        arm, long = known.arms[name], parts.arms[of]
+        assert arm.net == long.net and (arm.learning.epochs, long.learning.epochs) == (3, 30)
+        assert not arm.drops and long.drops[0] * long.learning.epochs > arm.learning.epochs
+    assert known.tuned_by == known.answers["init"][0].measure == "course_loss"
 
 
 def test_a_race_that_is_lost_is_scored_by_its_last_epoch(tiny, outcome):

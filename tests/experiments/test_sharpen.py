@@ -15,7 +15,7 @@ from alexnet.experiments import EXPERIMENTS, campaign
 from alexnet.experiments.answers import LOOK_LEVEL, LOOKS, ONE_OF_MANY, UNDECIDED, answer, corrected
 from alexnet.experiments.experiment import Comparison
 from alexnet.experiments.finished import Finished
-from alexnet.experiments.intervals import p_value
+from alexnet.experiments.intervals import chance_of_decision, p_value
 from alexnet.experiments.search import Found
 from alexnet.experiments.sharpen import next_step, steps
 
@@ -128,14 +128,36 @@ def test_a_claim_on_an_arm_that_learns_at_no_learning_rate_is_left_alone(known, 
     assert "fewer than two seeds" in claims.told(known, Finished("", []), "init")
 
 
-def test_the_claim_that_is_soonest_settled_comes_first(known, outcome, monkeypatch):
+def test_the_claim_that_promises_a_verdict_soonest_comes_first(known, outcome, monkeypatch):
     kept = Finished("", [])
     kept.lines = [{"outcome": {"seconds": 10.0, "epochs": 1.0}}]
-    arms = {"relu": found(outcome, BASE), "sigmoid": found(outcome, BASE[:4])}
+    clear = [error + 0.03 + seed / 1000 for seed, error in enumerate(BASE[:4])]
+    arms = {"relu": found(outcome, BASE), "sigmoid": found(outcome, clear)}
     monkeypatch.setattr("alexnet.experiments.sharpen.find_arms", lambda *_: arms)
     order = steps({"tiny": (known, kept)}, ["pca-colour", "init"])
     assert [(step.id, step.seconds) for step in order] == [("init", 10), ("pca-colour", 80)]
+    assert order[0].chance > 0.99 and order[1].chance == 0.5
     assert [step.id for step in steps({"tiny": (known, kept)}, ["pca-colour"])] == ["pca-colour"]
+    arms["sigmoid"] = found(outcome, BASE[:4])  # as soon, but no effect: seeds will not decide it
+    order = steps({"tiny": (known, kept)}, ["pca-colour", "init"])
+    assert [(step.id, step.chance) for step in order] == [("pca-colour", 0.5), ("init", 0.0)]
+    limited = replace(known, limits={"pca-colour": "more images"})
+    arms["sigmoid"] = found(outcome, clear)
+    order = steps({"tiny": (limited, kept)}, ["pca-colour", "init"])
+    assert [(step.id, step.chance > 0) for step in order] == [("init", True), ("pca-colour", False)]
+
+
+def test_the_chance_of_a_verdict_is_that_of_simulated_seeds():
+    """Five of ten seeds are known, with the mean and the spread of all."""
+    effects, level = [0.012 + x for x in (-0.02, -0.01, 0.0, 0.01, 0.02)], 0.01
+    spread = (0.001 / 4) ** 0.5  # the five squares add up to 0.001
+    draws = 0.012 + spread * torch.randn(
+        20_000, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
+    t = (draws.mean(1) / draws.std(1) * 10**0.5).abs()
+    decided = torch.from_numpy(2 * special.stdtr(9, -t.numpy())) < level
+    assert chance_of_decision(effects, 10, level) == pytest.approx(decided.double().mean().item(), abs=0.02)
+    assert chance_of_decision([1.0, 1.0], 5, level) == 1 and chance_of_decision([0.0, 0.0], 5, level) == 0
 
 
 def test_an_experiment_behind_one_that_has_an_answer_is_left_alone(known, outcome, monkeypatch):
@@ -232,8 +254,8 @@ def test_a_claim_of_several_parts_needs_all_of_them(known, outcome):
 
 def test_effects_are_told_in_their_units(known, outcome):
     arms = {name: found(outcome, BASE) for name in ("relu", "tanh")}
-    arms["tanh"].runs.update({seed: outcome(0.3, loss=1.25, losses=[2.0] + [0.1] * 9) for seed in range(5)})
-    for measure, unit in (("loss", "+0.250 [+0.250, +0.250] nats of test loss"), ("early_loss", "+0.500 [")):
+    arms["tanh"].runs.update({seed: outcome(0.3, loss=1.25, losses=[2.0, 1.1]) for seed in range(5)})
+    for measure, unit in (("loss", "+0.250 [+0.250, +0.250] nats of test loss"), ("course_loss", "+0.050 [")):
         asked = Comparison(better="relu", worse="tanh", measure=measure)
         told = answer(replace(known, answers={"init": (asked,)}), arms, "init")
         assert told is not None and unit in told.shown and "*tanh* against *relu*" in told.shown
@@ -316,6 +338,7 @@ def test_the_papers_figure_is_said_to_lie_inside_the_interval_or_outside(known, 
 
 
 SIX, FOUR, NEAR = [14.7, 14.1, 14.5, 14.9, 14.3], [9.5, 9.6, 9.4, 9.7, 9.3], [13.2, 13.0, 13.1, 13.3, 12.9]
+ABOUT = [13.0, 16.2, 14.5, 15.9, 13.2]
 LESS, WIDE = [3.4, 3.5, 3.6, 3.5, 3.5], [2.0, 30.0, 1.5, 25.0, 2.5]
 
 
@@ -323,7 +346,9 @@ LESS, WIDE = [3.4, 3.5, 3.6, 3.5, 3.5], [2.0, 30.0, 1.5, 25.0, 2.5]
     ("setups", "verdict"),
     [
         ([SIX], "supported"),
-        ([NEAR], "supported"),  # 5.4 to 5.5 times
+        ([NEAR], "inconclusive"),  # 5.4 to 5.5 times: some of it rounds to six
+        ([ABOUT], "inconclusive"),  # the mean is six, and the interval wider than what rounds to it
+        ([[5.0, 7.4, 9.8, 14.7, 22.0]], "inconclusive"),
         ([FOUR], "contradicted"),  # longer, but not six times
         ([[30.0, 31.0, 29.0, 30.0, 30.0]], "contradicted"),
         ([WIDE], "inconclusive"),

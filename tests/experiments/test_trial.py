@@ -120,6 +120,15 @@ def test_a_race_ends_where_it_arrives_and_where_it_never_will(examples, monkeypa
     assert run_trial(replace(race, stop_error=0.0), examples, examples)[0].epochs == 1.5
 
 
+def test_dead_kernels_are_counted_at_the_end(examples):
+    outcome, _ = run_trial(with_learning(ONE, epochs=1), examples, examples)
+    assert len(outcome.dead) == 3 and all(0 <= dead < 0.5 for dead in outcome.dead)
+    wild = replace(with_learning(ONE, epochs=3), rate=1.0)
+    net = FourLayerConfig(initialisation="scaled", channels=(8, 8, 8))
+    wild = replace(wild, of=replace(wild.of, net=net, unit_variance=True))
+    assert max(run_trial(wild, examples, examples)[0].dead) > 0.5
+
+
 def test_a_diverging_trial_ends_and_gets_nothing_right(examples):
     plain = replace(ARM, net=replace(ARM.net, normalisation="none"))
     outcome, _ = run_trial(replace(ONE, of=plain, rate=1e9), examples, examples)
