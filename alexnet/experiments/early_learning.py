@@ -15,18 +15,21 @@ from alexnet.experiments.experiment import COURSE, Comparison, Experiment
 EARLY = 0.1  # of the base's training
 
 
-def make_beginner(name: str) -> Arm:
+def make_beginner(name: str, about: str) -> Arm:
     """Return an arm of "parts" for the beginning of its training."""
     arm = parts.ARMS[name]
     epochs = EARLY * arm.learning.epochs
-    return replace(arm, learning=replace(arm.learning, epochs=epochs), drops=())
+    return replace(arm, about=about, learning=replace(arm.learning, epochs=epochs), drops=())
 
 
 EXPERIMENT = Experiment(
     name="early-learning",
     description="the first epochs of a small AlexNet on CIFAR-10, with biases of 1 and of 0 (paper 5)",
     network="a thin AlexNet with initial weights scaled by fan-in",
-    arms={"biases-1": make_beginner("base"), "biases-0": make_beginner("biases-0")},
+    arms={
+        "biases-1": make_beginner("base", "biases of 1 where the paper has them"),
+        "biases-0": make_beginner("biases-0", "all biases start at 0"),
+    },
     num_train=10_000,
     answers={"init": (Comparison(better="biases-1", worse="biases-0", measure=COURSE),)},
     tuned_by=COURSE,
