@@ -92,7 +92,7 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
             break
         step = todo[0]
         known, finished = experiments[step.experiment.name]
-        say(f"{step.id}: {', '.join(step.arms)}, {len(step.seeds)} seeds")
+        say(announced(step))
         count = len(finished.lines)
         complete = run_campaign(known, dataset, finished, remaining(), arms=step.arms, seeds=step.seeds)
         say(told(known, finished, step.id))
@@ -105,6 +105,12 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
     ended = "every claim is settled, or has all the seeds that it can have"
     say(ended if complete else "the budget is used up")
     return 0
+
+
+def announced(step) -> str:
+    """Return one line with the trials of a step, and the chance that they settle its claim."""
+    seeds = f"{len(step.seeds)} seeds (chance of a verdict {step.chance:.0%})"
+    return f"{step.id}: {', '.join(step.arms)}, {seeds}"
 
 
 def told(experiment, finished, id: str) -> str:
