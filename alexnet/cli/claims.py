@@ -109,7 +109,7 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
 
 def announced(step) -> str:
     """Return one line with the trials of a step, and the chance that they settle its claim."""
-    seeds = f"{len(step.seeds)} seeds (chance of a verdict {step.chance:.0%})"
+    seeds = f"{len(step.seeds)} seeds (chance of a verdict about {step.chance:.0%})"
     return f"{step.id}: {', '.join(step.arms)}, {seeds}"
 
 

@@ -105,7 +105,7 @@ def with_validation(dataset: PreparedSet) -> PreparedSet:
     Where no class has ten images it is a tenth of all of them, and one at least.
 
     Raises:
-        ValueError: there is a single training image.
+        ValueError: there are fewer than two training images.
     """
     if "val" in dataset.splits or not {"train", "test"} <= dataset.splits.keys():
         return dataset
@@ -117,9 +117,8 @@ def with_validation(dataset: PreparedSet) -> PreparedSet:
         held_out[of_class[: len(of_class) // HELD_OUT]] = True
     if not held_out.any():
         if len(labels) < 2:
-            raise ValueError(
-                f"{dataset.name} has a single training image: two are needed, one of them to validate"
-            )
+            count = f"{len(labels)} training image{'s' * (len(labels) != 1)}"
+            raise ValueError(f"{dataset.name} has {count}: two are needed, one of them to validate")
         held_out[shuffled[: max(1, len(labels) // HELD_OUT)]] = True
     parts = {
         name: PartOfSplit(dataset.train, chosen.nonzero()[:, 0])

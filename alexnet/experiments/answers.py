@@ -37,6 +37,7 @@ MEASURES = {
 ROUNDS = 0.5  # a factor that is printed as a whole number stands for those within this of it
 FITTED = ("error", "loss", GAP)  # compared between networks that fit their training images
 UNDECIDED = "more seeds, since chance alone may explain the effect"
+FACTOR_UNDECIDED = "more seeds, since the factor may round to another number than the paper's"
 ONE_OF_MANY = "more seeds, since among as many comparisons as are made together chance may explain the effect"
 LOSSES = ("loss", "train_loss", COURSE)  # in nats, not in percentage points
 
@@ -88,7 +89,9 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
     lacking, given = lacks(experiment, effects, arms), all_together(verdicts)
     if figure is not None and comparisons[0].measure == EPOCHS:
         given = judge_factor(figure, given, [judged(experiment, asked, arms) for asked in comparisons])
-    if given == INCONCLUSIVE and not lacking:
+    if given == INCONCLUSIVE and not lacking and all_together(verdicts) == SUPPORTED:
+        lacking = [FACTOR_UNDECIDED]
+    elif given == INCONCLUSIVE and not lacking:
         clear = not any(effect.contains(choose_null_value(asked)) for asked, effect in effects.items())
         lacking = [ONE_OF_MANY if clear else UNDECIDED]
     lacking += [experiment.limits[id]] if id in experiment.limits else []
@@ -99,7 +102,7 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
     counts = sorted({effect.num_values for effect in known.values()})
     rate = "learning rate"
     if experiment.fit is not None:
-        rate += ", the best at which it fits its images"
+        rate += ", the best of those at which it fits its images"
     if (target := experiment.stop_error) is not None:
         rate = f"constant learning rate, to {target:.0%} training error"
     return Answer(
@@ -128,8 +131,8 @@ def judge_factor(figure: float, direction: str, ratios: Sequence[Sequence[float]
 
     A printed factor stands for all that round to it. A setup has such a factor if both ends of these are
     excluded, the mean lying between them, and another one if the nearest end is. The claim is supported if
-    one setup has such a factor, since the paper says it of one network; it is contradicted if every setup has
-    another.
+    one setup has such a factor, since the paper says it of one network, and the others are decided as well;
+    it is contradicted if every setup has another.
 
     Args:
         figure: the factor.

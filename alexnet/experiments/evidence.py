@@ -33,7 +33,7 @@ from alexnet.experiments.intervals import (
     ratio_interval,
     verdict,
 )
-from alexnet.experiments.search import missing_rates
+from alexnet.experiments.search import counted, missing_rates, shared_seeds
 from alexnet.experiments.sharpen import next_step
 from alexnet.models import summary
 from alexnet.optim.schedule import LOGGED
@@ -126,10 +126,13 @@ def answered(id: str) -> Finding | None:
 
 def again(experiment: Experiment, id: str) -> str:
     """Return the command that sharpens a claim, or where it has no trials left trains its arms anew."""
-    name = experiment.name
-    if next_step(experiment, package_arms(name), Finished.of_package(name), id) is None:
-        return f"alexnet experiment {name} --arms {' '.join(compared(experiment.answers[id]))}"
-    return f"alexnet claims run {id}"
+    name, arms = experiment.name, package_arms(experiment.name)
+    if next_step(experiment, arms, Finished.of_package(name), id) is not None:
+        return f"alexnet claims run {id}"
+    command = f"alexnet experiment {name} --arms {' '.join(compared(experiment.answers[id]))}"
+    seeds = max(len(counted(shared_seeds(asked, arms))) for asked in experiment.answers[id])
+    more = seeds > len(experiment.seeds)
+    return f"{command} --seeds {' '.join(map(str, range(seeds)))}" if more else command
 
 
 def by_experiment(id: str) -> Finding:
@@ -384,7 +387,7 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
 #:
 #: :meta hide-value:
 COMMANDS = {
-    "kernels": "alexnet train --data FOLDER --recipe data/recipes/imagenette.json --seed 5 --out RUN",
+    "kernels": "alexnet train --data FOLDER --recipe data/recipes/imagenette.json --seed 0 --out RUN",
     "ten-crop": "python -m tools.answers FOLDER RUN... --record data/records/imagenette-answers.json",
     "retrieval": "python -m tools.retrieval FOLDER RUN... --record data/records/imagenette-retrieval.json",
     "binary-codes": "python -m tools.codes FOLDER RUN... --record data/records/imagenette-codes.json",

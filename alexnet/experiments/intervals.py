@@ -15,6 +15,7 @@ from scipy import special  # scipy.stats, which has Student's distribution by na
 Key = TypeVar("Key", bound=Hashable)
 
 CONFIDENCE = 0.95
+SURE = 15.0  # standard errors beyond the critical value
 SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
 
 
@@ -110,11 +111,11 @@ def p_value(values: Sequence[float]) -> float:
 def chance_of_decision(values: Sequence[float], num_values: int, level: float) -> float:
     """Return the chance that a mean differs from 0 by its p-value, if these values are a fair sample.
 
-    That it differs on the other side is left out.
+    All of them are taken for drawn anew, and that the mean differs on the other side is left out.
 
     Args:
         values: two or more.
-        num_values: that there will be, two or more.
+        num_values: that there will be, five or more.
         level: that the p-value must be below.
     """
     mean, deviation = statistics.fmean(values), statistics.stdev(values)
@@ -122,6 +123,8 @@ def chance_of_decision(values: Sequence[float], num_values: int, level: float) -
         return float(mean != 0)
     critical = special.stdtrit(num_values - 1, 1 - level / 2).item()
     shift = abs(mean) / deviation * math.sqrt(num_values)
+    if shift > critical + SURE:  # where scipy's function gives NaN for some
+        return 1.0
     return 1 - special.nctdtr(num_values - 1, shift, critical).item()
 
 

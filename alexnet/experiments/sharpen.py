@@ -1,15 +1,24 @@
 """The choice of the next claim to measure, and of its number of seeds, for ``alexnet claims run``."""
 
 import math
-from collections.abc import Collection, Mapping
+import statistics
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from alexnet.experiments.answers import LOOK_LEVEL, additive_effects, answer, compared, made_together
+from alexnet.experiments.answers import LOOK_LEVEL, ROUNDS, additive_effects, answer, compared, made_together
 from alexnet.experiments.campaign import estimate_seconds
-from alexnet.experiments.experiment import Experiment
+from alexnet.experiments.experiment import EPOCHS, Experiment
 from alexnet.experiments.finished import Finished
-from alexnet.experiments.intervals import chance_of_decision
-from alexnet.experiments.search import LOOKS, Found, count_missing, find_arms, missing_rates
+from alexnet.experiments.intervals import chance_of_decision, p_value
+from alexnet.experiments.search import (
+    LOOKS,
+    Found,
+    count_missing,
+    counted,
+    find_arms,
+    missing_rates,
+    shared_seeds,
+)
 
 EVEN = 0.5  # the chance that a comparison is decided of which nothing is known
 
@@ -24,7 +33,7 @@ class Step:
         arms: that it rests on.
         seeds: that all of them are to have.
         seconds: that this takes on one core by the trials so far; infinite where there are none.
-        chance: that the claim is settled by it.
+        chance: that the claim is settled by it, roughly.
     """
 
     id: str
@@ -56,20 +65,41 @@ def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finis
 
 
 def chance_of_verdict(experiment: Experiment, arms: Mapping[str, Found], id: str, num_seeds: int) -> float:
-    """Estimate the chance that a claim is settled by so many seeds, if its effects stay as they are.
+    """Estimate the chance that a claim is settled by so many seeds, for the order in which claims are run.
 
-    Each of its comparisons has to be decided, at the level that passes the correction for their number
-    whatever the others give. The comparisons count as independent, which is enough for an order.
+    It is that of the comparison which is least clear by the effects so far, at the level that passes the
+    correction for the number of comparisons whatever the others give; 0 where a seed is lost or an arm does
+    not fit its images, since that stays.
+
+    Args:
+        experiment: of the claim.
+        arms: what its finished trials show.
+        id: of the claim.
+        num_seeds: that every arm of the claim will have.
     """
     if id in experiment.limits:
         return 0.0
+    figure = experiment.figures.get(id)
     level = LOOK_LEVEL / len(made_together(experiment))
     chances = []
     for asked in experiment.answers[id]:
         effects = additive_effects(experiment, asked, arms)
-        known = len(effects) > 1 and all(map(math.isfinite, effects))
-        chances.append(chance_of_decision(effects, num_seeds, level) if known else EVEN)
-    return math.prod(chances)
+        if len(effects) < len(counted(shared_seeds(asked, arms))):
+            return 0.0
+        if asked.measure == EPOCHS and figure is not None and len(effects) > 1:
+            effects = from_nearest_end(effects, figure)
+        if len(effects) == num_seeds:
+            chances.append(float(p_value(effects) < level))
+        else:
+            chances.append(chance_of_decision(effects, num_seeds, level) if len(effects) > 1 else EVEN)
+    return min(chances)
+
+
+def from_nearest_end(logs: Sequence[float], figure: float) -> list[float]:
+    """Return logarithms of ratios less that of the nearest end of the factors that round to a figure."""
+    mean, ends = statistics.fmean(logs), [math.log(figure + side * ROUNDS) for side in (-1, 1)]
+    nearest = min(ends, key=lambda end: abs(mean - end))
+    return [each - nearest for each in logs]
 
 
 def steps(experiments: Mapping[str, tuple[Experiment, Finished]], ids: Collection[str]) -> list[Step]:
@@ -90,4 +120,4 @@ def steps(experiments: Mapping[str, tuple[Experiment, Finished]], ids: Collectio
                 found.append(step)
             if answer(experiment, arms, id) is not None:
                 answered.add(id)
-    return sorted(found, key=lambda step: (-step.chance / step.seconds, step.seconds))
+    return sorted(found, key=lambda step: (not step.chance, -step.chance / step.seconds, step.seconds))

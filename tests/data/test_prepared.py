@@ -340,7 +340,7 @@ def test_classes_of_few_images_are_no_reason_to_validate_on_test_images(num_trai
 
 def test_a_single_training_image_is_refused():
     one = in_memory(data.synthetic(num_train=1, num_test=10))
-    with pytest.raises(ValueError, match="has a single training image: two are needed"):
+    with pytest.raises(ValueError, match="has 1 training image: two are needed"):
         with_validation(one)
 
 
