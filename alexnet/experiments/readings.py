@@ -47,36 +47,7 @@ def target_epochs(results: dict, setup: str, unit: str, target: float = TARGET) 
     return epochs
 
 
-def ratio_at_least(results: dict, setup: str, *, target: float = TARGET) -> float:
-    """Bound the ratio from below, to a tenth, where tanh did not reach the target.
-
-    The epochs of the last error of tanh that is known, an average over an epoch and dated by its middle as in
-    `alexnet.experiments.trial.epochs_to`, are divided by those of the slowest ReLU run.
-
-    Args:
-        results: a record's results.
-        setup: a name in them.
-        target: the training error to be reached.
-    Raises:
-        ValueError: ReLU did not reach the target in that setup.
-    """
-    shortest = min(len(run["errors"]) for run in results[setup]["tanh"]["runs"])
-    last = 0.5 + (shortest - WINDOWS) / WINDOWS
-    return math.floor(10 * last / max(target_epochs(results, setup, "relu", target))) / 10
-
-
 def lowest_error(results: dict, setup: str, unit: str) -> float:
     """Return the lowest training error, averaged over an epoch, of an activation function's runs."""
     curves = [moving_mean(run["errors"], WINDOWS) for run in results[setup][unit]["runs"]]
     return min(min(curve) for curve in curves)
-
-
-def ratios_by_target(results: dict, setup: str, targets: list[float]) -> list[tuple[float, dict[str, float]]]:
-    """Return (target, ratio of tanh to ReLU) for each of the targets that every run of both reached."""
-    found = []
-    for target in targets:
-        try:
-            found.append((target, ratio(results, setup, target=target)))
-        except ValueError:
-            continue
-    return found

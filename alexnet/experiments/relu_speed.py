@@ -74,7 +74,7 @@ EXPERIMENT = Experiment(
     answers={
         "relu-speed": tuple(
             Comparison(better=f"{setup}/relu", worse=f"{setup}/tanh", measure="epochs")
-            for setup in ("scaled", "2012")
+            for setup in ("2012", "scaled")
         ),
     },
     figures={"relu-speed": paper.RELU_SPEEDUP},

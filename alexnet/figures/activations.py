@@ -73,11 +73,11 @@ def smooth_curve(run: dict) -> tuple[list[float], list[float]]:
 
 
 def ratios_by_target(axis: Axes, curves: dict[str, list[tuple[float, dict[str, float]]]]) -> None:
-    """Draw a ratio against the target training error, its extremes as a band; errors decrease to the right.
+    """Draw a ratio against the target training error, its interval as a band; errors decrease to the right.
 
     Args:
         axis: to draw into.
-        curves: {name: [(target, ratio)]} as `readings.ratios_by_target` gives them.
+        curves: {name: [(target, ratio)]}, a ratio with its "mean", "low" and "high".
     """
     for name, points in curves.items():
         targets = [target for target, _ in points]

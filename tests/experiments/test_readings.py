@@ -34,21 +34,9 @@ def test_the_ratio_is_of_the_means_with_its_extremes():
     assert later == pytest.approx({"mean": 11.5 / 6, "low": 10 / 7, "high": 13 / 5})
 
 
-def test_ratios_by_target_leave_out_what_was_not_reached():
-    got = readings.ratios_by_target(RESULTS, "scaled", [0.25, 0.15, -99.0])
-    assert [target for target, _ in got] == [0.25, 0.15]
-    assert got[0][1] == readings.ratio(RESULTS, "scaled")
-
-
 def test_a_unit_that_did_not_arrive_has_no_ratio():
     with pytest.raises(ValueError, match="tanh did not reach 25% in every run of the setup '2012'"):
         readings.ratio(RESULTS, "2012")
-
-
-def test_a_ratio_of_which_only_a_bound_is_known_is_rounded_down():
-    # 60 quarters of an epoch: the last error that is averaged over an epoch stands for 14.5 epochs.
-    assert readings.ratio_at_least(RESULTS, "scaled") == 2.4  # 14.5 / 6 = 2.42
-    assert readings.ratio_at_least(RESULTS, "scaled", target=0.15) == 2.0  # 14.5 / 7 = 2.07
 
 
 def test_the_lowest_error_is_an_average_over_an_epoch():
