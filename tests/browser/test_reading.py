@@ -44,9 +44,10 @@ def test_a_prediction_hides_its_result_until_a_choice_and_the_choice_stays(chapt
     assert question.locator(".ask-reply").nth(0).is_visible() and "left" in score(page)
 
 
-def test_what_waits_is_laid_out_so_that_a_search_finds_it_and_takes_no_room(chapter):
+@pytest.mark.parametrize("name", [CHAPTER, "05-two-gpus"])  # the second has a folded text among it
+def test_what_waits_is_laid_out_so_that_a_search_finds_it_and_takes_no_room(chapter, name):
     """Chromium alone reports what it does; the theme's own rule would take it off the page."""
-    page = chapter(CHAPTER)
+    page = chapter(name)
     found = page.run(
         """[...document.querySelectorAll('.bd-article [hidden="until-found"]')].map((e) => {
             const style = getComputedStyle(e);
