@@ -139,12 +139,11 @@ def by_experiment(id: str) -> Finding:
     """Return an experiment's finding on a claim, or what it takes to have one."""
     if (known := answered(id)) is not None:
         return known
-    best, *others = experiments_for(id)
-    lacking = "two seeds of every arm"
-    for experiment in (best, *others):
+    lacking, measuring = "two seeds of every arm", experiments_for(id)
+    for experiment in measuring:
         arms = package_arms(experiment.name)
         lacking = missing_rates(compared(experiment.answers[id]), arms) or lacking
-    return unknown(lacking, command=again(best, id))
+    return unknown(lacking, command=again(measuring[0], id))
 
 
 # Not yet

@@ -89,11 +89,9 @@ class Experiment:
             if outcome.error >= GUESSING:
                 return math.inf, math.inf
             fits = self.fit is None or outcome.train_error <= SEARCH_MARGIN * self.fit
-            return (
-                (self.measure(outcome, self.tuned_by), outcome.loss)
-                if fits
-                else (math.inf, outcome.train_loss)
-            )
+            if not fits:
+                return math.inf, outcome.train_loss
+            return self.measure(outcome, self.tuned_by), outcome.loss
         end = statistics.fmean(outcome.errors[-self.windows :])
         epochs = epochs_to(outcome.errors, self.stop_error, windows=self.windows)
         return epochs, end if end < GUESSING else math.inf

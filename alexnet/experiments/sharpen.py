@@ -68,8 +68,8 @@ def chance_of_verdict(experiment: Experiment, arms: Mapping[str, Found], id: str
     """Estimate the chance that a claim is settled by so many seeds, for the order in which claims are run.
 
     It is that of the comparison which is least clear by the effects so far, at the level that passes the
-    correction for the number of comparisons whatever the others give; 0 where a seed is lost or an arm does
-    not fit its images, since that stays.
+    correction for the number of comparisons whatever the others give; 0 where a seed is lost, since that
+    stays. Whether the arms will fit their images is left out.
 
     Args:
         experiment: of the claim.
