@@ -104,6 +104,7 @@ class Arm:
         weight_decays: (layer, decay of its weights) where it is not that of the learning.
         moved: (layer, the layer that it follows) where they do not follow each other in the paper's network.
         shrunk: images are shrunk to half their height and width by this filter, a name in ``SHRINKING``.
+        part: the fraction of the experiment's training images that it has, the first ones.
     """
 
     about: str
@@ -116,6 +117,7 @@ class Arm:
     weight_decays: tuple[tuple[str, float], ...] = ()
     moved: tuple[tuple[str, str], ...] = ()
     shrunk: str = ""
+    part: float = 1.0
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -102,8 +102,11 @@ def estimate_seconds(experiment: Experiment, finished: Finished, counts: Mapping
     seconds = sum(outcome["seconds"] for outcome in outcomes)
     if experiment.stop_error is not None:  # a race ends on arrival, whatever its limit
         return sum(counts.values()) * seconds / len(outcomes)
-    epochs = sum(count * experiment.arms[arm].learning.epochs for arm, count in counts.items())
-    return epochs * seconds / sum(outcome["epochs"] for outcome in outcomes)
+    images = sum(
+        count * experiment.arms[arm].learning.epochs * experiment.num_images(arm)
+        for arm, count in counts.items()
+    )
+    return images * seconds / sum(line["num_train"] * line["outcome"]["epochs"] for line in finished.lines)
 
 
 def compute_interval(measure: str, differences: Sequence[float]) -> Interval:

@@ -25,8 +25,8 @@ from alexnet.experiments.experiment import Experiment
 from alexnet.experiments.finding import ILSVRC, LOGS, Finding, Source
 from alexnet.experiments.finished import Finished
 from alexnet.experiments.intervals import (
-    CONFIDENCE,
     INCONCLUSIVE,
+    SUPPORTED,
     Interval,
     mean_interval,
     over_seeds_and_images,
@@ -125,9 +125,15 @@ def answered(id: str) -> Finding | None:
 
 
 def again(experiment: Experiment, id: str) -> str:
-    """Return the command that sharpens a claim, or where it has no trials left trains its arms anew."""
+    """Return the command that settles or sharpens a claim, or where it is settled trains its arms anew.
+
+    An experiment that cannot decide the claim is not repeated: another one is, or a full training.
+    """
+    if id in FULL_SCALE:
+        return FULL_SCALE[id]
     name, arms = experiment.name, package_arms(experiment.name)
-    if next_step(experiment, arms, Finished.of_package(name), id) is not None:
+    another = any(id not in known.limits for known in experiments_for(id)) and id in experiment.limits
+    if another or next_step(experiment, arms, Finished.of_package(name), id) is not None:
         return f"alexnet claims run {id}"
     command = f"alexnet experiment {name} --arms {' '.join(compared(experiment.answers[id]))}"
     seeds = max(len(counted(shared_seeds(asked, arms))) for asked in experiment.answers[id])
@@ -209,28 +215,33 @@ def two_gpu_time() -> Finding:
 
 
 def specialised() -> Finding:
-    """Return how far the towers of trained networks differ in colour, compared with random halves.
+    """Return how many kernels respond to stripes, and in how many runs the towers differ in colour.
 
-    The paper says it of every training run, so every run is to differ by more than chance explains.
+    A run specialises if its towers differ more than 95% of random halves of the same kernels do. The paper
+    says it of every run. The claim is supported if every run does and the interval of their fraction lies
+    above a half, and contradicted if it lies below: then it is not even so in most runs.
     """
     name = "imagenette"
     gaps, found = towers.colour_gaps(name), record(name)
-    effect = towers.beyond_chance(gaps)
+    runs, effect = towers.specialising(gaps), towers.beyond_chance(gaps)
+    before, striped = (towers.count_striped(name, first=first) for first in (True, False))
     sizes = ", ".join(f"{100 * gap.size:.0f}" for gap in gaps.values())
     dealt = sum(gap.dealt for gap in gaps.values()) / len(gaps)
-    shown = f"the towers' fractions of weights that depend on colour lie {sizes} points apart, random halves "
+    apart = round(runs.mean * len(gaps))
+    shown = f"{min(striped)} to {max(striped)} of 96 kernels respond to stripes, after one epoch "
+    shown += f"{max(before) or 'none'}; in {apart} of {len(gaps)} runs "
+    shown += f"the towers differ in colour by more than chance ({runs.low:.0%} to {runs.high:.0%} of runs): "
+    shown += f"their fractions of weights that depend on colour lie {sizes} points apart, random halves "
     shown += f"{100 * dealt:.0f}"
     shown += f"; beyond chance: {effect.in_points()}" if len(gaps) > 1 else ""
-    apart = sum(gap.chance < 1 - CONFIDENCE for gap in gaps.values())
-    lacking = []
-    if apart < len(gaps):
-        more = "more seeds do not change that"
-        lacking.append(
-            f"towers that differ by more than chance in every run: {apart} of {len(gaps)} do, and {more}"
-        )
-    if len(gaps) < ENOUGH_SEEDS:
-        lacking.append(f"{len(gaps)} seed{'s' * (len(gaps) > 1)} of at least {ENOUGH_SEEDS}")
-    return measured(effect, shown, found, lacking)
+    judged, lacking = verdict(runs, nothing=0.5), []
+    if judged == SUPPORTED and apart < len(gaps):
+        judged, lacking = INCONCLUSIVE, [f"towers that differ by more than chance in every run: {apart} do"]
+    elif judged == INCONCLUSIVE:
+        lacking = ["more runs, since it is open whether most of them specialise"]
+    return Finding(
+        ours=shown, verdict=judged, basis=f"{found.scale}; interval of 95%", lacking=", ".join(lacking)
+    )
 
 
 def retrieved() -> Finding:
@@ -382,11 +393,18 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
 }
 
 
+#: What settles a claim that an experiment measures and no small network can decide, from a clone.
+#:
+#: :meta hide-value:
+FULL_SCALE = {
+    "weight-decay": "alexnet train --data imagenet-256 --recipe data/recipes/no-weight-decay.json "
+    "--out runs/no-weight-decay",
+}
 #: What repeats or extends a measurement that is none of an experiment, from a clone; see ``PLACES``.
 #:
 #: :meta hide-value:
 COMMANDS = {
-    "kernels": "alexnet train --data FOLDER --recipe data/recipes/imagenette.json --seed 0 --out RUN",
+    "kernels": "alexnet train --data FOLDER --recipe data/recipes/imagenette.json --seed 5 --out RUN",
     "ten-crop": "python -m tools.answers FOLDER RUN... --record data/records/imagenette-answers.json",
     "retrieval": "python -m tools.retrieval FOLDER RUN... --record data/records/imagenette-retrieval.json",
     "binary-codes": "python -m tools.codes FOLDER RUN... --record data/records/imagenette-codes.json",

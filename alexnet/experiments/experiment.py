@@ -39,7 +39,7 @@ class Experiment:
         description: one sentence.
         network: what learns in it, for the basis of a verdict.
         arms: by name, in the order in which they are run.
-        num_train: training images.
+        num_train: training images, of arms that do not have fewer.
         seeds: of the trials at the best learning rate, at least.
         answers: for each claim, by its id, the comparisons that must all support it.
         figures: for a claim on which the paper gives a figure, the effect in the measure of the comparisons.
@@ -71,11 +71,15 @@ class Experiment:
             of=self.arms[arm],
             rate=rate,
             seed=seed,
-            num_train=self.num_train,
+            num_train=self.num_images(arm),
             split=split,
             windows=self.windows,
             stop_error=self.stop_error,
         )
+
+    def num_images(self, arm: str) -> int:
+        """Return how many training images an arm has."""
+        return round(self.arms[arm].part * self.num_train)
 
     def score(self, outcome: Outcome) -> Score:
         """Return what the search for the learning rate minimises: the outcome by the measure of the results.

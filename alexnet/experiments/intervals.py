@@ -98,6 +98,14 @@ def ratio_interval(numerators: Sequence[float], denominators: Sequence[float]) -
     return Interval(math.exp(found.mean), math.exp(found.low), math.exp(found.high), found.num_values)
 
 
+def fraction_interval(successes: int, trials: int) -> Interval:
+    """Return a fraction of so many trials with its exact 95% interval (Clopper & Pearson, 1934)."""
+    tail, failures = (1 - CONFIDENCE) / 2, trials - successes
+    low = special.betaincinv(successes, failures + 1, tail).item() if successes else 0.0
+    high = special.betaincinv(successes + 1, failures, 1 - tail).item() if failures else 1.0
+    return Interval(mean=successes / trials, low=low, high=high, num_values=trials)
+
+
 def p_value(values: Sequence[float]) -> float:
     """Return how often a mean this far from 0 comes by chance alone, on either side; 1 for fewer than two."""
     if len(values) < 2:

@@ -271,8 +271,13 @@ def test_the_time_of_trials_is_estimated_by_their_epochs(small):
     kept = Finished("", [])
     counts = {"relu": 2, "tanh": 1}
     assert campaign.estimate_seconds(longer, kept, counts) == math.inf
-    kept.lines = [{"outcome": {"seconds": s, "epochs": e}} for s, e in ((10.0, 1.0), (50.0, 3.0))]
+    count = small.num_train
+    kept.lines = [
+        {"num_train": count, "outcome": {"seconds": s, "epochs": e}} for s, e in ((10.0, 1.0), (50.0, 3.0))
+    ]
     assert campaign.estimate_seconds(longer, kept, counts) == 15 * (2 * 1 + 1 * 3)
+    halved = replace(longer, arms=longer.arms | {"tanh": replace(longer.arms["tanh"], part=0.5)})
+    assert campaign.estimate_seconds(halved, kept, counts) == 15 * (2 * 1 + 1 * 1.5)
     race = replace(longer, stop_error=0.25)  # how long it takes has little to do with its limit
     assert campaign.estimate_seconds(race, kept, counts) == 30 * 3
 

@@ -7,6 +7,7 @@ import pytest
 
 from alexnet.experiments.intervals import (
     Interval,
+    fraction_interval,
     gains,
     holm,
     mean_interval,
@@ -105,3 +106,16 @@ def test_gains_are_taken_seed_by_seed():
     assert sorted(gains(results, "lrn", "base")) == pytest.approx([-0.01, 0.01])
     assert gains(results, "base", over="lrn") == pytest.approx([-0.01, 0.01])
     assert gains(results, "lrn", "base", "loss") == [-0.5, 0.5]
+
+
+@pytest.mark.parametrize("successes, trials", [(0, 6), (2, 5), (5, 5), (7, 20)])
+def test_the_ends_of_the_interval_of_a_fraction_leave_a_fortieth_on_each_side(successes, trials):
+    found = fraction_interval(successes, trials)
+    assert (found.mean, found.num_values) == (successes / trials, trials)
+
+    def chance(numbers, p):  # that so many of the trials succeed
+        return sum(math.comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in numbers)
+
+    as_many, as_few = range(successes, trials + 1), range(successes + 1)
+    assert found.low == 0 if successes == 0 else chance(as_many, found.low) == pytest.approx(0.025)
+    assert found.high == 1 if successes == trials else chance(as_few, found.high) == pytest.approx(0.025)

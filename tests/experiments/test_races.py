@@ -1,11 +1,12 @@
 """The verdicts of races, and what a race is scored by."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from alexnet.experiments import EXPERIMENTS
-from alexnet.experiments.answers import answer, corrected
+from alexnet.experiments.answers import answer, corrected, experiments_for
 from alexnet.experiments.experiment import Comparison
 from alexnet.experiments.search import Found
 
@@ -64,3 +65,32 @@ def test_a_race_that_is_lost_is_scored_by_its_last_epoch(tiny, outcome):
     assert race.score(outcome(errors=[0.9, 0.7, 0.5, 0.4])) == (math.inf, pytest.approx(0.45))
     assert race.score(outcome(errors=[0.9, 0.88, 0.86, 0.86])) == (math.inf, math.inf)
     assert race.score(outcome(errors=[0.5, 0.4, 0.2, 0.2]))[0] == pytest.approx(1.25)
+
+
+def test_dropout_converges_within_epochs_around_twice_those_of_the_base():
+    known, parts = EXPERIMENTS["dropout-convergence"], EXPERIMENTS["parts"]
+    assert known.arms["without"].settings == parts.arms["base"].settings
+    for name, times in (("with-1.5", 1.5), ("with-2.5", 2.5)):
+        arm = known.arms[name]
+        assert arm.learning.epochs == times * parts.arms["base"].learning.epochs
+        assert arm.drops == parts.arms["base"].drops and arm.net == parts.arms["dropout"].net
+    less, more = known.answers["dropout-iterations"]
+    assert (less.better, less.worse, more.better, more.worse) == (
+        "without",
+        "with-1.5",
+        "with-2.5",
+        "without",
+    )
+    assert {less.measure, more.measure, known.tuned_by} == {"train_error"}
+    order = [experiment.name for experiment in experiments_for("dropout-iterations")]
+    assert order == ["dropout-convergence", "dropout-speed"]
+
+
+def test_an_arm_with_a_part_of_the_images_takes_the_first_ones_for_as_many_steps():
+    known = EXPERIMENTS["parts"]
+    trials = [known.trial(name, rate=0.01, seed=0, split="test") for name in ("base", "half-images")]
+    assert [trial.num_train for trial in trials] == [10_000, 5_000]
+    assert [trial.num_train * trial.epochs for trial in trials] == [300_000, 300_000]
+    assert (
+        replace(known, num_train=300).trial("half-images", rate=0.01, seed=0, split="test").num_train == 150
+    )
