@@ -131,6 +131,26 @@ def test_the_time_of_two_gpus_is_judged_on_gpus_alone(monkeypatch, device, tower
     assert float(found.ours.split()[0]) == pytest.approx(2 / towers[0], rel=0.02)
 
 
+@pytest.mark.parametrize(
+    "device, added, expected",
+    [
+        ("cuda: one", [0.0, 0.001, -0.001], "supported"),
+        ("cuda: one", [0.05, 0.051, 0.049], "contradicted"),
+        ("cuda: one", [0.01, 0.02, -0.01], "inconclusive"),
+        ("cpu: one", [0.05, 0.051, 0.049], "inconclusive"),
+    ],
+)
+def test_the_time_of_augmentation_is_judged_on_a_gpu_alone(monkeypatch, device, added, expected):
+    results = {"seconds": {"with augmentation": [2 + 2 * x for x in added], "without": [2.0] * 3}}
+    timed = replace(RECORD, results=results, environment={"device": device})
+    monkeypatch.setattr(evidence, "record", {"augmentation-time": timed}.__getitem__)
+    found = finding("aug-free")
+    lacking = {"cpu": "a GPU", "inconclusive": "more rounds, since chance alone may explain the difference"}
+    assert found.verdict == expected
+    assert found.lacking == lacking.get(device[:3], lacking.get(expected, ""))
+    assert float(found.ours.split()[3]) == pytest.approx(1 + added[0], abs=0.01)
+
+
 def with_errors(errors, *, settled=True, failed=False):
     runs = {seed: make_outcome(error) for seed, error in enumerate(errors)}
     return Found(scores={0.01: (0.3, 1.0)}, settled=settled, failed=failed, rate=0.01, runs=runs)
