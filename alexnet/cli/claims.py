@@ -10,6 +10,10 @@ from alexnet.cli.options import SHARED, check_appendable
 from alexnet.shown import say
 
 WIDTH = 100
+TRIALS_COUNT = (
+    "the command keeps its trials in runs/trials and says what they show; here those count that come with "
+    "the package"
+)
 RUN = "run"
 
 
@@ -141,6 +145,11 @@ def row(claim, found) -> list[str]:
     return [head, *told]
 
 
+def trains(command: str) -> bool:
+    """Whether a command runs trials of an experiment."""
+    return command.startswith(("alexnet claims run", "alexnet experiment"))
+
+
 def details(claim, found, places: str) -> str:
     """Everything known about a claim, for a terminal; command and addresses are not wrapped, to be copied.
 
@@ -157,7 +166,7 @@ def details(claim, found, places: str) -> str:
         "rests on": found.basis,
         "lacks": found.lacking,
         "again": found.command,
-        "where": places if "FOLDER" in found.command else "",
+        "where": places if "FOLDER" in found.command else TRIALS_COUNT if trains(found.command) else "",
         "chapter": f"book/{claim.chapter}.ipynb",
     }
     lines = {name: f"{name:9} {text}" for name, text in parts.items() if text}

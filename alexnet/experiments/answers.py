@@ -154,7 +154,7 @@ def judge_factor(figure: float, direction: str, ratios: Sequence[Sequence[float]
 
 def choose_null_value(asked: Comparison) -> float:
     """Return the value of no effect."""
-    return 1.0 if asked.measure == EPOCHS else 0.0
+    return asked.factor if asked.measure == EPOCHS else 0.0
 
 
 def describe_effect(asked: Comparison, effect: Interval) -> str:
@@ -206,9 +206,9 @@ def made_together(experiment: Experiment) -> list[Comparison]:
 
 
 def additive_effects(experiment: Experiment, asked: Comparison, arms: Mapping[str, Found]) -> list[float]:
-    """Return a comparison's effects by seed, 0 for none: differences, or the logarithms of ratios."""
+    """Return a comparison's effects by seed, 0 for none: differences, or logarithms of ratios."""
     effects = judged(experiment, asked, arms)
-    return [math.log(ratio) for ratio in effects] if asked.measure == EPOCHS else effects
+    return [math.log(ratio / asked.factor) for ratio in effects] if asked.measure == EPOCHS else effects
 
 
 def lacks(

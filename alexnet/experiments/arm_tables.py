@@ -60,7 +60,8 @@ def tabulate_found(
     below = [describe_scale(experiment, found, shown)] if shown else []
     if missing := [arm for arm in arms if arm not in shown]:
         named = ", ".join(f"*{arm}*" for arm in missing)
-        command = f"alexnet experiment {experiment.name} --arms {' '.join(missing)}"
+        both = dict.fromkeys([over, *missing])  # an experiment of one's own begins without these trials
+        command = f"alexnet experiment {experiment.name} --arms {' '.join(both)}"
         below.append(f"Not trained yet: {named}. `{command}` does so.")
     return "\n".join([*lines, "", " ".join(below)])
 

@@ -74,6 +74,14 @@ CLAIMS = (
         "6",
     ),
     claim(
+        "relu-several",
+        "caption of figure 1",
+        RELU,
+        "ReLU networks consistently learn several times faster than those with saturating neurons, "
+        "read as at least two times",
+        "several times",
+    ),
+    claim(
         "two-gpu-accuracy",
         "3.2",
         GPUS,

@@ -9,7 +9,7 @@ from alexnet.functional import dropout_at_test, local_response_norm, output_size
 from alexnet.functional.lrn_formula import channel_formula
 from alexnet.models import list_layers, summary, total
 from alexnet.optim import PaperSGD
-from alexnet.recipes import PAPER
+from alexnet.recipes import CODE2012, PAPER
 
 NEARLY = 0.02  # printed totals are round numbers: the true ones may be this part away
 
@@ -27,6 +27,20 @@ def near(printed: float, ours: float) -> bool:
 def params() -> Finding:
     ours = total(summary(PAPER.net).rows, "num_parameters")
     return compared(near(paper.NUM_PARAMETERS, ours), f"{ours:,}", "weights and biases of all layers")
+
+
+def initial_values_of_file() -> str:
+    """Say how the initial weights and biases of the file of #145 differ from the printed ones (paper 5)."""
+    of_paper, of_file = ({layer.name: layer for layer in list_layers(one.net)} for one in (PAPER, CODE2012))
+    learned = [(layer, of_file[name]) for name, layer in of_paper.items() if layer.num_parameters]
+    others = {
+        file.name: file.weight_std for printed, file in learned if file.weight_std != printed.weight_std
+    }
+    biases = [file.name for printed, file in learned if file.bias != printed.bias]
+    stds = " and ".join(f"{std:g}" for std in sorted(set(others.values())))
+    weights = f"weights of {', '.join(others)} with a standard deviation of {stds}" if others else ""
+    differ = " and ".join([weights, *(f"other biases of {name}" for name in biases)]) or "nothing"
+    return f"the file of #145 starts as printed but for {differ}"
 
 
 def neurons() -> Finding:

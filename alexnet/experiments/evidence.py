@@ -307,6 +307,11 @@ def coded() -> Finding:
     shown += f"auto-encoder reads pixels; {means[2]} by the features themselves"
     effect = mean_interval([a - b for a, b in zip(ours, pixels, strict=True)])
     shown += f"; {effect.in_points()} points more than codes of pixels"
+    drawn = sum(run["codes"]["projection"][bits] for run in runs) / len(runs)
+    speed = found.results["queries_per_second"]
+    faster = speed[bits]["faiss"] / max(speed["features"].values())
+    shown += f"; {drawn:.0%} by random projections of the features; by the library faiss they are searched "
+    shown += f"{faster:.0f} times as fast as the features"
     few = len(runs) < ENOUGH_SEEDS
     lacking = [f"{len(runs)} seeds of at least {ENOUGH_SEEDS}"] if few else []
     return measured(effect, shown, found, lacking)
@@ -358,6 +363,14 @@ def with_measured(id: str, finding: Finding) -> Finding:
     return replace(finding, basis=f"{finding.basis}; {scale}", command=known.command)
 
 
+def with_file(finding: Finding) -> Finding:
+    """Add how the weights and biases of the paper's network start in its file."""
+    address = f"{lab_notes.ARCHIVE}/blob/{lab_notes.REVISION}/layers/layers-145.cfg"
+    sources = (*finding.sources, Source("layers of #145", address))
+    basis = f"{finding.basis}; {computed.initial_values_of_file()}"
+    return replace(finding, basis=basis, sources=sources)
+
+
 def with_published(finding: Finding, others: Sequence[published.Published], *, top5: bool = True) -> Finding:
     """Add the errors that others have published at full scale."""
     shown, before = [], ("", "")
@@ -386,6 +399,7 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
         by_experiment("remove-layer"), (published.WHOLE, *published.WITHOUT.values()), top5=False
     ),
     "relu-speed": partial(by_experiment, "relu-speed"),
+    "relu-several": partial(by_experiment, "relu-several"),
     "two-gpu-accuracy": lambda: with_measured("two-gpu-accuracy", logged("145-half", "145-2010", TEST)),
     "two-gpu-time": two_gpu_time,
     "gpu-connectivity": computed.gpu_connectivity,
@@ -404,7 +418,7 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
     "dropout-mean": computed.dropout_mean,
     "update-rule": computed.update_rule,
     "weight-decay": partial(by_experiment, "weight-decay"),
-    "init": partial(by_experiment, "init"),
+    "init": lambda: with_file(by_experiment("init")),
     "lr-schedule": schedule_logged,
     "train-time": in_memory,
     "ilsvrc2010": with_best_before,

@@ -23,11 +23,13 @@ class Comparison:
         measure: "error", "loss", "train_error", "train_loss"; "gap", error less training error;
             "course_loss", the mean of the training losses in the course of the training; or "epochs", those
             to the target of a race, of which the ratio counts.
+        factor: of a race, the ratio above which the claim has it.
     """
 
     better: str
     worse: str
     measure: str = ERROR
+    factor: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,9 +29,9 @@ from tools import ledger as page
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 IN_ORDER = """
-params neurons neurons-per-layer layer-shapes input-224 conv-share remove-layer relu-speed two-gpu-accuracy
-two-gpu-time gpu-connectivity lrn-formula lrn-accuracy lrn-cifar pool-accuracy pool-overfit aug-factor
-aug-needed pca-colour aug-free ten-crop dropout-overfit dropout-iterations dropout-mean update-rule
+params neurons neurons-per-layer layer-shapes input-224 conv-share remove-layer relu-speed relu-several
+two-gpu-accuracy two-gpu-time gpu-connectivity lrn-formula lrn-accuracy lrn-cifar pool-accuracy pool-overfit
+aug-factor aug-needed pca-colour aug-free ten-crop dropout-overfit dropout-iterations dropout-mean update-rule
 weight-decay init lr-schedule train-time ilsvrc2010 ilsvrc2012 imagenet2009 kernels retrieval binary-codes
 depth-data
 """  # of the paper read from the beginning to the end
@@ -39,7 +39,7 @@ IDS = IN_ORDER.split()
 
 
 def test_every_claim_of_the_paper_has_its_evidence():
-    assert [known.id for known in CLAIMS] == IDS == list(EVIDENCE) and len(IDS) == 36
+    assert [known.id for known in CLAIMS] == IDS == list(EVIDENCE) and len(IDS) == 37
     for known, found in ledger():
         assert found.verdict in VERDICTS
         assert (BOOK / f"{known.chapter}.ipynb").is_file()
@@ -375,7 +375,7 @@ def test_retrieval_is_judged_against_the_better_control(monkeypatch):
 def codes_with(monkeypatch, *leads):
     """The finding on codes if those of features were ahead of those of pixels by so much."""
     found = records.load("imagenette-codes")
-    codes = {"auto-encoder of pixels": {"256": 0.3}}
+    codes = {"auto-encoder of pixels": {"256": 0.3}, "projection": {"256": 0.6}}
     seeds = [{"features": 0.8, "codes": codes | {"auto-encoder": {"256": 0.3 + lead}}} for lead in leads]
     changed = replace(found, results=found.results | {"seeds": seeds})
     monkeypatch.setattr(evidence, "record", lambda name: changed)
@@ -387,6 +387,8 @@ def test_codes_of_features_are_judged_against_codes_of_pixels(monkeypatch):
     assert few.verdict == "inconclusive" and few.lacking == "2 seeds of at least 5"
     assert few.ours.startswith("71% of the 10 nearest by codes of 256 bits are of the class, 30% where")
     assert "80% by the features themselves; +41.0 [" in few.ours
+    assert "; 60% by random projections of the features; " in few.ours
+    assert few.ours.endswith("by the library faiss they are searched 6 times as fast as the features")
     assert codes_with(monkeypatch, 0.4, 0.42, 0.41, 0.4, 0.4).verdict == "supported"
     assert codes_with(monkeypatch, -0.1, -0.12, -0.1, -0.1, -0.1).verdict == "contradicted"
     assert codes_with(monkeypatch, 0.4, -0.4, 0.1, -0.1, 0.0).verdict == "inconclusive"
@@ -536,3 +538,19 @@ def test_sources_are_links_on_the_page_and_lines_in_a_terminal(capsys):
     assert main(["claims", "pool-accuracy"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert f"source    notes of #147, lines 165-174: {notes_address('147', '165-174')}" in lines
+
+
+def test_the_file_of_the_papers_network_starts_otherwise_in_three_convolutions():
+    told = (
+        "the file of #145 starts as printed but for weights of conv3, conv4, conv5 with a standard deviation"
+    )
+    known = finding("init")
+    assert f"{told} of 0.03" in known.basis
+    assert known.sources[-1].address.endswith("/layers/layers-145.cfg")
+
+
+def test_a_command_that_trains_says_where_its_trials_count(capsys):
+    assert main(["claims", "init"]) == 0
+    assert "where     the command keeps its trials in runs/trials" in capsys.readouterr().out
+    assert main(["claims", "params"]) == 0
+    assert "where" not in capsys.readouterr().out

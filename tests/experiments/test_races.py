@@ -41,6 +41,32 @@ def test_a_race_is_judged_by_its_ratios_against_one(tiny, outcome, slow, verdict
     assert (corrected(race, arms)[asked] < 0.05) == (verdict != "inconclusive")
 
 
+@pytest.mark.parametrize(
+    ("slow", "verdict"),
+    [
+        ([30.0, 33.0, 28.5, 31.5, 30.7], "supported"),
+        ([20.0, 20.6, 19.6, 20.1, 19.7], "inconclusive"),
+        ([14.0, 14.6, 13.6, 14.1, 13.9], "contradicted"),  # slower, and less than twice
+    ],
+)
+def test_a_claim_of_several_times_is_judged_against_two(tiny, outcome, slow, verdict):
+    asked = Comparison(better="relu", worse="tanh", measure="epochs", factor=2.0)
+    race = tiny("relu", "tanh", answers={"relu-several": (asked,)}, num_train=10_000, stop_error=0.25)
+    arms = {"relu": arrived(outcome, 10.0, 10.4, 9.7, 10.1, 9.9), "tanh": arrived(outcome, *slow)}
+    told = answer(race, arms, "relu-several")
+    assert told is not None and told.verdict == verdict
+    assert (corrected(race, arms)[asked] < 0.019) == (verdict != "inconclusive")
+
+
+def test_several_times_is_judged_by_other_setups_than_those_it_was_chosen_by():
+    answers = EXPERIMENTS["relu-speed"].answers
+    setups = [
+        [asked.better.partition("/")[0] for asked in answers[f"relu-{id}"]] for id in ("speed", "several")
+    ]
+    assert setups == [["2012", "scaled"], ["2012-unit", "2012-conv1", "four-hidden"]]
+    assert {asked.factor for asked in answers["relu-several"]} == {2.0}
+
+
 def test_a_search_by_the_course_of_the_loss_prefers_what_learns_first(tiny, outcome):
     slow = outcome(error=0.3, losses=[2.2, 1.2, 0.2])
     fast = outcome(error=0.5, losses=[1.5, 1.0, 0.8])
