@@ -1,5 +1,7 @@
 """What a notebook must keep to before it is committed; `problems` names every breach."""
 
+import ast
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from tools.markup import raw
 
 BOOTSTRAP = (Path(__file__).parent / "bootstrap.py").read_text(encoding="utf-8").strip()
 MAX_LINES = 20
+SHOWING = ("Markdown", "figures.table")
 MAX_BYTES = 1_500_000
 ENCODED = re.compile(r"base64,[A-Za-z0-9+/=]+")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -120,8 +123,22 @@ def code_problems(cell: NotebookNode, place: int) -> Iterator[str]:
     lines = cell.source.count("\n") + 1
     if lines > MAX_LINES and cell.source != BOOTSTRAP:  # which no page shows
         yield f"{lines} lines, more than {MAX_LINES}"
+    yield from (f"{call}(...) shows nothing, as it is not the last line" for call in unseen(cell.source))
     for output in cell.get("outputs", []):
         yield from output_problems(output, cell.metadata.get("tags", []))
+
+
+def unseen(source: str) -> Iterator[str]:
+    """Name the calls that would show something as the last expression of a cell, and are not the last."""
+    code = "\n".join(line for line in source.splitlines() if not line.startswith(("%", "!")))
+    with contextlib.suppress(
+        SyntaxError
+    ):  # the notebook was executed: it stands in a cell of another language
+        for statement in ast.parse(code).body[:-1]:
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+                call = ast.unparse(statement.value.func)
+                if call in SHOWING:
+                    yield call
 
 
 def output_problems(output: NotebookNode, tags: list[str]) -> Iterator[str]:

@@ -78,6 +78,7 @@ GOOD = {
             "~~~\n::: {note}\n+++\n~~~"
         )
     ),
+    "text as the last line": notebook(new_code_cell('assert True\nMarkdown("x")')),
     "twenty lines": notebook(new_code_cell("\n".join("x" * 20))),
 }
 
@@ -167,6 +168,7 @@ BAD = {
     "executed as number 7, not 3": changed(lambda made: made.cells[2].update(execution_count=7)),
     "empty": notebook(new_code_cell(" ")),
     "21 lines, more than 20": notebook(new_code_cell("\n".join("x" * 21))),
+    "Markdown(...) shows nothing": notebook(new_code_cell('Markdown("x")\nassert True')),
     "the first code cell is not": changed(lambda made: made.cells.pop(0)),
     "the first code cell has none of the tags": changed(lambda made: made.cells[0].metadata.clear()),
     "the first code cell shows something": changed(
