@@ -34,6 +34,6 @@ def test_a_page_may_ask_for_some_claims():
     ledger.insert(None, "index", source)
     some, every = source[0].split("\n\n")
     assert [line.split("`")[1] for line in some.splitlines()[2:]] == ["input-224", "params"]
-    assert every == ledger.table() and len(every.splitlines()) == 2 + 36
+    assert every == ledger.table() and len(every.splitlines()) == 2 + 37
     with pytest.raises(KeyError):
         ledger.insert(None, "index", ["<!-- the table of claims: nonsense -->"])
