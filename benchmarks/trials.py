@@ -124,6 +124,27 @@ def by_passes(epoch: Callable[[], Any]) -> Callable[[], None]:
     return run
 
 
+def make_functions(images: Tensor, labels: Tensor) -> dict[str, Callable[[], Any]]:
+    """Return what is timed, by the names of the results."""
+    base = replace(ARMS["colour"], net=ARMS["dropout"].net)
+    small = replace(base, learning=replace(base.learning, batch_size=32))
+    bare = replace(base, net=replace(base.net, lrn=False))
+    first = torch.contiguous_format
+    return {
+        PLAIN: make_epoch(base, images, labels, plain=True, memory=first),
+        "ours, batch 32, channels first, windows by passes": by_passes(
+            make_epoch(small, images, labels, memory=first)
+        ),
+        "ours, batch 32, windows by passes": by_passes(make_epoch(small, images, labels)),
+        "ours, batch 32": make_epoch(small, images, labels),
+        "ours, batch 128": make_epoch(base, images, labels),
+        "without response normalisation": make_epoch(bare, images, labels),
+        "making the batches alone": preparation(base, images, labels),
+        "the optimiser's steps alone": optimiser(base, len(images)),
+        "the multiply-adds alone": products(base, len(images)),
+    }
+
+
 def main() -> None:
     """Measure, print, and write what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -135,24 +156,7 @@ def main() -> None:
     torch.set_flush_denormal(True)
     keep_buffers()
     found = synthetic(num_train=arguments.images, num_test=10, seed=0)
-    images, labels = found.train_images, found.train_labels
-    base = replace(ARMS["colour"], net=ARMS["dropout"].net)
-    small = replace(base, learning=replace(base.learning, batch_size=32))
-    bare = replace(base, net=replace(base.net, lrn=False))
-    first = torch.contiguous_format
-    functions = {
-        PLAIN: make_epoch(base, images, labels, plain=True, memory=first),
-        "ours, batch 32, channels first, windows by passes": by_passes(
-            make_epoch(small, images, labels, memory=first)
-        ),
-        "ours, batch 32, windows by passes": by_passes(make_epoch(small, images, labels)),
-        "ours, batch 32": make_epoch(small, images, labels),
-        "ours, batch 128": make_epoch(base, images, labels),
-        "without response normalisation": make_epoch(bare, images, labels),
-        "making the batches alone": preparation(base, images, labels),
-        "the optimiser's steps alone": optimiser(base, arguments.images),
-        "the multiply-adds alone": products(base, arguments.images),
-    }
+    functions = make_functions(found.train_images, found.train_labels)
     seconds = interleaved(functions, repeats=arguments.repeats)
     results = {}
     print(f"{'':50} {'images/s':>9}  times as fast as {PLAIN} (quartiles)")
