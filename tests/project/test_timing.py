@@ -1,17 +1,23 @@
 """The clock of the benchmarks, and a network that only they build."""
 
+import json
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import startup
 import timing
+import trials
 import two_ranks
 from timing import Rounds, compared, interleaved, ratios, summary
 
+from alexnet.data import synthetic
 from alexnet.recipes import net_config
+
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks/results"
 
 
 def test_functions_take_turns_and_the_first_round_does_not_count():
@@ -65,3 +71,10 @@ def test_the_book_of_one_page_is_built(tmp_path):
     pytest.importorskip("jupyter_book")
     startup.books(tmp_path)[startup.ONE_PAGE]()
     assert (tmp_path / "one" / "_build" / "html" / "index.html").is_file()
+
+
+@pytest.mark.parametrize("folder", ["", "avx2"])
+def test_all_that_a_trials_benchmark_times_is_in_its_results(folder):
+    found = synthetic(num_train=128, num_test=10, seed=0)
+    results = json.loads((RESULTS / folder / "trials.json").read_bytes())["results"]
+    assert list(results) == list(trials.make_functions(found.train_images, found.train_labels))
