@@ -37,7 +37,8 @@ MEASURES = {
 ROUNDS = 0.5  # a factor that is printed as a whole number stands for those within this of it
 FITTED = ("error", "loss", GAP)  # compared between networks that fit their training images
 UNDECIDED = "more seeds, since chance alone may explain the effect"
-FACTOR_UNDECIDED = "more seeds, since the factor may round to another number than the paper's"
+FINER = "more seeds and a finer grid of learning rates"
+FACTOR_UNDECIDED = f"{FINER}, since the factor may round to another number than the paper's"
 ONE_OF_MANY = "more seeds, since among as many comparisons as are made together chance may explain the effect"
 LOSSES = ("loss", "train_loss", COURSE)  # in nats, not in percentage points
 
