@@ -37,8 +37,7 @@ MEASURES = {
 ROUNDS = 0.5  # a factor that is printed as a whole number stands for those within this of it
 FITTED = ("error", "loss", GAP)  # compared between networks that fit their training images
 UNDECIDED = "more seeds, since chance alone may explain the effect"
-FINER = "more seeds and a finer grid of learning rates"
-FACTOR_UNDECIDED = f"{FINER}, since the factor may round to another number than the paper's"
+FACTOR_UNDECIDED = "more seeds, since the factor may round to another number than the paper's"
 ONE_OF_MANY = "more seeds, since among as many comparisons as are made together chance may explain the effect"
 LOSSES = ("loss", "train_loss", COURSE)  # in nats, not in percentage points
 
@@ -243,6 +242,8 @@ def lacks(
     searching = [name for name in names if name in arms and not (arms[name].settled or arms[name].failed)]
     if searching:
         said.append(f"the search for the learning rate of {' and '.join(searching)} has not ended")
+    if coarse := [name for name in names if name in arms and arms[name].settled and not arms[name].refined]:
+        said.append(f"a finer grid of learning rates for {', '.join(coarse)}")
     if missing := missing_rates(names, arms):
         said.append(missing)
     return list(dict.fromkeys(said))

@@ -75,7 +75,7 @@ CLAIMS = (
     ),
     claim(
         "relu-several",
-        "caption of figure 1",
+        "3.1, caption of figure 1",
         RELU,
         "ReLU networks consistently learn several times faster than those with saturating neurons, "
         "read as at least two times",

@@ -48,6 +48,8 @@ class Experiment:
         limits: for a claim that the experiment measures and cannot decide, what it lacks for that.
         windows: measurements of the training error in an epoch.
         stop_error: of a race to this training error, see `alexnet.experiments.trial.Trial`.
+        fine: whether the search also tries the learning rates half-way to the neighbours of the best one, as
+            a claim that gives a factor needs.
         tuned_by: the measure that the search for the learning rate minimises; a race has its own.
         fit: the training error of arms that fit their images, at the end, in the mean over seeds; None: any.
     """
@@ -63,6 +65,7 @@ class Experiment:
     limits: Mapping[str, str] = field(default_factory=dict)
     windows: int = 1
     stop_error: float | None = None
+    fine: bool = False
     tuned_by: str = ERROR
     fit: float | None = None
 

@@ -86,5 +86,6 @@ EXPERIMENT = Experiment(
     },
     figures={"relu-speed": paper.RELU_SPEEDUP},
     windows=WINDOWS,
+    fine=True,
     stop_error=paper.RELU_TARGET_TRAINING_ERROR,
 )

@@ -23,7 +23,7 @@ FEWEST = 3  # trials of a search: the best learning rate and its neighbours
 FARTHEST = 4  # steps from the first learning rate, while no trial has learned anything
 
 
-def search_trial(experiment: Experiment, arm: str, k: int, found: Mapping[int, Score]) -> Trial:
+def search_trial(experiment: Experiment, arm: str, k: float, found: Mapping[float, Score]) -> Trial:
     """Return the trial at the k-th learning rate above the one where the arm's search starts.
 
     A race is judged by its training images, and stopped when it can no longer be the fastest.
@@ -44,14 +44,14 @@ def search_trial(experiment: Experiment, arm: str, k: int, found: Mapping[int, S
     return replace(trial, of=replace(trial.of, learning=learning))
 
 
-def searched(experiment: Experiment, arm: str, finished: Finished) -> dict[int, Score]:
+def searched(experiment: Experiment, arm: str, finished: Finished) -> dict[float, Score]:
     """Return the score at every learning rate that the search has tried, by its index above the first one.
 
     It tries one after the other, the first of those wanted, as if no two trials ran at the same time: the
     result depends neither on their number nor on their order. What was run early counts when its turn comes.
     """
-    found: dict[int, Score] = {}
-    while places := wanted(found):
+    found: dict[float, Score] = {}
+    while places := wanted(found, fine=experiment.fine):
         outcome = finished.find(search_trial(experiment, arm, places[0], found))
         if outcome is None:
             break
@@ -59,12 +59,16 @@ def searched(experiment: Experiment, arm: str, finished: Finished) -> dict[int, 
     return found
 
 
-def wanted(found: Mapping[int, Score]) -> list[int]:
+def wanted(found: Mapping[float, Score], *, fine: bool = False) -> list[float]:
     """Return the indices needed next, in their order; none if the best learning rate has both its neighbours.
 
     The first or last learning rate tried is never a result: the search continues beyond it. If no trial
     learned anything at any of them, both ends are extended, as they can be too small or too large, the one
     nearer to the start first.
+
+    Args:
+        found: the scores so far.
+        fine: whether the neighbours half-way to these are needed too; their indices are halves.
     """
     if not found:
         return [0]
@@ -72,7 +76,10 @@ def wanted(found: Mapping[int, Score]) -> list[int]:
     if not learned(found[best]):
         ends = sorted((min(found) - 1, max(found) + 1), key=abs)
         return [k for k in ends if abs(k) <= FARTHEST]
-    return [k for k in (best - 1, best + 1) if k not in found]
+    if best % 1:  # between two that are worse
+        return []
+    places = [k for k in (best - 1, best + 1) if k not in found]
+    return places or [k for k in (best - 0.5, best + 0.5) if fine and k not in found]
 
 
 def learned(score: Score) -> bool:
@@ -80,12 +87,12 @@ def learned(score: Score) -> bool:
     return any(map(math.isfinite, score))
 
 
-def best_place(found: Mapping[int, Score]) -> int:
+def best_place(found: Mapping[float, Score]) -> float:
     """Return the index of the best learning rate; of equals the one nearer to the start of the search."""
     return min(found, key=lambda k: (found[k], abs(k)))
 
 
-def rate_at(first_rate: float, k: int) -> float:
+def rate_at(first_rate: float, k: float) -> float:
     """Return the k-th learning rate above the first on the grid of powers of sqrt(10), to three digits."""
     first_power = round(math.log(first_rate, RATE_FACTOR))
     return float(f"{RATE_FACTOR ** (first_power + k):.3g}")
@@ -105,7 +112,7 @@ def pending(
     todo = []
     for arm in arms or experiment.arms:
         found = searched(experiment, arm, finished)
-        trials = [search_trial(experiment, arm, k, found) for k in wanted(found)]
+        trials = [search_trial(experiment, arm, k, found) for k in wanted(found, fine=experiment.fine)]
         if not trials and learned(found[best_place(found)]):
             rate = rate_at(experiment.arms[arm].learning.rate, best_place(found))
             trials = [experiment.trial(arm, rate=rate, seed=seed, split=TEST) for seed in seeds]
@@ -120,6 +127,7 @@ class Found:
     Attributes:
         scores: by the learning rate, rising.
         settled: whether the best learning rate has both its neighbours.
+        refined: whether it has those half-way to them too, where the experiment wants them.
         rate: the best learning rate.
         runs: the outcome of every finished seed at that learning rate.
         failed: whether the search has ended without a result, as no trial learned anything.
@@ -130,6 +138,7 @@ class Found:
     rate: float
     runs: dict[int, Outcome]
     failed: bool = False
+    refined: bool = True
 
 
 def find_arms(experiment: Experiment, finished: Finished) -> dict[str, Found]:
@@ -152,6 +161,7 @@ def find_arms(experiment: Experiment, finished: Finished) -> dict[str, Found]:
             rate=rate,
             runs=runs,
             failed=ended and not learned(scores[best]),
+            refined=not wanted(scores, fine=experiment.fine),
         )
     return found
 
@@ -167,7 +177,7 @@ def count_missing(found: Found | None, seeds: Sequence[int]) -> int:
         return FEWEST + len(seeds)
     if found.failed:
         return 0
-    searching = 0 if found.settled else max(1, FEWEST - len(found.scores))
+    searching = int(not found.refined) if found.settled else max(1, FEWEST - len(found.scores))
     return searching + len(set(seeds) - found.runs.keys())
 
 

@@ -58,6 +58,17 @@ def test_a_claim_of_several_times_is_judged_against_two(tiny, outcome, slow, ver
     assert (corrected(race, arms)[asked] < 0.019) == (verdict != "inconclusive")
 
 
+def test_a_factor_is_not_judged_before_the_grid_is_fine(tiny, outcome):
+    asked = Comparison(better="relu", worse="tanh", measure="epochs")
+    race = tiny("relu", "tanh", answers={"relu-speed": (asked,)}, num_train=10_000, stop_error=0.25)
+    slow = arrived(outcome, 20.0, 22.0, 19.0, 21.0, 20.5)
+    arms = {"relu": arrived(outcome, 10.0, 10.4, 9.7, 10.1, 9.9), "tanh": replace(slow, refined=False)}
+    told = answer(race, arms, "relu-speed")
+    assert told is not None and told.verdict == "inconclusive"
+    assert told.lacking == ["a finer grid of learning rates for tanh"]
+    assert EXPERIMENTS["relu-speed"].fine and not EXPERIMENTS["dropout-speed"].fine
+
+
 def test_several_times_is_judged_by_other_setups_than_those_it_was_chosen_by():
     answers = EXPERIMENTS["relu-speed"].answers
     setups = [

@@ -31,6 +31,7 @@ def test_trainings_that_only_guess_are_all_alike_and_the_search_goes_on(tiny, ou
 def test_rates_lie_on_one_grid_wherever_the_search_begins():
     assert [rate_at(0.01, k) for k in (-1, 0, 1, 2)] == [0.00316, 0.01, 0.0316, 0.1]
     assert [rate_at(0.00316, k) for k in (0, 1)] == [0.00316, 0.01]
+    assert [rate_at(0.01, k) for k in (-0.5, 0.5)] == [0.00562, 0.0178]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,37 @@ def test_rates_lie_on_one_grid_wherever_the_search_begins():
 )
 def test_the_best_rate_has_both_its_neighbours_or_the_search_goes_on(found, next_places):
     assert wanted(found) == next_places
+
+
+@pytest.mark.parametrize(
+    ("found", "next_places"),
+    [
+        ({}, [0]),
+        ({0: (0.3, 1.0), 1: (0.4, 1.0)}, [-1]),  # the neighbours first
+        ({-1: (0.4, 1.0), 0: (0.3, 1.0), 1: (0.4, 1.0)}, [-0.5, 0.5]),
+        ({-1: (0.4, 1.0), -0.5: (0.2, 1.0), 0: (0.3, 1.0), 1: (0.4, 1.0)}, []),  # it has 0 and -1
+        ({-1: (0.4, 1.0), -0.5: (0.5, 1.0), 0: (0.3, 1.0), 1: (0.4, 1.0)}, [0.5]),
+        ({-1: (0.4, 1.0), -0.5: (0.5, 1.0), 0: (0.3, 1.0), 0.5: (0.35, 1.0), 1: (0.4, 1.0)}, []),
+        ({-1: (0.4, 1.0), 0: (0.3, 1.0), 1: (0.2, 1.0)}, [2]),
+    ],
+)
+def test_a_fine_search_ends_half_way_to_the_neighbours(found, next_places):
+    assert wanted(found, fine=True) == next_places
+
+
+def test_a_fine_search_goes_on_from_the_trials_of_a_coarse_one(tiny, outcome):
+    arrives = {0.00316: 50, 0.00562: 30, 0.01: 20, 0.0178: 12, 0.0316: 25}
+    bench = Landscape(lambda trial: at_epoch(arrives[trial.rate], outcome, int(trial.epochs)))
+    bench.run_all(race(tiny), seeds=(0,))
+    fine = replace(race(tiny), fine=True)
+    found = find_arms(fine, bench)["relu"]
+    assert found.settled and not found.refined and found.rate == 0.01 and list(found.runs) == [0]
+    assert count_missing(found, (0,)) == 1 and count_missing(found, (0, 1)) == 2
+    asked = bench.run_all(fine, seeds=(0,))
+    assert [rate for rate, *_ in asked] == [0.00562, 0.0178, 0.0178]
+    found = find_arms(fine, bench)["relu"]
+    assert found.settled and found.refined and found.rate == 0.0178
+    assert count_missing(found, (0,)) == 0
 
 
 class Landscape(Finished):
