@@ -3,13 +3,15 @@
     python benchmarks/augmentation.py [--batch N] [--repeats N] [--device D] [--record PATH]
 
 A step of the paper's network, from stored images of 256x256 pixels, once with the crops, reflections and PCA
-colours of the paper, once with the centre of every image. The paper computes these on the CPU while the GPU
-trains; the package does it on the device of the network. Both take turns, so that the ratio holds on a busy
-machine too. With --record it becomes the record "augmentation-time", which the ledger of claims reads.
+colours of the paper, once with the centre of every image. As in the paper, the CPU makes a batch while the
+device trains on the one before; where the device is the CPU, both share it. The two ways take turns, so that
+the ratio holds on a busy machine too. With --record it becomes the record "augmentation-time", which the
+ledger of claims reads.
 """
 
 import argparse
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -30,18 +32,32 @@ STORED = 256  # pixels
 WITH, WITHOUT = "with augmentation", "without"
 
 
-def make_step(images: Tensor, device: torch.device) -> Callable[[Callable[[Tensor], Tensor]], None]:
-    """Return what trains a network by one step on images that a function makes of the stored ones."""
+class Ahead:
+    """Makes batches in a thread, one ahead of the step that asks for the next."""
+
+    def __init__(self, make: Callable[[], Tensor]):
+        self.make, self.thread = make, ThreadPoolExecutor(1)
+        self.coming = self.thread.submit(make)
+
+    def next(self) -> Tensor:
+        """Return the batch that was being made, and begin the one after it."""
+        batch = self.coming.result()
+        self.coming = self.thread.submit(self.make)
+        return batch
+
+
+def make_step(num_images: int, device: torch.device) -> Callable[[Ahead], None]:
+    """Return what trains a network by one step on the next batch of so many images."""
     net = AlexNet(PAPER.net, generator=torch.Generator().manual_seed(0)).to(device).train()
     memory = torch.channels_last if device.type == "cpu" else torch.contiguous_format
     net = net.to(memory_format=memory)
     optimizer = PaperSGD(param_groups(net, PAPER.learning))
-    labels = torch.arange(len(images), device=device) % PAPER.net.num_classes
+    labels = torch.arange(num_images, device=device) % PAPER.net.num_classes
     generator = torch.Generator().manual_seed(0)
 
-    def step(prepare: Callable[[Tensor], Tensor]) -> None:
-        masks = draw_masks(PAPER.net, len(images), generator=generator, device=device)
-        ready = prepare(images).contiguous(memory_format=memory)
+    def step(batches: Ahead) -> None:
+        masks = draw_masks(PAPER.net, num_images, generator=generator, device=device)
+        ready = batches.next().to(device).contiguous(memory_format=memory)
         train_step(partial(net, masks=masks), optimizer, ready, labels)
 
     return step
@@ -52,17 +68,18 @@ def measure(batch: int, repeats: int, device: torch.device) -> dict[str, list[fl
     generator = torch.Generator().manual_seed(0)
     stored = torch.randint(256, (batch, 3, STORED, STORED), dtype=torch.uint8, generator=generator)
     statistics = compute_statistics([stored])
-    images = stored.to(device)
-    augmented = partial(
+    augment = partial(
         prepare_training,
+        stored,
         config=PAPER.augment,
         statistics=statistics,
         generator=generator,
         colour_noise=True,
     )
-    centre = partial(prepare_centre, size=PAPER.augment.size, statistics=statistics)
-    step = make_step(images, device)
-    taken = interleaved({WITH: partial(step, augmented), WITHOUT: partial(step, centre)}, repeats=repeats)
+    centre = partial(prepare_centre, stored, size=PAPER.augment.size, statistics=statistics)
+    step = make_step(batch, device)
+    ways = {name: partial(step, Ahead(make)) for name, make in ((WITH, augment), (WITHOUT, centre))}
+    taken = interleaved(ways, repeats=repeats)
     return {name: [round(seconds, 5) for seconds in rounds.wall] for name, rounds in taken.items()}
 
 

@@ -62,7 +62,8 @@ def read_layer(section: configparser.SectionProxy, below: list[Layer]) -> Layer 
         side = windows(below[0].side, section.getint("sizeX"), section.getint("stride"))
         return Layer(below[0].channels, side, convolutions=deepest)
     if kind == "nailbed":
-        return Layer(below[0].channels, windows(below[0].side, 1, section.getint("stride")))
+        side = -(-below[0].side // section.getint("stride"))
+        return Layer(below[0].channels, side, convolutions=deepest)
     if kind == "fc":
         outputs = section.getint("outputs")
         return Layer(outputs, 1, outputs * (sum(layer.size for layer in below) + 1), deepest)
@@ -82,7 +83,7 @@ def read_network(path: Path) -> dict:
         where the last layer is a tree of classes, which the archive lacks.
     """
     file = configparser.ConfigParser(inline_comment_prefixes=("#",), interpolation=None)
-    file.optionxform = str  # ty: names of entries as they are written
+    file.optionxform = str  # names of entries stay as they are written
     file.read_string(path.read_text())
     layers = {"data": Layer(3, CROP)}
     for name in file.sections():

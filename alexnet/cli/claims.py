@@ -11,9 +11,10 @@ from alexnet.shown import say
 
 WIDTH = 100
 TRIALS_COUNT = (
-    "the command keeps its trials in runs/trials and says what they show; here those count that come with "
-    "the package"
+    "the command keeps its trials in runs/trials and says what they show; this list counts only the trials "
+    "that come with the package"
 )
+IN_A_CLONE = "the folder data/recipes is that of a clone of the project"
 RUN = "run"
 
 
@@ -145,9 +146,13 @@ def row(claim, found) -> list[str]:
     return [head, *told]
 
 
-def trains(command: str) -> bool:
-    """Whether a command runs trials of an experiment."""
-    return command.startswith(("alexnet claims run", "alexnet experiment"))
+def where(command: str, places: str) -> str:
+    """Return what a command's words stand for, or where what it makes will count; nothing for others."""
+    if "FOLDER" in command:
+        return places
+    if "data/recipes/" in command:
+        return IN_A_CLONE
+    return TRIALS_COUNT if command.startswith(("alexnet claims run", "alexnet experiment")) else ""
 
 
 def details(claim, found, places: str) -> str:
@@ -166,7 +171,7 @@ def details(claim, found, places: str) -> str:
         "rests on": found.basis,
         "lacks": found.lacking,
         "again": found.command,
-        "where": places if "FOLDER" in found.command else TRIALS_COUNT if trains(found.command) else "",
+        "where": where(found.command, places),
         "chapter": f"book/{claim.chapter}.ipynb",
     }
     lines = {name: f"{name:9} {text}" for name, text in parts.items() if text}

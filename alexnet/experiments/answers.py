@@ -89,11 +89,10 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
     lacking, given = lacks(experiment, effects, arms), all_together(verdicts)
     if figure is not None and comparisons[0].measure == EPOCHS:
         given = judge_factor(figure, given, [judged(experiment, asked, arms) for asked in comparisons])
-    if given == INCONCLUSIVE and not lacking and all_together(verdicts) == SUPPORTED:
-        lacking = [FACTOR_UNDECIDED]
-    elif given == INCONCLUSIVE and not lacking:
+    if given == INCONCLUSIVE and all(effect.num_values >= ENOUGH_SEEDS for effect in effects.values()):
         clear = not any(effect.contains(choose_null_value(asked)) for asked, effect in effects.items())
-        lacking = [ONE_OF_MANY if clear else UNDECIDED]
+        decided = all_together(verdicts) == SUPPORTED
+        lacking.append(FACTOR_UNDECIDED if decided else ONE_OF_MANY if clear else UNDECIDED)
     lacking += [experiment.limits[id]] if id in experiment.limits else []
     given = INCONCLUSIVE if lacking else given
     shown = [describe_effect(asked, effect) for asked, effect in known.items()]
@@ -105,10 +104,11 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
         rate += ", the best of those at which it fits its images"
     if (target := experiment.stop_error) is not None:
         rate = f"constant learning rate, to {target:.0%} training error"
+    sizes = experiment.describe_sizes(compared(comparisons))
     return Answer(
         shown="; ".join(shown),
         verdict=given,
-        basis=f"{experiment.network}, {experiment.num_train:,} training images of CIFAR-10, "
+        basis=f"{experiment.network}, {sizes} training images of CIFAR-10, "
         f"{' or '.join(map(str, counts))} seeds, every arm at its own {rate}; interval of 95%",
         lacking=lacking,
     )
@@ -153,7 +153,7 @@ def judge_factor(figure: float, direction: str, ratios: Sequence[Sequence[float]
 
 
 def choose_null_value(asked: Comparison) -> float:
-    """Return the value of no effect."""
+    """Return the value that the effect is compared with: of a race the claim's factor, else none at all."""
     return asked.factor if asked.measure == EPOCHS else 0.0
 
 

@@ -137,7 +137,7 @@ def describe_scale(experiment: Experiment, found: Mapping[str, Found], arms: Seq
     said = " or ".join(f"{each:g}" for each in epochs)
     minutes = round(statistics.fmean(run.seconds for each in runs.values() for run in each) / 60)
     return (
-        f"{experiment.num_train:,} images of CIFAR-10, {said} epochs, {seeds} seeds, every arm at its "
-        f"own learning rate; {minutes} minute{'s' * (minutes != 1)} a training on one core. Each 95% "
+        f"{experiment.describe_sizes(arms)} images of CIFAR-10, {said} epochs, {seeds} seeds, every arm at "
+        f"its own learning rate; {minutes} minute{'s' * (minutes != 1)} a training on one core. Each 95% "
         "interval stands for itself; the verdicts on claims are corrected for the number of comparisons."
     )

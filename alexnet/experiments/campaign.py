@@ -79,7 +79,8 @@ def describe_trial(trial: Trial) -> str:
 def left(experiment: Experiment, finished: Finished, arms: Sequence[str], seeds: Sequence[int]) -> str:
     """Return how many trials are left at least, and an estimate of their duration."""
     found = find_arms(experiment, finished)
-    counts = {arm: count_missing(found.get(arm), seeds) for arm in arms or experiment.arms}
+    asked = arms or experiment.arms
+    counts = {arm: count_missing(found.get(arm), seeds, fine=experiment.fine) for arm in asked}
     count, seconds = sum(counts.values()), estimate_seconds(experiment, finished, counts)
     if not count:
         missing = missing_rates(list(counts), found)
@@ -157,7 +158,7 @@ def describe_scale(experiment: Experiment, source: str, arms: dict[str, Found]) 
     """Describe the data and the number of seeds in one sentence."""
     counts = {len(found.runs) for found in arms.values()} or {0}
     seeds = " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
-    images = f"{experiment.num_train:,} training images of {source}"
+    images = f"{experiment.describe_sizes(arms)} training images of {source}"
     return f"{images}; {seeds} seeds at each arm's best learning rate"
 
 

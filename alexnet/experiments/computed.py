@@ -39,8 +39,8 @@ def initial_values_of_file() -> str:
     biases = [file.name for printed, file in learned if file.bias != printed.bias]
     stds = " and ".join(f"{std:g}" for std in sorted(set(others.values())))
     weights = f"weights of {', '.join(others)} with a standard deviation of {stds}" if others else ""
-    differ = " and ".join([weights, *(f"other biases of {name}" for name in biases)]) or "nothing"
-    return f"the file of #145 starts as printed but for {differ}"
+    parts = [part for part in (weights, f"the biases of {', '.join(biases)}" if biases else "") if part]
+    return f"the file of #145 starts as printed{' but for ' if parts else ''}{' and '.join(parts)}"
 
 
 def neurons() -> Finding:

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from alexnet.experiments.arms import Arm
@@ -23,7 +23,7 @@ class Comparison:
         measure: "error", "loss", "train_error", "train_loss"; "gap", error less training error;
             "course_loss", the mean of the training losses in the course of the training; or "epochs", those
             to the target of a race, of which the ratio counts.
-        factor: of a race, the ratio above which the claim has it.
+        factor: of a race, the ratio that the claim says is exceeded.
     """
 
     better: str
@@ -48,7 +48,7 @@ class Experiment:
         limits: for a claim that the experiment measures and cannot decide, what it lacks for that.
         windows: measurements of the training error in an epoch.
         stop_error: of a race to this training error, see `alexnet.experiments.trial.Trial`.
-        fine: whether the search also tries the learning rates half-way to the neighbours of the best one, as
+        fine: whether the search also tries the learning rates halfway to the neighbours of the best one, as
             a claim that gives a factor needs.
         tuned_by: the measure that the search for the learning rate minimises; a race has its own.
         fit: the training error of arms that fit their images, at the end, in the mean over seeds; None: any.
@@ -85,6 +85,11 @@ class Experiment:
     def num_images(self, arm: str) -> int:
         """Return how many training images an arm has."""
         return round(self.arms[arm].part * self.num_train)
+
+    def describe_sizes(self, arms: Iterable[str]) -> str:
+        """Say how many training images arms have: "5,000 or 10,000"."""
+        counts = sorted({self.num_images(arm) for arm in arms}) or [self.num_train]
+        return " or ".join(f"{count:,}" for count in counts)
 
     def score(self, outcome: Outcome) -> Score:
         """Return what the search for the learning rate minimises: the outcome by the measure of the results.

@@ -68,7 +68,7 @@ def wanted(found: Mapping[float, Score], *, fine: bool = False) -> list[float]:
 
     Args:
         found: the scores so far.
-        fine: whether the neighbours half-way to these are needed too; their indices are halves.
+        fine: whether the neighbours halfway to these are needed too; their indices are halves.
     """
     if not found:
         return [0]
@@ -127,7 +127,7 @@ class Found:
     Attributes:
         scores: by the learning rate, rising.
         settled: whether the best learning rate has both its neighbours.
-        refined: whether it has those half-way to them too, where the experiment wants them.
+        refined: whether it has those halfway to them too, where the experiment wants them.
         rate: the best learning rate.
         runs: the outcome of every finished seed at that learning rate.
         failed: whether the search has ended without a result, as no trial learned anything.
@@ -166,19 +166,26 @@ def find_arms(experiment: Experiment, finished: Finished) -> dict[str, Found]:
     return found
 
 
-def count_missing(found: Found | None, seeds: Sequence[int]) -> int:
+def count_missing(found: Found | None, seeds: Sequence[int], *, fine: bool = False) -> int:
     """Return how many trials an arm lacks, at least: those of its search and those of the seeds.
 
     Args:
         found: what its finished trials show; None: it has none.
         seeds: that it is to have.
+        fine: whether its search ends on the finer grid.
     """
     if found is None:
-        return FEWEST + len(seeds)
+        return FEWEST + 2 * fine + len(seeds)
     if found.failed:
         return 0
-    searching = int(not found.refined) if found.settled else max(1, FEWEST - len(found.scores))
+    halves = 0 if found.refined else 2 - sum(half_way(rate, found.rate) for rate in found.scores)
+    searching = halves if found.settled else max(1, FEWEST - len(found.scores)) + 2 * fine
     return searching + len(set(seeds) - found.runs.keys())
+
+
+def half_way(rate: float, best: float) -> bool:
+    """Whether a learning rate lies halfway between the best one and a neighbour."""
+    return round(4 * math.log10(rate / best)) in (-1, 1)
 
 
 def missing_rates(names: Sequence[str], arms: Mapping[str, Found]) -> str:

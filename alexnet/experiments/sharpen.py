@@ -56,7 +56,7 @@ def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finis
         return None
     for count in LOOKS[: 1 if id in experiment.limits else None]:
         seeds = tuple(range(count))
-        missing = {name: count_missing(arms.get(name), seeds) for name in names}
+        missing = {name: count_missing(arms.get(name), seeds, fine=experiment.fine) for name in names}
         if any(missing.values()):
             seconds = estimate_seconds(experiment, finished, missing)
             chance = chance_of_verdict(experiment, arms, id, count)
@@ -86,6 +86,9 @@ def chance_of_verdict(experiment: Experiment, arms: Mapping[str, Found], id: str
         effects = additive_effects(experiment, asked, arms)
         if len(effects) < len(counted(shared_seeds(asked, arms))):
             return 0.0
+        if not all(arms[name].refined for name in (asked.better, asked.worse) if name in arms):
+            chances.append(EVEN)  # another learning rate may be the best one
+            continue
         if asked.measure == EPOCHS and figure is not None and len(effects) > 1:
             effects = from_nearest_end(effects, figure)
         if len(effects) == num_seeds:

@@ -23,7 +23,7 @@ from alexnet.experiments.intervals import Interval
 from alexnet.experiments.search import Found
 from alexnet.experiments.trial import Outcome
 from alexnet.lab_notes import notes_address
-from alexnet.recipes import CODE2012
+from alexnet.recipes import CODE2012, PAPER
 from alexnet.storage import records
 from tools import ledger as page
 
@@ -145,7 +145,8 @@ def test_the_time_of_augmentation_is_judged_on_a_gpu_alone(monkeypatch, device, 
     timed = replace(RECORD, results=results, environment={"device": device})
     monkeypatch.setattr(evidence, "record", {"augmentation-time": timed}.__getitem__)
     found = finding("aug-free")
-    lacking = {"cpu": "a GPU", "inconclusive": "more rounds, since chance alone may explain the difference"}
+    alone = "a GPU that trains while the CPU augments"
+    lacking = {"cpu": alone, "inconclusive": "more rounds, since chance alone may explain the difference"}
     assert found.verdict == expected
     assert found.lacking == lacking.get(device[:3], lacking.get(expected, ""))
     assert float(found.ours.split()[3]) == pytest.approx(1 + added[0], abs=0.01)
@@ -199,12 +200,15 @@ def test_an_arm_that_learns_at_no_learning_rate_gives_no_verdict(monkeypatch):
 
 def test_before_an_experiment_has_seeds_its_command_is_named(monkeypatch):
     monkeypatch.setattr(evidence, "package_arms", lambda name: {})
-    for id in ("pca-colour", "relu-speed", "dropout-iterations"):
+    lacking = {
+        "pca-colour": "colour, crops",
+        "relu-speed": "2012/relu, 2012/tanh, scaled/relu, scaled/tanh",
+        "dropout-iterations": "without, with-1.5, with-2.5",
+    }
+    for id, arms in lacking.items():
         found = finding(id)
-        assert (found.verdict, found.ours) == (
-            "inconclusive",
-            "",
-        ) and found.lacking == "two seeds of every arm"
+        assert (found.verdict, found.ours) == ("inconclusive", "")
+        assert found.lacking == f"5 seeds of {arms}"
         assert found.command == f"alexnet claims run {id}"
     assert finding("remove-layer").basis.startswith("Published top-1 errors, ")
     failed = Found(scores={0.01: (math.inf, 1.0)}, settled=False, failed=True, rate=0.01, runs={})
@@ -232,7 +236,7 @@ def test_the_command_of_a_claim_that_an_experiment_cannot_decide_is_of_something
             others = [other for other in evidence.experiments_for(id) if id not in other.limits]
             assert others or id in evidence.FULL_SCALE, id
             assert finding(id).command == evidence.FULL_SCALE.get(id, f"alexnet claims run {id}")
-    words = evidence.FULL_SCALE["weight-decay"].split()
+    words = evidence.FULL_SCALE["weight-decay"].partition(" && ")[2].split()
     recipe = json.loads((BOOK.parent / words[words.index("--recipe") + 1]).read_bytes())
     paper = replace(CODE2012, name="no-weight-decay", learning=replace(CODE2012.learning, weight_decay=0.0))
     assert from_dict(recipe) == paper
@@ -344,7 +348,7 @@ def test_towers_are_judged_against_random_halves_by_the_fraction_of_runs(monkeyp
     assert towers_with(monkeypatch, *six).verdict == "supported"
     one_less = towers_with(monkeypatch, *six, *six, 0.09)  # in most runs, and not in every one
     assert one_less.verdict == "inconclusive"
-    assert one_less.lacking == "towers that differ by more than chance in every run: 12 do"
+    assert one_less.lacking == "towers that differ by more than chance in every run: 12 of 13 do"
     assert towers_with(monkeypatch, *[0.05] * 6).verdict == "contradicted"
     assert towers_with(monkeypatch, *[0.05] * 11, 0.19, 0.2).verdict == "contradicted"
 
@@ -547,6 +551,14 @@ def test_the_file_of_the_papers_network_starts_otherwise_in_three_convolutions()
     known = finding("init")
     assert f"{told} of 0.03" in known.basis
     assert known.sources[-1].address.endswith("/layers/layers-145.cfg")
+
+
+def test_what_the_file_of_the_papers_network_changes_is_listed(monkeypatch):
+    told = "the file of #145 starts as printed"
+    monkeypatch.setattr(computed, "CODE2012", PAPER)
+    assert computed.initial_values_of_file() == told
+    monkeypatch.setattr(computed, "CODE2012", replace(PAPER, net=replace(PAPER.net, bias_one=("conv4",))))
+    assert computed.initial_values_of_file() == f"{told} but for the biases of conv2, conv5, fc6, fc7"
 
 
 def test_a_command_that_trains_says_where_its_trials_count(capsys):

@@ -77,7 +77,12 @@ def test_a_fine_search_goes_on_from_the_trials_of_a_coarse_one(tiny, outcome):
     fine = replace(race(tiny), fine=True)
     found = find_arms(fine, bench)["relu"]
     assert found.settled and not found.refined and found.rate == 0.01 and list(found.runs) == [0]
-    assert count_missing(found, (0,)) == 1 and count_missing(found, (0, 1)) == 2
+    assert count_missing(found, (0,), fine=True) == 2 and count_missing(found, (0, 1), fine=True) == 3
+    assert count_missing(None, (0,), fine=True) == 6
+    one_half = replace(found, scores=found.scores | {0.00562: (29.5, 0.25)})
+    assert count_missing(one_half, (0,), fine=True) == 1
+    begun = replace(found, settled=False, scores={0.01: (19.5, 0.25)})
+    assert count_missing(begun, (0,), fine=True) == 4
     asked = bench.run_all(fine, seeds=(0,))
     assert [rate for rate, *_ in asked] == [0.00562, 0.0178, 0.0178]
     found = find_arms(fine, bench)["relu"]

@@ -171,6 +171,15 @@ def test_the_chance_of_a_verdict_is_that_of_simulated_seeds():
     assert chance_of_decision([0.3 - 0.2, 0.1], 5, level) == 1
 
 
+def test_a_search_that_is_not_fine_yet_leaves_the_chance_open(known, outcome):
+    clear = [error + 0.03 + seed / 1000 for seed, error in enumerate(BASE)]
+    arms = {"relu": found(outcome, BASE), "tanh": found(outcome, clear), "sigmoid": found(outcome, clear)}
+    for id, comparisons in known.answers.items():
+        names = {name for asked in comparisons for name in (asked.better, asked.worse)}
+        coarse = {name: replace(arm, refined=name not in names) for name, arm in arms.items()}
+        assert chance_of_verdict(known, coarse, id, 5) == 0.5
+
+
 def test_a_lost_seed_or_a_factor_that_is_near_leaves_no_chance(known, outcome):
     clear = [error + 0.03 + seed / 1000 for seed, error in enumerate(BASE)]
     arms = {"relu": found(outcome, BASE), "tanh": found(outcome, clear)}

@@ -41,7 +41,7 @@ channels=3
 filters=8
 filterSize=3
 stride=1
-padding=0  # a border of one pixel less on each side
+padding=1  # a border of zeros
 gpu=1
 
 [pool1a]
@@ -53,7 +53,7 @@ stride=2
 [pool1b]
 type=pool
 inputs=conv1b
-sizeX=3
+sizeX=2
 stride=2
 
 [conv2a]
@@ -65,6 +65,15 @@ groups=1,2
 filterSize=5,3
 stride=1,1
 padding=2,1
+
+[conv2d]
+type=conv
+inputs=pool1b
+channels=8
+filters=2
+filterSize=1
+stride=1
+padding=0
 
 [conv2c]
 type=conv
@@ -81,7 +90,7 @@ gpu=2
 
 [fc]
 type=fc
-inputs=conv2a,conv2c
+inputs=conv2a,conv2c,conv2d
 outputs=10
 """
 
@@ -90,14 +99,15 @@ def test_a_small_file_is_counted_as_the_layers_that_it_means(tmp_path):
     path = tmp_path / "layers-small.cfg"
     path.write_text(SMALL)
     image, small = torch.zeros(1, 3, 224, 224), torch.zeros(1, 3, 56, 56)
-    conv1a, conv1b = nn.Conv2d(3, 8, 11, stride=4, padding=0), nn.Conv2d(3, 8, 3)
-    pool = nn.MaxPool2d(3, 2, ceil_mode=True)
-    maps = pool(conv1a(nn.functional.pad(image, (0, 3, 0, 3)))), pool(conv1b(small))
-    assert maps[0].shape == maps[1].shape == (1, 8, 27, 27)
+    conv1a, conv1b = nn.Conv2d(3, 8, 11, stride=4, padding=0), nn.Conv2d(3, 8, 3, padding=1)
+    pools = nn.MaxPool2d(3, 2, ceil_mode=True), nn.MaxPool2d(2, 2, ceil_mode=True)
+    maps = pools[0](conv1a(nn.functional.pad(image, (0, 3, 0, 3)))), pools[1](conv1b(small))
+    assert maps[0].shape == (1, 8, 27, 27) and maps[1].shape == (1, 8, 28, 28)
     of_a, of_b = nn.Conv2d(8, 6, 5, padding=2), nn.Conv2d(8, 6, 3, padding=1, groups=2, bias=False)
     drawn = nn.Conv2d(8, 8, 1)  # two groups of four kernels, each reads eight maps drawn at random
-    dense = nn.Linear((of_a(maps[0]) + of_b(maps[1])).numel() + drawn(maps[0]).numel(), 10)
-    modules = (conv1a, conv1b, of_a, of_b, drawn, dense)
+    alone = nn.Conv2d(8, 2, 1)  # what it reads is one larger than what the other tower reads
+    sizes = [layer(read).numel() for layer, read in ((of_a, maps[0]), (drawn, maps[0]), (alone, maps[1]))]
+    modules = (conv1a, conv1b, of_a, of_b, drawn, alone, nn.Linear(sum(sizes), 10))
     count = sum(value.numel() for module in modules for value in module.parameters())
     assert archive.read_network(path) == {"layers": 2, "path": 2, "gpus": 3, "parameters": count}
 

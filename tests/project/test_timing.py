@@ -7,9 +7,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import augmentation
 import pytest
 import startup
 import timing
+import torch
 import trials
 import two_ranks
 from timing import Rounds, compared, interleaved, ratios, summary
@@ -78,3 +80,14 @@ def test_all_that_a_trials_benchmark_times_is_in_its_results(folder):
     found = synthetic(num_train=128, num_test=10, seed=0)
     results = json.loads((RESULTS / folder / "trials.json").read_bytes())["results"]
     assert list(results) == list(trials.make_functions(found.train_images, found.train_labels))
+
+
+def test_augmentation_is_timed_a_batch_ahead_of_the_step():
+    made = []
+    ahead = augmentation.Ahead(lambda: made.append(len(made)) or len(made))
+    assert [ahead.next(), ahead.next()] == [1, 2]
+    ahead.coming.result()
+    assert made == [0, 1, 2]  # one more than was asked for
+    seconds = augmentation.measure(2, 1, torch.device("cpu"))
+    assert list(seconds) == ["with augmentation", "without"]
+    assert all(len(rounds) == 1 and rounds[0] > 0 for rounds in seconds.values())
