@@ -11,7 +11,7 @@ ledger of claims reads.
 
 import argparse
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 
@@ -59,6 +59,7 @@ def make_step(num_images: int, device: torch.device) -> Callable[[Ahead], None]:
         masks = draw_masks(PAPER.net, num_images, generator=generator, device=device)
         ready = batches.next().to(device).contiguous(memory_format=memory)
         train_step(partial(net, masks=masks), optimizer, ready, labels)
+        wait([batches.coming])  # or a slow batch would be made in the time of the other way
 
     return step
 

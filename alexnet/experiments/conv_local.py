@@ -11,7 +11,7 @@ control of the second.
 The protocol is the authors': 40,000 training images, crops of 24 pixels with horizontal flips, momentum,
 weight decay of the upper layers, learning rates of biases twice as large, 520 epochs; the learning rate is
 divided by ten, and by ten again, at the end. They tested on several crops; here it is the centre, for all
-networks, since what is judged is a difference. On a CPU one such training takes days.
+networks, since what is judged is a difference.
 """
 
 from alexnet.config import AugmentConfig, LearningConfig
