@@ -179,4 +179,5 @@ def details(claim, found, places: str) -> str:
         line if name == "again" else textwrap.fill(line, WIDTH, subsequent_indent=" " * 10)
         for name, line in lines.items()
     ]
+    told += [textwrap.fill(f"{'arm':9} {arm}", WIDTH, subsequent_indent=" " * 10) for arm in found.arms]
     return "\n".join([*told, *(f"{'source':9} {name}: {address}" for name, address in found.sources)])

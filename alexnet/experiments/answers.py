@@ -87,12 +87,13 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
     figure, p_values = experiment.figures.get(id), corrected(experiment, arms)
     verdicts = {judge(asked, effect, p_values[asked]) for asked, effect in effects.items()}
     lacking, given = lacks(experiment, effects, arms), all_together(verdicts)
-    if figure is not None and comparisons[0].measure == EPOCHS:
-        given = judge_factor(figure, given, [judged(experiment, asked, arms) for asked in comparisons])
+    by_factor = figure is not None and comparisons[0].measure == EPOCHS
+    if figure is not None and by_factor:
+        ratios = [judged(experiment, asked, arms) for asked in comparisons]
+        given = judge_factor(figure, ratios, together=len(made_together(experiment)))
     if given == INCONCLUSIVE and all(effect.num_values >= ENOUGH_SEEDS for effect in effects.values()):
         clear = not any(effect.contains(choose_null_value(asked)) for asked, effect in effects.items())
-        decided = all_together(verdicts) == SUPPORTED
-        lacking.append(FACTOR_UNDECIDED if decided else ONE_OF_MANY if clear else UNDECIDED)
+        lacking.append(FACTOR_UNDECIDED if by_factor else ONE_OF_MANY if clear else UNDECIDED)
     lacking += [experiment.limits[id]] if id in experiment.limits else []
     given = INCONCLUSIVE if lacking else given
     shown = [describe_effect(asked, effect) for asked, effect in known.items()]
@@ -105,11 +106,12 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
     if (target := experiment.stop_error) is not None:
         rate = f"constant learning rate, to {target:.0%} training error"
     sizes = experiment.describe_sizes(compared(comparisons))
+    fitted = describe_fits([asked for asked in known if asked.measure in FITTED], arms)
     return Answer(
         shown="; ".join(shown),
         verdict=given,
         basis=f"{experiment.network}, {sizes} training images of CIFAR-10, "
-        f"{' or '.join(map(str, counts))} seeds, every arm at its own {rate}; interval of 95%",
+        f"{' or '.join(map(str, counts))} seeds, every arm at its own {rate}; interval of 95%{fitted}",
         lacking=lacking,
     )
 
@@ -126,7 +128,7 @@ def judge(asked: Comparison, effect: Interval, corrected_p: float) -> str:
     return verdict(effect, nothing=choose_null_value(asked), corrected_p=corrected_p, level=LOOK_LEVEL)
 
 
-def judge_factor(figure: float, direction: str, ratios: Sequence[Sequence[float]]) -> str:
+def judge_factor(figure: float, ratios: Sequence[Sequence[float]], *, together: int) -> str:
     """Return the verdict on a claim that gives a factor, such as six times the epochs.
 
     A printed factor stands for all that round to it. A setup has such a factor if both ends of these are
@@ -136,17 +138,15 @@ def judge_factor(figure: float, direction: str, ratios: Sequence[Sequence[float]
 
     Args:
         figure: the factor.
-        direction: the verdict on the claim that it is above 1, in every setup.
         ratios: for each comparison the ratios by seed.
+        together: how many comparisons are made together; Bonferroni's correction is by their number.
     """
-    if direction != SUPPORTED:
-        return direction
     found, ends = [], (figure - ROUNDS, figure + ROUNDS)
     for setup in ratios:
         p = max(p_value([math.log(ratio / end) for ratio in setup]) for end in ends)  # of the nearest end
         inside = ends[0] <= ratio_interval(setup, [1.0] * len(setup)).mean <= ends[1]
         decided = SUPPORTED if inside else CONTRADICTED
-        found.append(decided if len(ratios) * p < LOOK_LEVEL else INCONCLUSIVE)
+        found.append(decided if together * p < LOOK_LEVEL else INCONCLUSIVE)
     if SUPPORTED in found and INCONCLUSIVE not in found:
         return SUPPORTED
     return CONTRADICTED if set(found) == {CONTRADICTED} else INCONCLUSIVE
@@ -225,7 +225,7 @@ def lacks(
     for asked, effect in effects.items():
         if effect.num_values < ENOUGH_SEEDS:
             of = f" of *{asked.worse}* against *{asked.better}*" if len(effects) > 1 else ""
-            said.append(f"{effect.num_values} seeds of at least {ENOUGH_SEEDS}{of}")
+            said.append(more_seeds(effect.num_values, of))
     if experiment.num_train < ENOUGH_IMAGES:
         said.append(f"{experiment.num_train:,} training images of at least {ENOUGH_IMAGES:,}")
     for name, runs in judged_runs([asked for asked in comparisons if asked.measure in FITTED], arms):
@@ -247,6 +247,31 @@ def lacks(
     if missing := missing_rates(names, arms):
         said.append(missing)
     return list(dict.fromkeys(said))
+
+
+def more_seeds(count: int, of: str = "") -> str:
+    """Say how many seeds are wanted, and how many there are."""
+    return f"at least {ENOUGH_SEEDS} seeds{of} ({count} so far)"
+
+
+def describe_fits(comparisons: Sequence[Comparison], arms: Mapping[str, Found]) -> str:
+    """Say with which training errors the arms of comparisons end, as their test errors depend on them.
+
+    And at which learning rates the search found a lower error of networks that fit their images less well.
+    """
+    trained = dict(judged_runs(comparisons, arms))
+    ends = [
+        f"{name} {statistics.fmean(run.train_error for run in runs):.1%}"
+        for name, runs in trained.items()
+        if runs
+    ]
+    lower = [f"{name} at {rate:g}" for name in trained if (rate := arms[name].lower_unfitted) is not None]
+    said = f"; mean training errors: {', '.join(ends)}" if ends else ""
+    if lower:
+        said += (
+            f"; lower errors on held-out images, where a network fits its own too little: {', '.join(lower)}"
+        )
+    return said
 
 
 def judged_runs(

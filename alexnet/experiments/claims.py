@@ -53,7 +53,7 @@ CLAIMS = (
         "input-224",
         "3.5, figure 2",
         CONVOLUTION,
-        "conv1 makes feature maps of this size from 224×224 pixels",
+        "conv1 makes feature maps of this size from 224×224 pixels (judged without padding, unmentioned)",
         "55×55",
     ),
     claim(
@@ -64,7 +64,11 @@ CLAIMS = (
         "1%",
     ),
     claim(
-        "remove-layer", "1, 7", DISCUSSION, "top-1 error that the loss of any middle layer costs", "2 points"
+        "remove-layer",
+        "1, 7",
+        DISCUSSION,
+        "top-1 error that the loss of any middle layer costs (judged for conv3, conv4 and conv5)",
+        "2 points",
     ),
     claim(
         "relu-speed",
@@ -160,7 +164,7 @@ CLAIMS = (
         "dropout-mean",
         "4.2",
         DROPOUT,
-        "halved outputs are the geometric mean of all networks that dropout draws",
+        "halved outputs are the geometric mean of all networks that dropout draws (judged for one layer)",
         "approximately",
     ),
     claim("update-rule", "5", LEARNING, "the printed update of weights is what trains", "v and w, two lines"),
@@ -216,12 +220,12 @@ CLAIMS = (
         "binary-codes",
         "6.1",
         RESULTS,
-        "an auto-encoder can turn features into short codes for fast search",
-        "proposed",
+        "short codes of features, by an auto-encoder for fast search, retrieve better than those of pixels",
+        "much better",
     ),
     claim(
         "depth-data",
-        "7",
+        "1, 7",
         DISCUSSION,
         "larger networks, more data and longer training do better still",
         "outlook",

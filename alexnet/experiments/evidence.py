@@ -5,7 +5,7 @@ judged by the interval of its seeds, and only where the measurement is fit to ju
 every variant at its own learning rate. All other findings are inconclusive, and name what is missing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
@@ -13,11 +13,13 @@ from alexnet import lab_notes, paper, published
 from alexnet.experiments import computed, towers
 from alexnet.experiments.answers import (
     ENOUGH_SEEDS,
+    LOOK_LEVEL,
     UNDECIDED,
     answer,
     compared,
     describe_figure,
     experiments_for,
+    more_seeds,
 )
 from alexnet.experiments.arm_tables import package_arms
 from alexnet.experiments.claims import CLAIMS, Claim
@@ -25,9 +27,11 @@ from alexnet.experiments.experiment import Experiment
 from alexnet.experiments.finding import ILSVRC, LOGS, Finding, Source
 from alexnet.experiments.finished import Finished
 from alexnet.experiments.intervals import (
+    CONTRADICTED,
     INCONCLUSIVE,
     SUPPORTED,
     Interval,
+    fraction_p_value,
     mean_interval,
     over_seeds_and_images,
     ratio_interval,
@@ -49,26 +53,61 @@ def notes(net: str, lines: str = "") -> Source:
     return Source(f"notes of #{net}{place}", lab_notes.notes_address(net, lines))
 
 
-def logged(worse: str, better: str, data: str, *, remark: str = "") -> Finding:
-    """Return by how much a network of the authors has a lower error than another, by their run notes."""
+def by_logs(noted: Iterable[float], printed: Iterable[float | None]) -> str:
+    """Return the verdict on the paper's numbers: that the logs have them, or contradicted if one differs.
+
+    The paper prints a tenth of a per cent; what lies halfway between two may be rounded to either.
+
+    Args:
+        noted: fractions, by the authors' notes.
+        printed: the paper's; None where it prints none.
+    """
+    pairs = zip(noted, printed, strict=True)
+    agree = all(paper is None or abs(noted - paper) <= 0.0005 + 1e-9 for noted, paper in pairs)
+    return LOGS if agree else CONTRADICTED
+
+
+def logged(worse: str, better: str, data: str, printed: tuple[float, float], *, remark: str = "") -> Finding:
+    """Return by how much a network of the authors has a lower error than another, by their run notes.
+
+    Args:
+        worse: the network with the higher errors.
+        better: the other.
+        data: on which both were evaluated.
+        printed: the paper's differences of the top-1 and the top-5 errors.
+        remark: on the comparison.
+    """
     runs = [lab_notes.find_run(net, data=data) for net in (worse, better)]
-    top1, top5 = (100 * (getattr(runs[0], name) - getattr(runs[1], name)) for name in ("top1", "top5"))
+    top1, top5 = (getattr(runs[0], name) - getattr(runs[1], name) for name in ("top1", "top5"))
     return Finding(
-        ours=f"{top1:.2f} and {top5:.2f} points",
-        verdict=LOGS,
+        ours=f"{100 * top1:.2f} and {100 * top5:.2f} points",
+        verdict=by_logs((top1, top5), printed),
         basis=f"#{worse} against #{better}, {data}, one run each{remark}",
         lacking="one run of each, with learning rates dropped by hand",
         sources=tuple(notes(run.net, run.lines) for run in runs),
     )
 
 
-def errors_logged(nets: Sequence[tuple[str, int]], data: str, remark: str = "") -> Finding:
-    """Return the errors that the authors noted of networks, each by its name and its number of crops."""
+def errors_logged(nets: Sequence[tuple[str, int]], data: str, printed: Sequence[paper.ErrorRates]) -> Finding:
+    """Return the errors that the authors noted of networks.
+
+    Args:
+        nets: each by its name and its number of crops.
+        data: on which they were evaluated.
+        printed: their errors in the paper.
+    """
     runs = [lab_notes.find_run(net, data=data, views=views) for net, views in nets]
     shown = "; ".join(f"{run.top1:.2%} and {run.top5:.2%}" for run in runs)
     named = ", ".join(f"#{net} with {views} crop{'s' * (views > 1)}" for net, views in nets)
     sources = tuple(notes(run.net, run.lines) for run in runs)
-    return Finding(ours=shown, verdict=LOGS, basis=f"{named}, {data}{remark}", sources=sources)
+    verdict = by_logs(
+        [error for run in runs for error in (run.top1, run.top5)],
+        [error for rates in printed for error in (rates.top1, rates.top5)],
+    )
+    return Finding(ours=shown, verdict=verdict, basis=f"{named}, {data}", sources=sources)
+
+
+ABOUT = 5  # "about 90" epochs are nearer to 90 than to 80 or 100
 
 
 def schedule_logged() -> Finding:
@@ -79,7 +118,9 @@ def schedule_logged() -> Finding:
     shown = f"{len(drops)} times, at epochs {', '.join(map(str, drops))} of {noted.num_epochs}"
     basis = "#145 by its run notes; conv1 by a schedule of its own; the other biases' rate never, as saved"
     sources = (notes("145", lab_notes.find_schedule("145").lines),)
-    return Finding(ours=shown, verdict=LOGS, basis=basis, sources=sources)
+    agrees = len(drops) == paper.LEARNING_RATE_DROPS and abs(noted.num_epochs - paper.NUM_EPOCHS) < ABOUT
+    verdict = LOGS if agrees else CONTRADICTED
+    return Finding(ours=shown, verdict=verdict, basis=basis, sources=sources)
 
 
 # Measured
@@ -108,20 +149,40 @@ def measured(effect: Interval, shown: str, found: records.Record, lacking: list[
 
 
 def answered(id: str) -> Finding | None:
-    """Return the finding of the first experiment that has one on a claim.
+    """Return the finding of the first experiment that has one on a claim; the others are told beside it.
 
     None before any comparison of any experiment has two seeds.
     """
-    for experiment in experiments_for(id):
-        if (known := answer(experiment, package_arms(experiment.name), id)) is not None:
-            return Finding(
-                ours=known.shown,
-                verdict=known.verdict,
-                basis=known.basis,
-                lacking=", ".join(known.lacking),
-                command=again(experiment, id),
-            )
-    return None
+    known = [
+        (experiment, found)
+        for experiment in experiments_for(id)
+        if (found := answer(experiment, package_arms(experiment.name), id)) is not None
+    ]
+    if not known:
+        return None
+    (experiment, first), *others = known
+    basis = first.basis
+    for other, found in others:
+        lacking = f", lacks {', '.join(found.lacking)}" if found.lacking else ""
+        basis += f". The experiment {other.name} beside it: {found.shown}{lacking}"
+    return Finding(
+        ours=first.shown,
+        verdict=first.verdict,
+        basis=basis,
+        lacking=", ".join(first.lacking),
+        command=again(experiment, id),
+        arms=describe_arms(experiment, id),
+    )
+
+
+def describe_arms(experiment: Experiment, id: str) -> tuple[str, ...]:
+    """Say what the arms are that an experiment compares for a claim, and how long they train."""
+    most = "at most " if experiment.stop_error is not None else ""
+    return tuple(
+        f"{name}: {arm.about}; {most}{arm.learning.epochs:g} epochs"
+        for name in compared(experiment.answers[id])
+        for arm in (experiment.arms[name],)
+    )
 
 
 def again(experiment: Experiment, id: str) -> str:
@@ -149,7 +210,7 @@ def by_experiment(id: str) -> Finding:
     arms, names = package_arms(best.name), compared(best.answers[id])
     few = [name for name in names if name not in arms or len(arms[name].runs) < ENOUGH_SEEDS]
     lacking = missing_rates(names, arms) or f"{ENOUGH_SEEDS} seeds of {', '.join(few)}"
-    return unknown(lacking, command=again(best, id))
+    return replace(unknown(lacking, command=again(best, id)), arms=describe_arms(best, id))
 
 
 # Not yet
@@ -250,7 +311,7 @@ def specialised() -> Finding:
     above a half, and contradicted if it lies below: then it is not even so in most runs.
     """
     name = "imagenette"
-    gaps, found = towers.colour_gaps(name), record(name)
+    found, gaps = record(name), dict(counted(sorted(towers.colour_gaps(name).items())))
     runs, effect = towers.specialising(gaps), towers.beyond_chance(gaps)
     before, striped = (towers.count_striped(name, first=first) for first in (True, False))
     sizes = ", ".join(f"{100 * gap.size:.0f}" for gap in gaps.values())
@@ -262,7 +323,8 @@ def specialised() -> Finding:
     shown += f"their fractions of weights that depend on colour lie {sizes} points apart, random halves "
     shown += f"{100 * dealt:.0f}"
     shown += f"; beyond chance: {effect.in_points()}" if len(gaps) > 1 else ""
-    judged, lacking = verdict(runs, nothing=0.5), []
+    p = fraction_p_value(apart, len(gaps))
+    judged, lacking = verdict(runs, nothing=0.5, corrected_p=p, level=LOOK_LEVEL), []
     if judged == SUPPORTED and apart < len(gaps):
         judged, lacking = (
             INCONCLUSIVE,
@@ -270,6 +332,8 @@ def specialised() -> Finding:
         )
     elif judged == INCONCLUSIVE:
         lacking = ["more runs, since it is open whether most of them specialise"]
+        if apart < len(gaps):
+            lacking.append("and as not every one does, the claim can only be contradicted")
     return Finding(
         ours=shown, verdict=judged, basis=f"{found.scale}; interval of 95%", lacking=", ".join(lacking)
     )
@@ -289,7 +353,7 @@ def retrieved() -> Finding:
     shown += f"{min(places):,.0f} or later by pixels, of {found.data['images']['train']:,} (median)"
     shown += f"; {found.data['images']['train'] // 2:,} is that of a random image"
     few = len(trained) < ENOUGH_SEEDS
-    lacking = [f"{len(trained)} seeds of at least {ENOUGH_SEEDS}"] if few else []
+    lacking = [more_seeds(len(trained))] if few else []
     effect = mean_interval([share - max(pixels, *untrained) for share in trained])
     shown += f"; {effect.in_points()} points more than the best of these controls"
     if not mean_interval([place - int(k) for place in places]).low > 0:
@@ -312,17 +376,20 @@ def coded() -> Finding:
     shown += f"; {effect.in_points()} points more than codes of pixels"
     drawn = sum(run["codes"]["projection"][bits] for run in runs) / len(runs)
     speed = found.results["queries_per_second"]
-    faster = speed[bits]["faiss"] / max(speed["features"].values())
-    shown += f"; {drawn:.0%} by random projections of the features; by the library faiss they are searched "
-    shown += f"{faster:.0f} times as fast as the features"
+    faster = max(speed[bits].values()) / max(speed["features"].values())
+    shown += (
+        f"; {drawn:.0%} by codes of random projections of the features. By the faster of two programs for "
+    )
+    shown += f"each, codes are searched {faster:.0f} times as fast as features (not judged)"
     few = len(runs) < ENOUGH_SEEDS
-    lacking = [f"{len(runs)} seeds of at least {ENOUGH_SEEDS}"] if few else []
+    lacking = [more_seeds(len(runs))] if few else []
     return measured(effect, shown, found, lacking)
 
 
 def ten_crops() -> Finding:
     """One network of the authors by their notes, and beside it the gain of small networks on Imagenette."""
-    logged_errors = errors_logged((("145-2010", 1), ("145-2010", 10)), TEST)
+    printed = (paper.ILSVRC2010_ONE_CROP, paper.ILSVRC2010_TEST[-1])
+    logged_errors = errors_logged((("145-2010", 1), ("145-2010", 10)), TEST, printed)
     found = record("imagenette-answers")
     effect = over_seeds_and_images([run["ten_against_centre"]["gain"] for run in found.results["seeds"]])
     known = INCONCLUSIVE if effect.num_values < ENOUGH_SEEDS else verdict(effect)
@@ -339,7 +406,7 @@ def ten_crops() -> Finding:
 
 def with_best_before() -> Finding:
     """One network by the notes; the best before by those whom the paper cites."""
-    found = errors_logged((("145-2010", 10),), TEST)
+    found = errors_logged((("145-2010", 10),), TEST, paper.ILSVRC2010_TEST[-1:])
     best = Source("Sánchez & Perronnin (2011)", published.SANCHEZ)
     basis = f"{found.basis}; the best before are those of {best.name}, as the paper cites them"
     return replace(found, basis=basis, sources=(*found.sources, best))
@@ -347,13 +414,16 @@ def with_best_before() -> Finding:
 
 def with_averages() -> Finding:
     """Single networks by the notes; the averages by the contest's page, which has test errors alone."""
-    found = errors_logged((("145", 10), ("146-2012-2011", 10)), VALIDATION)
+    one, five, tuned, seven = paper.ILSVRC2012[1:]
+    found = errors_logged((("145", 10), ("146-2012-2011", 10)), VALIDATION, (one, tuned))
+    of_averages = by_logs([entry.top5 for entry in lab_notes.CONTEST], (five.top5_test, seven.top5_test))
     averages = " and ".join(f"{entry.top5:.2%} of {len(entry.nets)}" for entry in lab_notes.CONTEST)
     ours = f"{found.ours}; averaged networks on the test set, top-5: {averages}"
     basis = f"{found.basis}, and the contest's page of results"
     lacking = "a source for the averages' validation errors"
     sources = (*found.sources, Source("results of the contest", lab_notes.CONTEST_PAGE))
-    found = replace(found, ours=ours, basis=basis, lacking=lacking, sources=sources)
+    judged = found.verdict if of_averages == LOGS else of_averages
+    found = replace(found, ours=ours, verdict=judged, basis=basis, lacking=lacking, sources=sources)
     return with_published(found, published.OTHERS)
 
 
@@ -363,7 +433,7 @@ def with_measured(id: str, finding: Finding) -> Finding:
         return replace(finding, command=f"alexnet claims run {id}")
     lacking = f"; lacks {known.lacking}" if known.lacking else ""
     scale = f"{known.verdict} in a small AlexNet: {known.ours} ({known.basis}{lacking})"
-    return replace(finding, basis=f"{finding.basis}; {scale}", command=known.command)
+    return replace(finding, basis=f"{finding.basis}; {scale}", command=known.command, arms=known.arms)
 
 
 def with_file(finding: Finding) -> Finding:
@@ -390,6 +460,8 @@ def with_published(finding: Finding, others: Sequence[published.Published], *, t
 
 
 VALIDATION, TEST = lab_notes.VAL_2012, lab_notes.TEST_2010
+TWO_GPU = paper.TWO_GPU_TOP1_GAIN, paper.TWO_GPU_TOP5_GAIN
+NORM, POOL = (paper.LRN_TOP1_GAIN, paper.LRN_TOP5_GAIN), (paper.POOL_TOP1_GAIN, paper.POOL_TOP5_GAIN)
 THREE = ", which differ in a third normalisation too, over pixels, that the paper does not mention"
 EVIDENCE: dict[str, Callable[[], Finding]] = {
     "params": computed.params,
@@ -403,13 +475,17 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
     ),
     "relu-speed": partial(by_experiment, "relu-speed"),
     "relu-several": partial(by_experiment, "relu-several"),
-    "two-gpu-accuracy": lambda: with_measured("two-gpu-accuracy", logged("145-half", "145-2010", TEST)),
+    "two-gpu-accuracy": lambda: with_measured(
+        "two-gpu-accuracy", logged("145-half", "145-2010", TEST, TWO_GPU)
+    ),
     "two-gpu-time": two_gpu_time,
     "gpu-connectivity": computed.gpu_connectivity,
     "lrn-formula": computed.lrn_formula,
-    "lrn-accuracy": lambda: with_measured("lrn-accuracy", logged("148", "145", VALIDATION, remark=THREE)),
+    "lrn-accuracy": lambda: with_measured(
+        "lrn-accuracy", logged("148", "145", VALIDATION, NORM, remark=THREE)
+    ),
     "lrn-cifar": partial(by_experiment, "lrn-cifar"),
-    "pool-accuracy": lambda: with_measured("pool-accuracy", logged("147", "145", VALIDATION)),
+    "pool-accuracy": lambda: with_measured("pool-accuracy", logged("147", "145", VALIDATION, POOL)),
     "pool-overfit": partial(by_experiment, "pool-overfit"),
     "aug-factor": computed.aug_factor,
     "aug-needed": partial(by_experiment, "aug-needed"),

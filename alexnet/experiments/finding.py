@@ -27,6 +27,7 @@ class Finding:
         lacking: why it is not settled; empty where it is.
         command: that repeats or extends the measurement, or computes it again.
         sources: of the numbers that others have noted or published.
+        arms: what an experiment compares: each arm's name and what it is.
     """
 
     ours: str
@@ -35,3 +36,4 @@ class Finding:
     lacking: str = ""
     command: str = ""
     sources: tuple[Source, ...] = ()
+    arms: tuple[str, ...] = ()

@@ -55,6 +55,11 @@ def mean_interval(values: Sequence[float]) -> Interval:
     return Interval(mean, mean - width, mean + width, count)
 
 
+def fraction_p_value(count: int, of: int) -> float:
+    """Return the two-sided p-value of a count, were the fraction a half: the exact sign test."""
+    return min(1.0, 2 * special.bdtr(min(count, of - count), of, 0.5).item())
+
+
 def gains(results: Mapping[str, Any], variant: str, over: str, measure: str = "test_error") -> list[float]:
     """Return by how much a variant lowers a measure, seed by seed; negative where it raises it.
 

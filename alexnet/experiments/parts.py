@@ -44,9 +44,9 @@ MERGED_CHANNELS = (16, 24, 34, 34, 32)
 
 #: At a learning rate of 0.01 it shrinks the weights as much, by the end, as that of the paper's training did:
 #: both have the same sum of learning rate times weight decay over all steps. There are far fewer steps, of
-#: which each pulls 160 times as hard as the paper's, and no network learns with it. So the claim, which is
-#: about the small number 0.0005, is measured on the base, whose steps pull as the paper's do; that cannot
-#: decide it, see the limits of the experiment.
+#: which each pulls 160 times as hard as the paper's, and no network fits its images with it. So the claim,
+#: which is about the small number 0.0005, is measured on the base, whose steps pull as the paper's do; that
+#: cannot decide it, see the limits of the experiment.
 PAPERS_TOTAL_DECAY = 0.08
 DECAYS = PAPERS_TOTAL_DECAY / PAPER.learning.weight_decay
 
@@ -194,6 +194,6 @@ EXPERIMENT = Experiment(
     limits={
         "weight-decay": "a training that has converged and leaves images to fit (with three times the epochs "
         f"the base fits all of them), with the paper's decay over all of it, {DECAYS:.0f} times this one: "
-        "the paper's own training, and beside it one without decay",
+        "the paper's own training and one without decay, with at least five seeds each",
     },
 )

@@ -21,7 +21,7 @@ from alexnet.experiments.experiment import Comparison, Experiment
 WINDOWS = 4
 MAX_EPOCHS = 60
 #: How many times "several" are at least. It was chosen when the factors of the setups 2012 and scaled, and of
-#: four-hidden over three seeds, were known, so the others are judged by it.
+#: four-hidden over three seeds, were known, so two further setups are judged by it.
 SEVERAL = 2.0
 GREY_VARIANCE = 64.0**2  # about that of CIFAR-10's pixel values minus their mean image
 UNITS = {

@@ -131,6 +131,8 @@ class Found:
         rate: the best learning rate.
         runs: the outcome of every finished seed at that learning rate.
         failed: whether the search has ended without a result, as no trial learned anything.
+        lower_unfitted: the learning rate at which a network that fits its images too little for the
+            experiment has the lowest measure of all; None where no such network has.
     """
 
     scores: dict[float, Score]
@@ -139,6 +141,7 @@ class Found:
     runs: dict[int, Outcome]
     failed: bool = False
     refined: bool = True
+    lower_unfitted: float | None = None
 
 
 def find_arms(experiment: Experiment, finished: Finished) -> dict[str, Found]:
@@ -162,8 +165,25 @@ def find_arms(experiment: Experiment, finished: Finished) -> dict[str, Found]:
             runs=runs,
             failed=ended and not learned(scores[best]),
             refined=not wanted(scores, fine=experiment.fine),
+            lower_unfitted=lower_unfitted(experiment, arm, finished, scores),
         )
     return found
+
+
+def lower_unfitted(
+    experiment: Experiment, arm: str, finished: Finished, scores: Mapping[float, Score]
+) -> float | None:
+    """Return the learning rate of the best trial of a search, where that one does not fit its images."""
+    if experiment.fit is None:
+        return None
+    lowest, at = scores[best_place(scores)][0], None
+    for k, (score, _) in scores.items():
+        outcome = finished.find(search_trial(experiment, arm, k, scores))
+        if math.isinf(score) and outcome is not None:
+            measure = experiment.measure(outcome, experiment.tuned_by)
+            if measure < lowest:
+                lowest, at = measure, rate_at(experiment.arms[arm].learning.rate, k)
+    return at
 
 
 def count_missing(found: Found | None, seeds: Sequence[int], *, fine: bool = False) -> int:

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from alexnet import published
+from alexnet import lab_notes, paper, published
 from alexnet.cli.main import main
 from alexnet.config import from_dict
 from alexnet.evaluation.kernels import Gap
 from alexnet.experiments import EXPERIMENTS, answers, computed, evidence, towers
 from alexnet.experiments.claims import CLAIMS, claim_by_id
-from alexnet.experiments.evidence import EVIDENCE, answered, finding, ledger
+from alexnet.experiments.evidence import EVIDENCE, answered, by_logs, finding, ledger
 from alexnet.experiments.finding import ILSVRC, LOGS, VERDICTS, Finding, Source
 from alexnet.experiments.intervals import Interval
 from alexnet.experiments.search import Found
@@ -319,7 +319,40 @@ def test_beside_the_authors_logs_stands_what_was_measured(monkeypatch):
     assert "*no-overlap* against *base*" in known.basis and "in a small AlexNet" in known.basis
     assert "; lacks " in finding("lrn-accuracy").basis
     campaign_with(monkeypatch, BASE, WORSE)  # neither of its arms
-    assert finding("pool-accuracy") == replace(known, basis=known.basis.partition(";")[0])
+    assert known.arms[0].startswith("base: ") and "pools of 2x2" in known.arms[1]
+    assert finding("pool-accuracy") == replace(known, basis=known.basis.partition(";")[0], arms=())
+
+
+WRONG = {"145": 0.002, "145-2010": -0.002}
+
+
+@pytest.mark.parametrize(
+    "id", ["two-gpu-accuracy", "lrn-accuracy", "pool-accuracy", "ten-crop", "ilsvrc2010"]
+)
+def test_logs_that_say_another_number_contradict(monkeypatch, id):
+    assert finding(id).verdict == "from the authors' logs"
+    found = lab_notes.find_run
+
+    def another(net, **where):
+        run = found(net, **where)
+        return replace(run, top1=run.top1 + WRONG.get(net, 0.0))
+
+    monkeypatch.setattr(lab_notes, "find_run", another)
+    assert finding(id).verdict == "contradicted"
+
+
+def test_the_contest_and_the_schedule_could_contradict(monkeypatch):
+    assert finding("ilsvrc2012").verdict == finding("lr-schedule").verdict == "from the authors' logs"
+    wrong = tuple(replace(entry, top5=entry.top5 + 0.001) for entry in lab_notes.CONTEST)
+    monkeypatch.setattr(lab_notes, "CONTEST", wrong)
+    assert finding("ilsvrc2012").verdict == "contradicted"
+    monkeypatch.setattr(paper, "LEARNING_RATE_DROPS", 4)
+    assert finding("lr-schedule").verdict == "contradicted"
+
+
+def test_numbers_halfway_between_two_may_be_rounded_to_either():
+    assert by_logs([0.0115, 0.0115], [0.012, 0.011]) == by_logs([0.3], [None]) == "from the authors' logs"
+    assert by_logs([0.0115, 0.2], [0.012, 0.1994]) == "contradicted"
 
 
 def towers_with(monkeypatch, *sizes):
@@ -343,14 +376,20 @@ def test_towers_are_judged_against_random_halves_by_the_fraction_of_runs(monkeyp
     assert "random halves 5; beyond chance: +13.0 [" in few.ours
     one = towers_with(monkeypatch, 0.19)
     assert one.verdict == "inconclusive" and one.ours.endswith("random halves 5")
-    six = [0.19, 0.15, 0.2, 0.18, 0.14, 0.19]
-    assert towers_with(monkeypatch, *six[:5]).verdict == "inconclusive"
-    assert towers_with(monkeypatch, *six).verdict == "supported"
-    one_less = towers_with(monkeypatch, *six, *six, 0.09)  # in most runs, and not in every one
+    five = [0.19, 0.15, 0.2, 0.18, 0.14]
+    assert towers_with(monkeypatch, *five).verdict == "inconclusive"
+    assert towers_with(monkeypatch, *five, *five[1:]).verdict == "inconclusive"  # nine: judged by five
+    assert towers_with(monkeypatch, *five, *five).verdict == "supported"
+    one_less = towers_with(
+        monkeypatch, *five, *five, *five, *five[1:], 0.09
+    )  # in most runs, not in every one
     assert one_less.verdict == "inconclusive"
-    assert one_less.lacking == "towers that differ by more than chance in every run: 12 of 13 do"
-    assert towers_with(monkeypatch, *[0.05] * 6).verdict == "contradicted"
-    assert towers_with(monkeypatch, *[0.05] * 11, 0.19, 0.2).verdict == "contradicted"
+    assert one_less.lacking == "towers that differ by more than chance in every run: 19 of 20 do"
+    mixed = towers_with(monkeypatch, *five, *[0.05] * 5)
+    assert mixed.lacking.startswith("more runs") and mixed.lacking.endswith("can only be contradicted")
+    assert towers_with(monkeypatch, *[0.05] * 10).verdict == "contradicted"
+    assert towers_with(monkeypatch, *[0.05] * 8, 0.19, 0.2).verdict == "inconclusive"
+    assert towers_with(monkeypatch, *[0.05] * 16, *five[:4]).verdict == "contradicted"
 
 
 def retrieval_with(monkeypatch, *shares, first=900.0):
@@ -367,7 +406,7 @@ def retrieval_with(monkeypatch, *shares, first=900.0):
 def test_retrieval_is_judged_against_the_better_control(monkeypatch):
     assert finding("retrieval").ours.startswith("70% of the 10 nearest")
     few = retrieval_with(monkeypatch, 0.7, 0.6)
-    assert few.verdict == "inconclusive" and few.lacking == "2 seeds of at least 5"
+    assert few.verdict == "inconclusive" and few.lacking == "at least 5 seeds (2 so far)"
     assert few.ours.startswith("65% of the 10 nearest by features are of the class, 25% by pixels")
     assert "has rank 900 or later by pixels, of 9,469 (median)" in few.ours
     assert retrieval_with(monkeypatch, 0.7, 0.6, 0.7, 0.7, 0.6).verdict == "supported"
@@ -388,11 +427,11 @@ def codes_with(monkeypatch, *leads):
 
 def test_codes_of_features_are_judged_against_codes_of_pixels(monkeypatch):
     few = codes_with(monkeypatch, 0.4, 0.42)
-    assert few.verdict == "inconclusive" and few.lacking == "2 seeds of at least 5"
+    assert few.verdict == "inconclusive" and few.lacking == "at least 5 seeds (2 so far)"
     assert few.ours.startswith("71% of the 10 nearest by codes of 256 bits are of the class, 30% where")
     assert "80% by the features themselves; +41.0 [" in few.ours
-    assert "; 60% by random projections of the features; " in few.ours
-    assert few.ours.endswith("by the library faiss they are searched 6 times as fast as the features")
+    assert "; 60% by codes of random projections of the features. " in few.ours
+    assert few.ours.endswith("codes are searched 6 times as fast as features (not judged)")
     assert codes_with(monkeypatch, 0.4, 0.42, 0.41, 0.4, 0.4).verdict == "supported"
     assert codes_with(monkeypatch, -0.1, -0.12, -0.1, -0.1, -0.1).verdict == "contradicted"
     assert codes_with(monkeypatch, 0.4, -0.4, 0.1, -0.1, 0.0).verdict == "inconclusive"
@@ -495,6 +534,17 @@ def test_pages_draw_their_verdicts_from_the_ledger(page):
         if id not in EXPLAINING and page.name != "claims.md"
     }
     assert {id: found for id, found in wrong.items() if found} == {}
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_each_claim_has_its_verdict_in_its_chapter(claim):
+    cells = json.loads((BOOK / f"{claim.chapter}.ipynb").read_text(encoding="utf-8"))["cells"]
+    texts = {kind: "".join("".join(c["source"]) for c in cells if c["cell_type"] == kind) for kind in KINDS}
+    linked = claim.id in [id for _, id in LINKED.findall(texts["markdown"])]
+    assert linked or f'finding("{claim.id}")' in texts["code"]
+
+
+KINDS = ("markdown", "code")
 
 
 @pytest.mark.parametrize(

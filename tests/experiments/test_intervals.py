@@ -8,6 +8,7 @@ import pytest
 from alexnet.experiments.intervals import (
     Interval,
     fraction_interval,
+    fraction_p_value,
     gains,
     holm,
     mean_interval,
@@ -106,6 +107,13 @@ def test_gains_are_taken_seed_by_seed():
     assert sorted(gains(results, "lrn", "base")) == pytest.approx([-0.01, 0.01])
     assert gains(results, "base", over="lrn") == pytest.approx([-0.01, 0.01])
     assert gains(results, "lrn", "base", "loss") == [-0.5, 0.5]
+
+
+@pytest.mark.parametrize("count, of", [(0, 5), (2, 5), (5, 5), (10, 10), (3, 10), (4, 20), (10, 20)])
+def test_the_p_value_of_a_fraction_sums_what_is_as_far_from_a_half(count, of):
+    far = abs(count - of / 2)
+    chance = sum(math.comb(of, k) for k in range(of + 1) if abs(k - of / 2) >= far) / 2**of
+    assert fraction_p_value(count, of) == pytest.approx(chance)
 
 
 @pytest.mark.parametrize("successes, trials", [(0, 6), (2, 5), (5, 5), (7, 20)])

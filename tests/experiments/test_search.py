@@ -189,10 +189,11 @@ def test_a_rate_that_leaves_the_images_half_learned_is_no_best_one(tiny, outcome
     bench.run_all(fitted)
     found = find_arms(fitted, bench)["relu"]
     assert found.rate == 0.01 and found.settled and list(found.scores) == [0.00316, 0.01, 0.0316]
-    assert found.scores[0.00316] == (math.inf, 0.7)
+    assert found.scores[0.00316] == (math.inf, 0.7) and found.lower_unfitted == 0.00316
     plain = Landscape(run)
     plain.run_all(tiny("relu"))
-    assert find_arms(tiny("relu"), plain)["relu"].rate == 0.00316
+    best = find_arms(tiny("relu"), plain)["relu"]
+    assert best.rate == 0.00316 and best.lower_unfitted is None
     unfitted = Landscape(run)
     unfitted.run_all(tiny("relu", fit=0.3))
     assert find_arms(tiny("relu", fit=0.3), unfitted)["relu"].rate == 0.01  # 0.23 is too near to 0.3
