@@ -53,7 +53,8 @@ CLAIMS = (
         "input-224",
         "3.5, figure 2",
         CONVOLUTION,
-        "conv1 makes feature maps of this size from 224×224 pixels (judged without padding, unmentioned)",
+        "conv1 makes feature maps of this size from 224×224 pixels "
+        "(judged without padding, which the paper does not mention)",
         "55×55",
     ),
     claim(
