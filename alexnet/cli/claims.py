@@ -132,6 +132,11 @@ def told(experiment, finished, id: str) -> str:
     return f"{id}: {known.verdict}, {known.shown}{lacking}"
 
 
+def wrapped(text: str, **indents: str) -> str:
+    """Break a text into lines, and no name of an arm at its hyphen."""
+    return textwrap.fill(text, WIDTH, break_on_hyphens=False, **indents)
+
+
 def row(claim, found) -> list[str]:
     """The lines of a claim in the list: verdict and chapter, the claim, and both figures with their basis."""
     head = f"{claim.id:19} {found.verdict}  (chapter {int(claim.chapter[:2])})"
@@ -139,7 +144,7 @@ def row(claim, found) -> list[str]:
     cells["basis: "] = found.basis
     margin = " " * 4
     told = [
-        textwrap.fill(name + text, WIDTH, initial_indent=margin, subsequent_indent=margin + " " * len(name))
+        wrapped(name + text, initial_indent=margin, subsequent_indent=margin + " " * len(name))
         for name, text in cells.items()
         if text
     ]
@@ -176,8 +181,7 @@ def details(claim, found, places: str) -> str:
     }
     lines = {name: f"{name:9} {text}" for name, text in parts.items() if text}
     told = [
-        line if name == "again" else textwrap.fill(line, WIDTH, subsequent_indent=" " * 10)
-        for name, line in lines.items()
+        line if name == "again" else wrapped(line, subsequent_indent=" " * 10) for name, line in lines.items()
     ]
-    told += [textwrap.fill(f"{'arm':9} {arm}", WIDTH, subsequent_indent=" " * 10) for arm in found.arms]
+    told += [wrapped(f"{'arm':9} {arm}", subsequent_indent=" " * 10) for arm in found.arms]
     return "\n".join([*told, *(f"{'source':9} {name}: {address}" for name, address in found.sources)])

@@ -48,7 +48,8 @@ class Answer:
 
     Attributes:
         shown: the effects with their intervals, for people.
-        verdict: supported if every comparison supports the claim, contradicted if one contradicts it.
+        verdict: supported if every comparison supports the claim, contradicted if one contradicts it; of a
+            claim that gives a factor see `judge_factor`.
         basis: data, seeds and scale.
         lacking: what is missing for a verdict; empty if nothing is.
     """
@@ -222,10 +223,10 @@ def lacks(
         arms: what the finished trials show.
     """
     said, comparisons = [], tuple(effects)
-    for asked, effect in effects.items():
-        if effect.num_values < ENOUGH_SEEDS:
+    for asked in effects:
+        if (found := len(counted(shared_seeds(asked, arms)))) < ENOUGH_SEEDS:
             of = f" of *{asked.worse}* against *{asked.better}*" if len(effects) > 1 else ""
-            said.append(more_seeds(effect.num_values, of))
+            said.append(more_seeds(found, of))
     if experiment.num_train < ENOUGH_IMAGES:
         said.append(f"{experiment.num_train:,} training images of at least {ENOUGH_IMAGES:,}")
     for name, runs in judged_runs([asked for asked in comparisons if asked.measure in FITTED], arms):
@@ -257,20 +258,19 @@ def more_seeds(count: int, of: str = "") -> str:
 def describe_fits(comparisons: Sequence[Comparison], arms: Mapping[str, Found]) -> str:
     """Say with which training errors the arms of comparisons end, as their test errors depend on them.
 
-    And at which learning rates the search found a lower error of networks that fit their images less well.
+    And where the lowest error of a search belongs to a network that fits its images too little.
     """
-    trained = dict(judged_runs(comparisons, arms))
-    ends = [
-        f"{name} {statistics.fmean(run.train_error for run in runs):.1%}"
-        for name, runs in trained.items()
-        if runs
-    ]
-    lower = [f"{name} at {rate:g}" for name in trained if (rate := arms[name].lower_unfitted) is not None]
+    trained = {}
+    for name, runs in judged_runs(comparisons, arms):
+        errors = [run.train_error for run in runs if math.isfinite(run.train_error)]
+        if len(errors) > len(trained.get(name, [])):
+            trained[name] = errors
+    ends = [f"{name} {statistics.fmean(errors):.1%}" for name, errors in trained.items()]
+    lower = [f"{name} {rate:g}" for name in trained if (rate := arms[name].lower_unfitted) is not None]
     said = f"; mean training errors: {', '.join(ends)}" if ends else ""
     if lower:
-        said += (
-            f"; lower errors on held-out images, where a network fits its own too little: {', '.join(lower)}"
-        )
+        said += "; learning rates that are excluded because the network fits its training images too little, "
+        said += f"although its error on held-out images was lower (one trial each): {', '.join(lower)}"
     return said
 
 

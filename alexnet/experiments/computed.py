@@ -92,7 +92,7 @@ def gpu_connectivity() -> Finding:
         assert told.kernel_shape is not None
         ours.append(layer.groups)
         of_text.append(1 if told.reads_both_gpus else paper.NUM_GPUS)
-        by_depth.append(below // told.kernel_shape[-1])
+        by_depth.append(below / told.kernel_shape[-1])
         below = told.num_kernels
     shown = f"groups of {', '.join(map(str, ours))}"
     basis = "the layers' groups against the text, and against the printed depths of the kernels"

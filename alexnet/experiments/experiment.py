@@ -43,7 +43,7 @@ class Experiment:
         arms: by name, in the order in which they are run.
         num_train: training images, of arms that do not have fewer.
         seeds: of the trials at the best learning rate, at least.
-        answers: for each claim, by its id, the comparisons that must all support it.
+        answers: for each claim, by its id, the comparisons that must all support it, or decide it.
         figures: for a claim on which the paper gives a figure, the effect in the measure of the comparisons.
         limits: for a claim that the experiment measures and cannot decide, what it lacks for that.
         windows: measurements of the training error in an epoch.

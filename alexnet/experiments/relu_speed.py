@@ -43,6 +43,11 @@ SETUPS: dict[str, tuple[str, bool, float, int]] = {
     "equal": ("equal", True, 1.0, 0),
     "four-hidden": ("scaled", True, 1.0, 64),
 }
+WEIGHTS = {
+    "scaled": "initial weights by fan-in",
+    "2012": "initial weights of the files of 2012",
+    "equal": "the same initial weights for both functions",
+}
 # Where the search for the learning rate begins.
 FIRST_RATES = {
     "scaled": {"relu": 0.01, "tanh": 0.0316, "scaled_tanh": 0.0316, "abs_tanh": 0.00316, "sigmoid": 0.0316},
@@ -55,11 +60,21 @@ FIRST_RATES = {
 }
 
 
+def describe(setup: str, unit: str) -> str:
+    """Say what an arm of a setup is."""
+    weights, unit_variance, conv1_rate_factor, dense = SETUPS[setup]
+    said = (
+        f"{UNITS[unit]}, {WEIGHTS[weights]}, {'images of unit variance' if unit_variance else 'pixel values'}"
+    )
+    said += ", a smaller learning rate for conv1" if conv1_rate_factor != 1 else ""
+    return said + (", a further dense layer" if dense else "")
+
+
 def make_arm(setup: str, unit: str) -> Arm:
     """Return the arm of an activation function in a setup."""
     weights, unit_variance, conv1_rate_factor, dense = SETUPS[setup]
     return Arm(
-        about=f"{UNITS[unit]} in the setup {setup}",
+        about=describe(setup, unit),
         net=FourLayerConfig(unit=unit, initialisation=weights, dense=dense),
         learning=LearningConfig(
             weight_decay=0.0, rate=FIRST_RATES[setup][unit], schedule="constant", epochs=MAX_EPOCHS

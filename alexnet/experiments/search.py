@@ -173,10 +173,13 @@ def find_arms(experiment: Experiment, finished: Finished) -> dict[str, Found]:
 def lower_unfitted(
     experiment: Experiment, arm: str, finished: Finished, scores: Mapping[float, Score]
 ) -> float | None:
-    """Return the learning rate of the best trial of a search, where that one does not fit its images."""
-    if experiment.fit is None:
-        return None
+    """Return the learning rate of the lowest measure of a search, where that trial does not fit its images.
+
+    None too where no trial fits: then there is no other to be lower than.
+    """
     lowest, at = scores[best_place(scores)][0], None
+    if experiment.fit is None or math.isinf(lowest):
+        return None
     for k, (score, _) in scores.items():
         outcome = finished.find(search_trial(experiment, arm, k, scores))
         if math.isinf(score) and outcome is not None:

@@ -70,6 +70,14 @@ def test_what_can_be_computed_is_right():
         assert found.verdict == verdict and found.ours.startswith(ours) and found.basis.startswith("computed")
 
 
+def with_depth(name, depth):
+    """The printed layers, one with kernels of another depth."""
+    return tuple(
+        replace(layer, kernel_shape=(*layer.kernel_shape[:2], depth)) if layer.name == name else layer
+        for layer in paper.LAYERS
+    )
+
+
 @pytest.mark.parametrize(
     ("id", "module", "name", "wrong"),
     [
@@ -78,6 +86,8 @@ def test_what_can_be_computed_is_right():
         ("update-rule", computed, "PaperSGD", torch.optim.SGD),
         ("params", computed.paper, "NUM_PARAMETERS", 50_000_000),
         ("aug-factor", computed.paper, "AUGMENTATION_FACTOR", 1024),
+        ("gpu-connectivity", computed.paper, "LAYERS", with_depth("conv2", 40)),
+        ("gpu-connectivity", computed.paper, "LAYERS", with_depth("conv3", 128)),
     ],
 )
 def test_what_is_wrong_is_contradicted(monkeypatch, id, module, name, wrong):
@@ -327,7 +337,7 @@ WRONG = {"145": 0.002, "145-2010": -0.002}
 
 
 @pytest.mark.parametrize(
-    "id", ["two-gpu-accuracy", "lrn-accuracy", "pool-accuracy", "ten-crop", "ilsvrc2010"]
+    "id", ["two-gpu-accuracy", "lrn-accuracy", "pool-accuracy", "ten-crop", "ilsvrc2010", "ilsvrc2012"]
 )
 def test_logs_that_say_another_number_contradict(monkeypatch, id):
     assert finding(id).verdict == "from the authors' logs"
@@ -346,13 +356,27 @@ def test_the_contest_and_the_schedule_could_contradict(monkeypatch):
     wrong = tuple(replace(entry, top5=entry.top5 + 0.001) for entry in lab_notes.CONTEST)
     monkeypatch.setattr(lab_notes, "CONTEST", wrong)
     assert finding("ilsvrc2012").verdict == "contradicted"
+    monkeypatch.undo()
     monkeypatch.setattr(paper, "LEARNING_RATE_DROPS", 4)
+    assert finding("lr-schedule").verdict == "contradicted"
+    monkeypatch.undo()
+    monkeypatch.setattr(paper, "NUM_EPOCHS", 80)
     assert finding("lr-schedule").verdict == "contradicted"
 
 
 def test_numbers_halfway_between_two_may_be_rounded_to_either():
     assert by_logs([0.0115, 0.0115], [0.012, 0.011]) == by_logs([0.3], [None]) == "from the authors' logs"
     assert by_logs([0.0115, 0.2], [0.012, 0.1994]) == "contradicted"
+
+
+def test_a_second_experiment_is_told_beside_the_first():
+    known = finding("dropout-iterations")
+    assert "The experiment dropout-speed beside it: " in known.basis
+    assert {arm.partition(";")[0] for arm in known.arms} >= {
+        "without: no dropout",
+        "dropout-speed: with: dropout",
+    }
+    assert known.arms[-1].endswith("; at most 120 epochs") and known.arms[0].endswith("; 30 epochs")
 
 
 def towers_with(monkeypatch, *sizes):
@@ -370,7 +394,7 @@ def test_towers_are_judged_against_random_halves_by_the_fraction_of_runs(monkeyp
     assert known.ours.startswith(f"{striped}; in 2 of 5 runs the towers differ")
     assert "19" in known.ours.partition("lie ")[2].partition(" points")[0].split(", ")
     few = towers_with(monkeypatch, 0.19, 0.15, 0.2)
-    assert few.verdict == "inconclusive" and few.lacking.startswith("more runs")
+    assert few.verdict == "inconclusive" and few.lacking.startswith("10 runs")
     assert "in colour by more than chance (29% to 100% of runs): their fractions" in few.ours
     assert "fractions of weights that depend on colour lie 19, 15, 20 points apart" in few.ours
     assert "random halves 5; beyond chance: +13.0 [" in few.ours
@@ -386,7 +410,11 @@ def test_towers_are_judged_against_random_halves_by_the_fraction_of_runs(monkeyp
     assert one_less.verdict == "inconclusive"
     assert one_less.lacking == "towers that differ by more than chance in every run: 19 of 20 do"
     mixed = towers_with(monkeypatch, *five, *[0.05] * 5)
-    assert mixed.lacking.startswith("more runs") and mixed.lacking.endswith("can only be contradicted")
+    assert mixed.lacking.startswith("20 runs") and mixed.lacking.endswith("can only be contradicted")
+    assert (
+        towers_with(monkeypatch, *[0.05] * 9, 0.19).verdict == "inconclusive"
+    )  # its interval is below a half
+    assert towers_with(monkeypatch, *[0.05] * 15, *five).verdict == "inconclusive"
     assert towers_with(monkeypatch, *[0.05] * 10).verdict == "contradicted"
     assert towers_with(monkeypatch, *[0.05] * 8, 0.19, 0.2).verdict == "inconclusive"
     assert towers_with(monkeypatch, *[0.05] * 16, *five[:4]).verdict == "contradicted"

@@ -197,6 +197,11 @@ def test_a_rate_that_leaves_the_images_half_learned_is_no_best_one(tiny, outcome
     unfitted = Landscape(run)
     unfitted.run_all(tiny("relu", fit=0.3))
     assert find_arms(tiny("relu", fit=0.3), unfitted)["relu"].rate == 0.01  # 0.23 is too near to 0.3
+    far = lambda trial: abs(math.log10(trial.rate) + 2)  # noqa: E731
+    nobody = Landscape(lambda trial: outcome(0.4, train_error=0.5, train_loss=1 + far(trial)))
+    nobody.run_all(fitted)
+    lost = find_arms(fitted, nobody)["relu"]
+    assert lost.rate == 0.01 and lost.lower_unfitted is None
     loose = Landscape(run)
     loose.run_all(tiny("relu", fit=0.4))
     assert find_arms(tiny("relu", fit=0.4), loose)["relu"].rate == 0.00316

@@ -99,7 +99,6 @@ def test_seeds_that_diverge_are_counted(known, outcome):
     now = answer(known, {"relu": base, "tanh": worse}, "pca-colour")
     assert now.verdict == "inconclusive"
     assert now.lacking == [
-        "at least 5 seeds (4 so far)",
         "1 seed of tanh diverged",
     ]  # no other seed replaces it
     more = found(outcome, [*errors, 0.3, 0.3, 0.3, 0.3])
@@ -112,8 +111,10 @@ def test_the_basis_names_the_training_errors_and_the_rates_that_the_fit_excludes
     worse = [error + 0.03 + seed / 1000 for seed, error in enumerate(BASE)]
     arms = {"relu": found(outcome, BASE), "tanh": replace(found(outcome, worse), lower_unfitted=0.00316)}
     told = answer(known, arms, "pca-colour").basis.partition("; interval of 95%; ")[2]
-    assert told.startswith("mean training errors: relu 15.0%, tanh 16.5%; lower errors on held-out images")
-    assert told.endswith("too little: tanh at 0.00316")
+    assert told.startswith("mean training errors: relu 15.2%, tanh 16.8%; learning rates that are excluded")
+    assert told.endswith("(one trial each): tanh 0.00316")
+    arms["tanh"].runs[0] = outcome(math.inf)
+    assert "tanh 16.8%" not in answer(known, arms, "pca-colour").basis and "inf" not in told
     losses = replace(
         known, answers={"init": (Comparison(better="relu", worse="tanh", measure="train_loss"),)}
     )
@@ -439,6 +440,18 @@ def test_a_claim_that_gives_a_factor_is_judged_by_the_factor(known, outcome, set
         and "factors that round to the paper's 6 times (5.5 to 6.5)" in told.shown
     )
     assert told.lacking == ([FACTOR_UNDECIDED] if verdict == "inconclusive" else [])
+
+
+def test_a_factor_is_corrected_for_all_comparisons_made_together(known, outcome):
+    race = Comparison(better="relu", worse="tanh", measure="epochs")
+    alone = replace(
+        known, answers={"relu-speed": (race,)}, figures={"relu-speed": 6}, stop_error=0.25, fit=None
+    )
+    arms = {"relu": raced(outcome, [2.0] * 5), "tanh": raced(outcome, [9.0, 10.5, 9.5, 9.9, 9.1])}
+    assert answer(alone, arms, "relu-speed").verdict == "contradicted"
+    others = tuple(replace(race, factor=1.1 + n / 100) for n in range(60))
+    many = replace(alone, answers=alone.answers | {"relu-several": others})
+    assert answer(many, arms, "relu-speed").verdict == "inconclusive"
 
 
 def test_what_the_experiments_of_the_book_compare_with():
