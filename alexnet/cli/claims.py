@@ -132,9 +132,9 @@ def told(experiment, finished, id: str) -> str:
     return f"{id}: {known.verdict}, {known.shown}{lacking}"
 
 
-def wrapped(text: str, **indents: str) -> str:
-    """Break a text into lines, and no name of an arm at its hyphen."""
-    return textwrap.fill(text, WIDTH, break_on_hyphens=False, **indents)
+def wrapped(text: str, *, first: str = "", rest: str = " " * 10) -> str:
+    """Break a text into lines that begin with these spaces, and no name of an arm at its hyphen."""
+    return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
 
 
 def row(claim, found) -> list[str]:
@@ -144,7 +144,7 @@ def row(claim, found) -> list[str]:
     cells["basis: "] = found.basis
     margin = " " * 4
     told = [
-        wrapped(name + text, initial_indent=margin, subsequent_indent=margin + " " * len(name))
+        wrapped(name + text, first=margin, rest=margin + " " * len(name))
         for name, text in cells.items()
         if text
     ]
@@ -180,8 +180,6 @@ def details(claim, found, places: str) -> str:
         "chapter": f"book/{claim.chapter}.ipynb",
     }
     lines = {name: f"{name:9} {text}" for name, text in parts.items() if text}
-    told = [
-        line if name == "again" else wrapped(line, subsequent_indent=" " * 10) for name, line in lines.items()
-    ]
-    told += [wrapped(f"{'arm':9} {arm}", subsequent_indent=" " * 10) for arm in found.arms]
+    told = [line if name == "again" else wrapped(line) for name, line in lines.items()]
+    told += [wrapped(f"{'arm':9} {arm}") for arm in found.arms]
     return "\n".join([*told, *(f"{'source':9} {name}: {address}" for name, address in found.sources)])
