@@ -46,7 +46,7 @@ def row(claim: Claim, found: Finding) -> str:
 
     The chapters lead to it by its id, ``claims.md#claim-ID``.
     """
-    why = f" ({found.lacking})" if found.lacking else ""
+    why = f" (lacks {found.lacking})" if found.lacking else ""
     links = ", ".join(f"[{name}]({address})" for name, address in found.sources)
     told = [found.basis, f"Sources: {links}" if links else ""]
     basis = "".join(f"<br><small>{part}</small>" for part in told if part)
