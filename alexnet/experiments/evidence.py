@@ -64,7 +64,7 @@ def by_logs(noted: Iterable[float], printed: Iterable[float | None]) -> str:
         printed: the paper's; None where it prints none.
     """
     pairs = zip(noted, printed, strict=True)
-    agree = all(paper is None or abs(noted - paper) <= 0.0005 + 1e-9 for noted, paper in pairs)
+    agree = all(number is None or abs(own - number) <= 0.0005 + 1e-9 for own, number in pairs)
     return LOGS if agree else CONTRADICTED
 
 
@@ -336,9 +336,9 @@ def specialised() -> Finding:
             [f"towers that differ by more than chance in every run: {apart} of {len(gaps)} do"],
         )
     elif judged == INCONCLUSIVE:
-        lacking = [
-            f"{LOOKS[1] if len(gaps) < LOOKS[1] else LOOKS[2]} runs, since it is open whether most specialise"
-        ]
+        more = [look for look in LOOKS[1:] if look > len(gaps)]  # the first look decides nothing
+        wanted = f"{more[0]} runs" if more else f"runs beyond {LOOKS[-1]}, at which nothing is judged"
+        lacking = [f"{wanted}, since it is open whether most specialise"]
         if apart < len(gaps):
             lacking.append("and as not every one does, the claim can only be contradicted")
     return Finding(

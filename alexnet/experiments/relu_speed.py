@@ -60,7 +60,7 @@ FIRST_RATES = {
 }
 
 
-def describe(setup: str, unit: str) -> str:
+def describe_arm(setup: str, unit: str) -> str:
     """Say what an arm of a setup is."""
     weights, unit_variance, conv1_rate_factor, dense = SETUPS[setup]
     said = (
@@ -74,7 +74,7 @@ def make_arm(setup: str, unit: str) -> Arm:
     """Return the arm of an activation function in a setup."""
     weights, unit_variance, conv1_rate_factor, dense = SETUPS[setup]
     return Arm(
-        about=describe(setup, unit),
+        about=describe_arm(setup, unit),
         net=FourLayerConfig(unit=unit, initialisation=weights, dense=dense),
         learning=LearningConfig(
             weight_decay=0.0, rate=FIRST_RATES[setup][unit], schedule="constant", epochs=MAX_EPOCHS
