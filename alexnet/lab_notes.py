@@ -28,7 +28,8 @@ class LoggedRun:
     """A run's scores.
 
     Attributes:
-        net: the number under which the authors kept it; its notes are in layer-params-NET.cfg.
+        net: the number under which the authors kept it; its notes are in layer-params-NET.cfg, those of
+            170-fade and 169-80 in the files of 170 and 169.
         about: what distinguishes it from #145, the network of the paper.
         data: what it was scored on.
         views: crops averaged for each image: 10 (ten-crop evaluation) or 1.
@@ -47,6 +48,28 @@ class LoggedRun:
 
 
 TEST_2010, VAL_2012 = "ILSVRC-2010 test", "ILSVRC-2012 validation"
+
+
+def scored(
+    net: str,
+    about: str,
+    one_crop: tuple[float, float, str],
+    ten_crops: tuple[float, float, str] | None = None,
+) -> tuple[LoggedRun, ...]:
+    """Return a run's scores on the validation images of 2012.
+
+    Args:
+        net: see `LoggedRun`.
+        about: see `LoggedRun`.
+        one_crop: the top-1 and the top-5 error rate of one crop of each image, and the lines of the file.
+        ten_crops: the same of ten crops, where they are noted.
+    """
+    scores = [(1, *one_crop)] + ([(10, *ten_crops)] if ten_crops is not None else [])
+    return tuple(
+        LoggedRun(net=net, about=about, data=VAL_2012, views=views, top1=top1, top5=top5, lines=lines)
+        for views, top1, top5, lines in scores
+    )
+
 
 RUNS = (
     LoggedRun(
@@ -148,86 +171,68 @@ RUNS = (
         top5=0.18118,
         lines="178-185",
     ),
-    LoggedRun(
-        net="155",
-        about="learning rates: exponential, from 0.02 to 0.000005",
-        data=VAL_2012,
-        views=10,
-        top1=0.40744,
-        top5=0.18524,
-        lines="189-190",
+    *scored(
+        "155",
+        "learning rates: exponential, from 0.02 to 0.000005",
+        (0.426530, 0.199652, "188"),
+        (0.40744, 0.18524, "189-190"),
     ),
-    LoggedRun(
-        net="156",
-        about="learning rates: exponential, from 0.02 to 0.00001",
-        data=VAL_2012,
-        views=10,
-        top1=0.40764,
-        top5=0.18350,
-        lines="189-190",
+    *scored(
+        "156",
+        "learning rates: exponential, from 0.02 to 0.00001",
+        (0.428933, 0.198336, "188"),
+        (0.40764, 0.18350, "189-190"),
     ),
-    LoggedRun(
-        net="157",
-        about="learning rates: exponential, from 0.04 to 0.000005",
-        data=VAL_2012,
-        views=10,
-        top1=0.41114,
-        top5=0.18704,
-        lines="188",
+    *scored(
+        "157",
+        "learning rates: exponential, from 0.04 to 0.000005",
+        (0.431177, 0.203271, "187"),
+        (0.41114, 0.18704, "188"),
     ),
-    LoggedRun(
-        net="158",
-        about="learning rates: exponential, from 0.04 to 0.000002",
-        data=VAL_2012,
-        views=10,
-        top1=0.41026,
-        top5=0.18538,
-        lines="188",
+    *scored(
+        "158",
+        "learning rates: exponential, from 0.04 to 0.000002",
+        (0.428884, 0.199910, "187"),
+        (0.41026, 0.18538, "188"),
     ),
-    LoggedRun(
-        net="160",
-        about="learning rates: discrete, from 0.02 to 0.00001",
-        data=VAL_2012,
-        views=10,
-        top1=0.41374,
-        top5=0.19036,
-        lines="187",
+    *scored(
+        "160",
+        "learning rates: discrete, from 0.02 to 0.00001",
+        (0.433855, 0.205452, "186"),
+        (0.41374, 0.19036, "187"),
     ),
-    LoggedRun(
-        net="169",
-        about="learning rates: discrete, down to 0.00002",
-        data=VAL_2012,
-        views=10,
-        top1=0.40596,
-        top5=0.18112,
-        lines="202",
+    *scored(
+        "162", "learning rates: discrete, three levels, from 0.01 to 0.00001", (0.438533, 0.207935, "186")
     ),
-    LoggedRun(
-        net="170",
-        about="#169 from epoch 23 on, learning rates down to 0.00004",
-        data=VAL_2012,
-        views=10,
-        top1=0.405280,
-        top5=0.180480,
-        lines="205",
+    *scored(
+        "169",
+        "learning rates: discrete, down to 0.00002",
+        (0.425298, 0.195489, "201"),
+        (0.40596, 0.18112, "202"),
     ),
-    LoggedRun(
-        net="171",
-        about="learning rates: discrete, five levels, down to 0.00002",
-        data=VAL_2012,
-        views=10,
-        top1=0.404200,
-        top5=0.181400,
-        lines="202",
+    *scored("169-80", "like #169, over 80 epochs and not 95", (0.429784, 0.200178, "212")),
+    *scored(
+        "170",
+        "#169 from epoch 23 on, learning rates down to 0.00004",
+        (0.423407, 0.195827, "204"),
+        (0.405280, 0.180480, "205"),
     ),
-    LoggedRun(
-        net="174",
-        about="#169 from epoch 24 on, learning rates in jumps, down to 0.00002",
-        data=VAL_2012,
-        views=10,
-        top1=0.404380,
-        top5=0.180420,
-        lines="208",
+    *scored(
+        "171",
+        "learning rates: discrete, five levels, down to 0.00002",
+        (0.423356, 0.197664, "201"),
+        (0.404200, 0.181400, "202"),
+    ),
+    *scored(
+        "174",
+        "#169 from epoch 24 on, learning rates in jumps, down to 0.00002",
+        (0.425222, 0.193946, "207"),
+        (0.404380, 0.180420, "208"),
+    ),
+    *scored(
+        "175",
+        "#169 continued, by its folder's name, learning rates down to 0.00008",
+        (0.425160, 0.194863, "202"),
     ),
     LoggedRun(
         net="170-quant",
@@ -313,11 +318,13 @@ RUNS = (
 )
 
 
-#: The network of #145 in runs with other schedules, of which #170 and #174 go on from #169 after 23 and 24
-#: epochs. Their definition file, layers-153.cfg, differs from that of #145 in ``partialSum`` alone, the order
-#: in which gradients are summed; momentum and weight decay are equal too. (#165 is none of them: its dense
-#: layers have twice the weight decay.)
-OTHER_SCHEDULES = ("155", "156", "157", "158", "160", "169", "170", "171", "174")
+#: The network of #145 in runs with other schedules, all that have a score; #170, #174 and, by the name of
+#: its folder, #175 go on from #169. Their definition file, layers-153.cfg, differs from that of #145 in
+#: ``partialSum`` alone, the order in which gradients are summed; momentum and weight decay are equal too.
+#: (#163 and #165 are none of them: their dense layers have twice the weight decay. #172 was stopped without a
+#: score.) Those with a score of ten crops are a selection: #162 has none because, as its notes say, "it'll
+#: suck".
+OTHER_SCHEDULES = ("155", "156", "157", "158", "160", "162", "169", "169-80", "170", "171", "174", "175")
 
 
 @dataclass(frozen=True, kw_only=True)
