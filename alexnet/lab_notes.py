@@ -333,6 +333,7 @@ class HandMadeSchedule:
 
     Attributes:
         net: the number under which the run was kept, as in `LoggedRun`.
+        first_rate: the learning rate of the weights before the first of these.
         cuts: epochs in which the learning rate of the weights was divided by ten.
         noise_off: epoch in which the PCA colour augmentation was switched off; None where nothing is noted.
         conv1_frozen: epoch in which the learning rate of conv1 was set to zero.
@@ -341,6 +342,7 @@ class HandMadeSchedule:
     """
 
     net: str
+    first_rate: float
     cuts: tuple[int, ...]
     noise_off: int | None
     conv1_frozen: int
@@ -349,13 +351,33 @@ class HandMadeSchedule:
 
 
 SCHEDULES = (
-    HandMadeSchedule(net="145", cuts=(25, 51, 79), noise_off=67, conv1_frozen=72, end=91, lines="169-181"),
     HandMadeSchedule(
-        net="145-2010", cuts=(23, 51, 78), noise_off=68, conv1_frozen=72, end=93, lines="170-176"
+        net="145", first_rate=0.01, cuts=(25, 51, 79), noise_off=67, conv1_frozen=72, end=91, lines="169-181"
     ),
-    HandMadeSchedule(net="147", cuts=(23, 51, 79), noise_off=None, conv1_frozen=79, end=90, lines="169-172"),
-    HandMadeSchedule(net="148", cuts=(22, 44, 86), noise_off=69, conv1_frozen=73, end=97, lines="141-146"),
-    HandMadeSchedule(net="145-half", cuts=(20, 48), noise_off=66, conv1_frozen=72, end=96, lines="95-99"),
+    HandMadeSchedule(
+        net="145-2010",
+        first_rate=0.01,
+        cuts=(23, 51, 78),
+        noise_off=68,
+        conv1_frozen=72,
+        end=93,
+        lines="170-176",
+    ),
+    HandMadeSchedule(
+        net="147",
+        first_rate=0.01,
+        cuts=(23, 51, 79),
+        noise_off=None,
+        conv1_frozen=79,
+        end=90,
+        lines="169-172",
+    ),
+    HandMadeSchedule(
+        net="148", first_rate=0.01, cuts=(22, 44, 86), noise_off=69, conv1_frozen=73, end=97, lines="141-146"
+    ),
+    HandMadeSchedule(
+        net="145-half", first_rate=0.01, cuts=(20, 48), noise_off=66, conv1_frozen=72, end=96, lines="95-99"
+    ),
 )
 
 

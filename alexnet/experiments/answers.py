@@ -16,6 +16,7 @@ from alexnet.experiments.intervals import (
     holm,
     p_value,
     ratio_interval,
+    student_p,
     verdict,
 )
 from alexnet.experiments.search import LOOKS, Found, counted, judged, missing_rates, shared_seeds
@@ -38,6 +39,7 @@ ROUNDS = 0.5  # a factor that is printed as a whole number stands for those with
 FITTED = ("error", "loss", GAP)  # compared between networks that fit their training images
 UNDECIDED = "more seeds, since chance alone may explain the effect"
 FACTOR_UNDECIDED = "more seeds, since the factor may round to another number than the paper's"
+OTHER_FACTOR = "the paper's network, which it does not name; that of every setup here has another factor"
 ONE_OF_MANY = "more seeds, since among as many comparisons as are made together chance may explain the effect"
 LOSSES = ("loss", "train_loss", COURSE)  # in nats, not in percentage points
 
@@ -92,6 +94,8 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
     if figure is not None and by_factor:
         ratios = [judged(experiment, asked, arms) for asked in comparisons]
         given = judge_factor(figure, ratios, together=len(made_together(experiment)))
+        if given == CONTRADICTED:
+            lacking.append(OTHER_FACTOR)
     if given == INCONCLUSIVE and all(effect.num_values >= ENOUGH_SEEDS for effect in effects.values()):
         clear = not any(effect.contains(choose_null_value(asked)) for asked, effect in effects.items())
         lacking.append(FACTOR_UNDECIDED if by_factor else ONE_OF_MANY if clear else UNDECIDED)
@@ -99,7 +103,9 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
     given = INCONCLUSIVE if lacking else given
     shown = [describe_effect(asked, effect) for asked, effect in known.items()]
     if figure is not None:
-        shown.append(describe_figure(figure, comparisons[0].measure, list(known.values())))
+        ruled = any(arms[name].lower_unfitted is not None for name in compared(list(known)))
+        measure, intervals = comparisons[0].measure, list(known.values())
+        shown.append(describe_figure(figure, measure, intervals, ruled=ruled))
     counts = sorted({effect.num_values for effect in known.values()})
     rate = "learning rate"
     if experiment.fit is not None:
@@ -134,8 +140,9 @@ def judge_factor(figure: float, ratios: Sequence[Sequence[float]], *, together: 
 
     A printed factor stands for all that round to it. A setup has such a factor if both ends of these are
     excluded, the mean lying between them, and another one if the nearest end is. The claim is supported if
-    one setup has such a factor, since the paper says it of one network, and the others are decided as well;
-    it is contradicted if every setup has another.
+    one setup has such a factor, since the paper says it of one network, and the others are decided as well.
+    If every setup has another one, these contradict it, and the claim of a network that the paper does not
+    name is open.
 
     Args:
         figure: the factor.
@@ -151,6 +158,21 @@ def judge_factor(figure: float, ratios: Sequence[Sequence[float]], *, together: 
     if SUPPORTED in found and INCONCLUSIVE not in found:
         return SUPPORTED
     return CONTRADICTED if set(found) == {CONTRADICTED} else INCONCLUSIVE
+
+
+def judge_once(effect: Interval, *, nothing: float = 0.0, ratio: bool = False) -> str:
+    """Return the verdict on an effect that is no comparison of an experiment, at the same level.
+
+    Args:
+        effect: with its interval.
+        nothing: the value of no effect.
+        ratio: the interval is that of a mean logarithm.
+    """
+    found = effect
+    if ratio:
+        found = Interval(*map(math.log, (effect.mean, effect.low, effect.high)), effect.num_values)
+    p = student_p(found, math.log(nothing) if ratio else nothing)
+    return verdict(effect, nothing=nothing, corrected_p=p, level=LOOK_LEVEL)
 
 
 def choose_null_value(asked: Comparison) -> float:
@@ -171,8 +193,16 @@ def describe_effect(asked: Comparison, effect: Interval) -> str:
     return f"{shown}, *{asked.worse}* against *{asked.better}*"
 
 
-def describe_figure(figure: float, measure: str, effects: Sequence[Interval]) -> str:
-    """Say whether the effects' intervals contain the paper's figure, or the factors that round to it."""
+def describe_figure(figure: float, measure: str, effects: Sequence[Interval], *, ruled: bool = False) -> str:
+    """Say whether the effects' intervals contain the paper's figure, or the factors that round to it.
+
+    Args:
+        figure: the paper's.
+        measure: that it is of.
+        effects: measured here.
+        ruled: the learning rates were chosen among those at which the networks fit their images, and others
+            had a lower held-out error: then the size is that rule's too.
+    """
     if measure == EPOCHS:
         ends = figure - ROUNDS, figure + ROUNDS
         inside = sum(ends[0] <= effect.low and effect.high <= ends[1] for effect in effects)
@@ -187,6 +217,8 @@ def describe_figure(figure: float, measure: str, effects: Sequence[Interval]) ->
     size = round(100 * figure, 3)
     lie = "lies" if size == 1 else "lie"
     unit = f"point{'s' * (size != 1)}"
+    if ruled:
+        return f"not compared with the paper's {size:g} {unit}, as the rule of fitting decides the size too"
     inside = sum(effect.contains(figure) for effect in effects)
     if len(effects) == 1:
         return f"the paper's {size:g} {unit} {lie} {'inside' if inside else 'outside'} the interval"

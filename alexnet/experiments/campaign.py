@@ -64,10 +64,15 @@ def run_campaign(
 
     def begin(trial: Trial) -> None:
         unknown = how.budget is not None and expected_seconds(trial, finished, how.device) is None
-        may = "; the first on this kind of device, it may outlast the budget" if unknown else ""
+        may = "; the first on this kind of device, it is given up if it proves too long" if unknown else ""
         say(f"{describe_trial(trial)} begins{may}")
 
-    return execute(lambda: pending(experiment, finished, seeds, arms), finished, dataset, how, report, begin)
+    def give_up(trial: Trial) -> None:
+        say(f"{describe_trial(trial)} is given up: at this speed it would end after the budget")
+
+    return execute(
+        lambda: pending(experiment, finished, seeds, arms), finished, dataset, how, report, begin, give_up
+    )
 
 
 def describe_trial(trial: Trial) -> str:

@@ -6,7 +6,8 @@ every variant at its own learning rate; else the finding is inconclusive, and na
 authors noted is compared with what they printed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
@@ -20,6 +21,7 @@ from alexnet.experiments.answers import (
     compared,
     describe_figure,
     experiments_for,
+    judge_once,
     more_seeds,
 )
 from alexnet.experiments.arm_tables import package_arms
@@ -116,10 +118,14 @@ def schedule_logged() -> Finding:
     noted = LOGGED["logged-2012"]
     stages = zip(noted.stages, noted.stages[1:], strict=False)
     drops = [later.epoch for before, later in stages if later.weight_cuts != before.weight_cuts]
-    shown = f"{len(drops)} times, at epochs {', '.join(map(str, drops))} of {noted.num_epochs}"
+    first = lab_notes.find_schedule("145").first_rate
+    shown = (
+        f"from {first:g}, {len(drops)} times, at epochs {', '.join(map(str, drops))} of {noted.num_epochs}"
+    )
     basis = "#145 by its run notes; conv1 by a schedule of its own; the other biases' rate never, as saved"
     sources = (notes("145", lab_notes.find_schedule("145").lines),)
-    agrees = len(drops) == paper.LEARNING_RATE_DROPS and abs(noted.num_epochs - paper.NUM_EPOCHS) < ABOUT
+    agrees = first == paper.LEARNING_RATE and len(drops) == paper.LEARNING_RATE_DROPS
+    agrees = agrees and abs(noted.num_epochs - paper.NUM_EPOCHS) < ABOUT
     verdict = LOGS if agrees else CONTRADICTED
     return Finding(ours=shown, verdict=verdict, basis=basis, sources=sources)
 
@@ -135,13 +141,13 @@ def record(name: str) -> records.Record:
 
 def measured(effect: Interval, shown: str, found: records.Record, lacking: list[str]) -> Finding:
     """Judge a measured effect; a measurement that lacks something stays inconclusive, whatever it shows."""
-    judged = INCONCLUSIVE if lacking else verdict(effect)
+    judged = INCONCLUSIVE if lacking else judge_once(effect)
     if judged == INCONCLUSIVE and not lacking:
         lacking = [UNDECIDED]
     return Finding(
         ours=shown,
         verdict=judged,
-        basis=f"{found.scale}; interval of 95%",
+        basis=f"{found.scale}; interval of 95% over seeds and images",
         lacking=", ".join(lacking),
     )
 
@@ -268,10 +274,14 @@ def two_gpu_time() -> Finding:
     found = record("two-gpu-time")
     seconds = found.results["seconds"]
     effect = ratio_interval(seconds["half network"], seconds["two towers"])
-    lacking = [] if found.environment["device"].startswith("cuda") else ["two GPUs"]
+    judged, lacking = judge_once(effect, nothing=1.0, ratio=True), []
+    if not found.environment["device"].startswith("cuda"):
+        judged, lacking = INCONCLUSIVE, ["two GPUs"]
+    elif judged == INCONCLUSIVE:
+        lacking = [MORE_ROUNDS]
     return Finding(
         ours=f"{effect.mean:.2f} [{effect.low:.2f}, {effect.high:.2f}] times as fast as the half network",
-        verdict=INCONCLUSIVE if lacking else verdict(effect, nothing=1.0),
+        verdict=judged,
         basis=f"{found.scale}; interval of 95% over rounds",
         lacking=", ".join(lacking),
         command="python benchmarks/two_ranks.py --net paper --batch 128 "
@@ -280,6 +290,7 @@ def two_gpu_time() -> Finding:
 
 
 NEGLIGIBLE = 0.01  # of a step's time
+MORE_ROUNDS = "more rounds, since chance alone may explain the difference"
 
 
 def augmentation_time() -> Finding:
@@ -292,11 +303,11 @@ def augmentation_time() -> Finding:
     seconds = found.results["seconds"]
     pair = seconds["with augmentation"], seconds["without"]
     effect, speed = ratio_interval(*pair), ratio_interval(*reversed(pair))
-    judged, lacking = verdict(speed, nothing=1 / (1 + NEGLIGIBLE)), []
+    judged, lacking = judge_once(speed, nothing=1 / (1 + NEGLIGIBLE), ratio=True), []
     if not found.environment["device"].startswith("cuda"):
         judged, lacking = INCONCLUSIVE, ["a GPU that trains while the CPU augments"]
     elif judged == INCONCLUSIVE:
-        lacking = ["more rounds, since chance alone may explain the difference"]
+        lacking = [MORE_ROUNDS]
     shown = f"a step takes {effect.mean:.3f} [{effect.low:.3f}, {effect.high:.3f}] times as long with it"
     return Finding(
         ours=shown,
@@ -346,6 +357,25 @@ def specialised() -> Finding:
     )
 
 
+def less(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, float]:
+    """Return the difference of two fractions over images, each "mean", "low" and "high", with its interval.
+
+    Its half-width is that of fractions of different images, and too wide for the same ones.
+    """
+    mean = a["mean"] - b["mean"]
+    width = math.hypot(*((each["high"] - each["low"]) / 2 for each in (a, b)))
+    return {"mean": mean, "low": mean - width, "high": mean + width}
+
+
+def bounded(share: float, num_images: int) -> dict[str, float]:
+    """Return a mean share over images with the widest interval that it can have, a share lying in 0 to 1."""
+    width = NORMAL * math.sqrt(share * (1 - share) / num_images)
+    return {"mean": share, "low": share - width, "high": share + width}
+
+
+NORMAL = 1.96  # standard deviations to either side that hold 95% of a normal distribution
+
+
 def retrieved() -> Finding:
     """Return how often the nearest by features have the query's class; pixels and random features beside."""
     found, k = record("imagenette-retrieval"), "10"
@@ -361,7 +391,9 @@ def retrieved() -> Finding:
     shown += f"; {found.data['images']['train'] // 2:,} is that of a random image"
     few = len(trained) < ENOUGH_SEEDS
     lacking = [more_seeds(len(trained))] if few else []
-    effect = mean_interval([share - max(pixels, *untrained) for share in trained])
+    controls = [found.results["pixels"][k], *(each[k] for each in found.results["untrained"])]
+    best = max(controls, key=lambda each: each["mean"])
+    effect = over_seeds_and_images([less(each[k], best) for each in found.results["trained"]])
     shown += f"; {effect.in_points()} points more than the best of these controls"
     if not mean_interval([place - int(k) for place in places]).low > 0:
         lacking.append(f"a nearest image by features that is not among the {k} nearest by pixels")
@@ -379,7 +411,9 @@ def coded() -> Finding:
     means = [f"{sum(shares) / len(shares):.0%}" for shares in (ours, pixels, exact)]
     shown = f"{means[0]} of the {k} nearest by codes of {bits} bits are of the class, {means[1]} where the "
     shown += f"auto-encoder reads pixels; {means[2]} by the features themselves"
-    effect = mean_interval([a - b for a, b in zip(ours, pixels, strict=True)])
+    num_queries = found.data["images"]["val"]
+    pairs = [[bounded(share, num_queries) for share in pair] for pair in zip(ours, pixels, strict=True)]
+    effect = over_seeds_and_images([less(*pair) for pair in pairs])
     shown += f"; {effect.in_points()} points more than codes of pixels"
     drawn = sum(run["codes"]["projection"][bits] for run in runs) / len(runs)
     speed = found.results["queries_per_second"]
@@ -399,7 +433,7 @@ def ten_crops() -> Finding:
     logged_errors = errors_logged((("145-2010", 1), ("145-2010", 10)), TEST, printed)
     found = record("imagenette-answers")
     effect = over_seeds_and_images([run["ten_against_centre"]["gain"] for run in found.results["seeds"]])
-    known = INCONCLUSIVE if effect.num_values < ENOUGH_SEEDS else verdict(effect)
+    known = INCONCLUSIVE if effect.num_values < ENOUGH_SEEDS else judge_once(effect)
     one, ten = paper.ILSVRC2010_ONE_CROP.top1, paper.ILSVRC2010_TEST[-1].top1
     assert one is not None and ten is not None
     figure = describe_figure(one - ten, "error", [effect])
@@ -427,6 +461,16 @@ def with_averages() -> Finding:
     averages = " and ".join(f"{entry.top5:.2%} of {len(entry.nets)}" for entry in lab_notes.CONTEST)
     ours = f"{found.ours}; averaged networks on the test set, top-5: {averages}"
     basis = f"{found.basis}, and the contest's page of results"
+    small = record("imagenette-answers")
+    gain = {name: 100 * value for name, value in small.results["average"]["ten_crops"]["over_one"].items()}
+    nets = len(small.results["seeds"])
+    basis += (
+        f"; {nets} small networks gain {gain['mean']:.1f} [{gain['low']:.1f}, {gain['high']:.1f}] points "
+    )
+    basis += (
+        f"of top-1 error by being averaged, on ten crops ({small.scale}; interval of 95% over images, one "
+    )
+    basis += "group of networks, which judges nothing)"
     lacking = "a source for the averages' validation errors"
     sources = (*found.sources, Source("results of the contest", lab_notes.CONTEST_PAGE))
     judged = found.verdict if of_averages == LOGS else of_averages
@@ -517,18 +561,21 @@ EVIDENCE: dict[str, Callable[[], Finding]] = {
 }
 
 
-#: What settles a claim that an experiment measures and no small network can decide, from a clone.
+#: What settles a claim that an experiment measures and cannot decide, from a clone.
 #:
 #: :meta hide-value:
 FULL_SCALE = {
-    "weight-decay": "alexnet train --data imagenet-256 --recipe code2012 --out runs/weight-decay && "
-    "alexnet train --data imagenet-256 --recipe data/recipes/no-weight-decay.json --out runs/no-weight-decay",
+    "weight-decay": "for seed in 0 1 2 3 4; do for recipe in code2012 data/recipes/no-weight-decay.json; do "
+    "run=runs/$(basename $recipe .json)-$seed; alexnet train --data imagenet-256 --recipe $recipe "
+    "--seed $seed --out $run; alexnet evaluate $run --data imagenet-256 --split train; done; done",
 }
 #: What repeats or extends a measurement that is none of an experiment, from a clone; see ``PLACES``.
 #:
 #: :meta hide-value:
 COMMANDS = {
-    "kernels": "alexnet train --data FOLDER --recipe data/recipes/imagenette.json --seed 5 --out RUN",
+    "kernels": "for seed in 0 1 2 3 4 5 6 7 8 9; do alexnet train --data FOLDER --seed $seed "
+    "--recipe data/recipes/imagenette.json --out runs/imagenette-$seed; done; "
+    "python -m tools.ship imagenette runs/imagenette-*",
     "ten-crop": "python -m tools.answers FOLDER RUN... --record data/records/imagenette-answers.json",
     "retrieval": "python -m tools.retrieval FOLDER RUN... --record data/records/imagenette-retrieval.json",
     "binary-codes": "python -m tools.codes FOLDER RUN... --record data/records/imagenette-codes.json",

@@ -21,6 +21,10 @@ from alexnet.experiments.finished import Finished, this_environment
 from alexnet.experiments.trial import Outcome, Trial, run_trial
 
 
+class TooLongError(Exception):
+    """A trial would end after the time that it has."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Execution:
     """How trials are run.
@@ -29,7 +33,8 @@ class Execution:
         device: of the networks.
         jobs: trials that run at the same time, each a process with one thread; they share a single GPU.
         budget: seconds after which no trial is begun, and none that would end later by what the experiment's
-            trials on a device of this kind have taken; None: no limit.
+            trials on a device of this kind have taken; one of which nothing is known is given up as soon as
+            its own speed shows that it would. None: no limit.
     """
 
     device: str = "cpu"
@@ -44,6 +49,7 @@ def execute(
     how: Execution,
     on_finished: Callable[[Trial, Outcome], None],
     on_begun: Callable[[Trial], None] = lambda trial: None,
+    on_given_up: Callable[[Trial], None] = lambda trial: None,
 ) -> bool:
     """Run trials until there are none left or the budget is used up.
 
@@ -54,6 +60,7 @@ def execute(
         how: they are run.
         on_finished: called with a trial and its outcome.
         on_begun: called with a trial that begins.
+        on_given_up: called with a trial that would have ended after the budget.
     Returns:
         whether none is left.
     Raises:
@@ -61,18 +68,30 @@ def execute(
     """
     end = math.inf if how.budget is None else time.monotonic() + how.budget
     running: dict[Future, Trial] = {}
+    too_long: list[Trial] = []
     with workers(how, dataset) as submit:
         while True:
             todo = [trial for trial in next_trials() if trial not in running.values()]
             for trial in todo:
-                if len(running) < how.jobs and fits(trial, finished, end, how.device):
-                    on_begun(trial)
-                    running[submit(trial)] = trial
+                if (
+                    len(running) == how.jobs
+                    or trial in too_long
+                    or not fits(trial, finished, end, how.device)
+                ):
+                    continue
+                on_begun(trial)
+                known = expected_seconds(trial, finished, how.device) is not None
+                running[submit(trial, math.inf if known else end - time.monotonic())] = trial
             if not running:
                 return not todo
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 trial = running.pop(future)
-                outcome, environment = future.result()
+                try:
+                    outcome, environment = future.result()
+                except TooLongError:
+                    too_long.append(trial)
+                    on_given_up(trial)
+                    continue
                 finished.add(trial, outcome, environment)
                 on_finished(trial, outcome)
 
@@ -111,8 +130,10 @@ def expected_seconds(trial: Trial, finished: Finished, device: str) -> float | N
 
 
 @contextlib.contextmanager
-def workers(how: Execution, dataset: data.ImageSet) -> Generator[Callable[[Trial], Future]]:
+def workers(how: Execution, dataset: data.ImageSet) -> Generator[Callable[[Trial, float], Future]]:
     """Give the function that runs a trial, here or in one of several processes, and returns its future.
+
+    Its second argument is the number of seconds that the trial has.
 
     The processes end with the context, in the midst of their trials where it is left by an error.
 
@@ -121,14 +142,14 @@ def workers(how: Execution, dataset: data.ImageSet) -> Generator[Callable[[Trial
     """
     prepare_process()
     if how.jobs == 1:
-        yield lambda trial: done(run_on(dataset, trial, how.device))
+        yield lambda trial, seconds: done(run_on, dataset, trial, how.device, seconds)
         return
     others = set(active_children())
     executor = ProcessPoolExecutor(
         how.jobs, mp_context=processes(), initializer=begin_worker, initargs=(dataset,)
     )
     try:
-        yield lambda trial: executor.submit(run_in_worker, trial, how.device)
+        yield lambda trial, seconds: executor.submit(run_in_worker, trial, how.device, seconds)
     except BaseException as error:
         for child in set(active_children()) - others:
             child.kill()
@@ -141,10 +162,13 @@ def workers(how: Execution, dataset: data.ImageSet) -> Generator[Callable[[Trial
         executor.shutdown(cancel_futures=True)
 
 
-def done(value: Any) -> Future:
-    """Return a future that has its value."""
+def done(function: Callable[..., Any], *args: Any) -> Future:
+    """Call a function now; return a future with its result, or with the error that a trial is too long."""
     future: Future = Future()
-    future.set_result(value)
+    try:
+        future.set_result(function(*args))
+    except TooLongError as error:
+        future.set_exception(error)
     return future
 
 
@@ -167,13 +191,27 @@ def begin_worker(dataset: data.ImageSet) -> None:
     WORKER["dataset"] = dataset
 
 
-def run_in_worker(trial: Trial, device: str) -> tuple[Outcome, dict[str, Any]]:
+def run_in_worker(trial: Trial, device: str, seconds: float) -> tuple[Outcome, dict[str, Any]]:
     """Run a trial on the images that the process keeps."""
-    return run_on(WORKER["dataset"], trial, device)
+    return run_on(WORKER["dataset"], trial, device, seconds)
 
 
-def run_on(dataset: data.ImageSet, trial: Trial, device: str) -> tuple[Outcome, dict[str, Any]]:
-    """Run a trial, and say on which machine."""
+def run_on(
+    dataset: data.ImageSet, trial: Trial, device: str, seconds: float
+) -> tuple[Outcome, dict[str, Any]]:
+    """Run a trial, and say on which machine.
+
+    Raises:
+        TooLongError: by its speed so far the whole training would take more than so many seconds. A race may
+            end before that, and is given up all the same.
+    """
     train = dataset.train_images, dataset.train_labels
     test = dataset.test_images, dataset.test_labels
-    return run_trial(trial, train, test, device=device)[0], this_environment(device)
+    start = time.monotonic()
+
+    def watch(epoch: float, _error: float) -> None:
+        if (time.monotonic() - start) / epoch * trial.epochs > seconds:
+            raise TooLongError
+
+    outcome, _ = run_trial(trial, train, test, device=device, on_window=watch)
+    return outcome, this_environment(device)

@@ -121,6 +121,18 @@ def p_value(values: Sequence[float]) -> float:
     return 2 * special.stdtr(len(values) - 1, -abs(mean) / deviation * math.sqrt(len(values))).item()
 
 
+def student_p(interval: Interval, nothing: float = 0.0) -> float:
+    """Return the p-value of a mean by its interval, taken for Student's; 1 for fewer than two values."""
+    width, apart = (interval.high - interval.low) / 2, abs(interval.mean - nothing)
+    if interval.num_values < 2 or not math.isfinite(width):
+        return 1.0
+    if width == 0:
+        return 1.0 if apart == 0 else 0.0
+    degrees = interval.num_values - 1
+    critical = special.stdtrit(degrees, (1 + CONFIDENCE) / 2).item()
+    return 2 * special.stdtr(degrees, -apart / width * critical).item()
+
+
 def chance_of_decision(values: Sequence[float], num_values: int, level: float) -> float:
     """Return the chance that a mean differs from 0 by its p-value, if these values are a fair sample.
 

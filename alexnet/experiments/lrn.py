@@ -12,8 +12,10 @@ same without the normalisation.
 
 The protocol: pixel values minus the mean image, and initial weights as in the files of 2012, so that
 activations have the size for which the constants were made; batch normalisation, which undoes the scale of
-its inputs, gets these and, as a further arm, those of He et al. Momentum, and no regularisation; the learning
-rate is divided by ten after two thirds and eight ninths of the epochs.
+its inputs, gets these and, as a further arm, those of He et al. The networks in Jarrett's order have images
+of unit variance and initial weights scaled by fan-in, and are to be compared with one another alone.
+Momentum, and no regularisation; the learning rate is divided by ten after two thirds and eight ninths of the
+epochs.
 """
 
 from alexnet.config import LearningConfig

@@ -34,6 +34,8 @@ class Step:
         seeds: that all of them are to have.
         seconds: that this takes on one core by the trials so far; infinite where there are none.
         chance: that the claim is settled by it, roughly.
+        worth: the chance for each second, of this step or of one to a later look, whichever is the highest;
+            by it claims are put in their order.
     """
 
     id: str
@@ -42,6 +44,7 @@ class Step:
     seeds: tuple[int, ...]
     seconds: float
     chance: float
+    worth: float
 
 
 def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finished, id: str) -> Step | None:
@@ -54,14 +57,24 @@ def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finis
     names = compared(experiment.answers[id])
     if (known is not None and known.settled) or missing_rates(names, arms):
         return None
+    found = []
     for count in LOOKS[: 1 if id in experiment.limits else None]:
-        seeds = tuple(range(count))
-        missing = {name: count_missing(arms.get(name), seeds, fine=experiment.fine) for name in names}
+        missing = {name: count_missing(arms.get(name), range(count), fine=experiment.fine) for name in names}
         if any(missing.values()):
             seconds = estimate_seconds(experiment, finished, missing)
-            chance = chance_of_verdict(experiment, arms, id, count)
-            return Step(id=id, experiment=experiment, arms=names, seeds=seeds, seconds=seconds, chance=chance)
-    return None
+            found.append((count, seconds, chance_of_verdict(experiment, arms, id, count)))
+    if not found:
+        return None
+    count, seconds, chance = found[0]
+    return Step(
+        id=id,
+        experiment=experiment,
+        arms=names,
+        seeds=tuple(range(count)),
+        seconds=seconds,
+        chance=chance,
+        worth=max(chance / seconds for _, seconds, chance in found),
+    )
 
 
 def chance_of_verdict(experiment: Experiment, arms: Mapping[str, Found], id: str, num_seeds: int) -> float:
@@ -123,4 +136,4 @@ def steps(experiments: Mapping[str, tuple[Experiment, Finished]], ids: Collectio
                 found.append(step)
             if answer(experiment, arms, id) is not None:
                 answered.add(id)
-    return sorted(found, key=lambda step: (not step.chance, -step.chance / step.seconds, step.seconds))
+    return sorted(found, key=lambda step: (-step.worth, not step.chance, step.seconds))

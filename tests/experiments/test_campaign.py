@@ -199,7 +199,7 @@ trial = replace(trial, of=replace(trial.of, learning=learning))
 images = synthetic(num_train=140, num_test=20, seed=2)
 if __name__ == "__main__":
     with execution.workers(how, images) as submit:
-        outcome, _ = submit(trial).result()
+        outcome, _ = submit(trial, 1e9).result()
         print(json.dumps([outcome.losses, *[child.pid for child in active_children()]]), flush=True)
         time.sleep(600)
 """
@@ -227,7 +227,7 @@ def test_processes_give_what_one_gives_and_end_with_the_command(tiny_set, tmp_pa
     learning = replace(trial.of.learning, epochs=2)
     trial = replace(trial, num_train=128, of=replace(trial.of, learning=learning))
     execution.prepare_process()
-    assert execution.run_on(tiny_set, trial, "cpu")[0].losses == losses
+    assert execution.run_on(tiny_set, trial, "cpu", math.inf)[0].losses == losses
 
 
 def test_a_process_that_was_killed_is_told_in_one_sentence(tiny_set):
@@ -301,7 +301,7 @@ def test_an_arm_without_a_learning_rate_is_named_where_no_trial_is_left(small, o
 def test_no_more_trials_run_at_a_time_than_there_are_jobs(tiny, outcome, tmp_path, monkeypatch):
     @contextlib.contextmanager
     def workers(how, dataset):
-        yield lambda trial: execution.done((outcome(), {}))
+        yield lambda trial, seconds: execution.done(lambda: (outcome(), {}))
 
     monkeypatch.setattr(execution, "workers", workers)
     kept, seen = Finished("", [], tmp_path / "lines.jsonl"), []
@@ -315,3 +315,21 @@ def test_no_more_trials_run_at_a_time_than_there_are_jobs(tiny, outcome, tmp_pat
         lambda _: seen.append("begin"),
     )
     assert seen == ["begin", "begin", "end", "end", "begin", "end"]
+
+
+def test_a_trial_of_which_nothing_is_known_is_given_up_once_it_proves_too_long(tiny, tiny_set, tmp_path):
+    kept, seen = Finished("", [], tmp_path / "lines.jsonl"), []
+    learning = replace(tiny("relu").arms["relu"].learning, epochs=1_000_000)
+    trial = tiny("relu").trial("relu", rate=0.01, seed=0, split="test")
+    endless = replace(trial, of=replace(trial.of, learning=learning))
+    complete = execute(
+        lambda: [trial for trial in (endless,) if kept.find(trial) is None],
+        kept,
+        tiny_set,
+        Execution(budget=20),
+        lambda *_: pytest.fail("it has ended"),
+        lambda trial: seen.append(("begins", trial)),
+        lambda trial: seen.append(("given up", trial)),
+    )
+    assert not complete and seen == [("begins", endless), ("given up", endless)]
+    assert not kept.lines

@@ -16,10 +16,11 @@ from alexnet.cli.main import main
 from alexnet.config import from_dict
 from alexnet.evaluation.kernels import Gap
 from alexnet.experiments import EXPERIMENTS, answers, computed, evidence, towers
+from alexnet.experiments.answers import judge_once
 from alexnet.experiments.claims import CLAIMS, claim_by_id
 from alexnet.experiments.evidence import EVIDENCE, answered, by_logs, finding, ledger
 from alexnet.experiments.finding import ILSVRC, LOGS, VERDICTS, Finding, Source
-from alexnet.experiments.intervals import Interval
+from alexnet.experiments.intervals import Interval, ratio_interval
 from alexnet.experiments.search import Found
 from alexnet.experiments.trial import Outcome
 from alexnet.lab_notes import notes_address
@@ -105,7 +106,7 @@ def test_what_the_authors_noted_agrees_with_what_they_printed():
     }
     averages = "averaged networks on the test set, top-5: 16.42% of 5 and 15.32% of 7"
     assert finding("ilsvrc2012").ours == f"40.66% and 18.21%; 38.99% and 16.62%; {averages}"
-    assert finding("lr-schedule").ours == "3 times, at epochs 25, 51, 79 of 91"
+    assert finding("lr-schedule").ours == "from 0.01, 3 times, at epochs 25, 51, 79 of 91"
 
 
 RECORD = records.load("imagenette-retrieval")
@@ -123,6 +124,17 @@ def test_a_measurement_is_judged_by_its_interval_and_only_where_it_is_fit():
     assert judged(lacking=["seeds"]) == "inconclusive"
 
 
+def test_what_is_no_experiment_is_judged_at_the_level_of_a_look():
+    """An interval of 95% that just excludes no effect is too little for a verdict."""
+    barely, clear = Interval(0.02, 0.001, 0.039, 5), Interval(0.02, 0.01, 0.03, 5)
+    assert (judge_once(barely), judge_once(clear)) == ("inconclusive", "supported")
+    assert judge_once(clear, nothing=0.05) == "contradicted"
+    ratios = ratio_interval([2.0, 2.1, 1.9, 2.05, 2.0], [1.0] * 5)
+    assert judge_once(ratios, nothing=1.0, ratio=True) == "supported"
+    assert judge_once(ratios, nothing=2.0, ratio=True) == "inconclusive"
+    assert judge_once(ratios, nothing=3.0, ratio=True) == "contradicted"
+
+
 @pytest.mark.parametrize(
     ("device", "towers", "expected"),
     [
@@ -137,7 +149,9 @@ def test_the_time_of_two_gpus_is_judged_on_gpus_alone(monkeypatch, device, tower
     timed = replace(RECORD, results=results, environment={"device": device})
     monkeypatch.setattr(evidence, "record", {"two-gpu-time": timed}.__getitem__)
     found = finding("two-gpu-time")
-    assert found.verdict == expected and found.lacking == "two GPUs" * (device[:3] == "cpu")
+    rounds = evidence.MORE_ROUNDS if expected == "inconclusive" else ""
+    assert found.verdict == expected
+    assert found.lacking == ("two GPUs" if device.startswith("cpu") else rounds)
     assert float(found.ours.split()[0]) == pytest.approx(2 / towers[0], rel=0.02)
 
 
@@ -213,7 +227,7 @@ def test_before_an_experiment_has_seeds_its_command_is_named(monkeypatch):
     lacking = {
         "pca-colour": "colour, crops",
         "relu-speed": "2012/relu, 2012/tanh, scaled/relu, scaled/tanh",
-        "dropout-iterations": "without, with-1.5, with-2.5",
+        "dropout-iterations": "without, with-1.5, with-2.5, long-without, long-with-1.5, long-with-2.5",
     }
     for id, arms in lacking.items():
         found = finding(id)
@@ -246,15 +260,16 @@ def test_the_command_of_a_claim_that_an_experiment_cannot_decide_is_of_something
             others = [other for other in evidence.experiments_for(id) if id not in other.limits]
             assert others or id in evidence.FULL_SCALE, id
             assert finding(id).command == evidence.FULL_SCALE.get(id, f"alexnet claims run {id}")
-    words = evidence.FULL_SCALE["weight-decay"].partition(" && ")[2].split()
-    recipe = json.loads((BOOK.parent / words[words.index("--recipe") + 1]).read_bytes())
+    command = evidence.FULL_SCALE["weight-decay"]
+    assert "for recipe in code2012 data/recipes/no-weight-decay.json;" in command
+    recipe = json.loads((BOOK.parent / "data" / "recipes" / "no-weight-decay.json").read_bytes())
     paper = replace(CODE2012, name="no-weight-decay", learning=replace(CODE2012.learning, weight_decay=0.0))
     assert from_dict(recipe) == paper
 
 
 def test_every_claim_has_a_command():
     for claim, found in ledger():
-        assert found.command.startswith(("alexnet ", "python ")), claim.id
+        assert found.command.startswith(("alexnet ", "python ", "for seed in ")), claim.id
     scripts = [found.command.split()[2] for _, found in ledger() if found.command.startswith("python -m ")]
     assert len(scripts) == 3 and all(
         (BOOK.parent / f"{name.replace('.', '/')}.py").exists() for name in scripts
@@ -423,8 +438,8 @@ def test_towers_are_judged_against_random_halves_by_the_fraction_of_runs(monkeyp
 
 def retrieval_with(monkeypatch, *shares, first=900.0):
     found = records.load("imagenette-retrieval")
-    one = {"10": {"mean": 0.25}}
-    trained = [{"10": {"mean": share}} for share in shares]
+    one = {"10": {"mean": 0.25, "low": 0.245, "high": 0.255}}
+    trained = [{"10": {"mean": share, "low": share - 0.01, "high": share + 0.01}} for share in shares]
     places = [first + place for place in range(len(shares))]
     results = {"pixels": one, "trained": trained, "untrained": [one] * len(shares)}
     changed = replace(found, results=results | {"median_place_by_pixels": places})
@@ -463,7 +478,7 @@ def test_codes_of_features_are_judged_against_codes_of_pixels(monkeypatch):
     assert few.ours.endswith("codes are searched 6 times as fast as features (not judged)")
     assert codes_with(monkeypatch, 0.4, 0.42, 0.41, 0.4, 0.4).verdict == "supported"
     assert codes_with(monkeypatch, -0.1, -0.12, -0.1, -0.1, -0.1).verdict == "contradicted"
-    assert codes_with(monkeypatch, 0.4, -0.4, 0.1, -0.1, 0.0).verdict == "inconclusive"
+    assert codes_with(monkeypatch, 0.4, -0.25, 0.1, -0.1, 0.0).verdict == "inconclusive"
 
 
 def test_the_gaps_are_those_of_the_last_epoch_of_each_seed(monkeypatch):

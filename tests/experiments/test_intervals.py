@@ -15,6 +15,7 @@ from alexnet.experiments.intervals import (
     over_seeds_and_images,
     p_value,
     ratio_interval,
+    student_p,
     verdict,
 )
 
@@ -68,6 +69,15 @@ def test_p_values_are_those_of_the_paired_test():
     assert p_value(values) == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
     assert p_value([-value for value in values]) == pytest.approx(p_value(values))
     assert (p_value([1.0, 1.0]), p_value([0.0, 0.0])) == (0.0, 1.0)
+
+
+def test_the_p_value_of_an_interval_is_that_of_its_values():
+    values = [0.3, -0.1, 0.7, 0.45, 0.2]
+    assert student_p(mean_interval(values)) == pytest.approx(p_value(values))
+    shifted = [value - 0.1 for value in values]
+    assert student_p(mean_interval(values), nothing=0.1) == pytest.approx(p_value(shifted))
+    assert student_p(mean_interval([0.3])) == 1
+    assert (student_p(mean_interval([1.0, 1.0])), student_p(mean_interval([0.0, 0.0]))) == (0.0, 1.0)
 
 
 def test_several_comparisons_by_hand():

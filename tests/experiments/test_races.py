@@ -107,18 +107,21 @@ def test_a_race_that_is_lost_is_scored_by_its_last_epoch(tiny, outcome):
 def test_dropout_converges_within_epochs_around_twice_those_of_the_base():
     known, parts = EXPERIMENTS["dropout-convergence"], EXPERIMENTS["parts"]
     assert known.arms["without"].settings == parts.arms["base"].settings
-    for name, times in (("with-1.5", 1.5), ("with-2.5", 2.5)):
-        arm = known.arms[name]
-        assert arm.learning.epochs == times * parts.arms["base"].learning.epochs
-        assert arm.drops == parts.arms["base"].drops and arm.net == parts.arms["dropout"].net
-    less, more = known.answers["dropout-iterations"]
-    assert (less.better, less.worse, more.better, more.worse) == (
-        "without",
-        "with-1.5",
-        "with-2.5",
-        "without",
-    )
-    assert {less.measure, more.measure, known.tuned_by} == {"train_error"}
+    for prefix, length in (("", 30), ("long-", 60)):
+        assert known.arms[f"{prefix}without"].learning.epochs == length
+        for name, times in ((f"{prefix}with-1.5", 1.5), (f"{prefix}with-2.5", 2.5)):
+            arm = known.arms[name]
+            assert arm.learning.epochs == times * length
+            assert arm.drops == parts.arms["base"].drops and arm.net == parts.arms["dropout"].net
+    pairs = [(asked.better, asked.worse) for asked in known.answers["dropout-iterations"]]
+    assert pairs == [
+        ("without", "with-1.5"),
+        ("with-2.5", "without"),
+        ("long-without", "long-with-1.5"),
+        ("long-with-2.5", "long-without"),
+    ]
+    measures = {asked.measure for asked in known.answers["dropout-iterations"]}
+    assert measures == {known.tuned_by} == {"train_error"}
     order = [experiment.name for experiment in experiments_for("dropout-iterations")]
     assert order == ["dropout-convergence", "dropout-speed"]
 
