@@ -15,13 +15,16 @@ from alexnet import lab_notes, paper, published
 from alexnet.cli.main import main
 from alexnet.config import from_dict
 from alexnet.evaluation.kernels import Gap
-from alexnet.experiments import EXPERIMENTS, answers, computed, evidence, towers
-from alexnet.experiments.answers import judge_once
+from alexnet.experiments import EXPERIMENTS, answers, computed, evidence, intervals, towers
+from alexnet.experiments.answers import LOOK_LEVEL, judge_once
+from alexnet.experiments.arm_tables import package_arms
 from alexnet.experiments.claims import CLAIMS, claim_by_id
 from alexnet.experiments.evidence import EVIDENCE, answered, by_logs, finding, ledger
+from alexnet.experiments.experiment import SEARCH_MARGIN
 from alexnet.experiments.finding import ILSVRC, LOGS, VERDICTS, Finding, Source
+from alexnet.experiments.finished import Finished
 from alexnet.experiments.intervals import Interval, ratio_interval
-from alexnet.experiments.search import Found
+from alexnet.experiments.search import SEARCH_SEED, Found
 from alexnet.experiments.trial import Outcome
 from alexnet.lab_notes import notes_address
 from alexnet.recipes import CODE2012, PAPER
@@ -525,6 +528,46 @@ def test_the_page_has_a_row_for_each_claim():
     other = ["nothing to insert"]
     page.insert(None, "other", other)
     assert other == ["nothing to insert"]
+
+
+def test_the_page_states_the_rules_as_they_are_computed():
+    text = " ".join((BOOK / "claims.md").read_text(encoding="utf-8").split())
+    parts = EXPERIMENTS["parts"]
+    for words in (
+        f"such as 650,000 neurons, within {computed.NEARLY:.0%}",
+        f"the {intervals.CONFIDENCE:.0%} {{term}}`confidence interval` over at least five seeds",
+        f"the corrected one must be below {LOOK_LEVEL:g} instead of {1 - intervals.CONFIDENCE:.2f}",
+        "with 5, 10 and 20 seeds, and at no number in between",
+        f"by the exact sign test at {LOOK_LEVEL:g} with 5, 10 or 20 runs",
+        f"to within {parts.fit:.0%} of error in the mean over seeds",
+        f"those at which a trial fits to within {SEARCH_MARGIN * parts.fit:.1%}",
+        f"What costs no time may cost up to {'one' if evidence.NEGLIGIBLE == 0.01 else '?'} per cent",
+        f"`conv-local`, which has no trials yet, takes {EXPERIMENTS['conv-local'].num_train:,}",
+    ):
+        assert words in text, words
+    assert answers.LOOKS == (5, 10, 20) and answers.ROUNDS == 0.5  # six stands for 5.5 to 6.5
+    assert not package_arms("conv-local")
+    assert EXPERIMENTS["relu-speed"].num_train == 50_000 and parts.num_train == 10_000
+
+
+def test_most_networks_that_train_shortly_fit_at_one_learning_rate_and_err_less_at_a_lower_one():
+    """What the page says of the rule of fitting."""
+    known, finished = EXPERIMENTS["parts"], Finished.of_package("parts")
+    alone, lower = [], []
+    for name, found in package_arms("parts").items():
+        if known.arms[name].learning.epochs != 30 or not found.settled:
+            continue
+        tried = {
+            rate: finished.find(known.trial(name, rate=rate, seed=SEARCH_SEED, split="held-out"))
+            for rate in found.scores
+        }
+        fits = [rate for rate, run in tried.items() if run.train_error <= SEARCH_MARGIN * known.fit]
+        alone.append(len(fits) == 1)
+        below = [rate for rate in tried if rate < min(fits, default=0)]
+        if below and fits:
+            lower.append(tried[max(below)].error < tried[min(fits)].error)
+    assert len(alone) > 10 and 0.6 < sum(alone) / len(alone) < 0.75
+    assert len(lower) > 10 and sum(lower) > 0.8 * len(lower)
 
 
 WORDS = "|".join(VERDICTS)
