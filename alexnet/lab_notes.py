@@ -231,7 +231,7 @@ RUNS = (
     ),
     *scored(
         "175",
-        "#169 continued, by its folder's name, learning rates down to 0.00008",
+        "#169 continued, by its folder's name, learning rates down to 0.00008, from epoch 91 to 0.00004",
         (0.425160, 0.194863, "202"),
     ),
     LoggedRun(

@@ -132,7 +132,7 @@ def make_functions(images: Tensor, labels: Tensor) -> dict[str, Callable[[], Any
     first = torch.contiguous_format
     return {
         PLAIN: make_epoch(base, images, labels, plain=True, memory=first),
-        "ours, batch 32, channels first, windows by passes": by_passes(
+        "ours before: batch 32, channels first, windows by passes": by_passes(
             make_epoch(small, images, labels, memory=first)
         ),
         "ours, batch 32, windows by passes": by_passes(make_epoch(small, images, labels)),

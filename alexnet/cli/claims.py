@@ -67,14 +67,10 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
     from alexnet.cli.experiment import execution
     from alexnet.experiments import EXPERIMENTS
     from alexnet.experiments.campaign import open_finished, run_campaign
-    from alexnet.experiments.evidence import finding
     from alexnet.experiments.sharpen import steps
 
     answered = {id for known in EXPERIMENTS.values() for id in known.answers}
-    if without := [id for id in ids if id not in answered]:
-        others = "; ".join(f"{id} is found by `{finding(id).command}`" for id in without)
-        can = ", ".join(sorted(answered))
-        raise ValueError(f"{others}; `alexnet claims run` measures {can}")
+    check_measured(ids, answered)
     how = execution(arguments)
     paths = {name: arguments.trials / f"{name}.jsonl" for name in EXPERIMENTS}
     for path in paths.values():
@@ -91,7 +87,7 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
         return replace(how, budget=None if end == math.inf else max(0.0, end - time.monotonic()))
 
     complete, asked, stuck = True, set(ids or answered), set()
-    while complete:
+    while True:
         todo = [step for step in steps(experiments, asked) if (step.id, step.experiment.name) not in stuck]
         if not todo:
             break
@@ -99,17 +95,34 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
         known, finished = experiments[step.experiment.name]
         say(announced(step))
         count = len(finished.lines)
-        complete = run_campaign(known, dataset, finished, remaining(), arms=step.arms, seeds=step.seeds)
+        ended = run_campaign(known, dataset, finished, remaining(), arms=step.arms, seeds=step.seeds)
+        complete = complete and ended
         say(told(known, finished, step.id))
         if len(finished.lines) == count:
             stuck.add((step.id, known.name))  # or the same step would come next for ever
+        if remaining().budget == 0:
+            break
     for known, finished in () if ids else experiments.values():
         if complete:
             say(f"{known.name}: the arms that no claim rests on")
             complete = run_campaign(known, dataset, finished, remaining())
-    ended = "every claim is settled, or has all the seeds that it can have"
-    say(ended if complete else "the budget is used up")
+    left = "the budget is used up" if remaining().budget == 0 else "what is left would end after the budget"
+    say("every claim is settled, or has all the seeds that it can have" if complete else left)
     return 0
+
+
+def check_measured(ids: list[str], answered: set[str]) -> None:
+    """Check that experiments measure the claims that are asked for.
+
+    Raises:
+        ValueError: no experiment measures one of them; what does is named.
+    """
+    from alexnet.experiments.evidence import finding
+
+    if without := [id for id in ids if id not in answered]:
+        others = "; ".join(f"{id} is found by `{finding(id).command}`" for id in without)
+        can = ", ".join(sorted(answered))
+        raise ValueError(f"{others}; `alexnet claims run` measures {can}")
 
 
 def announced(step) -> str:

@@ -57,7 +57,10 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         shown="one for each core",
     )
-    budget = "start no trial that would end later than this by the trials so far, such as 90s, 10m or 2h"
+    budget = (
+        "start no trial that would end later than this by the trials so far, and give up one that proves "
+    )
+    budget += "too long, such as 90s, 10m or 2h"
     add("--budget", budget, type=parse_seconds, metavar="TIME", shown="no limit")
     folder = {"type": path_named, "metavar": "FOLDER", "default": TRIALS}
     add("--trials", "folder that keeps finished trials", **folder)

@@ -36,10 +36,14 @@ MEASURES = {
     COURSE: "mean training loss",
 }
 ROUNDS = 0.5  # a factor that is printed as a whole number stands for those within this of it
+FLOOR = 0.005  # training error below which a network has no images left to fit
 FITTED = ("error", "loss", GAP)  # compared between networks that fit their training images
 UNDECIDED = "more seeds, since chance alone may explain the effect"
 FACTOR_UNDECIDED = "more seeds, since the factor may round to another number than the paper's"
-OTHER_FACTOR = "the paper's network, which it does not name; that of every setup here has another factor"
+EXHAUSTED = (
+    f"a verdict: chance alone may explain it with {LOOKS[-1]} seeds too, the last number that is judged"
+)
+OTHER_FACTOR = "the paper's own network; in every setup here the factor is another one"
 ONE_OF_MANY = "more seeds, since among as many comparisons as are made together chance may explain the effect"
 LOSSES = ("loss", "train_loss", COURSE)  # in nats, not in percentage points
 
@@ -98,7 +102,9 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
             lacking.append(OTHER_FACTOR)
     if given == INCONCLUSIVE and all(effect.num_values >= ENOUGH_SEEDS for effect in effects.values()):
         clear = not any(effect.contains(choose_null_value(asked)) for asked, effect in effects.items())
-        lacking.append(FACTOR_UNDECIDED if by_factor else ONE_OF_MANY if clear else UNDECIDED)
+        last = all(effect.num_values >= LOOKS[-1] for effect in effects.values())
+        open_still = FACTOR_UNDECIDED if by_factor else ONE_OF_MANY if clear else UNDECIDED
+        lacking.append(EXHAUSTED if last else open_still)
     lacking += [experiment.limits[id]] if id in experiment.limits else []
     given = INCONCLUSIVE if lacking else given
     shown = [describe_effect(asked, effect) for asked, effect in known.items()]
@@ -168,9 +174,12 @@ def judge_once(effect: Interval, *, nothing: float = 0.0, ratio: bool = False) -
         nothing: the value of no effect.
         ratio: the interval is that of a mean logarithm.
     """
+    if effect.num_values < 2:
+        return INCONCLUSIVE
     found = effect
     if ratio:
-        found = Interval(*map(math.log, (effect.mean, effect.low, effect.high)), effect.num_values)
+        mean, low, high = map(math.log, (effect.mean, effect.low, effect.high))
+        found = Interval(mean, low, high, effect.num_values)
     p = student_p(found, math.log(nothing) if ratio else nothing)
     return verdict(effect, nothing=nothing, corrected_p=p, level=LOOK_LEVEL)
 
@@ -265,6 +274,9 @@ def lacks(
         trained = [run.train_error for run in runs]
         if experiment.fit is not None and trained and statistics.fmean(trained) > experiment.fit:
             said.append(f"the mean training error of {name} is above {experiment.fit:.0%}")
+    for name, runs in judged_runs([asked for asked in comparisons if asked.measure == "train_error"], arms):
+        if runs and statistics.fmean(run.train_error for run in runs) < FLOOR:
+            said.append(f"training images that {name} has not fitted yet, so that it could be ahead by more")
     for asked in comparisons:
         for name, runs in judged_runs([asked], arms):
             lost = sum(not math.isfinite(experiment.measure(run, asked.measure)) for run in runs)

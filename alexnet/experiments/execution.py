@@ -33,8 +33,8 @@ class Execution:
         device: of the networks.
         jobs: trials that run at the same time, each a process with one thread; they share a single GPU.
         budget: seconds after which no trial is begun, and none that would end later by what the experiment's
-            trials on a device of this kind have taken; one of which nothing is known is given up as soon as
-            its own speed shows that it would. None: no limit.
+            trials on a device of this kind have taken; one of which nothing is known is given up after its
+            first window if at that speed it would, and none that is as long is begun then. None: no limit.
     """
 
     device: str = "cpu"
@@ -51,7 +51,7 @@ def execute(
     on_begun: Callable[[Trial], None] = lambda trial: None,
     on_given_up: Callable[[Trial], None] = lambda trial: None,
 ) -> bool:
-    """Run trials until there are none left or the budget is used up.
+    """Run trials until there are none left, or none that ends within the budget.
 
     Args:
         next_trials: returns those that can be run now; asked again after each.
@@ -73,11 +73,9 @@ def execute(
         while True:
             todo = [trial for trial in next_trials() if trial not in running.values()]
             for trial in todo:
-                if (
-                    len(running) == how.jobs
-                    or trial in too_long
-                    or not fits(trial, finished, end, how.device)
-                ):
+                if len(running) == how.jobs or any(trial.size >= other.size for other in too_long):
+                    continue
+                if not fits(trial, finished, end, how.device):
                     continue
                 on_begun(trial)
                 known = expected_seconds(trial, finished, how.device) is not None

@@ -82,7 +82,8 @@ def chance_of_verdict(experiment: Experiment, arms: Mapping[str, Found], id: str
 
     It is that of the comparison which is least clear by the effects so far, at the level that passes the
     correction for the number of comparisons whatever the others give; 0 where a seed is lost, since that
-    stays. Whether the arms will fit their images is left out.
+    stays, and of a factor where no setup has it, since others cannot contradict it. Whether the arms will fit
+    their images is left out.
 
     Args:
         experiment: of the claim.
@@ -93,6 +94,8 @@ def chance_of_verdict(experiment: Experiment, arms: Mapping[str, Found], id: str
     if id in experiment.limits:
         return 0.0
     figure = experiment.figures.get(id)
+    if figure is not None and not may_have_factor(experiment, arms, id, figure):
+        return 0.0
     level = LOOK_LEVEL / len(made_together(experiment))
     chances = []
     for asked in experiment.answers[id]:
@@ -109,6 +112,18 @@ def chance_of_verdict(experiment: Experiment, arms: Mapping[str, Found], id: str
         else:
             chances.append(chance_of_decision(effects, num_seeds, level) if len(effects) > 1 else EVEN)
     return min(chances)
+
+
+def may_have_factor(experiment: Experiment, arms: Mapping[str, Found], id: str, figure: float) -> bool:
+    """Whether a setup has the paper's factor by its seeds so far, or has none; True for what is no race."""
+    races = [asked for asked in experiment.answers[id] if asked.measure == EPOCHS]
+    if not races:
+        return True
+    means = [
+        statistics.fmean(found) for asked in races if (found := additive_effects(experiment, asked, arms))
+    ]
+    ends = math.log(figure - ROUNDS), math.log(figure + ROUNDS)
+    return len(means) < len(races) or any(ends[0] <= mean <= ends[1] for mean in means)
 
 
 def from_nearest_end(logs: Sequence[float], figure: float) -> list[float]:

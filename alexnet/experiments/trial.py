@@ -67,6 +67,11 @@ class Trial:
         """The length of the training at most, in passes over the training images."""
         return self.of.learning.epochs
 
+    @property
+    def size(self) -> float:
+        """The number of images that the training takes at most, each as often as it is taken."""
+        return self.num_train * self.epochs
+
     def digest(self, fingerprint: str) -> str:
         """Return 12 hexadecimal digits that name the trial on a data set of this fingerprint.
 

@@ -108,15 +108,25 @@ def environment(device: torch.device | str = "cpu") -> dict[str, Any]:
     }
 
 
+#: Folders of a clone whose files decide on what a run computes; its own results among ``data`` do not.
+CODE = ("alexnet", "benchmarks", "tools", "data/recipes")
+
+
 @lru_cache(maxsize=1)
 def commit() -> str | None:
-    """Name the commit of the package: of its clone, with "-dirty" where that has changes, or of pip."""
+    """Name the commit of the package: of its clone, with "-dirty" where the code has changes, or of pip."""
     clone = Path(alexnet.__file__).resolve().parent.parent
     if (clone / ".git").exists():
-        words = ["git", "-C", str(clone), "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty"]
+        name = ["describe", "--always", "--abbrev=12", "--exclude=*"]
+        changes = ["status", "--porcelain", "--untracked-files=no", "--", *CODE]
         with contextlib.suppress(OSError, subprocess.SubprocessError):  # no git, or a clone that it distrusts
-            done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=30)
-            return done.stdout.strip()
+            said, changed = (
+                subprocess.run(
+                    ["git", "-C", str(clone), *words], capture_output=True, text=True, check=True, timeout=30
+                ).stdout.strip()
+                for words in (name, changes)
+            )
+            return f"{said}-dirty" if changed else said
         return None
     with contextlib.suppress(metadata.PackageNotFoundError, ValueError, KeyError):
         address = metadata.distribution("alexnet-book").read_text("direct_url.json")

@@ -317,19 +317,30 @@ def test_no_more_trials_run_at_a_time_than_there_are_jobs(tiny, outcome, tmp_pat
     assert seen == ["begin", "begin", "end", "end", "begin", "end"]
 
 
-def test_a_trial_of_which_nothing_is_known_is_given_up_once_it_proves_too_long(tiny, tiny_set, tmp_path):
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_trial_of_which_nothing_is_known_is_given_up_once_it_proves_too_long(
+    tiny, tiny_set, tmp_path, jobs
+):
+    """At once and not when the time is over, and none that is as long is begun; a shorter one still is."""
     kept, seen = Finished("", [], tmp_path / "lines.jsonl"), []
-    learning = replace(tiny("relu").arms["relu"].learning, epochs=1_000_000)
-    trial = tiny("relu").trial("relu", rate=0.01, seed=0, split="test")
-    endless = replace(trial, of=replace(trial.of, learning=learning))
+
+    def lasting(epochs, seed):
+        trial = tiny("relu").trial("relu", rate=0.01, seed=seed, split="test")
+        learning = replace(trial.of.learning, epochs=epochs)
+        return replace(trial, of=replace(trial.of, learning=learning))
+
+    endless, as_long, short = lasting(1_000_000, 0), lasting(1_000_000, 1), lasting(1, 2)
+    trials = [endless, short] if jobs == 2 else [endless, as_long, short]
+    start = time.monotonic()
     complete = execute(
-        lambda: [trial for trial in (endless,) if kept.find(trial) is None],
+        lambda: [trial for trial in trials if kept.find(trial) is None],
         kept,
         tiny_set,
-        Execution(budget=20),
-        lambda *_: pytest.fail("it has ended"),
-        lambda trial: seen.append(("begins", trial)),
-        lambda trial: seen.append(("given up", trial)),
+        Execution(budget=600, jobs=jobs),
+        lambda trial, _: seen.append(("ended", trial.seed)),
+        lambda trial: seen.append(("begins", trial.seed)),
+        lambda trial: seen.append(("given up", trial.seed)),
     )
-    assert not complete and seen == [("begins", endless), ("given up", endless)]
-    assert not kept.lines
+    assert time.monotonic() - start < 120
+    assert not complete and len(kept.lines) == 1
+    assert sorted(seen) == [("begins", 0), ("begins", 2), ("ended", 2), ("given up", 0)]

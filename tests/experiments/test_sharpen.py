@@ -13,6 +13,7 @@ from alexnet.cli import experiment as command
 from alexnet.cli.main import main
 from alexnet.experiments import EXPERIMENTS, campaign
 from alexnet.experiments.answers import (
+    EXHAUSTED,
     FACTOR_UNDECIDED,
     LOOK_LEVEL,
     LOOKS,
@@ -230,7 +231,9 @@ def test_a_lost_seed_or_a_factor_that_is_near_leaves_no_chance(known, outcome):
     race = replace(known, answers={"relu-speed": (asked,)}, stop_error=0.25, fit=None)
     arms = {"relu": raced(outcome, [2.0] * 5), "tanh": raced(outcome, NEAR)}  # 5.4 to 5.5 times
     assert chance_of_verdict(replace(race, figures={"relu-speed": 6}), arms, "relu-speed", 10) < 0.8
-    assert chance_of_verdict(replace(race, figures={"relu-speed": 2}), arms, "relu-speed", 10) > 0.99
+    assert chance_of_verdict(replace(race, figures={"relu-speed": 5}), arms, "relu-speed", 10) > 0.3
+    arms["tanh"] = raced(outcome, [12.0, 12.1, 12.05, 11.95, 12.0])
+    assert chance_of_verdict(replace(race, figures={"relu-speed": 5}), arms, "relu-speed", 10) > 0.99
 
 
 def test_an_experiment_behind_one_that_has_an_answer_is_left_alone(known, outcome, monkeypatch):
@@ -282,6 +285,20 @@ def test_the_command_measures_within_its_budget_and_goes_on(tiny_set, tmp_path, 
     count = len((tmp_path / "four-layer-lrn.jsonl").read_text().splitlines())
     assert count >= 16 and main(words) == 0
     assert len((tmp_path / "four-layer-lrn.jsonl").read_text().splitlines()) == count
+
+
+def test_a_claim_whose_trials_are_too_long_keeps_none_from_its_turn(
+    known, tiny_set, tmp_path, monkeypatch, capsys
+):
+    asked = []
+    monkeypatch.setattr("alexnet.experiments.EXPERIMENTS", {known.name: known})
+    monkeypatch.setattr(data, "load", lambda name: tiny_set)
+    monkeypatch.setattr(command.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(campaign, "run_campaign", lambda *_, arms=(), seeds=(): asked.append(arms))
+    words = ["claims", "run", "--jobs", "1", "--device", "cpu", "--trials", str(tmp_path), "--budget", "2h"]
+    assert main(words) == 0
+    assert asked == [("relu", "tanh"), ("relu", "sigmoid")]
+    assert "what is left would end after the budget" in capsys.readouterr().out
 
 
 def test_a_step_that_changes_nothing_is_not_repeated(known, tiny_set, tmp_path, monkeypatch, capsys):
@@ -467,6 +484,49 @@ def test_a_claim_that_gives_a_factor_is_judged_by_the_factor(known, outcome, set
         "another": [OTHER_FACTOR, FACTOR_UNDECIDED],
     }
     assert told.lacking == lacking[verdict][:1]
+
+
+def test_no_seeds_are_promised_a_factor_that_no_setup_has(known, outcome):
+    race = Comparison(better="relu", worse="tanh", measure="epochs")
+    race = replace(
+        known, answers={"relu-speed": (race,)}, figures={"relu-speed": 6}, stop_error=0.25, fit=None
+    )
+    relu = raced(outcome, [2.0] * 5)
+    assert chance_of_verdict(race, {"relu": relu, "tanh": raced(outcome, FOUR)}, "relu-speed", 10) == 0
+    assert chance_of_verdict(race, {"relu": relu, "tanh": raced(outcome, ABOUT)}, "relu-speed", 20) > 0
+    assert chance_of_verdict(race, {"relu": relu}, "relu-speed", 5) > 0
+
+
+def test_networks_that_have_fitted_every_image_are_not_judged_by_their_training_error(known, outcome):
+    asked = Comparison(better="relu", worse="tanh", measure="train_error")
+    fitting = replace(known, answers={"weight-decay": (asked,)}, fit=None)
+    arms = {"relu": found(outcome, BASE), "tanh": found(outcome, BASE)}
+    for seed, run in arms["relu"].runs.items():
+        arms["relu"].runs[seed] = replace(run, train_error=0.02)
+        arms["tanh"].runs[seed] = replace(run, train_error=0.05 + seed / 1000)
+    assert answer(fitting, arms, "weight-decay").verdict == "supported"
+    for seed, run in arms["relu"].runs.items():
+        arms["relu"].runs[seed] = replace(run, train_error=0.001)
+    told = answer(fitting, arms, "weight-decay")
+    assert told.verdict == "inconclusive" and told.lacking[0].startswith("training images that relu has not")
+
+
+def test_a_size_that_the_rule_of_fitting_decides_is_not_compared_with_the_papers(known, outcome):
+    figured = replace(known, figures={"pca-colour": 0.01})
+    near = [error + 0.01 + seed / 1000 for seed, error in enumerate(BASE, -2)]
+    arms = {"relu": found(outcome, BASE), "tanh": found(outcome, near)}
+    assert "inside the interval" in answer(figured, arms, "pca-colour").shown
+    arms["tanh"] = replace(arms["tanh"], lower_unfitted=0.003)
+    shown = answer(figured, arms, "pca-colour").shown
+    assert "; not compared with the paper's 1 point, as the rule of fitting decides" in shown
+
+
+def test_after_the_last_look_no_more_seeds_are_asked_for(known, outcome):
+    noisy = [0.3 + (-1) ** seed * 0.05 for seed in range(20)]
+    for count, lacking in ((10, UNDECIDED), (20, EXHAUSTED)):
+        arms = {"relu": found(outcome, [0.3] * count), "tanh": found(outcome, noisy[:count])}
+        assert answer(known, arms, "pca-colour").lacking == [lacking]
+    assert next_step(known, arms, Finished("", []), "pca-colour") is None
 
 
 def test_a_factor_is_corrected_for_all_comparisons_made_together(known, outcome):

@@ -55,10 +55,14 @@ def test_a_record_names_the_commit_of_a_clone(tmp_path, monkeypatch, asked_anew)
     code = tmp_path / "alexnet" / "__init__.py"
     code.parent.mkdir()
     code.touch()
+    trials = tmp_path / "data" / "records" / "trials" / "parts.jsonl"
+    trials.parent.mkdir(parents=True)
+    trials.touch()
     git("init", "-q")
     git("add", ".")
     git("-c", "user.name=a", "-c", "user.email=b", "-c", "commit.gpgsign=false", "commit", "-qm", "first")
     monkeypatch.setattr(records.alexnet, "__file__", str(code))
+    trials.write_text("{}", encoding="utf-8")  # as every campaign does; the code is the commit's
     assert records.commit() == git("rev-parse", "HEAD")[:12]
     code.write_text("changed = 1", encoding="utf-8")
     records.commit.cache_clear()
