@@ -220,7 +220,7 @@ def run_notebooks(arguments: argparse.Namespace) -> None:
 def bench(arguments: argparse.Namespace) -> None:
     """Run the benchmarks and write their results and the page of tables."""
     folder = ROOT / "benchmarks"
-    names = ("lrn", "training_step", "roofline", "two_ranks", "trials", "startup", "growth")
+    names = ("lrn", "training_step", "roofline", "two_ranks", "trials", "startup", "growth", "chapters")
     scripts = {name: [] for name in names} | {"startup": ["--book"]}
     if arguments.images:
         scripts["input_pipeline"] = [arguments.images.resolve()]

@@ -17,7 +17,7 @@ TITLES = {  # file: what the ratio compares with
     "input_pipeline": ("Images for training", "`ImageFolder` with `RandomResizedCrop`"),
 }
 BY_CPU = "times_as_fast_by_cpu"
-ROOFLINE, GROWTH, ACCELERATOR = "roofline", "growth", "accelerator"
+ROOFLINE, GROWTH, ACCELERATOR, CHAPTERS = "roofline", "growth", "accelerator", "chapters"
 UNMEASURED = """\
 ## On a GPU
 
@@ -157,17 +157,25 @@ def accelerator(content: Mapping) -> list[str]:
     return [*lines, ""]
 
 
+def chapters(content: Mapping) -> list[str]:
+    """Return the lines of the table of what the chapters' cells take."""
+    lines = ["## Chapters", "", f"{machine(content)}. A new kernel runs all cells.", "", "| | seconds |"]
+    lines.append("| --- | ---: |")
+    lines += [f"| {name} | {found['seconds']['median']:.0f} |" for name, found in content["results"].items()]
+    return [*lines, ""]
+
+
 def make_table(name: str, path: Path) -> list[str]:
     """Return the lines of what a script has written, its heading first."""
     content = json.loads(path.read_text(encoding="utf-8"))
-    tables = {ROOFLINE: roofline, GROWTH: growth, ACCELERATOR: accelerator}
+    tables = {ROOFLINE: roofline, GROWTH: growth, ACCELERATOR: accelerator, CHAPTERS: chapters}
     return tables[name](content) if name in tables else section(name, content)
 
 
 def page(folder: Path) -> str:
     """Return the page of all results in a folder."""
     lines = INTRODUCTION.splitlines() + [""]
-    for name in [*TITLES, ROOFLINE, GROWTH, ACCELERATOR]:
+    for name in [*TITLES, CHAPTERS, ROOFLINE, GROWTH, ACCELERATOR]:
         path = folder / f"{name}.json"
         if not path.is_file():
             lines += UNMEASURED.splitlines() if name == ACCELERATOR else []

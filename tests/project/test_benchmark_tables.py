@@ -5,7 +5,11 @@ import math
 from pathlib import Path
 
 import growth
+import pytest
 import table
+
+HERE = Path(table.__file__).parent
+BOOK = HERE.parent / "book"
 
 QUARTILES = {"median": 2.0, "quartile_1": 1.5, "quartile_3": 2.5}
 ABOUT = {"environment": {"device": "cpu: A", "threads": 2, "torch": "9"}, "settings": {"batch": 8}}
@@ -66,6 +70,22 @@ def test_other_instructions_have_a_table_of_their_own(tmp_path):
         "### The same with AVX2",
         "| conv1 | 500.0 | 2.00 | 1.50 to 2.50 |",
     ]
+
+
+def test_chapters_stand_with_their_seconds(tmp_path):
+    lines = make_page(tmp_path, chapters={"results": {"01-start-here": {"seconds": {"median": 12.4}}}})
+    assert "| 01-start-here | 12 |" in lines
+
+
+@pytest.mark.parametrize("path", sorted(BOOK.glob("[0-9]*.ipynb")), ids=lambda path: path.stem)
+def test_the_first_lines_of_a_chapter_say_how_long_its_cells_run(path):
+    """To the next five seconds; half a minute is 22.5 to 40."""
+    timed = json.loads((HERE / "results" / "chapters.json").read_text(encoding="utf-8"))
+    assert timed["settings"]["cores"] == 2
+    seconds = timed["results"][path.stem]["seconds"]["median"]
+    words = "half a minute" if 22.5 <= seconds < 40 else f"{max(5, 5 * round(seconds / 5))} seconds"
+    title = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
+    assert f"the cells run in about {words} on two cores" in title, (path.stem, seconds)
 
 
 def test_growth_has_its_exponents_and_a_figure(tmp_path):

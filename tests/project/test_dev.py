@@ -480,7 +480,7 @@ def test_bench_runs_every_script_and_then_the_table(project, monkeypatch, tmp_pa
     (results / "lrn.json").write_text(json.dumps({"environment": {"instructions": instructions}}))
     dev.main()
     scripts = [Path(words.split()[1]).name for words in project.ran]
-    names = ["lrn", "training_step", "roofline", "two_ranks", "trials", "startup", "growth"]
+    names = ["lrn", "training_step", "roofline", "two_ranks", "trials", "startup", "growth", "chapters"]
     names += ["input_pipeline", *(dev.AGAIN if instructions == "AVX512" else []), "table"]
     assert scripts == [f"{name}.py" for name in names]
     assert all((ROOT / "benchmarks" / script).is_file() for script in scripts)
