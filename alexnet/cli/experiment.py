@@ -58,9 +58,9 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         shown="one for each core",
     )
     budget = (
-        "start no trial that would end later than this by the trials so far, and give up one that proves "
+        "time such as 90s, 10m or 2h: start no trial that would end later by the trials so far, and give "
     )
-    budget += "too long, such as 90s, 10m or 2h"
+    budget += "up one that proves too long"
     add("--budget", budget, type=parse_seconds, metavar="TIME", shown="no limit")
     folder = {"type": path_named, "metavar": "FOLDER", "default": TRIALS}
     add("--trials", "folder that keeps finished trials", **folder)

@@ -464,13 +464,11 @@ def with_averages() -> Finding:
     small = record("imagenette-answers")
     gain = {name: 100 * value for name, value in small.results["average"]["ten_crops"]["over_one"].items()}
     nets = len(small.results["seeds"])
+    points = f"{gain['mean']:.1f} [{gain['low']:.1f}, {gain['high']:.1f}] points of top-1 error"
     basis += (
-        f"; {nets} small networks gain {gain['mean']:.1f} [{gain['low']:.1f}, {gain['high']:.1f}] points "
+        f"; {nets} small networks gain {points} by being averaged, on ten crops ({small.scale}; interval "
     )
-    basis += (
-        f"of top-1 error by being averaged, on ten crops ({small.scale}; interval of 95% over images, one "
-    )
-    basis += "group of networks, which judges nothing)"
+    basis += "of 95% over images, one group of networks, which judges nothing)"
     lacking = "a source for the averages' validation errors"
     sources = (*found.sources, Source("results of the contest", lab_notes.CONTEST_PAGE))
     judged = found.verdict if of_averages == LOGS else of_averages

@@ -553,6 +553,7 @@ def test_the_page_states_the_rules_as_they_are_computed():
         f"the {intervals.CONFIDENCE:.0%} {{term}}`confidence interval` over at least five seeds",
         f"the corrected one must be below {LOOK_LEVEL:g} instead of {1 - intervals.CONFIDENCE:.2f}",
         "with 5, 10 and 20 seeds, and at no number in between",
+        f"a network below {answers.FLOOR:.1%} of error in the mean has no images left to fit",
         f"by the exact sign test at {LOOK_LEVEL:g} with 5, 10 or 20 runs",
         f"to within {parts.fit:.0%} of error in the mean over seeds",
         f"those at which a trial fits to within {SEARCH_MARGIN * parts.fit:.1%}",
