@@ -2,8 +2,9 @@
 
     python benchmarks/trials.py [--images N] [--repeats N] [--json PATH]
 
-What is timed is an epoch on one thread, with crops, reflections, colour noise and dropout, of the network of
-the experiment "parts". Plain PyTorch is the same network with ``nn.LocalResponseNorm`` and
+What is timed is an epoch on one thread, with crops, reflections, colour noise and dropout, of two networks:
+the base of the experiment "parts", and a thinner one on maps of 15, 7 and 3 pixels, where the fixed cost of
+an operation weighs more. Plain PyTorch is the same network with ``nn.LocalResponseNorm`` and
 ``torch.optim.SGD``, and maps with the channels first. The bound is that of the multiply-adds: one product of
 matrices with as many. Three further lines say where our time goes: an epoch without response normalisation,
 one that only makes the batches, and one that only takes the steps of the optimiser.
@@ -29,10 +30,20 @@ from alexnet.experiments.trial import make_inputs
 from alexnet.functional import lrn
 from alexnet.models import summary, total
 from alexnet.optim import PaperSGD, shuffled_batches, train_step
+from alexnet.recipes import PAPER, adapt_to_images, net_config
 from alexnet.storage.files import write_json
 from alexnet.storage.records import environment
 
 PLAIN = "plain PyTorch, batch 128"
+BEFORE = "ours before: batch 32, channels first, windows by passes"
+NOW = "ours, batch 128"
+THIN: dict[str, Any] = {
+    "conv_channels": (32, 32, 64, 64, 32),
+    "conv1_stride": 2,
+    "input_size": 29,
+    "rounding": "floor",
+    "num_classes": 10,
+}
 SIDE = 1024
 PASSES = 3  # forward, gradient by the inputs, gradient by the weights
 
@@ -124,20 +135,26 @@ def by_passes(epoch: Callable[[], Any]) -> Callable[[], None]:
     return run
 
 
-def make_functions(images: Tensor, labels: Tensor) -> dict[str, Callable[[], Any]]:
-    """Return what is timed, by the names of the results."""
+def make_bases() -> dict[str, Arm]:
+    """Return the arms that are timed, by the names of their networks."""
     base = replace(ARMS["colour"], net=ARMS["dropout"].net)
+    config = net_config("small", **THIN)
+    augment = adapt_to_images(PAPER, config, image_size=32).augment
+    thin = replace(base, net=config, augment=replace(augment, colour_noise="std"))
+    return {"base of parts": base, "thinner": thin}
+
+
+def make_functions(base: Arm, images: Tensor, labels: Tensor) -> dict[str, Callable[[], Any]]:
+    """Return what is timed of an arm, by the names of the results."""
     small = replace(base, learning=replace(base.learning, batch_size=32))
     bare = replace(base, net=replace(base.net, lrn=False))
     first = torch.contiguous_format
     return {
         PLAIN: make_epoch(base, images, labels, plain=True, memory=first),
-        "ours before: batch 32, channels first, windows by passes": by_passes(
-            make_epoch(small, images, labels, memory=first)
-        ),
+        BEFORE: by_passes(make_epoch(small, images, labels, memory=first)),
         "ours, batch 32, windows by passes": by_passes(make_epoch(small, images, labels)),
         "ours, batch 32": make_epoch(small, images, labels),
-        "ours, batch 128": make_epoch(base, images, labels),
+        NOW: make_epoch(base, images, labels),
         "without response normalisation": make_epoch(bare, images, labels),
         "making the batches alone": preparation(base, images, labels),
         "the optimiser's steps alone": optimiser(base, len(images)),
@@ -156,18 +173,18 @@ def main() -> None:
     torch.set_flush_denormal(True)
     keep_buffers()
     found = synthetic(num_train=arguments.images, num_test=10, seed=0)
-    functions = make_functions(found.train_images, found.train_labels)
-    seconds = interleaved(functions, repeats=arguments.repeats)
-    results = {}
-    print(f"{'':50} {'images/s':>9}  times as fast as {PLAIN} (quartiles)")
-    for name, its in seconds.items():
-        results[name] = compared(its, seconds[PLAIN])
-        ratio = results[name]["times_as_fast"]
-        median = results[name]["seconds"]["median"]
-        print(
-            f"{name:50} {arguments.images / median:9.0f}  {ratio['median']:.2f} "
-            f"({ratio['quartile_1']:.2f} to {ratio['quartile_3']:.2f})"
-        )
+    results: dict[str, dict[str, Any]] = {}
+    for network, base in make_bases().items():
+        functions = make_functions(base, found.train_images, found.train_labels)
+        seconds = interleaved(functions, repeats=arguments.repeats)
+        print(f"{network:56} {'images/s':>9}  times as fast as {PLAIN} (quartiles)")
+        results[network] = {name: compared(its, seconds[PLAIN]) for name, its in seconds.items()}
+        for name, its in results[network].items():
+            ratio = its["times_as_fast"]
+            print(
+                f"{name:56} {arguments.images / its['seconds']['median']:9.0f}  {ratio['median']:.2f} "
+                f"({ratio['quartile_1']:.2f} to {ratio['quartile_3']:.2f})"
+            )
     if arguments.json:
         settings = {"images": arguments.images, "repeats": arguments.repeats}
         write_json(

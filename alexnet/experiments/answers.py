@@ -44,6 +44,10 @@ EXHAUSTED = (
     f"a verdict: chance alone may explain it with {LOOKS[-1]} seeds too, the last number that is judged"
 )
 OTHER_FACTOR = "the paper's own network; in every setup here the factor is another one"
+OTHER_MEAN = (
+    "the paper's own network; in every setup here the mean is another factor, "
+    "which more seeds can hardly change"
+)
 ONE_OF_MANY = "more seeds, since among as many comparisons as are made together chance may explain the effect"
 LOSSES = ("loss", "train_loss", COURSE)  # in nats, not in percentage points
 
@@ -103,8 +107,10 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
     if given == INCONCLUSIVE and all(effect.num_values >= ENOUGH_SEEDS for effect in effects.values()):
         clear = not any(effect.contains(choose_null_value(asked)) for asked, effect in effects.items())
         last = all(effect.num_values >= LOOKS[-1] for effect in effects.values())
-        open_still = FACTOR_UNDECIDED if by_factor else ONE_OF_MANY if clear else UNDECIDED
-        lacking.append(EXHAUSTED if last else open_still)
+        open_still = ONE_OF_MANY if clear else UNDECIDED
+        if by_factor:
+            open_still = FACTOR_UNDECIDED if may_have_factor(experiment, arms, id) else OTHER_MEAN
+        lacking.append(EXHAUSTED if last and open_still != OTHER_MEAN else open_still)
     lacking += [experiment.limits[id]] if id in experiment.limits else []
     given = INCONCLUSIVE if lacking else given
     shown = [describe_effect(asked, effect) for asked, effect in known.items()]
@@ -164,6 +170,21 @@ def judge_factor(figure: float, ratios: Sequence[Sequence[float]], *, together: 
     if SUPPORTED in found and INCONCLUSIVE not in found:
         return SUPPORTED
     return CONTRADICTED if set(found) == {CONTRADICTED} else INCONCLUSIVE
+
+
+def may_have_factor(experiment: Experiment, arms: Mapping[str, Found], id: str) -> bool:
+    """Whether a setup has the paper's factor by its seeds so far, or has none; True for what is no race."""
+    figure = experiment.figures.get(id)
+    races = [asked for asked in experiment.answers[id] if asked.measure == EPOCHS]
+    if figure is None or not races:
+        return True
+    means = [
+        statistics.fmean(map(math.log, found))
+        for asked in races
+        if (found := judged(experiment, asked, arms))
+    ]
+    ends = math.log(figure - ROUNDS), math.log(figure + ROUNDS)
+    return len(means) < len(races) or any(ends[0] <= mean <= ends[1] for mean in means)
 
 
 def judge_once(effect: Interval, *, nothing: float = 0.0, ratio: bool = False) -> str:

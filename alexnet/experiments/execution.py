@@ -20,6 +20,8 @@ from alexnet.devices import keep_buffers
 from alexnet.experiments.finished import Finished, this_environment
 from alexnet.experiments.trial import Outcome, Trial, run_trial
 
+SURE_AFTER = 2.0  # seconds of steps by which the speed of a training is known
+
 
 class TooLongError(Exception):
     """A trial would end after the time that it has."""
@@ -33,8 +35,8 @@ class Execution:
         device: of the networks.
         jobs: trials that run at the same time, each a process with one thread; they share a single GPU.
         budget: seconds after which no trial is begun, and none that would end later by what the experiment's
-            trials on a device of this kind have taken; one of which nothing is known is given up after its
-            first window if at that speed it would, and none that is as long is begun then. None: no limit.
+            trials on a device of this kind have taken; one of which nothing is known is given up as soon as
+            its speed shows that it would, and none that is as long is begun then. None: no limit.
     """
 
     device: str = "cpu"
@@ -200,16 +202,23 @@ def run_on(
     """Run a trial, and say on which machine.
 
     Raises:
-        TooLongError: by its speed so far the whole training would take more than so many seconds. A race may
-            end before that, and is given up all the same.
+        TooLongError: the time is over, or by its speed so far the whole training would take longer. A race
+            may end before that, and is given up all the same.
     """
     train = dataset.train_images, dataset.train_labels
     test = dataset.test_images, dataset.test_labels
-    start = time.monotonic()
+    end, since = time.monotonic() + seconds, (0.0, 0.0)
 
-    def watch(epoch: float, _error: float) -> None:
-        if (time.monotonic() - start) / epoch * trial.epochs > seconds:
+    def watch(epoch: float) -> None:
+        nonlocal since
+        now = time.monotonic()
+        if not since[1]:
+            since = now, epoch  # the first step is slower than the others
+            return
+        spent, done = now - since[0], epoch - since[1]
+        expected = since[0] + spent / done * (trial.epochs - since[1])
+        if now > end or (spent > SURE_AFTER and expected > end):
             raise TooLongError
 
-    outcome, _ = run_trial(trial, train, test, device=device, on_window=watch)
+    outcome, _ = run_trial(trial, train, test, device=device, on_step=watch)
     return outcome, this_environment(device)

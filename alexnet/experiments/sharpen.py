@@ -5,7 +5,15 @@ import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from alexnet.experiments.answers import LOOK_LEVEL, ROUNDS, additive_effects, answer, compared, made_together
+from alexnet.experiments.answers import (
+    LOOK_LEVEL,
+    ROUNDS,
+    additive_effects,
+    answer,
+    compared,
+    made_together,
+    may_have_factor,
+)
 from alexnet.experiments.campaign import estimate_seconds
 from alexnet.experiments.experiment import EPOCHS, Experiment
 from alexnet.experiments.finished import Finished
@@ -51,14 +59,15 @@ def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finis
     """Return the trials for a claim; None if it is settled, or has all the seeds it is given or can have.
 
     The number of seeds is the next of `LOOKS`, with which the claim is judged. A claim that the experiment
-    cannot decide gets the fewest, which give it an interval.
+    cannot decide gets the fewest, which give it an interval; so does one with a factor that no setup has by
+    its mean.
     """
     known = answer(experiment, arms, id)
     names = compared(experiment.answers[id])
     if (known is not None and known.settled) or missing_rates(names, arms):
         return None
-    found = []
-    for count in LOOKS[: 1 if id in experiment.limits else None]:
+    found, hopeless = [], id in experiment.limits or not may_have_factor(experiment, arms, id)
+    for count in LOOKS[: 1 if hopeless else None]:
         missing = {name: count_missing(arms.get(name), range(count), fine=experiment.fine) for name in names}
         if any(missing.values()):
             seconds = estimate_seconds(experiment, finished, missing)
@@ -94,7 +103,7 @@ def chance_of_verdict(experiment: Experiment, arms: Mapping[str, Found], id: str
     if id in experiment.limits:
         return 0.0
     figure = experiment.figures.get(id)
-    if figure is not None and not may_have_factor(experiment, arms, id, figure):
+    if not may_have_factor(experiment, arms, id):
         return 0.0
     level = LOOK_LEVEL / len(made_together(experiment))
     chances = []
@@ -112,18 +121,6 @@ def chance_of_verdict(experiment: Experiment, arms: Mapping[str, Found], id: str
         else:
             chances.append(chance_of_decision(effects, num_seeds, level) if len(effects) > 1 else EVEN)
     return min(chances)
-
-
-def may_have_factor(experiment: Experiment, arms: Mapping[str, Found], id: str, figure: float) -> bool:
-    """Whether a setup has the paper's factor by its seeds so far, or has none; True for what is no race."""
-    races = [asked for asked in experiment.answers[id] if asked.measure == EPOCHS]
-    if not races:
-        return True
-    means = [
-        statistics.fmean(found) for asked in races if (found := additive_effects(experiment, asked, arms))
-    ]
-    ends = math.log(figure - ROUNDS), math.log(figure + ROUNDS)
-    return len(means) < len(races) or any(ends[0] <= mean <= ends[1] for mean in means)
 
 
 def from_nearest_end(logs: Sequence[float], figure: float) -> list[float]:

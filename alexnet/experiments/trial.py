@@ -119,7 +119,7 @@ def run_trial(
     test: Labelled,
     *,
     device: str = "cpu",
-    on_window: Callable[[float, float], None] = lambda epoch, error: None,
+    on_step: Callable[[float], None] = lambda epoch: None,
 ) -> tuple[Outcome, nn.Module]:
     """Train a network as its trial says, and measure it once.
 
@@ -128,7 +128,7 @@ def run_trial(
         train: (N, 3, H, W) uint8 images with (N,) int64 labels.
         test: the same for the test.
         device: of the network.
-        on_window: called with (epoch, training error) after each window.
+        on_step: called after each step with the number of epochs so far.
     Returns:
         the outcome, and the network in evaluation mode. Where the loss stops being a number, a training ends.
     Raises:
@@ -157,7 +157,8 @@ def run_trial(
             racing = drawn and trial.stop_error is not None
             num_wrong = count_wrong(net, x, y) if racing else None
             step = train_step(partial(net, **drawn), optimizer, x, y)
-            curve.add(step if num_wrong is None else replace(step, num_wrong=num_wrong), on_window)
+            curve.add(step if num_wrong is None else replace(step, num_wrong=num_wrong))
+            on_step(curve.epoch)
             if curve.ended:
                 break
     net.eval()
@@ -208,7 +209,7 @@ class Curve:
         """How often the training images have been passed through."""
         return self.steps / self.steps_per_epoch
 
-    def add(self, step: StepResult, on_window: Callable[[float, float], None]) -> None:
+    def add(self, step: StepResult) -> None:
         """Take a step into account."""
         self.window.append(step)
         self.steps += 1
@@ -218,7 +219,6 @@ class Curve:
             self.errors.append(sum(int(step.num_wrong) for step in self.window) / images)
             self.losses.append(sum(float(step.loss) * step.num_images for step in self.window) / images)
             self.window = []
-            on_window(self.epoch, self.errors[-1])
             self.ended = last or not math.isfinite(self.losses[-1]) or self.is_decided()
 
     def is_decided(self) -> bool:

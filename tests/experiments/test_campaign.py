@@ -19,6 +19,7 @@ from alexnet import data
 from alexnet.cli import experiment as command
 from alexnet.cli.main import main
 from alexnet.experiments import EXPERIMENTS, campaign, execution
+from alexnet.experiments import trial as trials
 from alexnet.experiments.execution import Execution, execute, fits
 from alexnet.experiments.experiment import Comparison
 from alexnet.experiments.finished import Finished
@@ -344,3 +345,25 @@ def test_a_trial_of_which_nothing_is_known_is_given_up_once_it_proves_too_long(
     assert time.monotonic() - start < 120
     assert not complete and len(kept.lines) == 1
     assert sorted(seen) == [("begins", 0), ("begins", 2), ("ended", 2), ("given up", 0)]
+
+
+def test_a_trial_is_given_up_in_the_midst_of_an_epoch(tiny, tiny_set, monkeypatch):
+    """A window of the authors' networks is an epoch of minutes."""
+    steps, step = [], trials.train_step
+
+    def slow(*args):
+        steps.append(args)
+        time.sleep(0.2)
+        return step(*args)
+
+    monkeypatch.setattr(trials, "train_step", slow)
+    arm = tiny("relu").arms["relu"]
+    trial = tiny("relu").trial("relu", rate=0.01, seed=0, split="test")
+    learning = replace(arm.learning, batch_size=1, epochs=1)
+    trial = replace(trial, of=replace(arm, learning=learning), windows=1)
+    for sure_after, seconds in ((math.inf, 1.0), (0.5, 3.0)):
+        steps.clear()
+        monkeypatch.setattr(execution, "SURE_AFTER", sure_after)
+        with pytest.raises(execution.TooLongError):
+            execution.run_on(tiny_set, trial, "cpu", seconds)
+        assert 2 <= len(steps) <= 8 < trial.num_train

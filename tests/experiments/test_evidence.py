@@ -517,7 +517,12 @@ def test_the_command_lists_and_explains(capsys):
     assert all(f"\n{id} " in f"\n{listed}" for id in IDS) and max(map(len, listed.splitlines())) <= 100
     assert main(["claims", "relu-speed"]) == 0
     shown = capsys.readouterr().out
-    for word in ("25% training error", "verdict   inconclusive", "lacks", "alexnet claims run relu-speed"):
+    for word in (
+        "25% training error",
+        "verdict   inconclusive",
+        "lacks",
+        "alexnet experiment relu-speed --arms",
+    ):
         assert word in " ".join(shown.split()) or word in shown
     assert main(["claims", "two-gpu-time"]) == 0
     again = f"again     {finding('two-gpu-time').command}"

@@ -92,9 +92,9 @@ def test_the_rate_drops_after_the_parts_that_the_arm_names(examples, monkeypatch
 def test_windows_divide_every_epoch_also_where_its_steps_do_not(examples):
     trial = replace(with_learning(ONE, epochs=2, batch_size=15), windows=4)
     seen = []
-    outcome, _ = run_trial(trial, examples, examples, on_window=lambda *at: seen.append(at))
+    outcome, _ = run_trial(trial, examples, examples, on_step=seen.append)
     assert len(outcome.errors) == 8  # 20 steps an epoch: five a window
-    assert [epoch for epoch, _ in seen] == pytest.approx([0.25 * i for i in range(1, 9)])
+    assert seen == pytest.approx([i / 20 for i in range(1, 41)])
     odd, _ = run_trial(replace(trial, num_train=255), examples, examples)  # 17 steps: 5, 4, 4, 4
     assert len(odd.errors) == 8
 
@@ -104,9 +104,9 @@ def test_few_steps_have_as_many_windows_or_are_refused():
     for steps, ends in ((9, [3, 5, 7, 9]), (6, [2, 3, 5, 6]), (5, [2, 3, 4, 5]), (4, [1, 2, 3, 4])):
         curve, seen = module.Curve(trial, 10 * steps), []
         for _ in range(steps):
-            step = StepResult(torch.tensor(1.0), torch.tensor(5), 10)
-            curve.add(step, lambda epoch, error, seen=seen, steps=steps: seen.append(round(epoch * steps)))
-        assert seen == ends and curve.errors == [0.5] * 4
+            curve.add(StepResult(torch.tensor(1.0), torch.tensor(5), 10))
+            seen.append(len(curve.errors))
+        assert [seen.index(n) + 1 for n in range(1, 5)] == ends and curve.errors == [0.5] * 4
     with pytest.raises(ValueError, match="30 training images make 3 steps of 10 an epoch, in which 4 errors"):
         module.Curve(trial, 30)
 
@@ -204,7 +204,7 @@ def test_a_race_is_given_up_after_ten_epochs_above_60_percent(tiny):
         long = replace(trial.of.learning, epochs=15, batch_size=100)
         curve = Curve(replace(trial, of=replace(trial.of, learning=long)), 100)
         while not curve.ended:
-            curve.add(StepResult(torch.tensor(1.0), torch.tensor(num_wrong), 100), lambda *_: None)
+            curve.add(StepResult(torch.tensor(1.0), torch.tensor(num_wrong), 100))
         return curve.epoch
 
     assert [epochs(num_wrong) for num_wrong in (61, 60, 26, 25)] == [11, 15, 15, 1]
