@@ -19,6 +19,7 @@ from alexnet.experiments.search import (
     judged,
     missing_rates,
     pending,
+    trials_of,
 )
 from alexnet.experiments.trial import Outcome, Trial, check_size, epochs_to
 from alexnet.shown import duration, say
@@ -128,8 +129,9 @@ def compose_record(
     """Combine the results of an experiment with their provenance.
 
     The results have the experiment's "arms", for each its text, the "rate" that was found, whether the search
-    is "settled", the "search" [[rate, score, second score], ...] and its "runs", for every seed a dictionary
-    with the fields of `Outcome`; and the "answers" to its claims, for each the comparisons with intervals.
+    is "settled", or has "failed" as nothing was learned, the "search" [[rate, score, second score], ...] and
+    its "runs", for every seed a dictionary with the fields of `Outcome`; and the "answers" to its claims, for
+    each the comparisons with intervals.
     """
     arms = find_arms(experiment, finished)
     runs = {seed for found in arms.values() for seed in found.runs}
@@ -151,12 +153,19 @@ def compose_record(
         },
         seeds=sorted(runs),
         environment=records.environment(device),
-        seconds=round(sum(line["outcome"]["seconds"] for line in finished.lines), 1),
+        seconds=round(sum_seconds(experiment, finished, arms), 1),
         results={
             "arms": {name: describe_arm(experiment, name, arms[name]) for name in arms},
             "answers": answers,
         },
     )
+
+
+def sum_seconds(experiment: Experiment, finished: Finished, arms: dict[str, Found]) -> float:
+    """Return how long the trials of arms have taken, those of their searches too."""
+    tried = [trial for name, found in arms.items() for trial in trials_of(experiment, name, found)]
+    trials = {trial.digest(finished.fingerprint) for trial in tried}
+    return sum(line["outcome"]["seconds"] for line in finished.lines if line["trial"] in trials)
 
 
 def describe_scale(experiment: Experiment, source: str, arms: dict[str, Found]) -> str:
@@ -173,6 +182,7 @@ def describe_arm(experiment: Experiment, name: str, found: Found) -> dict[str, A
         "about": experiment.arms[name].about,
         "rate": found.rate,
         "settled": found.settled,
+        "failed": found.failed,
         "search": [[rate, *rounded({"score": list(score)})["score"]] for rate, score in found.scores.items()],
         "runs": [{"seed": seed} | rounded(asdict(outcome)) for seed, outcome in found.runs.items()],
     }
@@ -193,6 +203,9 @@ def print_summary(record: records.Record) -> None:
             shown = " ".join(f"{epochs:.2f}" if math.isfinite(epochs) else "-" for epochs in found)
         else:
             shown = " ".join("-" if run["error"] is None else f"{run['error']:.1%}" for run in arm["runs"])
+        if arm["failed"]:
+            say(f"{name:20} learns at none of {len(arm['search'])} learning rates")
+            continue
         searching = "" if arm["settled"] else " so far"
         measure = "epochs" if race else "test error"
         say(f"{name:20} learning rate {arm['rate']:<9g}{searching} {measure}: {shown}")

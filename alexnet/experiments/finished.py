@@ -1,5 +1,6 @@
 """Finished trials, one JSON line each: what an experiment has measured so far, and never measures again."""
 
+import contextlib
 import datetime
 import json
 import math
@@ -11,11 +12,22 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from alexnet.checks import made_of
 from alexnet.experiments.trial import Outcome, Trial
 from alexnet.storage import records
+from alexnet.storage.files import reason
 
 DIGITS = 5
-FIELDS = {"trial", "arm", "seed", "num_train", "data", "outcome", "gave_up", "environment"}  # of every line
+FIELDS = {  # of every line, and of what type they are
+    "trial": str,
+    "arm": str,
+    "seed": int,
+    "num_train": int,
+    "data": str,
+    "outcome": dict,
+    "gave_up": bool,
+    "environment": dict,
+}
 
 
 class Finished:
@@ -74,10 +86,10 @@ class Finished:
         return sorted({line["seed"] for line in self.lines})
 
     def add(self, trial: Trial, outcome: Outcome, environment: dict[str, Any]) -> None:
-        """Append a trial to the file in one write, so that several processes may use it.
+        """Append a trial to the file; several processes may use it.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: it cannot be written; then nothing of the line is left in the file.
         """
         assert self.path is not None
         gave_up = trial.stop_error is not None and outcome.epochs >= trial.epochs - 1e-6
@@ -107,21 +119,19 @@ def shipped(name: str) -> Traversable:
 
 
 def read_lines(source: Path | Traversable) -> Iterator[dict[str, Any]]:
-    """Yield the lines of a file. A truncated last line, after a full disk or a crash, is skipped.
+    """Yield the lines of a file. A truncated last line, after a crash, is skipped.
 
     Raises:
         ValueError: a line is damaged, or is none of a trial.
     """
     if not source.is_file():
         return
-    *whole, _cut = source.read_bytes().split(b"\n")
-    for number, text in enumerate(whole, 1):
+    *whole, end = source.read_bytes().split(b"\n")
+    for number, text in enumerate([*whole, end] if is_json(end) else whole, 1):
         try:
             line = json.loads(text.decode())
-            if missing := FIELDS - line.keys():
-                raise ValueError(f"it lacks {', '.join(sorted(missing))}")
-            check_outcome(line["outcome"])
-        except (ValueError, AttributeError, TypeError) as error:
+            check_line(line)
+        except ValueError as error:
             raise ValueError(
                 f"line {number} of {source} is not of a finished trial: {error}; delete that line, and the "
                 "same command runs the trial again"
@@ -129,32 +139,86 @@ def read_lines(source: Path | Traversable) -> Iterator[dict[str, Any]]:
         yield line
 
 
-def check_outcome(values: dict[str, Any]) -> None:
-    """Raise ValueError, TypeError or AttributeError if a line's outcome lacks what every trial has."""
-    outcome = read_outcome(values)
+def check_line(line: Any) -> None:
+    """Raise ValueError unless a line has what every trial has."""
+    if not isinstance(line, dict):
+        raise ValueError("it is no object")
+    if missing := FIELDS.keys() - line.keys():
+        raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+    for name, kind in FIELDS.items():
+        if not isinstance(line[name], kind):
+            raise ValueError(f"its {name} is {line[name]!r:.40}")
+    if line["num_train"] < 1:
+        raise ValueError(f"its num_train is {line['num_train']}")
+    try:
+        outcome = made_of(Outcome, asdict(read_outcome(line["outcome"])))
+    except TypeError as error:
+        raise ValueError("its outcome is not whole") from error
     if not outcome.errors or not all(map(math.isfinite, (outcome.epochs, outcome.seconds))):
         raise ValueError("its outcome is not whole")
 
 
+def is_json(text: bytes) -> bool:
+    """Whether a text is whole JSON, as that of a last line is whose line break alone is missing."""
+    try:
+        json.loads(text.decode())
+    except ValueError:
+        return False
+    return True
+
+
 def append_line(path: Path, line: dict[str, Any]) -> None:
-    """Append a line to a file; a truncated last line is ended first, so the new line is not joined to it."""
+    """Append a line to a file whole, or leave the file as it is; a truncated last line goes.
+
+    The lock, of a file beside it, keeps another process's half-written line from being taken for that.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    import filelock  # takes a tenth of a second
+
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(line, allow_nan=False, ensure_ascii=False) + "\n"
-    with path.open("ab+") as file:
-        end = file.seek(0, os.SEEK_END)
-        if end:
-            file.seek(end - 1)
-            if file.read(1) != b"\n":
-                cut_off(file)
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
+    lock = filelock.FileLock(path.with_name(f".{path.name}.lock"))
+    with contextlib.suppress(NotImplementedError):  # a file system without locks
+        lock.acquire()
+    try:
+        with path.open("ab+", buffering=0) as file:
+            end = end_last_line(file)
+            try:
+                write_all(file, text.encode())
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(end)
+                raise
+    except OSError as error:
+        raise OSError(
+            f"cannot write {path}: {reason(error)}; once it can be written, the same command goes on behind "
+            "the trials that are in it"
+        ) from error
+    finally:
+        lock.release()
 
 
-def cut_off(file: Any) -> None:
-    """Remove what follows the last line break of a file."""
+def end_last_line(file: Any) -> int:
+    """Give a last line its line break if it is whole, or remove it; return the size of the file then."""
     file.seek(0)
-    file.truncate(file.read().rfind(b"\n") + 1)
+    known = file.read()
+    whole = known.rfind(b"\n") + 1
+    if whole == len(known):
+        return whole
+    if is_json(known[whole:]):
+        return len(known) + write_all(file, b"\n")
+    file.truncate(whole)
+    return whole
+
+
+def write_all(file: Any, content: bytes) -> int:
+    """Write all of a content to a file without buffer, which may take it in parts; return its size."""
+    written = 0
+    while written < len(content):
+        written += file.write(content[written:])
+    return written
 
 
 def rounded(outcome: dict[str, Any]) -> dict[str, Any]:

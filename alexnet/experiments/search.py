@@ -44,6 +44,13 @@ def search_trial(experiment: Experiment, arm: str, k: float, found: Mapping[floa
     return replace(trial, of=replace(trial.of, learning=learning))
 
 
+def trials_of(experiment: Experiment, arm: str, found: "Found") -> list[Trial]:
+    """Return the trials that the results of an arm are of: those of its search, and its seeds."""
+    split = HELD_OUT if experiment.stop_error is None else TEST
+    tried = [experiment.trial(arm, rate=rate, seed=SEARCH_SEED, split=split) for rate in found.scores]
+    return tried + [experiment.trial(arm, rate=found.rate, seed=seed, split=TEST) for seed in found.runs]
+
+
 def searched(experiment: Experiment, arm: str, finished: Finished) -> dict[float, Score]:
     """Return the score at every learning rate that the search has tried, by its index above the first one.
 

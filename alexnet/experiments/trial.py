@@ -300,6 +300,11 @@ def check_size(trial: Trial, available: int) -> None:
         trial: to be run.
         available: training images of the data set.
     """
+    if trial.num_train < 1:
+        raise ValueError(
+            f"the arm {trial.arm} trains on a part of the images, of which none is left; take more with "
+            "`--train-size`"
+        )
     asked, most, held_out = f"{trial.num_train:,} training images are asked for", available, 0
     if trial.split == HELD_OUT:
         held_out, most = trial.num_train // 10, available * 9 // 10

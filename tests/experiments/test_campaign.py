@@ -52,11 +52,15 @@ def test_a_campaign_runs_what_is_missing_and_says_what_is_left(small, tiny_set, 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("guesses_count")
-def test_the_record_has_arms_rates_seeds_and_answers(small, tiny_set, tmp_path):
+def test_the_record_has_arms_rates_seeds_and_answers(small, tiny_set, outcome, tmp_path):
     path = tmp_path / "lines.jsonl"
     kept = Finished(tiny_set.fingerprint, [path], path)
     execute(lambda: pending(small, kept, (0, 1)), kept, tiny_set, Execution(), lambda *_: None)
+    seconds = sum(line["outcome"]["seconds"] for line in kept.lines)
+    other = replace(small, num_train=90).trial("relu", rate=0.01, seed=0, split="test")
+    kept.add(other, outcome(seconds=1000.0), {"device": "cpu"})  # in the file, and not of this record
     record = campaign.compose_record(small, tiny_set, kept, "cpu")
+    assert record.seconds == pytest.approx(seconds, abs=0.06)
     record.save(tmp_path / "record.json")
     read = records.load(tmp_path / "record.json")
     assert read.seeds == [0, 1] and read.config["num_train"] == 100
@@ -68,6 +72,18 @@ def test_the_record_has_arms_rates_seeds_and_answers(small, tiny_set, tmp_path):
     (answer,) = read.results["answers"]["relu-speed"]
     mean = sum(runs["tanh"]) / 2 - sum(runs["relu"]) / 2
     assert answer["mean"] == pytest.approx(mean, abs=2e-5) and answer["num_values"] == 2
+
+
+def test_an_arm_that_learns_at_no_rate_has_no_rate_so_far(small, tiny_set, outcome, capsys, tmp_path):
+    kept = Finished(tiny_set.fingerprint, [], tmp_path / "lines.jsonl")
+    while todo := pending(small, kept, (0,), ["relu"]):
+        for trial in todo:
+            kept.add(trial, outcome(0.9, train_error=0.9), {"device": "cpu"})
+    record = campaign.compose_record(small, tiny_set, kept, "cpu")
+    assert record.results["arms"]["relu"]["failed"] and not record.results["arms"]["relu"]["settled"]
+    campaign.print_summary(record)
+    count = len(record.results["arms"]["relu"]["search"])
+    assert f"learns at none of {count} learning rates" in capsys.readouterr().out and count > 3
 
 
 def test_no_trial_begins_that_would_end_after_the_budget(small, tiny_set, outcome, tmp_path, monkeypatch):
@@ -184,6 +200,10 @@ def test_where_cifar10_is_there_nobody_is_told_to_get_it(tiny):
     whole = tiny("relu").trial("relu", rate=0.1, seed=0, split="test")
     with pytest.raises(ValueError, match="there are 50,000; `alexnet experiment` takes fewer with"):
         check_size(replace(whole, num_train=60_000), 50_000)
+    with pytest.raises(
+        ValueError, match="trains on a part of the images, of which none is left; .*--train-size"
+    ):
+        check_size(replace(whole, num_train=0), 50_000)
 
 
 SCRIPT = """

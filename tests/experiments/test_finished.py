@@ -1,12 +1,14 @@
 """The lines of finished trials: kept at once, read by other versions, never taken for what they are not."""
 
+import errno
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
-from alexnet.experiments import EXPERIMENTS
+from alexnet.experiments import EXPERIMENTS, finished
 from alexnet.experiments.finished import (
     Finished,
     read_lines,
@@ -76,8 +78,57 @@ def test_an_end_that_was_cut_off_is_passed_over_and_removed(trial, outcome, tmp_
     assert [line["seed"] for line in read_lines(path)] == [4, 9]
 
 
+def test_a_whole_last_line_without_its_line_break_counts_and_stays(trial, outcome, tmp_path):
+    """An editor may leave it so, with which somebody deletes a damaged line."""
+    path = tmp_path / "lines.jsonl"
+    Finished("", [], path).add(trial, outcome(), ENVIRONMENT)
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    kept = Finished("", [path], path)
+    assert kept.find(trial) is not None
+    kept.add(replace(trial, seed=9), outcome(), ENVIRONMENT)
+    assert [line["seed"] for line in read_lines(path)] == [4, 9]
+
+
+def test_a_line_that_cannot_be_written_whole_is_not_written_at_all(trial, outcome, tmp_path, monkeypatch):
+    path = tmp_path / "lines.jsonl"
+    Finished("", [], path).add(trial, outcome(), ENVIRONMENT)
+    before = path.read_bytes()
+
+    def full(file, content):
+        file.write(content[:50])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(finished, "write_all", full)
+    with pytest.raises(
+        OSError, match=r"cannot write .*lines\.jsonl: the disk is full; once it can be .* same command"
+    ):
+        Finished("", [path], path).add(replace(trial, seed=9), outcome(), ENVIRONMENT)
+    assert path.read_bytes() == before
+
+
+def test_several_writers_lose_no_line(tmp_path):
+    """One that is half written is not the truncated end that a crash leaves."""
+    path, each = tmp_path / "lines.jsonl", 60
+    path.write_bytes(b'{"half": ')
+
+    def write(writer):
+        for number in range(each):
+            finished.append_line(path, {"writer": writer, "number": number, "long": "x" * 9000})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert sorted((line["writer"], line["number"]) for line in lines) == [
+        (writer, number) for writer in range(4) for number in range(each)
+    ]
+
+
 def without(line, *names):
     return json.dumps({name: value for name, value in line.items() if name not in names}).encode()
+
+
+def with_field(line, **changes):
+    return json.dumps(line | changes).encode()
 
 
 def with_outcome(line, **changes):
@@ -98,6 +149,15 @@ def with_outcome(line, **changes):
         lambda line: with_outcome(line, errors=[]),
         lambda line: with_outcome(line, seconds=None),
         lambda line: with_outcome(line, epochs="3"),
+        lambda line: with_outcome(line, error="x"),
+        lambda line: with_outcome(line, errors="x"),
+        lambda line: with_outcome(line, errors=["a"]),
+        lambda line: with_outcome(line, losses=-1),
+        lambda line: with_field(line, trial=[1]),
+        lambda line: with_field(line, seed=None),
+        lambda line: with_field(line, num_train=0),
+        lambda line: with_field(line, num_train="100"),
+        lambda line: with_field(line, environment=[]),
     ],
 )
 def test_a_damaged_line_is_named(damage, trial, outcome, tmp_path):

@@ -18,6 +18,7 @@ from alexnet.experiments.search import (
     judged,
     pending,
     rate_at,
+    search_trial,
     searched,
     wanted,
 )
@@ -233,6 +234,12 @@ def test_a_race_is_given_up_where_it_can_no_longer_be_the_fastest(tiny, outcome)
     ]
     assert all(split == "test" for _, _, split, _ in asked)  # judged by its training error alone
     assert best_place(searched(race(tiny), "relu", bench)) == 2
+
+
+def test_a_race_may_last_until_it_is_behind_the_fastest(tiny):
+    """Which is known half an epoch later: the error that counts is the mean over an epoch."""
+    for fastest, limit in ((10.4, 11), (10.5, 11), (10.7, 12)):
+        assert search_trial(race(tiny), "relu", 1, {0: (fastest, 0.0)}).epochs == limit
 
 
 def test_the_arms_that_are_asked_for_are_run_in_their_order(tiny, outcome):
