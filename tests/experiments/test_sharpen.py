@@ -28,7 +28,7 @@ from alexnet.experiments.experiment import Comparison
 from alexnet.experiments.finished import Finished
 from alexnet.experiments.intervals import chance_of_decision, p_value
 from alexnet.experiments.search import Found
-from alexnet.experiments.sharpen import chance_of_verdict, next_step, steps
+from alexnet.experiments.sharpen import chance_of_verdict, from_nearest_end, next_step, steps
 
 
 @pytest.fixture
@@ -235,6 +235,24 @@ def test_a_lost_seed_or_a_factor_that_is_near_leaves_no_chance(known, outcome):
     assert chance_of_verdict(replace(race, figures={"relu-speed": 5}), arms, "relu-speed", 10) > 0.3
     arms["tanh"] = raced(outcome, [12.0, 12.1, 12.05, 11.95, 12.0])
     assert chance_of_verdict(replace(race, figures={"relu-speed": 5}), arms, "relu-speed", 10) > 0.99
+
+
+def test_the_chance_is_at_the_level_that_all_comparisons_share(known, outcome):
+    noisy = [error + gain for error, gain in zip(BASE, (0.02, -0.005, 0.01, 0.03, 0.005), strict=True)]
+    arms = {"relu": found(outcome, BASE), "tanh": found(outcome, noisy)}
+    asked = known.answers["pca-colour"]
+    alone = replace(known, answers={"pca-colour": asked})
+    others = tuple(replace(asked[0], measure=measure) for measure in ("loss", "train_error", "train_loss"))
+    shared = replace(known, answers={"pca-colour": asked, "init": others})
+    chances = [chance_of_verdict(each, arms, "pca-colour", 10) for each in (alone, shared)]
+    effects = [other - base for other, base in zip(noisy, BASE, strict=True)]
+    assert chances == [chance_of_decision(effects, 10, LOOK_LEVEL / n) for n in (1, 4)]
+    assert 0.1 < chances[1] < chances[0] - 0.1 < 0.9
+
+
+def test_a_factor_is_told_from_the_nearest_end_of_those_that_round_to_it():
+    for factor, end in ((5.7, 5.5), (6.4, 6.5), (9.0, 6.5), (2.0, 5.5)):
+        assert from_nearest_end([math.log(factor)], 6) == [math.log(factor) - math.log(end)]
 
 
 def test_an_experiment_behind_one_that_has_an_answer_is_left_alone(known, outcome, monkeypatch):
