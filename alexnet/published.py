@@ -54,6 +54,7 @@ WITHOUT = {
     "conv3 and conv4": _replication("without conv3 and conv4", 0.454, 0.221),
     "fc7": _replication("without fc7", 0.400, 0.184),
     "fc6 and fc7": _replication("without fc6 and fc7", 0.448, 0.224),
+    "conv3, conv4, fc6 and fc7": _replication("without conv3, conv4, fc6 and fc7", 0.713, 0.501),
 }
 #: The first author's later code and network, with the centre crop and with ten.
 #:
