@@ -73,9 +73,9 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
     check_measured(ids, answered)
     how = execution(arguments)
     paths = {name: arguments.trials / f"{name}.jsonl" for name in EXPERIMENTS}
-    dataset = data.load("cifar10")  # the claims are about it: generated images judge none of them
     for path in paths.values():
         check_appendable(path)
+    dataset = data.load("cifar10")  # the claims are about it: generated images judge none of them
     say(f"data: {dataset.source}")
     experiments = {}
     for name, known in EXPERIMENTS.items():
