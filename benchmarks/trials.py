@@ -35,8 +35,6 @@ from alexnet.storage.files import write_json
 from alexnet.storage.records import environment
 
 PLAIN = "plain PyTorch, batch 128"
-BEFORE = "ours before: batch 32, channels first, windows by passes"
-NOW = "ours, batch 128"
 THIN: dict[str, Any] = {
     "conv_channels": (32, 32, 64, 64, 32),
     "conv1_stride": 2,
@@ -151,10 +149,12 @@ def make_functions(base: Arm, images: Tensor, labels: Tensor) -> dict[str, Calla
     first = torch.contiguous_format
     return {
         PLAIN: make_epoch(base, images, labels, plain=True, memory=first),
-        BEFORE: by_passes(make_epoch(small, images, labels, memory=first)),
+        "ours before: batch 32, channels first, windows by passes": by_passes(
+            make_epoch(small, images, labels, memory=first)
+        ),
         "ours, batch 32, windows by passes": by_passes(make_epoch(small, images, labels)),
         "ours, batch 32": make_epoch(small, images, labels),
-        NOW: make_epoch(base, images, labels),
+        "ours, batch 128": make_epoch(base, images, labels),
         "without response normalisation": make_epoch(bare, images, labels),
         "making the batches alone": preparation(base, images, labels),
         "the optimiser's steps alone": optimiser(base, len(images)),

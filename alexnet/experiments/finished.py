@@ -1,6 +1,5 @@
 """Finished trials, one JSON line each: what an experiment has measured so far, and never measures again."""
 
-import contextlib
 import datetime
 import json
 import math
@@ -15,7 +14,7 @@ from typing import Any
 from alexnet.checks import made_of
 from alexnet.experiments.trial import Outcome, Trial
 from alexnet.storage import records
-from alexnet.storage.files import reason
+from alexnet.storage.files import reason, take_lock
 
 DIGITS = 5
 FIELDS = {  # of every line, and of what type they are
@@ -175,29 +174,31 @@ def append_line(path: Path, line: dict[str, Any]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    import filelock  # takes a tenth of a second
-
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(line, allow_nan=False, ensure_ascii=False) + "\n"
-    lock = filelock.FileLock(path.with_name(f".{path.name}.lock"))
-    with contextlib.suppress(NotImplementedError):  # a file system without locks
-        lock.acquire()
     try:
-        with path.open("ab+", buffering=0) as file:
-            end = end_last_line(file)
-            try:
-                write_all(file, text.encode())
-                os.fsync(file.fileno())
-            except OSError:
-                file.truncate(end)
-                raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = take_lock(path.with_name(f".{path.name}.lock"))
+        try:
+            append_whole(path, text.encode())
+        finally:
+            lock.release()
     except OSError as error:
         raise OSError(
             f"cannot write {path}: {reason(error)}; once it can be written, the same command goes on behind "
             "the trials that are in it"
         ) from error
-    finally:
-        lock.release()
+
+
+def append_whole(path: Path, content: bytes) -> None:
+    """Append a content behind the last whole line of a file, or nothing if it does not fit."""
+    with path.open("ab+", buffering=0) as file:
+        end = end_last_line(file)
+        try:
+            write_all(file, content)
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(end)
+            raise
 
 
 def end_last_line(file: Any) -> int:

@@ -149,6 +149,26 @@ def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, np.
             raise ValueError(str(error) or type(error).__name__) from error
 
 
+def take_lock(path: Path, timeout: float = -1) -> Any:
+    """Lock a file, which is made where it is missing, and return the lock, whose ``release`` lets go of it.
+
+    On a file system without locks nothing is locked. A process that ends in any way lets go as well.
+
+    Args:
+        path: of the file; its folder is there.
+        timeout: seconds to wait for another process; -1: as long as it takes.
+    Raises:
+        filelock.Timeout: another process did not let go in time.
+        OSError: the file cannot be made.
+    """
+    import filelock  # takes a tenth of a second
+
+    lock = filelock.FileLock(path, timeout=timeout)
+    with contextlib.suppress(NotImplementedError):
+        lock.acquire()
+    return lock
+
+
 @contextlib.contextmanager
 def only_one(path: Path, busy: str) -> Generator[None]:
     """Do what only one process may do at a time; a process that ends in any way lets go of it.
@@ -159,15 +179,12 @@ def only_one(path: Path, busy: str) -> Generator[None]:
     Raises:
         ValueError: another process is at it.
     """
-    import filelock  # takes a tenth of a second
+    import filelock
 
-    lock = filelock.FileLock(path, timeout=0)
     try:
-        lock.acquire()
+        lock = take_lock(path, timeout=0)
     except filelock.Timeout:
         raise ValueError(busy) from None
-    except NotImplementedError:  # a file system without locks
-        pass
     try:
         yield
     finally:

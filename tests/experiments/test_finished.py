@@ -106,6 +106,12 @@ def test_a_line_that_cannot_be_written_whole_is_not_written_at_all(trial, outcom
     assert path.read_bytes() == before
 
 
+def test_a_lock_that_cannot_be_made_is_told_as_the_file(tmp_path):
+    (tmp_path / ".lines.jsonl.lock").mkdir()
+    with pytest.raises(OSError, match=r"cannot write .*[/\\]lines\.jsonl: .*; once it can be written"):
+        finished.append_line(tmp_path / "lines.jsonl", {})
+
+
 def test_several_writers_lose_no_line(tmp_path):
     """One that is half written is not the truncated end that a crash leaves."""
     path, each = tmp_path / "lines.jsonl", 60
