@@ -118,14 +118,14 @@ def add_option(parser: Any, name: str, text: str = "", *, shown: str = "", **set
 
 
 def check_writable(path: Path) -> None:
-    """Raise OSError unless a file can be written at a path; its folder is made where it is missing."""
+    """Raise OSError unless a file can be written at a path; a folder that is missing is not made yet."""
     from alexnet.storage.files import check_replaceable
 
     check_replaceable(path)
+    made = (folder for folder in path.absolute().parents if folder.exists() or folder.is_symlink())
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=path.parent).close()
-    except (FileExistsError, NotADirectoryError) as error:
+        tempfile.TemporaryFile(dir=next(made)).close()
+    except NotADirectoryError as error:
         raise OSError(f"cannot write {path}: what should be its folder is a file") from error
     except OSError as error:
         raise OSError(f"cannot write {path}: {error.strerror}; choose another folder") from error

@@ -335,6 +335,16 @@ def test_no_trial_begins_whose_results_cannot_be_written(words, folder, capsys, 
     assert everything_in(folder) == before
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["claims run --trials @new/trials", "evaluate @net.pt --data @none --json @new/deep/a.json"],
+)
+def test_a_command_that_is_refused_makes_no_folder_for_its_results(words, folder, capsys, monkeypatch):
+    monkeypatch.setenv("ALEXNET_DATA", str(folder / "no-sets"))
+    assert "alexnet data" in refused(folder, words, capsys)
+    assert not (folder / "new").exists()
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_record_does_not_replace_a_pipe(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(experiment.signal, "signal", lambda *_: None)
