@@ -8,11 +8,17 @@ SIZE, STD = 9, 2.0
 EPSILON = 1e-8  # added to the mean square, whose root has no derivative at 0
 
 
-def gaussian_window(size: int, std: float) -> Tensor:
-    """Return (size, size) weights that fall with the distance from the middle like a Gaussian; sum 1."""
+def averaging_matrix(length: int, size: int, std: float) -> Tensor:
+    """Return (length, length): in column i the weights of the values in the mean round value i.
+
+    They fall with the distance like a Gaussian, over ``size`` values, and sum to 1; a value beyond an edge is
+    the one that the edge reflects.
+    """
     distance = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
-    window = torch.exp(-(distance[:, None] ** 2 + distance**2) / (2 * std**2))
-    return window / window.sum()
+    weights = torch.exp(-(distance**2) / (2 * std**2))
+    values = torch.eye(length, dtype=torch.float64)[None]
+    reflected = F.pad(values, (size // 2, size // 2), mode="reflect")[0]
+    return reflected.unfold(1, size, 1) @ (weights / weights.sum())
 
 
 def local_contrast_norm(x: Tensor, *, size: int = SIZE, std: float = STD) -> Tensor:
@@ -32,13 +38,12 @@ def local_contrast_norm(x: Tensor, *, size: int = SIZE, std: float = STD) -> Ten
         (N, C, H, W).
     """
     given, x = x.dtype, x.to(torch.promote_types(x.dtype, torch.float32))  # float16 has no 1e-8
-    window = gaussian_window(size, std).to(x)[None, None]
-    margin = (size // 2,) * 4
+    # The Gaussian of two dimensions is one along the rows times one along the columns.
+    rows, columns = (averaging_matrix(length, size, std).to(x) for length in x.shape[2:])
 
     def around(values: Tensor) -> Tensor:
-        means = values.mean(1, keepdim=True).contiguous()  # (N, 1, H, W)
-        return F.conv2d(F.pad(means, margin, mode="reflect"), window)
+        return (rows.T @ values.mean(1) @ columns).unsqueeze(1)  # (N, 1, H, W)
 
     v = x - around(x)
-    s = (around(v**2) + EPSILON).sqrt()
-    return (v / s.maximum(s.mean((2, 3), keepdim=True))).to(given)
+    s = (around(v.square()) + EPSILON).sqrt()
+    return (v * s.maximum(s.mean((2, 3), keepdim=True)).reciprocal()).to(given)
