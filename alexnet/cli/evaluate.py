@@ -36,7 +36,14 @@ def add(commands) -> None:
     parser.set_defaults(run=run)
     parser.add_argument("checkpoints", metavar="CHECKPOINT", nargs="+", help=CHECKPOINT)
     add_option(parser, "--data", required=True)
-    add_option(parser, "--split", "the part of the data set", choices=("val", "train", "test"), default="val")
+    add_option(
+        parser,
+        "--split",
+        "the part of the data set; val of one that has only training and test images is the part of the "
+        "former that `alexnet train` holds out, and train is the rest",
+        choices=("val", "train", "test"),
+        default="val",
+    )
     add_option(parser, "--views")
     add_option(parser, "--batch-size", shown=f"{IMAGES_AT_A_TIME} on each")
     add_option(parser, "--device")
@@ -55,7 +62,7 @@ def add(commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``alexnet evaluate``."""
-    from alexnet.data.prepared import open_prepared
+    from alexnet.data.prepared import open_prepared, with_validation
     from alexnet.devices import bfloat16_warning, prepare_device
     from alexnet.distributed.parallel import Layout
     from alexnet.distributed.ranks import joined, placed, world_size
@@ -71,6 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
         nets = [load_classifier(source, device) for source in arguments.checkpoints]
         check_alike(nets)
         dataset = open_prepared(arguments.data)
+        if arguments.split != "test":  # as training divides it: nothing is chosen on test images
+            dataset = with_validation(dataset)
         split = dataset.val if arguments.split == "val" else dataset.split(arguments.split)
         outputs = match_outputs(nets[0], dataset.classes).to(device)
         nets[0].views(split.read(range(len(split))[:1]).to(device))  # raises if their sizes do not fit

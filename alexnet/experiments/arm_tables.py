@@ -1,5 +1,6 @@
 """Tables of an experiment's arms from the finished trials that come with the package, for the chapters."""
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -138,6 +139,28 @@ def describe_scale(experiment: Experiment, found: Mapping[str, Found], arms: Seq
     minutes = round(statistics.fmean(run.seconds for each in runs.values() for run in each) / 60)
     return (
         f"{experiment.describe_sizes(arms)} images of CIFAR-10, {said} epochs, {seeds} seeds, every arm at "
-        f"its own learning rate; {minutes} minute{'s' * (minutes != 1)} a training on one core. Each 95% "
-        "interval stands for itself; the verdicts on claims are corrected for the number of comparisons."
+        f"its own learning rate{describe_fits(experiment, found, arms)}; {minutes} "
+        f"minute{'s' * (minutes != 1)} a training on one core. Each 95% interval stands for itself; the "
+        "verdicts on claims are corrected for the number of comparisons."
     )
+
+
+def describe_fits(experiment: Experiment, found: Mapping[str, Found], arms: Sequence[str]) -> str:
+    """Say for which arms the rule that they must fit their images leaves the search one rate, or none."""
+    if experiment.fit is None:
+        return ""
+    groups = {
+        1: "the only one tried at which it fits its images",
+        0: "fitting its images at none of those tried, the one of the lowest training loss",
+    }
+    said = []
+    for number, which in groups.items():
+        names = [f"*{arm}*" for arm in arms if count_fitting(found[arm]) == number]
+        if names:
+            said.append(f"{which}: {', '.join(names)}" if len(names) < len(arms) else which)
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def count_fitting(found: Found) -> int:
+    """At how many learning rates of its search an arm fits its images; the others score infinity."""
+    return sum(math.isfinite(first) for first, _ in found.scores.values())

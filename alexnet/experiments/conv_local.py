@@ -8,10 +8,12 @@ decay. Here are the three as published; and the first with the paper's constants
 constants of the files have k = 1: small activations are left as they are, so that the first network is the
 control of the second.
 
-The protocol is the authors': 40,000 training images, crops of 24 pixels with horizontal flips, momentum,
-weight decay of the upper layers, learning rates of biases twice as large, 520 epochs; the learning rate is
-divided by ten, and by ten again, at the end. They tested on several crops; here it is the centre, for all
-networks, since what is judged is a difference.
+The protocol is that of the 11% file's notes, with crops of 24 pixels and horizontal flips, momentum, weight
+decay of the upper layers, learning rates of biases twice as large, and 520 epochs, at whose end the learning
+rate is divided by ten twice; the 13% file has no notes, and gets the same. Two things differ, for all
+networks alike, since what is judged is a difference: the training images are 40,000 throughout, and the
+others choose the learning rate, while the authors added the last 10,000 after some 350 epochs; and the
+centre of an image is tested where they averaged several crops.
 """
 
 from alexnet.config import AugmentConfig, LearningConfig

@@ -116,6 +116,30 @@ def test_every_image_counts_once_on_any_number_of_processes(folder, tmp_path):
     assert "11 images" in printed[0][1] and not printed[1][1] and not printed[2][1]
 
 
+def test_a_set_without_validation_images_is_divided_as_training_divides_it(folder, tmp_path):
+    trained.write_images(tmp_path / "images", {"train": 21, "test": 5})
+    trained.prepared(tmp_path / "images", tmp_path / "set")
+    (tmp_path / "recipe.json").write_text(json.dumps(config.to_dict(trained.recipe())))
+    words = f"train --data {tmp_path / 'set'} --recipe {tmp_path / 'recipe.json'} --out {tmp_path / 'run'}"
+    words += " --batch-size 4 --max-steps 1 --validate-every 1step --device cpu --workers 0"
+    assert main(words.split()) == 0
+    (validation,) = json.loads((tmp_path / "run" / "run.json").read_text())["results"]["validations"]
+    found = {}
+    for split in ("val", "train", "test"):
+        words = f"evaluate {tmp_path / 'run'} --data {tmp_path / 'set'} --device cpu --workers 0"
+        words += f" --split {split} --json {tmp_path / split}.json"
+        assert main(words.split()) == 0
+        found[split] = json.loads((tmp_path / f"{split}.json").read_text())
+        assert found[split]["data"]["split"] == split
+    held_out = found["val"]["data"]["images"]
+    assert found["val"]["nets"][0]["nll"] == pytest.approx(validation["nll"], rel=1e-6)
+    assert (
+        held_out
+        and held_out + found["train"]["data"]["images"] == 21
+        and found["test"]["data"]["images"] == 5
+    )
+
+
 def test_an_evaluation_needs_no_stream_for_errors(folder, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stderr", None)
     words = f"evaluate {folder / 'one.pt'} --data {folder / 'set'} --device cpu --workers 0"

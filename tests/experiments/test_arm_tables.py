@@ -1,5 +1,8 @@
 """The chapters' tables of an experiment's arms."""
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from alexnet.experiments import EXPERIMENTS, arm_tables
@@ -32,6 +35,26 @@ def test_a_row_has_ranges_and_the_difference_over_seeds(tiny):
     assert lines[4] == "" and lines[5].startswith(
         scale + "2 minutes a training on one core. Each 95% interval "
     )
+
+
+def test_the_note_says_where_fitting_the_images_leaves_no_choice_of_the_learning_rate(tiny):
+    at = {rate: (score, 1.0) for rate, score in ((0.01, 0.3), (0.0316, math.inf))}
+    scores = {"relu": at, "tanh": dict.fromkeys(at, (math.inf, 1.0)), "both": dict.fromkeys(at, (0.3, 1.0))}
+    found = {arm: replace(make_found(0.3, 0.4), scores=tried) for arm, tried in scores.items()}
+    experiment = replace(tiny(*scores), fit=0.1)
+    options = {"over": "relu", "measures": ("error",)}
+
+    def note(*arms):
+        return arm_tables.tabulate_found(experiment, found, arms, **options).split("\n")[-1]
+
+    one, none = (
+        "the only one tried at which it fits its images",
+        "fitting its images at none of those tried, ",
+    )
+    none += "the one of the lowest training loss"
+    assert f"every arm at its own learning rate ({one}: *relu*; {none}: *tanh*); 2 minutes" in note(*scores)
+    assert f"learning rate ({one}); 2" in note("relu") and "own learning rate; 2 minutes" in note("both")
+    assert "fits" not in tabulate(tiny, found, ["relu", "tanh"])[-1]  # any network counts there
 
 
 def test_the_seeds_that_count_for_the_claims_stand_in_a_row(tiny):

@@ -37,7 +37,7 @@ def test_tree_in_the_readme_is_the_tree():
 
 
 def test_measured_numbers_and_the_verdict_are_those_of_the_ledger():
-    for id, images in (("relu-speed", "50,000"), ("aug-needed", "10,000")):
+    for id, images in (("relu-speed", "50,000"), ("relu-several", "50,000"), ("aug-needed", "10,000")):
         found = finding(id)
         assert f"{images} training images of CIFAR-10, 5 seeds" in found.basis
         row = f"| {found.ours} | {found.verdict} | CIFAR-10, {images} images, 5 seeds |"
