@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from alexnet.experiments import EXPERIMENTS, arm_tables
-from alexnet.experiments.search import Found
+from alexnet.experiments.finished import Finished
+from alexnet.experiments.search import SEARCH_SEED, Found
 from alexnet.experiments.trial import Outcome
 
 
@@ -103,6 +104,17 @@ def test_the_searches_of_the_packages_arms_are_tabulated():
     assert len(lines) == 2 + len(found.scores)
     (best,) = [line for line in lines if f"| {found.rate:g} |" in line]
     assert best.endswith(f" {found.scores[found.rate][0]:.1%} |")  # the error that the search compares
+    search = EXPERIMENTS["parts"].trial("base", rate=found.rate, seed=SEARCH_SEED, split="held-out")
+    trained = Finished.of_package("parts").find(search).train_error
+    assert best.split(" | ")[2] == f"{trained:.1%}" != best.split(" | ")[3].rstrip(" |")
+
+
+def test_the_minutes_are_those_of_a_training_in_the_mean(tiny):
+    found = {"relu": make_found(0.30, 0.32), "tanh": make_found(0.33, 0.34, 0.35)}
+    for seed, seconds in enumerate((60.0, 90.0, 75.0)):
+        found["tanh"].runs[seed] = replace(found["tanh"].runs[seed], seconds=seconds)
+    assert "; 2 minutes a training" in tabulate(tiny, found, ["relu", "tanh"])[-1]  # 93 seconds
+    assert "; 1 minute a training" in tabulate(tiny, found, ["tanh"])[-1]
 
 
 @pytest.mark.parametrize(
@@ -136,3 +148,8 @@ def test_the_epochs_to_a_races_own_target_are_its_measure_and_easier_targets_com
     sooner = arm_tables.epochs_to_target(name, arm, 0.5)
     assert all(0.5 < half < 0.7 * whole for half, whole in zip(sooner, at_the_end, strict=True))
     assert arm_tables.epochs_to_target(name, arm, 0.1) == [float("inf")] * 5
+
+
+def test_the_epochs_to_a_target_are_of_the_seeds_that_count(monkeypatch):
+    monkeypatch.setattr(arm_tables, "package_arms", lambda name: {"with": make_found(*[0.3] * 6)})
+    assert len(arm_tables.epochs_to_target("dropout-speed", "with", 0.5)) == 5

@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
 import pytest
+import torch
 
 from alexnet import data
 from alexnet.cli import experiment as command
@@ -116,6 +117,75 @@ def test_no_trial_begins_that_would_end_after_the_budget(small, tiny_set, outcom
     assert not unbounded
 
 
+def test_a_trial_takes_as_long_as_the_others_of_its_arm(small, outcome, tmp_path):
+    kept = Finished("", [], tmp_path / "lines.jsonl")
+    trials = pending(small, kept, (0,))
+    for trial, seconds in zip(trials, (10.0, 100.0), strict=True):
+        kept.add(replace(trial, seed=7), outcome(seconds=seconds), {"device": "cpu"})
+    assert [trial.arm for trial in trials] == ["relu", "tanh"]
+    assert [execution.expected_seconds(trial, kept, "cpu") for trial in trials] == [10, 100]
+
+
+def test_a_trial_is_given_up_by_its_speed_since_the_first_step(tiny, tiny_set, outcome, monkeypatch):
+    clock = [0.0]
+
+    def hundred_steps(trial, train, test, *, device, on_step):
+        for step in range(100):
+            clock[0] += 1.0 if step else 10.0
+            on_step((step + 1) / 100)
+        return outcome(), None
+
+    monkeypatch.setattr(execution.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(execution, "run_trial", hundred_steps)
+    trial = tiny("relu").trial("relu", rate=0.01, seed=0, split="test")
+    assert execution.run_on(tiny_set, trial, "cpu", 109.5)[0] == outcome() and clock[0] == 109
+    clock[0] = 0.0
+    with pytest.raises(execution.TooLongError):
+        execution.run_on(tiny_set, trial, "cpu", 108.5)
+    assert clock[0] < 15
+
+
+def test_a_trial_is_run_on_the_images_of_the_set_and_judged_by_those_of_its_test(
+    tiny, tiny_set, outcome, monkeypatch
+):
+    given = []
+    monkeypatch.setattr(
+        execution, "run_trial", lambda *args, **_: given.extend(args[1:]) or (outcome(), None)
+    )
+    trial = tiny("relu").trial("relu", rate=0.01, seed=0, split="test")
+    execution.run_on(tiny_set, trial, "cpu", math.inf)
+    parts = [
+        (tiny_set.train_images, tiny_set.train_labels),
+        (tiny_set.test_images, tiny_set.test_labels),
+    ]
+    for got, expected in zip(given, parts, strict=True):
+        assert all(map(torch.equal, got, expected))
+
+
+def test_a_trial_whose_time_is_known_is_not_given_up(tiny, outcome, tmp_path, monkeypatch):
+    """It begins where it would end in time; if it lasts longer, its work is not thrown away."""
+    had = []
+
+    @contextlib.contextmanager
+    def workers(how, dataset):
+        yield lambda trial, seconds: execution.done(
+            lambda: had.append(seconds) or (outcome(), {"device": "cpu"})
+        )
+
+    monkeypatch.setattr(execution, "workers", workers)
+    monkeypatch.setattr(execution.time, "monotonic", lambda: 0.0)
+    kept = Finished("", [], tmp_path / "lines.jsonl")
+    trials = [tiny("relu").trial("relu", rate=0.01, seed=seed, split="test") for seed in range(2)]
+    execute(
+        lambda: [trial for trial in trials if kept.find(trial) is None],
+        kept,
+        None,
+        Execution(budget=60),
+        lambda *_: None,
+    )
+    assert had == [60, math.inf]
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"), [("90s", 90), ("10m", 600), ("1.5 min", 90), ("2h", 7200), (".5h", 1800)]
 )
@@ -153,6 +223,22 @@ def test_the_command_goes_on_where_it_stopped(tiny_set, tmp_path, monkeypatch, c
     monkeypatch.setattr(execution, "run_trial", lambda *_: pytest.fail("a finished trial was repeated"))
     assert main(words) == 0
     assert (tmp_path / "r.json").read_text() == record
+
+
+def test_an_experiment_of_ones_own_begins_without_the_trials_of_the_package(tiny_set, tmp_path, monkeypatch):
+    opened, open_finished = [], campaign.open_finished
+
+    def open_it(*args, **options):
+        opened.append(options)
+        return open_finished(*args, **options)
+
+    monkeypatch.setattr(data, "load_or_default", lambda name: tiny_set)
+    monkeypatch.setattr(command.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(campaign, "run_campaign", lambda *_, **__: True)
+    monkeypatch.setattr(campaign, "open_finished", open_it)
+    files = ["--trials", str(tmp_path), "--record", str(tmp_path / "r.json"), "--device", "cpu"]
+    assert main(["experiment", "parts", *files]) == 0
+    assert opened == [{"with_shipped": False}]
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ def test_a_trial_is_kept_and_found_again_on_its_data_alone(trial, outcome, tmp_p
     told = json.loads(line)
     assert told["arm"] == "relu" and told["rate"] == 0.01 and told["environment"] == ENVIRONMENT
     assert told["settings"]["net"] == {"kind": "FourLayerConfig", "channels": [4, 4, 4]}
+    assert told["outcome"]["epochs"] == trial.epochs and told["gave_up"] is False  # it is no race
 
 
 def test_numbers_that_are_none_become_null_and_infinite_again(outcome):

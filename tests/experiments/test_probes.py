@@ -98,6 +98,13 @@ def test_a_linear_layer_of_gain_one_keeps_the_size():
     assert size == pytest.approx(1, rel=0.02)
 
 
+def test_a_unit_below_zero_is_not_dead():
+    net = nn.Sequential(nn.Conv2d(1, 2, 1, bias=False), Activation("tanh"))
+    with torch.no_grad():
+        net[0].weight.copy_(torch.tensor([-1.0, 0.0]).view(2, 1, 1, 1))
+    assert fractions_dead(net, [torch.ones(1, 1, 2, 2)]) == [0.5]
+
+
 def test_a_kernel_is_dead_only_if_no_image_of_any_batch_activates_it():
     net = nn.Sequential(nn.Conv2d(1, 3, 1), Activation("relu"), nn.Conv2d(3, 2, 1), Activation("relu"))
     with torch.no_grad():

@@ -219,6 +219,26 @@ def test_a_search_that_is_not_fine_yet_leaves_the_chance_open(known, outcome):
         assert chance_of_verdict(known, coarse, id, 5) == 0.5
 
 
+def test_seeds_behind_the_last_look_are_not_lost(known, outcome):
+    six = [*BASE, 0.31]
+    clear = [error + 0.03 + seed / 1000 for seed, error in enumerate(six)]
+    arms = {"relu": found(outcome, six), "tanh": found(outcome, clear)}
+    assert chance_of_verdict(known, arms, "pca-colour", 10) > 0.99
+
+
+def test_the_time_of_a_fine_search_has_its_two_more_trials(known, monkeypatch):
+    kept = Finished("", [])
+    kept.lines = [{"num_train": known.num_train, "outcome": {"seconds": 10.0, "epochs": 1.0}}]
+    seconds = [next_step(replace(known, fine=fine), {}, kept, "init").seconds for fine in (False, True)]
+    assert seconds == [2 * (3 + 5) * 10, 2 * (3 + 2 + 5) * 10]
+
+
+def test_before_the_first_trial_a_claim_that_cannot_be_decided_comes_last(known):
+    limited = replace(known, limits={"pca-colour": "more images"})
+    order = steps({"tiny": (limited, Finished("", []))}, ["pca-colour", "init"])
+    assert [(step.id, step.worth) for step in order] == [("init", 0), ("pca-colour", 0)]
+
+
 def test_a_lost_seed_or_a_factor_that_is_near_leaves_no_chance(known, outcome):
     clear = [error + 0.03 + seed / 1000 for seed, error in enumerate(BASE)]
     arms = {"relu": found(outcome, BASE), "tanh": found(outcome, clear)}
@@ -332,6 +352,34 @@ def test_a_step_that_changes_nothing_is_not_repeated(known, tiny_set, tmp_path, 
     asked.clear()
     assert main([*words, "pca-colour"]) == 0 and () not in asked
     assert "every claim is settled, or has all the seeds that it can have" in capsys.readouterr().out
+
+
+def test_the_next_claim_has_what_is_left_of_the_budget(known, tiny_set, tmp_path, monkeypatch, capsys):
+    """Each gets the seeds of its step, and the trials of the package count."""
+    clock, asked, opened, open_finished = [0.0], [], [], campaign.open_finished
+
+    def open_it(*args, **options):
+        opened.append(options)
+        return open_finished(*args, **options)
+
+    def take_an_hour(experiment, dataset, finished, how, *, arms=(), seeds=()):
+        asked.append((how.budget, arms, seeds))
+        clock[0] += 3600
+        return False
+
+    monkeypatch.setattr("alexnet.experiments.EXPERIMENTS", {known.name: known})
+    monkeypatch.setattr("alexnet.experiments.sharpen.LOOKS", (7,))
+    monkeypatch.setattr(data, "load", lambda name: tiny_set)
+    monkeypatch.setattr(command.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(claims.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(campaign, "run_campaign", take_an_hour)
+    monkeypatch.setattr(campaign, "open_finished", open_it)
+    words = ["claims", "run", "--jobs", "1", "--device", "cpu", "--trials", str(tmp_path), "--budget", "2h"]
+    assert main(words) == 0
+    seven = tuple(range(7))
+    assert asked == [(7200, ("relu", "tanh"), seven), (3600, ("relu", "sigmoid"), seven)]
+    assert opened == [{"with_shipped": True}]
+    assert capsys.readouterr().out.endswith("\nthe budget is used up\n")
 
 
 def test_a_claim_that_no_experiment_answers_is_refused(capsys):

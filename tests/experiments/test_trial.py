@@ -52,10 +52,11 @@ def test_a_trial_learns_is_judged_by_the_test_images_and_repeats(examples):
     assert len(outcome.errors) == len(outcome.losses) == 5 == outcome.epochs and not net.training
     wrong = (images[300:], (labels[300:] + 1) % 10)
     again, _ = run_trial(ONE, examples, wrong)
-    assert (again.errors, again.losses, again.train_error) == (
+    assert (again.errors, again.losses, again.train_error, again.train_loss) == (
         outcome.errors,
         outcome.losses,
         outcome.train_error,
+        outcome.train_loss,
     )
     assert again.error > outcome.error + 0.1 and again.loss > outcome.loss
     short = with_learning(ONE, epochs=1)
@@ -67,10 +68,60 @@ def test_arms_of_a_seed_see_the_same_images_in_the_same_order(examples, monkeypa
     seen = []
     step = module.train_step
     monkeypatch.setattr(module, "train_step", lambda net, opt, x, y: seen.append(y) or step(net, opt, x, y))
-    for name in ("base", "half"):
-        arm = replace(ARMS[name], learning=replace(ARMS[name].learning, epochs=1, batch_size=20))
-        run_trial(Trial(arm=name, of=arm, rate=0.001, seed=3, num_train=60), examples, examples)
-    assert len(seen) == 6 and all(torch.equal(a, b) for a, b in zip(seen[:3], seen[3:], strict=True))
+    for name, seed in (("base", 3), ("half", 3), ("colour", 3), ("base", 4)):  # colour draws crops and shifts
+        arm = replace(ARMS[name], learning=replace(ARMS[name].learning, epochs=2, batch_size=30))
+        run_trial(Trial(arm=name, of=arm, rate=0.001, seed=seed, num_train=60), examples, examples)
+    base, half, colour, other = (torch.cat(seen[start : start + 4]) for start in range(0, 16, 4))
+    assert len(seen) == 16 and torch.equal(base, half) and torch.equal(base, colour)
+    assert not torch.equal(base, other)
+
+
+def test_masks_are_those_of_the_seed(examples, monkeypatch):
+    seen, draw = [], Arm.draw_masks
+
+    def drawn(*args):
+        masks = draw(*args)
+        seen.append(torch.cat([mask.flatten() for mask in masks["masks"].values()]))
+        return masks
+
+    monkeypatch.setattr(Arm, "draw_masks", drawn)
+    arm = replace(ARMS["dropout"], learning=replace(ARMS["dropout"].learning, epochs=1, batch_size=20))
+    for seed in (3, 3, 4):
+        trial = Trial(arm="dropout", of=arm, rate=0.001, seed=seed, num_train=20)
+        run_trial(trial, examples, examples)
+    assert torch.equal(seen[0], seen[1]) and not torch.equal(seen[0], seen[2])
+
+
+def test_images_beyond_those_of_the_trial_change_nothing(examples):
+    """Neither the statistics by which images become inputs, nor what is measured of the training images."""
+    images, labels = examples
+    others = torch.cat([images[:60], 255 - images[60:]])
+    short, test = replace(with_learning(ONE, epochs=1), num_train=60), (images[60:120], labels[60:120])
+    one, same = (run_trial(short, (some, labels), test)[0] for some in (images, others))
+    assert replace(one, seconds=0.0) == replace(same, seconds=0.0)
+
+
+def test_the_first_training_images_are_measured_with_the_dead_kernels_and_all_that_judge(
+    examples, monkeypatch
+):
+    images, labels = examples
+    measured, count = [], module.count
+    monkeypatch.setattr(module, "MOST_HELD_OUT", 40)
+    monkeypatch.setattr(module, "count", lambda *args: measured.append(args[2]) or count(*args))
+    monkeypatch.setattr(module, "fractions_dead", lambda net, batches: measured.append(torch.cat([*batches])))
+    short = replace(with_learning(ONE, epochs=1), num_train=60)
+    run_trial(short, examples, (images[100:150], labels[100:150]))
+    of_training, of_test, for_dead = measured
+    assert torch.equal(of_training, images[:40]) and torch.equal(of_test, images[100:150])
+    assert torch.equal(for_dead, module.make_inputs(ARM, images[:60]).evaluation(images[:40]))
+
+
+def test_a_window_weighs_its_batches_by_their_images_and_a_part_of_an_epoch_ends_after_the_step_begun():
+    curve = module.Curve(with_learning(ONE, epochs=0.5, batch_size=10), 30)  # a step and a half
+    for images, loss in ((10, 1.0), (5, 4.0)):
+        assert not curve.ended
+        curve.add(StepResult(torch.tensor(loss), torch.tensor(3), images))
+    assert curve.ended and curve.losses == [(10 * 1.0 + 5 * 4.0) / 15] and curve.errors == [6 / 15]
 
 
 def test_the_rate_drops_after_the_parts_that_the_arm_names(examples, monkeypatch):
@@ -159,6 +210,13 @@ def test_many_held_out_images_are_the_last_ones(examples, monkeypatch):
 def test_too_many_images_are_refused(examples, num_train, split, sentence):
     with pytest.raises(ValueError, match=sentence):
         parts(replace(ONE, num_train=num_train, split=split), examples, examples)
+
+
+def test_a_trial_may_take_every_image_that_there_is(examples):
+    images, _ = examples
+    assert len(parts(replace(ONE, num_train=400), examples, examples)[0][0]) == 400
+    (trained, _), (held, _) = parts(replace(ONE, num_train=364, split="held-out"), examples, examples)
+    assert torch.equal(torch.cat([trained, held]), images)  # a tenth more is 36
 
 
 def test_images_that_are_all_alike_are_refused_where_their_variance_divides_them(examples):
