@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
     """Run the missing trials of claims within the budget, and print the verdicts."""
     from alexnet import data
-    from alexnet.cli.experiment import execution
+    from alexnet.cli.experiment import describe_left, execution
     from alexnet.experiments import EXPERIMENTS
     from alexnet.experiments.campaign import open_finished, run_campaign
     from alexnet.experiments.sharpen import steps
@@ -106,8 +106,7 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
         if complete:
             say(f"{known.name}: the arms that no claim rests on")
             complete = run_campaign(known, dataset, finished, remaining())
-    left = "the budget is used up" if remaining().budget == 0 else "what is left would end after the budget"
-    say("every claim is settled, or has all the seeds that it can have" if complete else left)
+    say("every claim is settled, or has all the seeds that it can have" if complete else describe_left(end))
     return 0
 
 

@@ -2,9 +2,11 @@
 
 import argparse
 import functools
+import math
 import re
 import signal
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -105,12 +107,18 @@ def run_experiment(known, arguments: argparse.Namespace) -> Any:
     say(f"data: {dataset.source}")
     say(f"finished trials are kept in {path}: the same command resumes there")
     finished = open_finished(known.name, dataset.fingerprint, path, with_shipped=False)
+    end = math.inf if how.budget is None else time.monotonic() + how.budget
     complete = run_campaign(known, dataset, finished, how, arms=arguments.arms or (), seeds=arguments.seeds)
     record = compose_record(known, dataset, finished, how.device)
     record.save(arguments.record)
     print_summary(record)
-    say(f"record written to {arguments.record}" + ("" if complete else "; the budget is used up"))
+    say(f"record written to {arguments.record}" + ("" if complete else f"; {describe_left(end)}"))
     return 0
+
+
+def describe_left(end: float) -> str:
+    """Say why trials are left of a campaign whose budget ends at this time (of ``time.monotonic``)."""
+    return "the budget is used up" if time.monotonic() >= end else "what is left would end after the budget"
 
 
 def scaled(known, arguments: argparse.Namespace):

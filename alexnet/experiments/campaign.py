@@ -45,7 +45,7 @@ def run_campaign(
         arms: those that are asked for; none: all.
         seeds: at every best learning rate; none: the experiment's.
     Returns:
-        whether nothing is left; False where the budget was used up before.
+        whether nothing is left; False where what is left would end after the budget.
     Raises:
         ValueError: the data set has fewer training images than a trial takes; none has begun then.
     """

@@ -219,7 +219,8 @@ def by_experiment(id: str) -> Finding:
     best = experiments_for(id)[0]
     arms, names = package_arms(best.name), compared(best.answers[id])
     few = [name for name in names if name not in arms or len(arms[name].runs) < ENOUGH_SEEDS]
-    lacking = missing_rates(names, arms) or f"{ENOUGH_SEEDS} seeds of {', '.join(few)}"
+    of_which = f"of {', '.join(few)}" if few else "that the arms have in common"
+    lacking = missing_rates(names, arms) or f"{ENOUGH_SEEDS} seeds {of_which}"
     return replace(unknown(lacking, command=again(best, id)), arms=describe_arms(best, id))
 
 
@@ -394,8 +395,9 @@ def retrieved() -> Finding:
     controls = [found.results["pixels"][k], *(each[k] for each in found.results["untrained"])]
     best = max(controls, key=lambda each: each["mean"])
     effect = over_seeds_and_images([less(each[k], best) for each in found.results["trained"]])
-    shown += f"; {effect.in_points()} points more than the best of these controls"
-    if not mean_interval([place - int(k) for place in places]).low > 0:
+    if len(trained) > 1:
+        shown += f"; {effect.in_points()} points more than the best of these controls"
+    if len(places) > 1 and not mean_interval([place - int(k) for place in places]).low > 0:
         lacking.append(f"a nearest image by features that is not among the {k} nearest by pixels")
     return measured(effect, shown, found, lacking)
 
@@ -414,7 +416,8 @@ def coded() -> Finding:
     num_queries = found.data["images"]["val"]
     pairs = [[bounded(share, num_queries) for share in pair] for pair in zip(ours, pixels, strict=True)]
     effect = over_seeds_and_images([less(*pair) for pair in pairs])
-    shown += f"; {effect.in_points()} points more than codes of pixels"
+    if len(runs) > 1:
+        shown += f"; {effect.in_points()} points more than codes of pixels"
     drawn = sum(run["codes"]["projection"][bits] for run in runs) / len(runs)
     speed = found.results["queries_per_second"]
     faster = max(speed[bits].values()) / max(speed["features"].values())

@@ -112,9 +112,7 @@ def expected_seconds(trial: Trial, finished: Finished, device: str) -> float | N
     """
     kind = device.partition(":")[0]
     here = [
-        line
-        for line in finished.lines
-        if line["outcome"]["epochs"] and str(line["environment"].get("device")).partition(":")[0] == kind
+        line for line in finished.lines if str(line["environment"].get("device")).partition(":")[0] == kind
     ]
     here = [line for line in here if line["arm"] == trial.arm] or here
     if not here:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.checks import made_of
-from alexnet.experiments.trial import Outcome, Trial
+from alexnet.experiments.trial import Outcome, Trial, epochs_to
 from alexnet.storage import records
 from alexnet.storage.files import reason, take_lock
 
@@ -92,6 +92,8 @@ class Finished:
         """
         assert self.path is not None
         gave_up = trial.stop_error is not None and outcome.epochs >= trial.epochs - 1e-6
+        if gave_up:  # unless it arrived with its last step
+            gave_up = math.isinf(epochs_to(outcome.errors, trial.stop_error, windows=trial.windows))
         line = {
             "trial": trial.digest(self.fingerprint),
             "arm": trial.arm,
@@ -153,7 +155,7 @@ def check_line(line: Any) -> None:
         outcome = made_of(Outcome, asdict(read_outcome(line["outcome"])))
     except TypeError as error:
         raise ValueError("its outcome is not whole") from error
-    if not outcome.errors or not all(map(math.isfinite, (outcome.epochs, outcome.seconds))):
+    if not (outcome.errors and 0 < outcome.epochs < math.inf and math.isfinite(outcome.seconds)):
         raise ValueError("its outcome is not whole")
 
 

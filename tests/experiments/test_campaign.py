@@ -215,6 +215,10 @@ def test_the_command_goes_on_where_it_stopped(tiny_set, tmp_path, monkeypatch, c
     assert main([*words, "--budget", "0s"]) == 0
     assert "the budget is used up" in capsys.readouterr().out
     assert records.load(tmp_path / "r.json").results["arms"] == {}
+    with monkeypatch.context() as patched:
+        patched.setattr(execution, "fits", lambda *_: False)  # a trial takes longer than the budget
+        assert main([*words, "--budget", "1h"]) == 0
+    assert capsys.readouterr().out.endswith("; what is left would end after the budget\n")
     assert main(words) == 0
     printed = capsys.readouterr().out
     assert "no trial is left" in printed and "none                 learning rate" in printed

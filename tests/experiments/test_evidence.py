@@ -199,8 +199,8 @@ def test_the_time_of_augmentation_is_judged_on_a_gpu_alone(monkeypatch, device, 
     assert float(found.ours.split()[3]) == pytest.approx(1 + added[0], abs=0.01)
 
 
-def with_errors(errors, *, settled=True, failed=False):
-    runs = {seed: make_outcome(error) for seed, error in enumerate(errors)}
+def with_errors(errors, *, settled=True, failed=False, first=0):
+    runs = {seed: make_outcome(error) for seed, error in enumerate(errors, first)}
     return Found(scores={0.01: (0.3, 1.0)}, settled=settled, failed=failed, rate=0.01, runs=runs)
 
 
@@ -276,6 +276,9 @@ def test_before_an_experiment_has_seeds_its_command_is_named(monkeypatch):
     assert finding("remove-layer").basis.startswith("Published top-1 errors, ")
     campaign_with(monkeypatch, BASE, WORSE[:1])  # a single seed in common
     assert finding("pca-colour").lacking == "5 seeds of crops"
+    apart = {"colour": with_errors(BASE), "crops": with_errors(WORSE, first=5)}
+    monkeypatch.setattr(evidence, "package_arms", lambda name: apart if name == "parts" else {})
+    assert finding("pca-colour").lacking == "5 seeds that the arms have in common"
     failed = Found(scores={0.01: (math.inf, 1.0)}, settled=False, failed=True, rate=0.01, runs={})
     monkeypatch.setattr(evidence, "package_arms", lambda name: {"colour": failed})
     assert finding("pca-colour").lacking == "a learning rate at which colour learns anything"
@@ -526,6 +529,8 @@ def retrieval_with(monkeypatch, *shares, first=900.0, pixels=0.25, untrained=0.2
 
 def test_retrieval_is_judged_against_the_better_control(monkeypatch):
     assert finding("retrieval").ours.startswith("70% of the 10 nearest")
+    lone = retrieval_with(monkeypatch, 0.7)
+    assert "inf" not in lone.ours and lone.lacking == "at least 5 seeds (1 so far)"
     few = retrieval_with(monkeypatch, 0.7, 0.6)
     assert few.verdict == "inconclusive" and few.lacking == "at least 5 seeds (2 so far)"
     nearest = (

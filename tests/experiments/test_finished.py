@@ -44,6 +44,19 @@ def test_a_trial_is_kept_and_found_again_on_its_data_alone(trial, outcome, tmp_p
     assert told["outcome"]["epochs"] == trial.epochs and told["gave_up"] is False  # it is no race
 
 
+def test_a_race_that_arrives_with_its_last_step_has_not_been_given_up(trial, outcome, tmp_path):
+    race = replace(trial, stop_error=0.25, windows=4)
+    for error, given_up in ((0.25, False), (0.26, True)):
+        path = tmp_path / f"{error}.jsonl"
+        kept = Finished("data", [path], path)
+        kept.add(race, outcome(errors=[0.5, error, error, error, error], epochs=trial.epochs), ENVIRONMENT)
+        assert json.loads(path.read_text())["gave_up"] is given_up
+        longer = replace(
+            race, of=replace(race.of, learning=replace(race.of.learning, epochs=trial.epochs + 1))
+        )
+        assert (kept.find(longer) is None) is given_up
+
+
 def test_numbers_that_are_none_become_null_and_infinite_again(outcome):
     short = rounded(vars(outcome(loss=math.nan, losses=[1.0, math.inf])))
     assert short["loss"] is None and short["losses"] == [1.0, None]
@@ -155,6 +168,7 @@ def with_outcome(line, **changes):
         lambda line: json.dumps(line | {"outcome": {"error": 0.5}}).encode(),
         lambda line: with_outcome(line, errors=[]),
         lambda line: with_outcome(line, seconds=None),
+        lambda line: with_outcome(line, epochs=0.0),
         lambda line: with_outcome(line, epochs="3"),
         lambda line: with_outcome(line, error="x"),
         lambda line: with_outcome(line, errors="x"),
