@@ -91,9 +91,10 @@ class Finished:
             OSError: it cannot be written; then nothing of the line is left in the file.
         """
         assert self.path is not None
-        gave_up = trial.stop_error is not None and outcome.epochs >= trial.epochs - 1e-6
-        if gave_up:  # unless it arrived with its last step
-            gave_up = math.isinf(epochs_to(outcome.errors, trial.stop_error, windows=trial.windows))
+        gave_up = False
+        if trial.stop_error is not None and outcome.epochs >= trial.epochs - 1e-6:
+            taken = epochs_to(outcome.errors, trial.stop_error, windows=trial.windows)
+            gave_up = math.isinf(taken)  # with its last step it may have arrived
         line = {
             "trial": trial.digest(self.fingerprint),
             "arm": trial.arm,
