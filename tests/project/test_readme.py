@@ -43,6 +43,7 @@ def test_measured_numbers_and_the_verdict_are_those_of_the_ledger():
         row = f"| {found.ours} | {found.verdict} | CIFAR-10, {images} images, 5 seeds |"
         assert row in read_text("README.md")
     assert f"lists all {len(CLAIMS)} claims" in read_text("README.md")
+    assert f"makes {len(CLAIMS)} claims" in read_text("book/index.md")
 
 
 def test_the_error_of_the_network_that_comes_along_is_that_of_its_record():
