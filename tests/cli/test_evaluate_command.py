@@ -131,13 +131,9 @@ def test_a_set_without_validation_images_is_divided_as_training_divides_it(folde
         assert main(words.split()) == 0
         found[split] = json.loads((tmp_path / f"{split}.json").read_text())
         assert found[split]["data"]["split"] == split
-    held_out = found["val"]["data"]["images"]
     assert found["val"]["nets"][0]["nll"] == pytest.approx(validation["nll"], rel=1e-6)
-    assert (
-        held_out
-        and held_out + found["train"]["data"]["images"] == 21
-        and found["test"]["data"]["images"] == 5
-    )
+    counts = {split: results["data"]["images"] for split, results in found.items()}
+    assert counts["val"] and counts["val"] + counts["train"] == 21 and counts["test"] == 5
 
 
 def test_an_evaluation_needs_no_stream_for_errors(folder, monkeypatch, capsys):

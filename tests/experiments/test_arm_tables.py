@@ -48,11 +48,8 @@ def test_the_note_says_where_fitting_the_images_leaves_no_choice_of_the_learning
     def note(*arms):
         return arm_tables.tabulate_found(experiment, found, arms, **options).split("\n")[-1]
 
-    one, none = (
-        "the only one tried at which it fits its images",
-        "fitting its images at none of those tried, ",
-    )
-    none += "the one of the lowest training loss"
+    one = "the only one tried at which it fits its images"
+    none = "fitting its images at none of those tried, the one of the lowest training loss"
     assert f"every arm at its own learning rate ({one}: *relu*; {none}: *tanh*); 2 minutes" in note(*scores)
     assert f"learning rate ({one}); 2" in note("relu") and "own learning rate; 2 minutes" in note("both")
     assert "fits" not in tabulate(tiny, found, ["relu", "tanh"])[-1]  # any network counts there
