@@ -14,7 +14,12 @@ TRIALS_COUNT = (
     "the command keeps its trials in runs/trials and says what they show; this list counts only the trials "
     "that come with the package"
 )
-IN_A_CLONE = "the folder data/recipes is that of a clone of the project"
+IN_A_CLONE = "the folder {} is that of a clone of the project"
+FOLDERS = ("data/recipes", "benchmarks")
+NOTHING_LEFT = (
+    "nothing is left to train: these claims have a verdict, or all the seeds by which their experiments can "
+    "judge them; `alexnet claims ID` says what one lacks"
+)
 RUN = "run"
 
 
@@ -86,13 +91,14 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
     def remaining():
         return replace(how, budget=None if end == math.inf else max(0.0, end - time.monotonic()))
 
-    complete, asked, stuck = True, set(ids or answered), set()
+    complete, asked, stuck, begun = True, set(ids or answered), set(), set()
     while True:
         todo = [step for step in steps(experiments, asked) if (step.id, step.experiment.name) not in stuck]
         if not todo:
             break
         step = todo[0]
         known, finished = experiments[step.experiment.name]
+        begun.add(step.id)
         say(announced(step))
         count = len(finished.lines)
         ended = run_campaign(known, dataset, finished, remaining(), arms=step.arms, seeds=step.seeds)
@@ -106,8 +112,22 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
         if complete:
             say(f"{known.name}: the arms that no claim rests on")
             complete = run_campaign(known, dataset, finished, remaining())
-    say("every claim is settled, or has all the seeds that it can have" if complete else describe_left(end))
+    lines = [untouched(experiments, id) for id in ids if id not in begun]
+    say("\n".join([*lines, NOTHING_LEFT if complete else describe_left(end)]))
     return 0
+
+
+def untouched(experiments, id: str) -> str:
+    """Return the line of a claim that nothing was trained for: its verdict, and what would settle it."""
+    from alexnet.experiments.answers import answer
+    from alexnet.experiments.evidence import finding
+    from alexnet.experiments.search import find_arms
+
+    pairs = [pair for pair in experiments.values() if id in pair[0].answers]
+    with_answer = [pair for pair in pairs if answer(pair[0], find_arms(*pair), id) is not None]
+    known, finished = (with_answer or pairs)[0]
+    line = told(known, finished, id)
+    return f"{line}; settled by `{finding(id).command}`" if id in known.limits else line
 
 
 def check_measured(ids: list[str], answered: set[str]) -> None:
@@ -125,9 +145,14 @@ def check_measured(ids: list[str], answered: set[str]) -> None:
 
 
 def announced(step) -> str:
-    """Return one line with the trials of a step, and the chance that they settle its claim."""
-    seeds = f"{len(step.seeds)} seeds (chance of a verdict about {step.chance:.0%})"
-    return f"{step.id}: {', '.join(step.arms)}, {seeds}"
+    """Return one line with the trials of a step, and the chance that they settle its claim.
+
+    And that with more seeds, where the step is worth its time for their sake.
+    """
+    chance = f"chance of a verdict about {step.chance:.0%}"
+    if step.goal > len(step.seeds):
+        chance += f", with {step.goal} seeds about {step.goal_chance:.0%}"
+    return f"{step.id}: {', '.join(step.arms)}, {len(step.seeds)} seeds ({chance})"
 
 
 def told(experiment, finished, id: str) -> str:
@@ -167,8 +192,9 @@ def where(command: str, places: str) -> str:
     """Return what a command's words stand for, or where what it makes will count; nothing for others."""
     if "FOLDER" in command:
         return places
-    if "data/recipes/" in command:
-        return IN_A_CLONE
+    for folder in FOLDERS:
+        if f"{folder}/" in command:
+            return IN_A_CLONE.format(folder)
     return TRIALS_COUNT if command.startswith(("alexnet claims run", "alexnet experiment")) else ""
 
 

@@ -19,10 +19,18 @@ from alexnet.experiments.intervals import (
     student_p,
     verdict,
 )
-from alexnet.experiments.search import LOOKS, Found, counted, judged, missing_rates, shared_seeds
+from alexnet.experiments.search import (
+    LOOKS,
+    Found,
+    count_fitting,
+    counted,
+    judged,
+    missing_rates,
+    shared_seeds,
+)
 from alexnet.experiments.trial import Outcome
 
-ENOUGH_IMAGES = 10_000
+ENOUGH_IMAGES = 10_000  # of the experiment; an arm that asks what half of them do has half
 ENOUGH_SEEDS = LOOKS[0]
 #: The significance level of each of three such looks, so that by chance alone one of them gives a verdict
 #: once in twenty times (Pocock, 1977; found here by simulation, as the seeds are few).
@@ -39,15 +47,15 @@ ROUNDS = 0.5  # a factor that is printed as a whole number stands for those with
 FLOOR = 0.005  # training error below which a network has no images left to fit
 FITTED = ("error", "loss", GAP)  # compared between networks that fit their training images
 UNDECIDED = "more seeds, since chance alone may explain the effect"
-FACTOR_UNDECIDED = "more seeds, since the factor may round to another number than the paper's"
+FACTOR_UNDECIDED = "more seeds, since they do not decide whether the factor rounds to the paper's"
+#: An error that is counted during an epoch is that of its middle, on average; by another reading, that of its
+#: end. A race has a verdict where both give it.
+AT_ENDS = 0.5
+DATED = "a verdict that does not depend on whether an error is dated at the middle of its epoch or the end"
 EXHAUSTED = (
     f"a verdict: chance alone may explain it with {LOOKS[-1]} seeds too, the last number that is judged"
 )
 OTHER_FACTOR = "the paper's own network; in every setup here the factor is another one"
-OTHER_MEAN = (
-    "the paper's own network; in every setup here the mean is another factor, "
-    "which more seeds can hardly change"
-)
 ONE_OF_MANY = "more seeds, since among as many comparisons as are made together chance may explain the effect"
 LOSSES = ("loss", "train_loss", COURSE)  # in nats, not in percentage points
 
@@ -95,33 +103,37 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
     known = {asked: effect for asked, effect in effects.items() if effect.num_values > 1}
     if not known:
         return None
-    figure, p_values = experiment.figures.get(id), corrected(experiment, arms)
-    verdicts = {judge(asked, effect, p_values[asked]) for asked, effect in effects.items()}
-    lacking, given = lacks(experiment, effects, arms), all_together(verdicts)
-    by_factor = figure is not None and comparisons[0].measure == EPOCHS
-    if figure is not None and by_factor:
-        ratios = [judged(experiment, asked, arms) for asked in comparisons]
-        given = judge_factor(figure, ratios, together=len(made_together(experiment)))
-        if given == CONTRADICTED:
-            lacking.append(OTHER_FACTOR)
+    figure, lacking = experiment.figures.get(id), lacks(experiment, effects, arms)
+    given = judge_together(experiment, arms, id)
+    is_race = comparisons[0].measure == EPOCHS
+    by_factor = figure is not None and is_race
+    if is_race and given != judge_together(experiment, arms, id, late=AT_ENDS):
+        lacking.append(DATED)
+    elif by_factor and given == CONTRADICTED:
+        lacking.append(OTHER_FACTOR)
     if given == INCONCLUSIVE and all(effect.num_values >= ENOUGH_SEEDS for effect in effects.values()):
         clear = not any(effect.contains(choose_null_value(asked)) for asked, effect in effects.items())
         last = all(effect.num_values >= LOOKS[-1] for effect in effects.values())
-        open_still = ONE_OF_MANY if clear else UNDECIDED
-        if by_factor:
-            open_still = FACTOR_UNDECIDED if may_have_factor(experiment, arms, id) else OTHER_MEAN
-        lacking.append(EXHAUSTED if last and open_still != OTHER_MEAN else open_still)
+        open_still = FACTOR_UNDECIDED if by_factor else ONE_OF_MANY if clear else UNDECIDED
+        lacking.append(EXHAUSTED if last else open_still)
     lacking += [experiment.limits[id]] if id in experiment.limits else []
     given = INCONCLUSIVE if lacking else given
     shown = [describe_effect(asked, effect) for asked, effect in known.items()]
     if figure is not None:
         ruled = any(arms[name].lower_unfitted is not None for name in compared(list(known)))
-        measure, intervals = comparisons[0].measure, list(known.values())
+        measure = comparisons[0].measure
+        intervals = [effect for asked, effect in known.items() if not asked.control]
         shown.append(describe_figure(figure, measure, intervals, ruled=ruled))
+    if is_race:
+        late = [compute_interval(EPOCHS, judged(experiment, asked, arms, late=AT_ENDS)) for asked in known]
+        ends = " and ".join(f"{each.mean:.2f} [{each.low:.2f}, {each.high:.2f}]" for each in late)
+        shown.append(f"with errors dated at the ends of their epochs, not the middles: {ends}")
     counts = sorted({effect.num_values for effect in known.values()})
     rate = "learning rate"
     if experiment.fit is not None:
-        rate += ", the best of those at which it fits its images"
+        rate += ", the best of those tried at which it fits its images"
+        only = [name for name in compared(list(known)) if count_fitting(arms[name]) == 1]
+        rate += f" (the only one: {', '.join(only)})" if only else ""
     if (target := experiment.stop_error) is not None:
         rate = f"constant learning rate, to {target:.0%} training error"
     sizes = experiment.describe_sizes(compared(comparisons))
@@ -132,6 +144,21 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
         basis=f"{experiment.network}, {sizes} training images of CIFAR-10, "
         f"{' or '.join(map(str, counts))} seeds, every arm at its own {rate}; interval of 95%{fitted}",
         lacking=lacking,
+    )
+
+
+def judge_together(experiment: Experiment, arms: Mapping[str, Found], id: str, *, late: float = 0.0) -> str:
+    """Return the verdict of a claim's comparisons, whatever else it may lack; see `judged` for ``late``."""
+    comparisons, figure = experiment.answers[id], experiment.figures.get(id)
+    found = {asked: judged(experiment, asked, arms, late=late) for asked in comparisons}
+    if figure is not None and comparisons[0].measure == EPOCHS:
+        return judge_factor(figure, list(found.values()), together=len(made_together(experiment)))
+    p_values = corrected(experiment, arms, late=late)
+    return all_together(
+        {
+            judge(asked, compute_interval(asked.measure, effects), p_values[asked])
+            for asked, effects in found.items()
+        }
     )
 
 
@@ -172,8 +199,16 @@ def judge_factor(figure: float, ratios: Sequence[Sequence[float]], *, together: 
     return CONTRADICTED if set(found) == {CONTRADICTED} else INCONCLUSIVE
 
 
+def has_other_factor(experiment: Experiment, arms: Mapping[str, Found], id: str) -> bool:
+    """Whether it is decided of every setup that its factor is none that rounds to the paper's."""
+    races = experiment.answers[id][0].measure == EPOCHS and id in experiment.figures
+    return races and all(
+        judge_together(experiment, arms, id, late=late) == CONTRADICTED for late in (0.0, AT_ENDS)
+    )
+
+
 def may_have_factor(experiment: Experiment, arms: Mapping[str, Found], id: str) -> bool:
-    """Whether a setup has the paper's factor by its seeds so far, or has none; True for what is no race."""
+    """Whether a setup has the paper's factor by its mean so far, or no seeds; True for what is no race."""
     figure = experiment.figures.get(id)
     races = [asked for asked in experiment.answers[id] if asked.measure == EPOCHS]
     if figure is None or not races:
@@ -255,11 +290,13 @@ def describe_figure(figure: float, measure: str, effects: Sequence[Interval], *,
     return f"the paper's {size:g} {unit} {lie} inside {inside or 'none'} of the {len(effects)} intervals"
 
 
-def corrected(experiment: Experiment, arms: Mapping[str, Found]) -> Mapping[Comparison, float]:
+def corrected(
+    experiment: Experiment, arms: Mapping[str, Found], *, late: float = 0.0
+) -> Mapping[Comparison, float]:
     """Return the p-values of an experiment's comparisons, corrected for being made together."""
     found = {}
     for asked in made_together(experiment):
-        found[asked] = p_value(additive_effects(experiment, asked, arms))
+        found[asked] = p_value(additive_effects(experiment, asked, arms, late=late))
     return holm(found)
 
 
@@ -268,9 +305,11 @@ def made_together(experiment: Experiment) -> list[Comparison]:
     return list(dict.fromkeys(one for comparisons in experiment.answers.values() for one in comparisons))
 
 
-def additive_effects(experiment: Experiment, asked: Comparison, arms: Mapping[str, Found]) -> list[float]:
+def additive_effects(
+    experiment: Experiment, asked: Comparison, arms: Mapping[str, Found], *, late: float = 0.0
+) -> list[float]:
     """Return a comparison's effects by seed, 0 for none: differences, or logarithms of ratios."""
-    effects = judged(experiment, asked, arms)
+    effects = judged(experiment, asked, arms, late=late)
     return [math.log(ratio / asked.factor) for ratio in effects] if asked.measure == EPOCHS else effects
 
 

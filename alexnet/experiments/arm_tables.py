@@ -1,6 +1,5 @@
 """Tables of an experiment's arms from the finished trials that come with the package, for the chapters."""
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -10,7 +9,7 @@ from alexnet.experiments.answers import ENOUGH_SEEDS, LOSSES, MEASURES
 from alexnet.experiments.experiment import Comparison, Experiment
 from alexnet.experiments.finished import Finished
 from alexnet.experiments.intervals import mean_interval
-from alexnet.experiments.search import SEARCH_SEED, Found, counted_runs, find_arms, judged
+from alexnet.experiments.search import SEARCH_SEED, Found, count_fitting, counted_runs, find_arms, judged
 from alexnet.experiments.trial import HELD_OUT, epochs_to
 
 
@@ -159,8 +158,3 @@ def describe_fits(experiment: Experiment, found: Mapping[str, Found], arms: Sequ
         if names:
             said.append(f"{which}: {', '.join(names)}" if len(names) < len(arms) else which)
     return f" ({'; '.join(said)})" if said else ""
-
-
-def count_fitting(found: Found) -> int:
-    """At how many learning rates of its search an arm fits its images; the others score infinity."""
-    return sum(math.isfinite(first) for first, _ in found.scores.values())

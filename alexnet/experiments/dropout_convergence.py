@@ -55,5 +55,6 @@ EXPERIMENT = Experiment(
     arms=make_arms("", 1) | make_arms("long-", TWICE),
     num_train=10_000,
     answers={"dropout-iterations": (*compare(""), *compare("long-"))},
+    fine=True,
     tuned_by="train_error",
 )

@@ -37,5 +37,6 @@ EXPERIMENT = Experiment(
         "dropout-iterations": "a training to convergence, with learning rates that fall: at a training error "
         f"of {paper.RELU_TARGET_TRAINING_ERROR:.0%} neither network has converged"
     },
+    fine=True,
     stop_error=paper.RELU_TARGET_TRAINING_ERROR,
 )

@@ -24,12 +24,14 @@ class Comparison:
             "course_loss", the mean of the training losses in the course of the training; or "epochs", those
             to the target of a race, of which the ratio counts.
         factor: of a race, the ratio that the claim says is exceeded.
+        control: whether the worse arm is a control, of which the paper gives no figure.
     """
 
     better: str
     worse: str
     measure: str = ERROR
     factor: float = 1.0
+    control: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,7 +69,11 @@ EXPERIMENT = Experiment(
     | {f"contrast/{unit}": contrast_arm(unit) for unit in ("abs_tanh", "tanh", "relu")}
     | {"average/abs_tanh": contrast_arm("abs_tanh", normalisation="none")},
     num_train=10_000,
-    answers={"lrn-cifar": tuple(Comparison(better=lrn, worse=other) for lrn, other in COMPARED)},
+    answers={
+        "lrn-cifar": tuple(
+            Comparison(better=lrn, worse=other, control=other == "constant") for lrn, other in COMPARED
+        )
+    },
     figures={"lrn-cifar": 0.02},
-    limits={"lrn-cifar": "the authors' networks and all training images, as in the experiment conv-local"},
+    limits={"lrn-cifar": "the authors' networks and 40,000 training images, as in the experiment conv-local"},
 )

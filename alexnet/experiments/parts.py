@@ -181,8 +181,9 @@ EXPERIMENT = Experiment(
         "pca-colour": (gains("colour", over="crops"),),
         "dropout-overfit": (gains("dropout", GAP, over="long"), gains("dropout", over="long")),
         "weight-decay": (loses("no-weight-decay", "train_error"),),
-        # Longer training, a larger network, more images.
-        "depth-data": (gains("long"), loses("half"), loses("half-images")),
+        # Longer training; a larger network; more images, of which an arm fits half the more closely, and a
+        # closer fit lowers its error if anything ("long" against "base").
+        "depth-data": (gains("long"), *lacking_either_way("half"), loses("half-images")),
     },
     figures={
         "remove-layer": paper.REMOVED_LAYER_TOP1_LOSS,

@@ -218,6 +218,11 @@ def half_way(rate: float, best: float) -> bool:
     return round(4 * math.log10(rate / best)) in (-1, 1)
 
 
+def count_fitting(found: Found) -> int:
+    """At how many learning rates of its search an arm fits its images; the others score infinity."""
+    return sum(math.isfinite(first) for first, _ in found.scores.values())
+
+
 def missing_rates(names: Sequence[str], arms: Mapping[str, Found]) -> str:
     """Say of which arms the search has ended without a learning rate; nothing if there are none."""
     failed = [name for name in names if name in arms and arms[name].failed]
@@ -225,11 +230,20 @@ def missing_rates(names: Sequence[str], arms: Mapping[str, Found]) -> str:
     return f"a learning rate at which {' and '.join(failed)} {learn} anything" if failed else ""
 
 
-def judged(experiment: Experiment, asked: Comparison, arms: Mapping[str, Found]) -> list[float]:
+def judged(
+    experiment: Experiment, asked: Comparison, arms: Mapping[str, Found], *, late: float = 0.0
+) -> list[float]:
     """Return by how much the better arm has the smaller measure, seed by seed; of a race the ratios.
 
     Only the seeds that count are compared, and of these the ones with a number in both arms: a seed that was
     lost is not replaced by another.
+
+    Args:
+        experiment: that measures it.
+        asked: the comparison.
+        arms: what the finished trials show.
+        late: the epochs by which a race's errors are dated later than the middle of the epoch that they are
+            counted in; half an epoch is its end.
     """
     pairs = [
         tuple(
@@ -238,7 +252,7 @@ def judged(experiment: Experiment, asked: Comparison, arms: Mapping[str, Found])
         for seed in counted(shared_seeds(asked, arms))
     ]
     pairs = [pair for pair in pairs if all(map(math.isfinite, pair))]
-    return [a / b if asked.measure == EPOCHS else a - b for a, b in pairs]
+    return [(a + late) / (b + late) if asked.measure == EPOCHS else a - b for a, b in pairs]
 
 
 def shared_seeds(asked: Comparison, arms: Mapping[str, Found]) -> list[int]:

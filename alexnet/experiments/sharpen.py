@@ -11,6 +11,7 @@ from alexnet.experiments.answers import (
     additive_effects,
     answer,
     compared,
+    has_other_factor,
     made_together,
     may_have_factor,
 )
@@ -42,8 +43,10 @@ class Step:
         seeds: that all of them are to have.
         seconds: that this takes on one core by the trials so far; infinite where there are none.
         chance: that the claim is settled by it, roughly.
-        worth: the chance for each second, of this step or of one to a later look, whichever is the highest;
-            by it claims are put in their order.
+        goal: the number of seeds with which the chance for each second is the highest, that of this step or
+            of a later look.
+        goal_chance: that the claim is settled by so many.
+        worth: that chance for each second; by it claims are put in their order.
     """
 
     id: str
@@ -52,6 +55,8 @@ class Step:
     seeds: tuple[int, ...]
     seconds: float
     chance: float
+    goal: int
+    goal_chance: float
     worth: float
 
 
@@ -59,15 +64,15 @@ def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finis
     """Return the trials for a claim; None if it is settled, or has all the seeds it is given or can have.
 
     The number of seeds is the next of `LOOKS`, with which the claim is judged. A claim that the experiment
-    cannot decide gets the fewest, which give it an interval; so does one with a factor that no setup has by
-    its mean.
+    cannot decide gets the fewest, which give it an interval; so does one with a factor once it is decided
+    that every setup has another one.
     """
     known = answer(experiment, arms, id)
     names = compared(experiment.answers[id])
     if (known is not None and known.settled) or missing_rates(names, arms):
         return None
-    found, hopeless = [], id in experiment.limits or not may_have_factor(experiment, arms, id)
-    for count in LOOKS[: 1 if hopeless else None]:
+    found, undecidable = [], id in experiment.limits or has_other_factor(experiment, arms, id)
+    for count in LOOKS[: 1 if undecidable else None]:
         missing = {name: count_missing(arms.get(name), range(count), fine=experiment.fine) for name in names}
         if any(missing.values()):
             seconds = estimate_seconds(experiment, finished, missing)
@@ -75,6 +80,7 @@ def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finis
     if not found:
         return None
     count, seconds, chance = found[0]
+    goal, its_seconds, its_chance = max(found, key=lambda look: look[2] / look[1])
     return Step(
         id=id,
         experiment=experiment,
@@ -82,7 +88,9 @@ def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finis
         seeds=tuple(range(count)),
         seconds=seconds,
         chance=chance,
-        worth=max(chance / seconds for _, seconds, chance in found),
+        goal=goal,
+        goal_chance=its_chance,
+        worth=its_chance / its_seconds,
     )
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,13 +14,13 @@ from alexnet.cli import experiment as command
 from alexnet.cli.main import main
 from alexnet.experiments import EXPERIMENTS, campaign
 from alexnet.experiments.answers import (
+    DATED,
     EXHAUSTED,
     FACTOR_UNDECIDED,
     LOOK_LEVEL,
     LOOKS,
     ONE_OF_MANY,
     OTHER_FACTOR,
-    OTHER_MEAN,
     UNDECIDED,
     answer,
     corrected,
@@ -192,6 +193,11 @@ def test_a_claim_that_only_a_later_look_can_settle_is_not_put_last(known, outcom
     arms["sigmoid"] = found(outcome, unclear[:4])
     step = next_step(replace(both, answers={"pca-colour": pairs}), arms, kept, "pca-colour")
     assert step is not None and len(step.seeds) == 5 and step.chance == 0.0 < step.worth
+    assert step.goal > 5 and step.goal_chance > 0
+    chances = f"about 0%, with {step.goal} seeds about {step.goal_chance:.0%})"
+    assert (
+        claims.announced(step) == f"pca-colour: relu, tanh, sigmoid, 5 seeds (chance of a verdict {chances}"
+    )
 
 
 def test_the_chance_of_a_verdict_is_that_of_simulated_seeds():
@@ -320,9 +326,13 @@ def test_the_command_measures_within_its_budget_and_goes_on(tiny_set, tmp_path, 
     assert main(words) == 0
     printed = capsys.readouterr().out
     assert "lrn-cifar: inconclusive, " in printed and "100 training images of at least 10,000" in printed
-    assert "every claim is settled, or has all the seeds" in printed
+    assert "nothing is left to train" in printed
     count = len((tmp_path / "four-layer-lrn.jsonl").read_text().splitlines())
+    full = SimpleNamespace(command="a full training")
+    monkeypatch.setattr("alexnet.experiments.evidence.finding", lambda id: full)
     assert count >= 16 and main(words) == 0
+    printed = capsys.readouterr().out
+    assert "lrn-cifar: inconclusive, " in printed and "; settled by `a full training`\nnothing is" in printed
     assert len((tmp_path / "four-layer-lrn.jsonl").read_text().splitlines()) == count
 
 
@@ -351,7 +361,7 @@ def test_a_step_that_changes_nothing_is_not_repeated(known, tiny_set, tmp_path, 
     assert asked == [("relu", "tanh"), ("relu", "sigmoid"), ()]  # at last all arms
     asked.clear()
     assert main([*words, "pca-colour"]) == 0 and () not in asked
-    assert "every claim is settled, or has all the seeds that it can have" in capsys.readouterr().out
+    assert "nothing is left to train" in capsys.readouterr().out
 
 
 def test_the_next_claim_has_what_is_left_of_the_budget(known, tiny_set, tmp_path, monkeypatch, capsys):
@@ -502,11 +512,13 @@ ABOUT = [13.0, 16.2, 14.5, 15.9, 13.2]
 LESS, WIDE = [3.4, 3.5, 3.6, 3.5, 3.5], [2.0, 30.0, 1.5, 25.0, 2.5]
 
 
-def raced(outcome, ends):
-    """An arm of a race whose seeds reach 25% where the ends say."""
+def raced(outcome, ends, *, slower=20):
+    """An arm of a race whose seeds reach 25% half an epoch after the ends, or so many times as late."""
     arm = found(outcome, BASE)
     for seed, end in enumerate(ends):
-        arm.runs[seed] = replace(arm.runs[seed], errors=[0.9 - 0.65 * n / end for n in range(40)])
+        last = (end + 0.5) * slower - 0.5
+        errors = [0.9 - 0.65 * n / last for n in range(40 * slower)]
+        arm.runs[seed] = replace(arm.runs[seed], errors=errors)
     return arm
 
 
@@ -514,18 +526,18 @@ def raced(outcome, ends):
     ("setups", "verdict"),
     [
         ([SIX], "supported"),
-        ([NEAR], "mean"),  # 5.4 to 5.5 times: some of it rounds to six
+        ([NEAR], "inconclusive"),  # 5.4 to 5.5 times: some of it rounds to six
         ([ABOUT], "inconclusive"),  # the mean is six, and the interval wider than what rounds to it
-        ([[5.0, 7.4, 9.8, 14.7, 22.0]], "mean"),
+        ([[5.0, 7.4, 9.8, 14.7, 22.0]], "inconclusive"),
         ([FOUR], "another"),  # longer, but not six times
         ([[30.0, 31.0, 29.0, 30.0, 30.0]], "another"),
-        ([WIDE], "mean"),
+        ([WIDE], "inconclusive"),
         ([FOUR, LESS], "another"),
         ([SIX, LESS], "supported"),  # the paper says it of one network
-        ([WIDE, LESS], "mean"),
+        ([WIDE, LESS], "inconclusive"),
         ([SIX, [2.0] * 5], "supported"),  # one setup has the factor, the other is decided: no longer at all
         ([SIX, ABOUT], "inconclusive"),
-        ([[9.5, 11.5, 13.0, 8.5, 10.0]], "mean"),  # 3.6 to 5.3 times, before the correction
+        ([[9.5, 11.5, 13.0, 8.5, 10.0]], "inconclusive"),  # 3.6 to 5.3 times, before the correction
     ],
 )
 def test_a_claim_that_gives_a_factor_is_judged_by_the_factor(known, outcome, setups, verdict):
@@ -548,10 +560,33 @@ def test_a_claim_that_gives_a_factor_is_judged_by_the_factor(known, outcome, set
     lacking = {
         "supported": [],
         "inconclusive": [FACTOR_UNDECIDED],
-        "mean": [OTHER_MEAN],
         "another": [OTHER_FACTOR],
     }
     assert told.lacking == lacking[verdict]
+
+
+def test_a_race_is_judged_only_where_its_verdict_does_not_depend_on_when_an_error_is_dated(known, outcome):
+    asked = Comparison(better="relu", worse="tanh", measure="epochs")
+    race = replace(
+        known, answers={"relu-speed": (asked,)}, figures={"relu-speed": 6}, stop_error=0.25, fit=None
+    )
+    for slower, lacking in ((1, [DATED]), (20, [])):  # 6.0 times by the middles, by the ends 5.2, or 6.0
+        arms = {
+            name: raced(outcome, ends, slower=slower) for name, ends in (("tanh", SIX), ("relu", [2.0] * 5))
+        }
+        told = answer(race, arms, "relu-speed")
+        assert told is not None and told.lacking == lacking
+    assert told.shown.endswith(
+        "with errors dated at the ends of their epochs, not the middles: 5.95 [5.80, 6.11]"
+    )
+    twice = replace(race, figures={}, answers={"relu-several": (replace(asked, factor=5.6),)})
+    for slower, lacking in ((1, [DATED]), (20, [])):
+        arms = {
+            name: raced(outcome, ends, slower=slower) for name, ends in (("tanh", SIX), ("relu", [2.0] * 5))
+        }
+        told = answer(twice, arms, "relu-several")
+        assert told is not None and told.lacking == lacking
+        assert told.verdict == ("supported" if not lacking else "inconclusive")
 
 
 def test_no_seeds_are_promised_a_factor_that_no_setup_has(known, outcome):
@@ -587,6 +622,12 @@ def test_a_size_that_the_rule_of_fitting_decides_is_not_compared_with_the_papers
     near = [error + 0.01 + seed / 1000 for seed, error in enumerate(BASE, -2)]
     arms = {"relu": found(outcome, BASE), "tanh": found(outcome, near)}
     assert "inside the interval" in answer(figured, arms, "pca-colour").shown
+    both = (Comparison(better="relu", worse=name, control=name == "sigmoid") for name in ("tanh", "sigmoid"))
+    controlled = replace(figured, answers={"pca-colour": tuple(both)})
+    far = {"sigmoid": found(outcome, [error + 0.2 for error in near])}
+    assert (
+        "the paper's 1 point lies inside the interval" in answer(controlled, arms | far, "pca-colour").shown
+    )
     arms["tanh"] = replace(arms["tanh"], lower_unfitted=0.003)
     shown = answer(figured, arms, "pca-colour").shown
     assert "; not compared with the paper's 1 point, as the rule of fitting decides" in shown
@@ -609,7 +650,7 @@ def test_a_factor_is_corrected_for_all_comparisons_made_together(known, outcome)
     assert answer(alone, arms, "relu-speed").lacking == [OTHER_FACTOR]
     others = tuple(replace(race, factor=1.1 + n / 100) for n in range(60))
     many = replace(alone, answers=alone.answers | {"relu-several": others})
-    assert answer(many, arms, "relu-speed").lacking == [OTHER_MEAN]
+    assert FACTOR_UNDECIDED in answer(many, arms, "relu-speed").lacking
 
 
 def test_what_the_experiments_of_the_book_compare_with():
