@@ -17,8 +17,8 @@ TRIALS_COUNT = (
 IN_A_CLONE = "the folder {} is that of a clone of the project"
 FOLDERS = ("data/recipes", "benchmarks")
 NOTHING_LEFT = (
-    "nothing is left to train: these claims have a verdict, or all the seeds by which their experiments can "
-    "judge them; `alexnet claims ID` says what one lacks"
+    "nothing is left to train: each of these claims has a verdict, or all the trials that can bring it "
+    "nearer to one"
 )
 RUN = "run"
 
@@ -82,9 +82,10 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
         check_appendable(path)
     dataset = data.load("cifar10")  # the claims are about it: generated images judge none of them
     say(f"data: {dataset.source}")
-    experiments = {}
-    for name, known in EXPERIMENTS.items():
-        experiments[name] = known, open_finished(name, dataset.fingerprint, paths[name], with_shipped=True)
+    experiments = {
+        name: (known, open_finished(name, dataset.fingerprint, paths[name], with_shipped=True))
+        for name, known in EXPERIMENTS.items()
+    }
     say(f"finished trials are kept in {arguments.trials}: the same command resumes there")
     end = math.inf if how.budget is None else time.monotonic() + how.budget
 
@@ -112,7 +113,8 @@ def measure(arguments: argparse.Namespace, ids: list[str]) -> int:
         if complete:
             say(f"{known.name}: the arms that no claim rests on")
             complete = run_campaign(known, dataset, finished, remaining())
-    lines = [untouched(experiments, id) for id in ids if id not in begun]
+    done = [id for id in dict.fromkeys(ids) if id not in begun and not steps(experiments, [id])]
+    lines = [untouched(experiments, id) for id in done]
     say("\n".join([*lines, NOTHING_LEFT if complete else describe_left(end)]))
     return 0
 
@@ -126,8 +128,11 @@ def untouched(experiments, id: str) -> str:
     pairs = [pair for pair in experiments.values() if id in pair[0].answers]
     with_answer = [pair for pair in pairs if answer(pair[0], find_arms(*pair), id) is not None]
     known, finished = (with_answer or pairs)[0]
-    line = told(known, finished, id)
-    return f"{line}; settled by `{finding(id).command}`" if id in known.limits else line
+    line, command = told(known, finished, id), finding(id).command
+    if id not in known.limits or command.startswith(f"alexnet claims run {id}"):
+        return line
+    place = where(command, "")
+    return f"{line}; settled by `{command}`{f' ({place})' if place else ''}"
 
 
 def check_measured(ids: list[str], answered: set[str]) -> None:
@@ -149,6 +154,8 @@ def announced(step) -> str:
 
     And that with more seeds, where the step is worth its time for their sake.
     """
+    if not step.goal_chance:
+        return f"{step.id}: {', '.join(step.arms)}, {len(step.seeds)} seeds (no verdict is expected of them)"
     chance = f"chance of a verdict about {step.chance:.0%}"
     if step.goal > len(step.seeds):
         chance += f", with {step.goal} seeds about {step.goal_chance:.0%}"
@@ -165,7 +172,7 @@ def told(experiment, finished, id: str) -> str:
     if known is None:
         missing = missing_rates(compared(experiment.answers[id]), arms)
         return f"{id}: lacks {missing}" if missing else f"{id}: fewer than two seeds of each arm so far"
-    lacking = f"; lacks {', '.join(known.lacking)}" if known.lacking else ""
+    lacking = f"; lacks {'; '.join(known.lacking)}" if known.lacking else ""
     return f"{id}: {known.verdict}, {known.shown}{lacking}"
 
 

@@ -47,14 +47,13 @@ ROUNDS = 0.5  # a factor that is printed as a whole number stands for those with
 FLOOR = 0.005  # training error below which a network has no images left to fit
 FITTED = ("error", "loss", GAP)  # compared between networks that fit their training images
 UNDECIDED = "more seeds, since chance alone may explain the effect"
-FACTOR_UNDECIDED = "more seeds, since they do not decide whether the factor rounds to the paper's"
+FACTOR_UNDECIDED = "more seeds, since those so far do not decide whether the factor rounds to the paper's"
 #: An error that is counted during an epoch is that of its middle, on average; by another reading, that of its
 #: end. A race has a verdict where both give it.
 AT_ENDS = 0.5
+DATINGS = (0.0, AT_ENDS)
 DATED = "a verdict that does not depend on whether an error is dated at the middle of its epoch or the end"
-EXHAUSTED = (
-    f"a verdict: chance alone may explain it with {LOOKS[-1]} seeds too, the last number that is judged"
-)
+EXHAUSTED = f"a verdict: {LOOKS[-1]} seeds, the last number that is judged, do not give one"
 OTHER_FACTOR = "the paper's own network; in every setup here the factor is another one"
 ONE_OF_MANY = "more seeds, since among as many comparisons as are made together chance may explain the effect"
 LOSSES = ("loss", "train_loss", COURSE)  # in nats, not in percentage points
@@ -104,14 +103,15 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
     if not known:
         return None
     figure, lacking = experiment.figures.get(id), lacks(experiment, effects, arms)
-    given = judge_together(experiment, arms, id)
     is_race = comparisons[0].measure == EPOCHS
     by_factor = figure is not None and is_race
-    if is_race and given != judge_together(experiment, arms, id, late=AT_ENDS):
+    by_dating = {judge_together(experiment, arms, id, late=late) for late in (DATINGS if is_race else (0.0,))}
+    given = next(iter(by_dating)) if len(by_dating) == 1 else INCONCLUSIVE
+    if by_dating == {SUPPORTED, CONTRADICTED}:
         lacking.append(DATED)
     elif by_factor and given == CONTRADICTED:
         lacking.append(OTHER_FACTOR)
-    if given == INCONCLUSIVE and all(effect.num_values >= ENOUGH_SEEDS for effect in effects.values()):
+    elif given == INCONCLUSIVE and all(effect.num_values >= ENOUGH_SEEDS for effect in effects.values()):
         clear = not any(effect.contains(choose_null_value(asked)) for asked, effect in effects.items())
         last = all(effect.num_values >= LOOKS[-1] for effect in effects.values())
         open_still = FACTOR_UNDECIDED if by_factor else ONE_OF_MANY if clear else UNDECIDED
@@ -119,31 +119,50 @@ def answer(experiment: Experiment, arms: Mapping[str, Found], id: str) -> Answer
     lacking += [experiment.limits[id]] if id in experiment.limits else []
     given = INCONCLUSIVE if lacking else given
     shown = [describe_effect(asked, effect) for asked, effect in known.items()]
-    if figure is not None:
-        ruled = any(arms[name].lower_unfitted is not None for name in compared(list(known)))
-        measure = comparisons[0].measure
-        intervals = [effect for asked, effect in known.items() if not asked.control]
-        shown.append(describe_figure(figure, measure, intervals, ruled=ruled))
+    papers = [asked for asked in known if not asked.control]
+    if figure is not None and papers:
+        ruled = any(arms[name].lower_unfitted is not None for name in compared(papers))
+        intervals = [known[asked] for asked in papers]
+        shown.append(describe_figure(figure, comparisons[0].measure, intervals, ruled=ruled))
     if is_race:
         late = [compute_interval(EPOCHS, judged(experiment, asked, arms, late=AT_ENDS)) for asked in known]
         ends = " and ".join(f"{each.mean:.2f} [{each.low:.2f}, {each.high:.2f}]" for each in late)
         shown.append(f"with errors dated at the ends of their epochs, not the middles: {ends}")
+    return Answer(
+        shown="; ".join(shown),
+        verdict=given,
+        basis=describe_basis(experiment, comparisons, known, arms),
+        lacking=lacking,
+    )
+
+
+def describe_basis(
+    experiment: Experiment,
+    comparisons: Sequence[Comparison],
+    known: Mapping[Comparison, Interval],
+    arms: Mapping[str, Found],
+) -> str:
+    """Say on what a finding rests: network, images, seeds, the choice of the learning rates, and the fits.
+
+    Args:
+        experiment: that has it.
+        comparisons: all that the claim rests on.
+        known: the effects of those that have one.
+        arms: what the finished trials show.
+    """
     counts = sorted({effect.num_values for effect in known.values()})
     rate = "learning rate"
     if experiment.fit is not None:
         rate += ", the best of those tried at which it fits its images"
         only = [name for name in compared(list(known)) if count_fitting(arms[name]) == 1]
-        rate += f" (the only one: {', '.join(only)})" if only else ""
+        rate += f" (there is but one for {', '.join(only)})" if only else ""
     if (target := experiment.stop_error) is not None:
         rate = f"constant learning rate, to {target:.0%} training error"
     sizes = experiment.describe_sizes(compared(comparisons))
     fitted = describe_fits([asked for asked in known if asked.measure in FITTED], arms)
-    return Answer(
-        shown="; ".join(shown),
-        verdict=given,
-        basis=f"{experiment.network}, {sizes} training images of CIFAR-10, "
-        f"{' or '.join(map(str, counts))} seeds, every arm at its own {rate}; interval of 95%{fitted}",
-        lacking=lacking,
+    return (
+        f"{experiment.network}, {sizes} training images of CIFAR-10, {' or '.join(map(str, counts))} seeds, "
+        f"every arm at its own {rate}; interval of 95%{fitted}"
     )
 
 
@@ -199,27 +218,33 @@ def judge_factor(figure: float, ratios: Sequence[Sequence[float]], *, together: 
     return CONTRADICTED if set(found) == {CONTRADICTED} else INCONCLUSIVE
 
 
-def has_other_factor(experiment: Experiment, arms: Mapping[str, Found], id: str) -> bool:
-    """Whether it is decided of every setup that its factor is none that rounds to the paper's."""
-    races = experiment.answers[id][0].measure == EPOCHS and id in experiment.figures
-    return races and all(
-        judge_together(experiment, arms, id, late=late) == CONTRADICTED for late in (0.0, AT_ENDS)
+def is_beyond_seeds(experiment: Experiment, arms: Mapping[str, Found], id: str) -> bool:
+    """Whether no more seeds can give a race's claim a verdict.
+
+    So it is when every setup is decided to have another factor than the paper's, and when two ways to date an
+    error are both decided and lead to different verdicts.
+    """
+    if experiment.answers[id][0].measure != EPOCHS:
+        return False
+    by_dating = {judge_together(experiment, arms, id, late=late) for late in DATINGS}
+    return by_dating == {SUPPORTED, CONTRADICTED} or (
+        by_dating == {CONTRADICTED} and id in experiment.figures
     )
 
 
 def may_have_factor(experiment: Experiment, arms: Mapping[str, Found], id: str) -> bool:
-    """Whether a setup has the paper's factor by its mean so far, or no seeds; True for what is no race."""
+    """Whether a setup has the paper's factor by its means so far, or no seeds; True for what is no race."""
     figure = experiment.figures.get(id)
-    races = [asked for asked in experiment.answers[id] if asked.measure == EPOCHS]
-    if figure is None or not races:
+    if figure is None or experiment.answers[id][0].measure != EPOCHS:
         return True
-    means = [
-        statistics.fmean(map(math.log, found))
-        for asked in races
-        if (found := judged(experiment, asked, arms))
-    ]
-    ends = math.log(figure - ROUNDS), math.log(figure + ROUNDS)
-    return len(means) < len(races) or any(ends[0] <= mean <= ends[1] for mean in means)
+    for asked in experiment.answers[id]:
+        by_dating = [judged(experiment, asked, arms, late=late) for late in DATINGS]
+        if not all(by_dating):
+            return True
+        means = [ratio_interval(ratios, [1.0] * len(ratios)).mean for ratios in by_dating]
+        if all(figure - ROUNDS <= mean <= figure + ROUNDS for mean in means):
+            return True
+    return False
 
 
 def judge_once(effect: Interval, *, nothing: float = 0.0, ratio: bool = False) -> str:

@@ -148,7 +148,7 @@ def measured(effect: Interval, shown: str, found: records.Record, lacking: list[
         ours=shown,
         verdict=judged,
         basis=f"{found.scale}; interval of 95% over seeds and images",
-        lacking=", ".join(lacking),
+        lacking="; ".join(lacking),
     )
 
 
@@ -170,13 +170,13 @@ def answered(id: str) -> Finding | None:
     (experiment, first), *others = known
     basis = first.basis
     for other, found in others:
-        lacking = f", lacks {', '.join(found.lacking)}" if found.lacking else ""
+        lacking = f", lacks {'; '.join(found.lacking)}" if found.lacking else ""
         basis += f". The experiment {other.name} beside it: {found.shown}{lacking}"
     return Finding(
         ours=first.shown,
         verdict=first.verdict,
         basis=basis,
-        lacking=", ".join(first.lacking),
+        lacking="; ".join(first.lacking),
         command=again(experiment, id),
         arms=(
             *describe_arms(experiment, id),
@@ -284,7 +284,7 @@ def two_gpu_time() -> Finding:
         ours=f"{effect.mean:.2f} [{effect.low:.2f}, {effect.high:.2f}] times as fast as the half network",
         verdict=judged,
         basis=f"{found.scale}; interval of 95% over rounds",
-        lacking=", ".join(lacking),
+        lacking="; ".join(lacking),
         command="python benchmarks/two_ranks.py --net paper --batch 128 "
         "--record data/records/two-gpu-time.json",
     )
@@ -314,7 +314,7 @@ def augmentation_time() -> Finding:
         ours=shown,
         verdict=judged,
         basis=f"{found.scale}; interval of 95% over rounds",
-        lacking=", ".join(lacking),
+        lacking="; ".join(lacking),
         command="python benchmarks/augmentation.py --record data/records/augmentation-time.json",
     )
 
@@ -354,7 +354,7 @@ def specialised() -> Finding:
         if apart < len(gaps):
             lacking.append("and as not every one does, the claim can only be contradicted")
     return Finding(
-        ours=shown, verdict=judged, basis=f"{found.scale}; interval of 95%", lacking=", ".join(lacking)
+        ours=shown, verdict=judged, basis=f"{found.scale}; interval of 95%", lacking="; ".join(lacking)
     )
 
 

@@ -1,17 +1,19 @@
 """The choice of the next claim to measure, and of its number of seeds, for ``alexnet claims run``."""
 
+import itertools
 import math
 import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from alexnet.experiments.answers import (
+    DATINGS,
     LOOK_LEVEL,
     ROUNDS,
     additive_effects,
     answer,
     compared,
-    has_other_factor,
+    is_beyond_seeds,
     made_together,
     may_have_factor,
 )
@@ -64,14 +66,14 @@ def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finis
     """Return the trials for a claim; None if it is settled, or has all the seeds it is given or can have.
 
     The number of seeds is the next of `LOOKS`, with which the claim is judged. A claim that the experiment
-    cannot decide gets the fewest, which give it an interval; so does one with a factor once it is decided
-    that every setup has another one.
+    cannot decide gets the fewest, which give it an interval; so does one that no seeds can decide any
+    more, see `is_beyond_seeds`.
     """
     known = answer(experiment, arms, id)
     names = compared(experiment.answers[id])
     if (known is not None and known.settled) or missing_rates(names, arms):
         return None
-    found, undecidable = [], id in experiment.limits or has_other_factor(experiment, arms, id)
+    found, undecidable = [], id in experiment.limits or is_beyond_seeds(experiment, arms, id)
     for count in LOOKS[: 1 if undecidable else None]:
         missing = {name: count_missing(arms.get(name), range(count), fine=experiment.fine) for name in names}
         if any(missing.values()):
@@ -97,10 +99,11 @@ def next_step(experiment: Experiment, arms: Mapping[str, Found], finished: Finis
 def chance_of_verdict(experiment: Experiment, arms: Mapping[str, Found], id: str, num_seeds: int) -> float:
     """Estimate the chance that a claim is settled by so many seeds, for the order in which claims are run.
 
-    It is that of the comparison which is least clear by the effects so far, at the level that passes the
-    correction for the number of comparisons whatever the others give; 0 where a seed is lost, since that
-    stays, and of a factor where no setup has it, since others cannot contradict it. Whether the arms will fit
-    their images is left out.
+    It is that of the comparison which is least clear by the effects so far, and of a race by the dating of
+    errors by which it is least clear, at the level that passes the correction for the number of comparisons
+    whatever the others give. It is 0 where a seed is lost, since that stays; of a factor where no setup has
+    it, since others cannot contradict it; and where the mean effect has another sign by another dating.
+    Whether the arms will fit their images is left out.
 
     Args:
         experiment: of the claim.
@@ -108,16 +111,14 @@ def chance_of_verdict(experiment: Experiment, arms: Mapping[str, Found], id: str
         id: of the claim.
         num_seeds: that every arm of the claim will have.
     """
-    if id in experiment.limits:
+    beyond = is_beyond_seeds(experiment, arms, id) or not may_have_factor(experiment, arms, id)
+    if id in experiment.limits or beyond:
         return 0.0
-    figure = experiment.figures.get(id)
-    if not may_have_factor(experiment, arms, id):
-        return 0.0
-    level = LOOK_LEVEL / len(made_together(experiment))
+    figure, level = experiment.figures.get(id), LOOK_LEVEL / len(made_together(experiment))
     chances = []
-    for asked in experiment.answers[id]:
-        effects = additive_effects(experiment, asked, arms)
-        if len(effects) < len(counted(shared_seeds(asked, arms))):
+    for asked, late in itertools.product(experiment.answers[id], DATINGS):
+        effects, first = (additive_effects(experiment, asked, arms, late=when) for when in (late, 0.0))
+        if len(effects) < len(counted(shared_seeds(asked, arms))) or (sum(effects) > 0) != (sum(first) > 0):
             return 0.0
         if not all(arms[name].refined for name in (asked.better, asked.worse) if name in arms):
             chances.append(EVEN)  # another learning rate may be the best one

@@ -12,7 +12,7 @@ from alexnet import data
 from alexnet.cli import claims
 from alexnet.cli import experiment as command
 from alexnet.cli.main import main
-from alexnet.experiments import EXPERIMENTS, campaign
+from alexnet.experiments import EXPERIMENTS, answers, campaign
 from alexnet.experiments.answers import (
     DATED,
     EXHAUSTED,
@@ -320,12 +320,13 @@ def test_the_command_measures_within_its_budget_and_goes_on(tiny_set, tmp_path, 
     words = ["claims", "run", "lrn-cifar", "--jobs", "1", "--device", "cpu", "--trials", str(tmp_path)]
     assert main([*words, "--budget", "0s"]) == 0
     printed = capsys.readouterr().out
-    assert "lrn-cifar: lrn, constant, 5 seeds (chance of a verdict about 0%)" in printed  # see its limits
+    assert "lrn-cifar: lrn, constant, 5 seeds (no verdict is expected of them)" in printed  # see its limits
     assert "the budget is used up" in printed
     monkeypatch.setattr("alexnet.experiments.sharpen.LOOKS", (5,))
     assert main(words) == 0
     printed = capsys.readouterr().out
-    assert "lrn-cifar: inconclusive, " in printed and "100 training images of at least 10,000" in printed
+    assert printed.count("lrn-cifar: inconclusive, ") == 1  # of its one step
+    assert "100 training images of at least 10,000" in printed
     assert "nothing is left to train" in printed
     count = len((tmp_path / "four-layer-lrn.jsonl").read_text().splitlines())
     full = SimpleNamespace(command="a full training")
@@ -483,7 +484,8 @@ def test_arms_that_train_as_long_are_compared_and_overfitting_is_more_than_a_gap
             arms = [parts.arms[name] for name in (asked.better, asked.worse)]
             lengths = {arm.learning.epochs * arm.part for arm in arms}  # in steps
             of_unequal_length += [(id, asked.better)] * (len(lengths) > 1)
-    assert of_unequal_length == [("depth-data", "long")]  # whose claim is about longer training
+    # The one claim is about longer training, and *half-images-short* has fewer steps for the same fit.
+    assert of_unequal_length == [("depth-data", "long"), ("depth-data", "base")]
     assert parts.answers["pool-overfit"] == parts.answers["pool-accuracy"][1:]  # where both fit every image
     for id in ("aug-needed", "dropout-overfit"):
         assert [asked.measure for asked in parts.answers[id]] == ["gap", "error"]
@@ -514,7 +516,7 @@ LESS, WIDE = [3.4, 3.5, 3.6, 3.5, 3.5], [2.0, 30.0, 1.5, 25.0, 2.5]
 
 def raced(outcome, ends, *, slower=20):
     """An arm of a race whose seeds reach 25% half an epoch after the ends, or so many times as late."""
-    arm = found(outcome, BASE)
+    arm = found(outcome, [0.3] * len(ends))
     for seed, end in enumerate(ends):
         last = (end + 0.5) * slower - 0.5
         errors = [0.9 - 0.65 * n / last for n in range(40 * slower)]
@@ -589,6 +591,107 @@ def test_a_race_is_judged_only_where_its_verdict_does_not_depend_on_when_an_erro
         assert told.verdict == ("supported" if not lacking else "inconclusive")
 
 
+S, C, OPEN = "supported", "contradicted", "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("middle", "end", "figure", "lacking", "beyond"),
+    [
+        (S, S, 6, [], False),
+        (S, OPEN, 6, [FACTOR_UNDECIDED], False),
+        (OPEN, S, 6, [FACTOR_UNDECIDED], False),
+        (C, OPEN, 6, [FACTOR_UNDECIDED], False),
+        (OPEN, C, 6, [FACTOR_UNDECIDED], False),
+        (S, C, 6, [DATED], True),
+        (C, S, 6, [DATED], True),
+        (C, C, 6, [OTHER_FACTOR], True),
+        (S, S, None, [], False),
+        (C, C, None, [], False),
+        (S, C, None, [DATED], True),
+        (S, OPEN, None, [ONE_OF_MANY], False),
+    ],
+)
+def test_what_the_two_datings_of_a_race_say_together(
+    known, outcome, monkeypatch, middle, end, figure, lacking, beyond
+):
+    asked = Comparison(better="relu", worse="tanh", measure="epochs")
+    race = replace(known, answers={"relu-speed": (asked,)}, stop_error=0.25, fit=None)
+    race = replace(race, figures={"relu-speed": figure} if figure else {})
+    arms = {"tanh": raced(outcome, SIX), "relu": raced(outcome, [2.0] * 5)}
+    monkeypatch.setattr(answers, "judge_together", lambda *_, late=0.0: end if late else middle)
+    told = answer(race, arms, "relu-speed")
+    assert told is not None and told.lacking == lacking
+    assert told.verdict == (middle if middle == end and not lacking else OPEN)
+    assert answers.is_beyond_seeds(race, arms, "relu-speed") == beyond
+    assert not answers.is_beyond_seeds(known, arms, "pca-colour")  # no race
+    kept = Finished("", [])
+    if told.verdict == OPEN:
+        assert (next_step(race, arms, kept, "relu-speed") is None) == beyond
+    if beyond:
+        assert chance_of_verdict(race, arms, "relu-speed", 10) == 0
+
+
+def test_p_values_of_a_race_are_those_of_its_dating(known, outcome):
+    asked = Comparison(better="relu", worse="tanh", measure="epochs", factor=5.0)
+    race = replace(known, answers={"relu-several": (asked,)}, stop_error=0.25, fit=None)
+    arms = {"tanh": raced(outcome, SIX, slower=1), "relu": raced(outcome, [2.0] * 5, slower=1)}
+    for late in (0.0, 0.5):
+        logs = [math.log((end + 0.5 + late) / (2.5 + late) / 5) for end in SIX]
+        assert corrected(race, arms, late=late)[asked] == pytest.approx(p_value(logs), rel=1e-6)
+
+
+def test_a_mean_whose_side_depends_on_its_dating_promises_no_verdict(known, outcome):
+    asked = Comparison(better="relu", worse="tanh", measure="epochs", factor=5.6)
+    race = replace(known, answers={"relu-several": (asked,)}, stop_error=0.25, fit=None)
+    for slower, some in ((1, False), (20, True)):  # 6.0 times, by the ends 5.2, or 6.0 too
+        arms = {"tanh": raced(outcome, SIX, slower=slower), "relu": raced(outcome, [2.0] * 5, slower=slower)}
+        assert (chance_of_verdict(race, arms, "relu-several", 10) > 0) == some
+        figured = replace(race, figures={"relu-several": 6})
+        assert (chance_of_verdict(figured, arms, "relu-several", 10) > 0) == some
+
+
+def test_the_basis_names_arms_of_which_one_learning_rate_fits(known, outcome):
+    arms = {"relu": found(outcome, BASE), "tanh": found(outcome, BASE)}
+    fits, does_not = (0.3, 1.0), (math.inf, 1.0)
+    arms["relu"] = replace(arms["relu"], scores={0.01: fits, 0.0316: does_not})
+    arms["tanh"] = replace(arms["tanh"], scores={0.01: fits, 0.0316: fits})
+    basis = answer(replace(known, fit=0.1), arms, "pca-colour").basis
+    assert "the best of those tried at which it fits its images (there is but one for relu);" in basis
+    arms["relu"] = replace(arms["relu"], scores={0.01: does_not})
+    assert "there is but one" not in answer(replace(known, fit=0.1), arms, "pca-colour").basis
+
+
+def test_the_goal_of_a_step_is_the_look_of_the_highest_chance_a_second(known, outcome, monkeypatch):
+    kept = Finished("", [])
+    kept.lines = [{"num_train": known.num_train, "outcome": {"seconds": 10.0, "epochs": 1.0}}]
+    chances = {5: 0.1, 10: 0.4, 20: 0.5}  # of 2, 12 and 32 trials
+    monkeypatch.setattr("alexnet.experiments.sharpen.chance_of_verdict", lambda *given: chances[given[-1]])
+    arms = {name: found(outcome, BASE[:4]) for name in ("relu", "tanh")}
+    step = next_step(known, arms, kept, "pca-colour")
+    assert step is not None and (step.goal, step.goal_chance) == (5, 0.1)
+    assert claims.announced(step).endswith("5 seeds (chance of a verdict about 10%)")
+
+
+def test_the_line_of_a_claim_that_nothing_is_trained_for_is_that_of_the_first_experiment_with_an_answer(
+    known, outcome, monkeypatch
+):
+    monkeypatch.setattr("alexnet.experiments.search.find_arms", lambda _, finished: finished)
+    full = SimpleNamespace(command="python data/recipes/all.py")
+    monkeypatch.setattr("alexnet.experiments.evidence.finding", lambda id: full)
+    near, far = (
+        {"relu": found(outcome, BASE), "tanh": found(outcome, [error + by for error in BASE])}
+        for by in (0.1, 0.2)
+    )
+    line = claims.untouched({"a": (known, {}), "b": (known, far), "c": (known, near)}, "pca-colour")
+    assert "+20.0 [+20.0, +20.0] points" in line and "settled by" not in line
+    limited = replace(known, limits={"pca-colour": "all images"})
+    line = claims.untouched({"a": (limited, far)}, "pca-colour")
+    place = "the folder data/recipes is that of a clone of the project"
+    assert line.endswith(f"lacks all images; settled by `python data/recipes/all.py` ({place})")
+    full.command = "alexnet claims run pca-colour"
+    assert "settled by" not in claims.untouched({"a": (limited, far)}, "pca-colour")
+
+
 def test_no_seeds_are_promised_a_factor_that_no_setup_has(known, outcome):
     race = Comparison(better="relu", worse="tanh", measure="epochs")
     race = replace(
@@ -639,6 +742,14 @@ def test_after_the_last_look_no_more_seeds_are_asked_for(known, outcome):
         arms = {"relu": found(outcome, [0.3] * count), "tanh": found(outcome, noisy[:count])}
         assert answer(known, arms, "pca-colour").lacking == [lacking]
     assert next_step(known, arms, Finished("", []), "pca-colour") is None
+    asked = Comparison(better="relu", worse="tanh", measure="epochs")
+    race = replace(
+        known, answers={"relu-speed": (asked,)}, figures={"relu-speed": 6}, stop_error=0.25, fit=None
+    )
+    for count, lacking in ((10, FACTOR_UNDECIDED), (20, EXHAUSTED)):
+        ends = [12.0, 14.5] * (count // 2)  # about 5.5 times, where six begins
+        arms = {"relu": raced(outcome, [2.0] * count), "tanh": raced(outcome, ends)}
+        assert answer(race, arms, "relu-speed").lacking == [lacking]
 
 
 def test_a_factor_is_corrected_for_all_comparisons_made_together(known, outcome):
@@ -670,6 +781,22 @@ def test_what_the_experiments_of_the_book_compare_with():
     assert not EXPERIMENTS["conv-local"].limits
     assert list(EXPERIMENTS["four-layer-lrn"].limits) == ["lrn-cifar"]
     assert "160 times this one" in EXPERIMENTS["parts"].limits["weight-decay"]
+    authors = f"{EXPERIMENTS['conv-local'].num_train:,} training images"
+    assert authors in EXPERIMENTS["four-layer-lrn"].limits["lrn-cifar"]
+    assert {name for name, known in EXPERIMENTS.items() if known.fine} == {
+        "relu-speed",
+        "dropout-speed",
+        "dropout-convergence",
+    }
+    controls = {
+        asked.worse
+        for known in EXPERIMENTS.values()
+        for asked in sum(known.answers.values(), ())
+        if asked.control
+    }
+    assert controls == {"constant", "long-constant"}
+    outlook = {asked.worse for asked in EXPERIMENTS["parts"].answers["depth-data"]}
+    assert outlook == {"base", "half", "long-half", "half-images", "half-images-short"}
     answers = EXPERIMENTS["parts"].answers
     pair = {(asked.better, asked.worse) for asked in answers["pool-overfit"]}
     assert pair == {("long", "long-no-overlap")}  # where both fit every image
