@@ -185,13 +185,12 @@ EXPERIMENT = Experiment(
         "pca-colour": (gains("colour", over="crops"),),
         "dropout-overfit": (gains("dropout", GAP, over="long"), gains("dropout", over="long")),
         "weight-decay": (loses("no-weight-decay", "train_error"),),
-        # Longer training; a larger network; more images, against half of them for as many steps, which fit
-        # these more closely, and for fewer, which fit them about as closely as the base fits all.
+        # Longer training; a larger network; more images than half of them, after as many steps, by which the
+        # half is fitted more closely, and where both are fitted.
         "depth-data": (
             gains("long"),
             *lacking_either_way("half"),
-            loses("half-images"),
-            loses("half-images-short"),
+            *(gains(name, over="half-images") for name in ("base", "long")),
         ),
     },
     figures={

@@ -484,8 +484,7 @@ def test_arms_that_train_as_long_are_compared_and_overfitting_is_more_than_a_gap
             arms = [parts.arms[name] for name in (asked.better, asked.worse)]
             lengths = {arm.learning.epochs * arm.part for arm in arms}  # in steps
             of_unequal_length += [(id, asked.better)] * (len(lengths) > 1)
-    # The one claim is about longer training, and *half-images-short* has fewer steps for the same fit.
-    assert of_unequal_length == [("depth-data", "long"), ("depth-data", "base")]
+    assert of_unequal_length == [("depth-data", "long")] * 2  # longer training, and half the images fitted
     assert parts.answers["pool-overfit"] == parts.answers["pool-accuracy"][1:]  # where both fit every image
     for id in ("aug-needed", "dropout-overfit"):
         assert [asked.measure for asked in parts.answers[id]] == ["gap", "error"]
@@ -795,8 +794,9 @@ def test_what_the_experiments_of_the_book_compare_with():
         if asked.control
     }
     assert controls == {"constant", "long-constant"}
-    outlook = {asked.worse for asked in EXPERIMENTS["parts"].answers["depth-data"]}
-    assert outlook == {"base", "half", "long-half", "half-images", "half-images-short"}
+    outlook = {(asked.better, asked.worse) for asked in EXPERIMENTS["parts"].answers["depth-data"]}
+    pairs = {(name, "half-images") for name in ("base", "long")}
+    assert outlook == pairs | {("long", "base"), ("base", "half"), ("long", "long-half")}
     answers = EXPERIMENTS["parts"].answers
     pair = {(asked.better, asked.worse) for asked in answers["pool-overfit"]}
     assert pair == {("long", "long-no-overlap")}  # where both fit every image
