@@ -4,34 +4,12 @@ It was measured with fewer seeds than the ledger asks for, see `alexnet.experime
 """
 
 import math
-import statistics
 
 from alexnet import paper
 from alexnet.experiments.trial import epochs_to, moving_mean
 
 TARGET = paper.RELU_TARGET_TRAINING_ERROR
 WINDOWS = 4
-
-
-def ratio(results: dict, setup: str, *, target: float = TARGET) -> dict[str, float]:
-    """Compare the activation functions of a record: how many times more epochs tanh needs than ReLU.
-
-    Args:
-        results: a record's results.
-        setup: a name in them.
-        target: the training error to be reached.
-    Returns:
-        a dictionary: "mean": the ratio of the means over the seeds; "low", "high": the smallest and the
-        largest ratio of any run of the one to any run of the other.
-    Raises:
-        ValueError: one of the two did not reach the target in that setup.
-    """
-    tanh, relu = (target_epochs(results, setup, unit, target) for unit in ("tanh", "relu"))
-    return {
-        "mean": statistics.mean(tanh) / statistics.mean(relu),
-        "low": min(tanh) / max(relu),
-        "high": max(tanh) / min(relu),
-    }
 
 
 def target_epochs(results: dict, setup: str, unit: str, target: float = TARGET) -> list[float]:

@@ -27,16 +27,14 @@ RESULTS = {
 }
 
 
-def test_the_ratio_is_of_the_means_with_its_extremes():
-    got = readings.ratio(RESULTS, "scaled")
-    assert got == pytest.approx({"mean": 10.5 / 5, "low": 9 / 6, "high": 12 / 4})
-    later = readings.ratio(RESULTS, "scaled", target=0.15)  # one epoch after
-    assert later == pytest.approx({"mean": 11.5 / 6, "low": 10 / 7, "high": 13 / 5})
+def test_the_epochs_to_a_target_are_those_of_every_seed():
+    assert readings.target_epochs(RESULTS, "scaled", "tanh") == pytest.approx([9, 12])
+    assert readings.target_epochs(RESULTS, "scaled", "relu", 0.15) == pytest.approx([5, 7])  # an epoch after
 
 
-def test_a_unit_that_did_not_arrive_has_no_ratio():
+def test_a_unit_that_did_not_arrive_has_no_epochs():
     with pytest.raises(ValueError, match="tanh did not reach 25% in every run of the setup '2012'"):
-        readings.ratio(RESULTS, "2012")
+        readings.target_epochs(RESULTS, "2012", "tanh")
 
 
 def test_the_lowest_error_is_an_average_over_an_epoch():
